@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# Shared by the scripts in ci/: where we are, how packages are installed, how steps are announced.
+# Sourced by bash scripts, never run.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${BERTH_BUILD:-$top/build}
+sysroot=${BERTH_SYSROOT:-$top/.sysroot}
+export LC_ALL=C.UTF-8
+
+say() { printf '== %s\n' "$*" >&2; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "'$*' needs root: run this as root, or install sudo"
+	fi
+}
+
+# packages NAME...: installs those of the named Debian packages that are missing.
+packages() {
+	local missing=() name
+	for name in "$@"; do
+		dpkg-query -W -f='${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed ||
+			missing+=("$name")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	say "installing with apt: ${missing[*]}"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+		"${missing[@]}" >/dev/null
+}
+
+# What a build needs. Tests, fuzzers and benchmarks name what they need beyond it.
+packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools
+	libjansson-dev libsqlite3-dev libcurl4-openssl-dev libcmocka-dev)

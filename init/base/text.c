@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers, durations and binary data as text; see text.h. */
+#include "text.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Reads digits at *s, at most max; moves *s past them. */
+static bool take_digits(const char **s, uint64_t max, uint64_t *ret)
+{
+	uint64_t value = 0;
+	const char *p = *s;
+
+	if (*p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		uint64_t digit = (uint64_t)(*p - '0');
+
+		if (value > (max - digit) / 10 || digit > max)
+			return false;
+		value = value * 10 + digit;
+	}
+	*s = p;
+	*ret = value;
+	return true;
+}
+
+bool text_parse_uint(const char *s, uint64_t max, uint64_t *ret)
+{
+	uint64_t value;
+
+	if (!take_digits(&s, max, &value) || *s != '\0')
+		return false;
+	*ret = value;
+	return true;
+}
+
+static const struct {
+	const char *name;
+	uint64_t ns;
+} duration_units[] = {
+	{ "ms", NSEC_PER_MSEC },      { "s", NSEC_PER_SEC },	     { "m", 60 * NSEC_PER_SEC },
+	{ "h", 3600 * NSEC_PER_SEC }, { "d", 86400 * NSEC_PER_SEC },
+};
+
+bool text_parse_duration(const char *s, uint64_t *ret_ns)
+{
+	uint64_t total = 0, value;
+
+	if (text_parse_uint(s, UINT64_MAX / NSEC_PER_SEC, &value)) {
+		*ret_ns = value * NSEC_PER_SEC;
+		return true;
+	}
+	do {
+		size_t i, len = 0;
+
+		if (!take_digits(&s, UINT64_MAX, &value))
+			return false;
+		while (s[len] >= 'a' && s[len] <= 'z')
+			len++;
+		for (i = 0; i < ARRAY_LEN(duration_units); i++) {
+			if (strlen(duration_units[i].name) == len &&
+			    memcmp(s, duration_units[i].name, len) == 0)
+				break;
+		}
+		if (i == ARRAY_LEN(duration_units) ||
+		    __builtin_mul_overflow(value, duration_units[i].ns, &value) ||
+		    __builtin_add_overflow(total, value, &total))
+			return false;
+		s += len;
+	} while (*s != '\0');
+	*ret_ns = total;
+	return true;
+}
+
+bool text_parse_size(const char *s, uint64_t *ret_bytes)
+{
+	static const char letters[] = "KMGT";
+	const char *letter;
+	uint64_t value;
+
+	if (!take_digits(&s, UINT64_MAX, &value))
+		return false;
+	letter = *s ? strchr(letters, *s & ~0x20) : NULL;
+	if (letter) {
+		if (__builtin_mul_overflow(value, UINT64_C(1) << (10 * (letter - letters + 1)),
+					   &value))
+			return false;
+		s++;
+		if (s[0] == 'i' && s[1] == 'B')
+			s++;
+	}
+	if (*s == 'B')
+		s++;
+	if (*s != '\0')
+		return false;
+	*ret_bytes = value;
+	return true;
+}
+
+void text_format_duration(uint64_t ns, char *out, size_t size)
+{
+	unsigned long long s = ns / NSEC_PER_SEC;
+
+	if (s < 60)
+		snprintf(out, size, "%llus", s);
+	else if (s < 3600)
+		snprintf(out, size, "%llum%02llus", s / 60, s % 60);
+	else if (s < 86400)
+		snprintf(out, size, "%lluh%02llum", s / 3600, s / 60 % 60);
+	else
+		snprintf(out, size, "%llud%02lluh", s / 86400, s / 3600 % 24);
+}
+
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void text_base64(struct span in, char *out, size_t size)
+{
+	assert(size >= TEXT_BASE64_SIZE(in.len));
+	while (in.len > 0) {
+		struct span three = span_cut(&in, MIN(in.len, (size_t)3));
+		uint32_t bits = (uint32_t)three.ptr[0] << 16;
+
+		if (three.len > 1)
+			bits |= (uint32_t)three.ptr[1] << 8;
+		if (three.len > 2)
+			bits |= three.ptr[2];
+		*out++ = base64_digits[bits >> 18];
+		*out++ = base64_digits[bits >> 12 & 63];
+		*out++ = three.len > 1 ? base64_digits[bits >> 6 & 63] : '=';
+		*out++ = three.len > 2 ? base64_digits[bits & 63] : '=';
+	}
+	*out = '\0';
+}
+
+bool text_parse_base64(const char *s, uint8_t *ret, size_t len)
+{
+	size_t digits = (len * 8 + 5) / 6, padded = TEXT_BASE64_SIZE(len) - 1;
+	uint32_t bits = 0;
+	unsigned int held = 0;
+
+	if (strlen(s) != padded)
+		return false;
+	for (size_t i = 0; i < padded; i++) {
+		if (i >= digits ? s[i] != '=' : !strchr(base64_digits, s[i]))
+			return false;
+	}
+	for (size_t i = 0; i < digits; i++) {
+		bits = bits << 6 | (uint32_t)(strchr(base64_digits, s[i]) - base64_digits);
+		held += 6;
+		if (held >= 8) {
+			held -= 8;
+			*ret++ = (uint8_t)(bits >> held);
+		}
+	}
+	/* Bits that no byte uses must be zero, or two texts would mean the same bytes. */
+	return (bits & ((1U << held) - 1)) == 0;
+}
+
+void text_hex(struct span in, char *out, size_t size)
+{
+	assert(size > 2 * in.len);
+	for (size_t i = 0; i < in.len; i++)
+		snprintf(out + 2 * i, 3, "%02x", in.ptr[i]);
+	out[2 * in.len] = '\0';
+}
+
+/* Length of the UTF-8 sequence at s (RFC 3629), or 0 when it is not one. */
+static size_t utf8_len(const unsigned char *s)
+{
+	static const struct {
+		unsigned char mask, value, second_min, second_max, len;
+	} forms[] = {
+		{ 0x80, 0x00, 0, 0xff, 1 },    { 0xff, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xff, 0xed, 0x80, 0x9f, 3 }, { 0xf0, 0xe0, 0x80, 0xbf, 3 },
+		{ 0xff, 0xf0, 0x90, 0xbf, 4 }, { 0xff, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	if (*s >= 0xc2 && *s <= 0xdf)
+		return (s[1] & 0xc0) == 0x80 ? 2 : 0;
+	if (*s >= 0xf1 && *s <= 0xf3)
+		return (s[1] & 0xc0) == 0x80 && (s[2] & 0xc0) == 0x80 && (s[3] & 0xc0) == 0x80 ? 4
+											       : 0;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		if ((*s & forms[i].mask) != forms[i].value)
+			continue;
+		if (forms[i].len == 1)
+			return 1;
+		if (s[1] < forms[i].second_min || s[1] > forms[i].second_max ||
+		    (s[2] & 0xc0) != 0x80)
+			return 0;
+		return forms[i].len == 3 || (s[3] & 0xc0) == 0x80 ? forms[i].len : 0;
+	}
+	return 0;
+}
+
+bool text_append_json(struct buf *b, const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	while (*p) {
+		size_t len = utf8_len(p);
+		bool ok;
+
+		if (len == 0) {
+			ok = buf_append(b, "\\ufffd", 6);
+			len = 1;
+		} else if (*p == '"' || *p == '\\') {
+			ok = buf_printf(b, "\\%c", *p);
+		} else if (*p < 0x20 || *p == 0x7f) {
+			ok = buf_printf(b, "\\u%04x", *p);
+		} else {
+			ok = buf_append(b, p, len);
+		}
+		if (!ok)
+			return false;
+		p += len;
+	}
+	return true;
+}
+
+bool text_append_shell(struct buf *b, const char *s)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+
+	if (*s && s[strspn(s, plain)] == '\0')
+		return buf_append(b, s, strlen(s));
+	if (!buf_append_u8(b, '\''))
+		return false;
+	for (; *s; s++) {
+		if (*s == '\'' ? !buf_append(b, "'\\''", 4) : !buf_append_u8(b, (uint8_t)*s))
+			return false;
+	}
+	return buf_append_u8(b, '\'');
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Dispatch to verbs, their usage and help; see verb.h. */
+#include "verb.h"
+
+#include <string.h>
+
+#include "alloc.h"
+#include "cleanup.h"
+
+#define DISTANCE_WORD_MAX 31
+
+static int report(const struct program *program, const struct err *err)
+{
+	fprintf(stderr, "%s: %s\n", program->name, err->text);
+	return err_exit_status(err);
+}
+
+static void print_program_help(const struct program *program)
+{
+	printf("%s: %s\n\nusage: %s VERB [options] [operands]\n\nverbs:\n", program->name,
+	       program->summary, program->name);
+	for (const struct verb *const *v = program->verbs; *v; v++) {
+		if (!(*v)->hidden)
+			printf("  %-12s %s\n", (*v)->name, (*v)->summary);
+	}
+	printf("\n'%s VERB --help' tells more about one, '%s --version' the version\n",
+	       program->name, program->name);
+}
+
+static void print_verb_help(const struct program *program, const struct verb *verb)
+{
+	printf("%s %s: %s\n\nusage: %s %s [options] %s\n", program->name, verb->name, verb->summary,
+	       program->name, verb->name, verb->operands);
+	if (verb->opts && verb->opts->type != OPT_TYPE_END) {
+		printf("\noptions:\n");
+		opt_print_help(verb->opts, stdout);
+	}
+	if (verb->details)
+		printf("\n%s\n", verb->details);
+}
+
+/* Levenshtein distance of two short words; long words are far from everything. */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int row[DISTANCE_WORD_MAX + 1];
+	size_t la = strlen(a), lb = strlen(b);
+
+	if (la > DISTANCE_WORD_MAX || lb > DISTANCE_WORD_MAX)
+		return DISTANCE_WORD_MAX;
+	for (unsigned int j = 0; j <= lb; j++)
+		row[j] = j;
+	for (unsigned int i = 1; i <= la; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned int j = 1; j <= lb; j++) {
+			unsigned int above = row[j], best = MIN(row[j - 1], above) + 1;
+
+			row[j] = MIN(best, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[lb];
+}
+
+static const struct verb *find_verb(const struct program *program, const char *name,
+				    struct err *err)
+{
+	const struct verb *close = NULL;
+	unsigned int least = 3;
+
+	for (const struct verb *const *v = program->verbs; *v; v++) {
+		unsigned int d = distance(name, (*v)->name);
+
+		if (d == 0)
+			return *v;
+		if (d < least && !(*v)->hidden) {
+			least = d;
+			close = *v;
+		}
+	}
+	if (close)
+		err_set(err, ERR_INVALID, "unknown verb '%s': did you mean '%s'?", name,
+			close->name);
+	else
+		err_set(err, ERR_INVALID, "unknown verb '%s': see '%s --help'", name,
+			program->name);
+	return NULL;
+}
+
+/* Whether --help or -h stands among the options, before "--" or (when operands end the options) an
+ * operand. */
+static bool wants_help(const struct verb *verb, int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+		if (verb->mode == OPT_STOP_AT_OPERAND && argv[i][0] != '-')
+			return false;
+	}
+	return false;
+}
+
+static int run_verb(const struct program *program, const struct verb *verb, int argc, char **argv,
+		    struct err *err)
+{
+	static const struct opt none[] = { OPT_END };
+	cleanup_free void *args = alloc_zero(1, verb->args_size);
+	int operands = opt_parse(verb->opts ? verb->opts : none, verb->mode, argc, argv, args, err);
+
+	if (operands < 0)
+		return -1;
+	if (operands < verb->operands_min ||
+	    (verb->operands_max >= 0 && operands > verb->operands_max))
+		return err_set(err, ERR_INVALID, "usage: %s %s [options] %s", program->name,
+			       verb->name, verb->operands);
+	return verb->run(args, operands, argv, err);
+}
+
+int verb_main(const struct program *program, int argc, char **argv)
+{
+	const struct verb *verb;
+	struct err err = { 0 };
+	int status;
+
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_program_help(program);
+		return argc < 2 ? 64 : 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("%s %s\n", program->name, program->version);
+		return 0;
+	}
+	verb = find_verb(program, argv[1], &err);
+	if (!verb)
+		return report(program, &err);
+	if (wants_help(verb, argc - 1, argv + 1)) {
+		print_verb_help(program, verb);
+		return 0;
+	}
+	status = run_verb(program, verb, argc - 1, argv + 1, &err);
+	return status < 0 ? report(program, &err) : status;
+}
