@@ -3,9 +3,9 @@
 
 /*
  * A growing byte buffer with a maximum that is given where it is made, so that nothing a peer sends
- *can grow without a limit. Bytes are appended at the tail and consumed from the head; consuming is
- *cheap, the bytes move only when room at the tail is needed. All-zero is a valid empty buffer that
- *may hold nothing (max 0).
+ * can grow without a limit. Bytes are appended at the tail and consumed from the head; consuming is
+ * cheap, the bytes move only when room at the tail is needed. All-zero is a valid empty buffer that
+ * may hold nothing (max 0).
  *
  *	cleanup(buf_finish) struct buf b = BUF_INIT(64 * 1024);
  *

@@ -3,7 +3,7 @@
 
 /*
  * Scope owns resources. A local that owns something is declared with a cleanup attribute and
- *initialised where it is declared; ownership leaves only by a visible take_ptr() or take_fd().
+ * initialised where it is declared; ownership leaves only by a visible take_ptr() or take_fd().
  *
  *	cleanup_free char *name = str_dup(arg);
  *	cleanup_close int fd = fd_open(path, O_RDONLY);
@@ -11,7 +11,7 @@
  *	*ret = take_ptr(name);
  *
  * A module with a destructor of its own adds `DEFINE_CLEANUP(struct job, job_free)` to its header
- *and users write `cleanup(job_free) struct job *job = ...`; for in-place objects
+ * and users write `cleanup(job_free) struct job *job = ...`; for in-place objects
  *`DEFINE_CLEANUP_VALUE(struct buf, buf_finish)` and `cleanup(buf_finish) struct buf b = ...`.
  */
 

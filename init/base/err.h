@@ -5,8 +5,8 @@
  * Errors carry words, gain context on the way up, and are reported once, at the top.
  *
  * A function that can fail in more than one way returns int, 0 for done and -1 for failed, and
- *takes `struct err *err` last; it may be NULL when the caller does not care. The err_set functions
- *return -1, so that the place where a cause is known reads
+ * takes `struct err *err` last; it may be NULL when the caller does not care. The err_set functions
+ * return -1, so that the place where a cause is known reads
  *
  *	if (fd < 0)
  *		return err_set_errno(err, errno, "open %s", path);
@@ -14,8 +14,8 @@
  *		return err_wrap(err, "read %s", path);
  *
  * The text is inside the struct: making an error never allocates. Messages are lower case, without
- *a full stop, outermost context first, and say what to do. The kind is chosen where the cause is
- *known and decides exit status and HTTP status, from one table.
+ * a full stop, outermost context first, and say what to do. The kind is chosen where the cause is
+ * known and decides exit status and HTTP status, from one table.
  */
 
 #include <stdbool.h>

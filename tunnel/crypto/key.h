@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Identity: Ed25519 keys (RFC 8032), and the two small JSON files that carry them.
+ *
+ * A submission makes one random secret for the job and one key pair for the workstation. From the secret come,
+ * by HKDF-SHA256 (RFC 5869), the key of each rank and the other keys of the job side:
+ *
+ *	rank key seed        info = "berth rank " RANK
+ *	stateless reset key  info = "berth reset " RANK
+ *
+ * tunnel.json (job side) and the client file (workstation side) are both 0600, written by `berth-tunnel keygen`
+ * and described in tunnel/berth-tunnel-files.5.scd.
+ *
+ *	tunnel.json   {"version": 1, "secret": BASE64(32), "peer": BASE64(32, public key of the workstation),
+ *	               "allow": ["host:port", ...], "idle_timeout_s": 86400}
+ *	client file   {"version": 1, "secret": BASE64(32, same), "key": BASE64(32, seed of the workstation's key)}
+ */
+
+#include <stdbool.h>
+
+#include "init/base/err.h"
+#include "init/base/secret.h"
+#include "init/base/span.h"
+
+#define KEY_PUBLIC_LEN 32
+
+struct key_public {
+	uint8_t bytes[KEY_PUBLIC_LEN];
+};
+
+/* An Ed25519 key pair: the seed is the private half (RFC 8032 section 5.1.5). */
+struct key_pair {
+	struct secret seed;
+	struct key_public public;
+};
+
+void key_pair_finish(struct key_pair *pair);
+DEFINE_CLEANUP_VALUE(struct key_pair, key_pair_finish)
+
+int key_random_secret(struct secret *ret, struct err *err) attr_must_use;
+int key_pair_from_seed(const struct secret *seed, struct key_pair *ret, struct err *err) attr_must_use;
+int key_pair_generate(struct key_pair *ret, struct err *err) attr_must_use;
+
+/* HKDF-SHA256 of the job's secret; info as listed above. */
+int key_derive(const struct secret *secret, const char *info, struct secret *ret, struct err *err)
+	attr_must_use;
+int key_pair_of_rank(const struct secret *secret, unsigned int rank, struct key_pair *ret,
+		     struct err *err) attr_must_use;
+
+bool key_public_equal(const struct key_public *a, const struct key_public *b);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * HTTP/3 (RFC 9114) with extended CONNECT (RFC 9220) on one QUIC connection: what the rest of the tunnel uses. It
+ * does no I/O and knows no clock.
+ *
+ *	net/ (or the simulator)                         services/, ssh/
+ *	  packets, now  ->  quic/conn.h  ->  h3/conn.h  ->  h3_stream_ops
+ *	  packets, deadline <-   "       <-     "       <-  h3_stream_write()
+ *
+ * Packets and timers go through the quic_conn that h3_conn_quic() returns (see quic/conn.h). After anything was
+ * written to a stream, whoever drives the connection must send: h3_conn_ops.wants_write() tells it so.
+ *
+ * Flow control. Sending: a stream has a send buffer; h3_stream_room() says how much fits, and writable() is
+ * called when it falls under half. What the peer acknowledged leaves it. Receiving: body() hands bytes over, and
+ * the receiver calls h3_stream_consumed() once it has passed them on; until then the peer's credit shrinks. That is
+ * the whole back-pressure from a slow reader in the job to a fast writer on the workstation.
+ */
+
+#include <stdbool.h>
+
+#include "init/base/err.h"
+#include "init/base/span.h"
+
+struct quic_conn;
+struct h3_conn;
+struct h3_stream;
+
+#define H3_FIELDS_MAX 32
+#define H3_SEND_MAX (1024 * 1024) /* bytes a stream's send buffer takes before room is 0 */
+
+/* A request as the server sees it and the client makes it. Strings are borrowed for the call. */
+struct h3_request {
+	const char *method;    /* "GET", "POST", "CONNECT" */
+	const char *protocol;  /* ":protocol" of an extended CONNECT (RFC 9220), or NULL */
+	const char *authority; /* "127.0.0.1:8888" for a plain CONNECT; otherwise "job" */
+	const char *path;      /* NULL for a plain CONNECT */
+};
+
+struct h3_conn_ops {
+	/* Client: the peer's key was checked and its SETTINGS arrived. Server: the handshake is complete. */
+	void (*ready)(struct h3_conn *conn, void *owner);
+	/*
+	 * Server only: a request arrived. The callee calls h3_stream_set_ops() and h3_stream_respond(), now or
+	 * later, or h3_stream_reject(). The stream is valid until its closed().
+	 */
+	void (*request)(struct h3_conn *conn, void *owner, struct h3_stream *stream,
+			const struct h3_request *request);
+	/* There may be something to send; called at most once per send. */
+	void (*wants_write)(struct h3_conn *conn, void *owner);
+	/*
+	 * The connection is over: closed by the peer (with its reason), timed out, or refused. Every stream got
+	 * its closed() before. The owner frees the connection later, not from inside a callback.
+	 */
+	void (*closed)(struct h3_conn *conn, void *owner, const struct err *why);
+};
+
+/* Callbacks of one stream; a NULL member ignores the event. user is what h3_stream_set_ops() was given. */
+struct h3_stream_ops {
+	/* Client: the final response. 200 for an accepted CONNECT. */
+	void (*response)(struct h3_stream *stream, void *user, int status);
+	/* Body bytes, in order, borrowed for the call. Give credit back with h3_stream_consumed(). */
+	void (*body)(struct h3_stream *stream, void *user, struct span bytes);
+	/* The peer sends no more. */
+	void (*end)(struct h3_stream *stream, void *user);
+	/* h3_stream_room() is at least half of H3_SEND_MAX again, after it had been found too small. */
+	void (*writable)(struct h3_stream *stream, void *user);
+	/* The stream is over; why is NULL after a clean end of both directions. It is freed after this returns. */
+	void (*closed)(struct h3_stream *stream, void *user, const struct err *why);
+};
+
+/* Sends a request. The stream may be written to at once; the bytes follow the headers in the same flight. */
+int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
+		    const struct h3_stream_ops *ops, void *user, struct h3_stream **ret,
+		    struct err *err) attr_must_use;
+
+/* Closes the connection with H3_NO_ERROR; closed() follows with ERR_NONE once the close was sent. */
+void h3_conn_close(struct h3_conn *conn);
+
+struct quic_conn *h3_conn_quic(struct h3_conn *conn);
+
+void h3_stream_set_ops(struct h3_stream *stream, const struct h3_stream_ops *ops, void *user);
+
+/* Server: 2xx opens the stream in both directions. */
+void h3_stream_respond(struct h3_stream *stream, int status);
+/* Server: answers with the status that the error's kind stands for, its text as a plain-text body, and ends. */
+void h3_stream_reject(struct h3_stream *stream, const struct err *why);
+
+/* How many bytes h3_stream_write() takes now. */
+size_t h3_stream_room(struct h3_stream *stream);
+
+/*
+ * Appends to the send buffer. To avoid a copy, h3_stream_reserve() lends memory inside the send buffer (at least
+ * 1, at most want bytes; empty when there is no room) and h3_stream_commit() claims what was filled; nothing else
+ * may be done with the stream in between.
+ */
+struct h3_space {
+	uint8_t *ptr;
+	size_t len;
+};
+bool h3_stream_write(struct h3_stream *stream, struct span bytes) attr_must_use; /* all, or false */
+struct h3_space h3_stream_reserve(struct h3_stream *stream, size_t want);
+void h3_stream_commit(struct h3_stream *stream, size_t len);
+
+/* No more will be written; what is in the buffer is still delivered. */
+void h3_stream_end(struct h3_stream *stream);
+
+/* Abandons both directions (H3_REQUEST_CANCELLED); closed() follows. */
+void h3_stream_reset(struct h3_stream *stream);
+
+/* The receiver passed len bytes of body on: the peer may send as many more. */
+void h3_stream_consumed(struct h3_stream *stream, size_t len);
