@@ -3,9 +3,9 @@
 
 /*
  * Logging, to one descriptor (standard error unless told otherwise): text on a terminal, one JSON
- * object a line otherwise. Messages name the object first: "conn 3f2a: closed by peer: idle". A line
- * is one write(2) from a buffer on the stack; nothing is allocated. What a peer sent is escaped
- * here.
+ * object a line otherwise. Messages name the object first: "conn 3f2a: closed by peer: idle". A
+ * line is one write(2) from a buffer on the stack; nothing is allocated. What a peer sent is
+ * escaped here.
  *
  *	log_error  we failed a user        log_info   once per job or connection
  *	log_warn   degraded                log_debug  for finding out

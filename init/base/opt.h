@@ -16,8 +16,7 @@
  *
  * The table stores offsets, so it is static const, and a member of the wrong type fails to compile.
  * Strings point into argv. "--name VALUE", "--name=VALUE", "-nVALUE", "-n VALUE", grouped flags and
- * "--" are understood;
- * "--no-name" clears a flag. Short name 0 means none.
+ * "--" are understood; "--no-name" clears a flag. Short name 0 means none.
  */
 
 #include <stdbool.h>
