@@ -3,7 +3,8 @@
 
 /*
  * Calls that are refused at compile time, in every file: the build force-includes this header. The
- * libc headers that declare them come first, so that only uses are caught.
+ * libc headers that declare them come first, so that only uses are caught; where a libc has them as
+ * macros, those go.
  */
 
 #include <stdio.h>
@@ -11,4 +12,9 @@
 #include <string.h>
 
 #undef alloca
+#undef sprintf
+#undef strcat
+#undef strcpy
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol gets system popen alloca
