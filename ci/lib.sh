@@ -40,3 +40,7 @@ packages() {
 # What a build needs. Tests, fuzzers and benchmarks name what they need beyond it.
 packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools
 	libjansson-dev libsqlite3-dev libcurl4-openssl-dev libcmocka-dev)
+
+# What the end-to-end tests need: the stock clients, a pty-less python, bubblewrap, and a real Slurm.
+packages_e2e=(python3 python3-pytest openssh-client openssl util-linux bubblewrap procps
+	munge slurmctld slurmd slurm-client)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the end-to-end tests; run these by ci/e2e, which gives them a home directory of their own.
+
+    build_dir   the build under test ($BERTH_BUILD, else build/)
+    short_dir   an empty directory with a short name, for sockets; gone afterwards
+    home        a user (harness.Home) for one test file: own config, state, $BERTH_HOME and ~/.ssh
+    fresh_home  the same for one test only
+    berth       berth("run", "--", "true") -> Result, as the user of `home`
+    ssh         ssh("job-1", "exit 7") -> Result: the stock client as the user of `home`
+    slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
+    local_job   a running job of the local backend, shared by the tests of one file
+"""
+
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import harness  # noqa: E402
+import slurm as slurm_module  # noqa: E402
+
+
+def pytest_configure(config):
+    if os.environ.get("BERTH_TEST_HOME") != str(harness.PASSWD_HOME):
+        pytest.exit("these tests use ~/.ssh and must not use yours: run them with ci/e2e", returncode=64)
+
+
+@pytest.fixture(scope="session")
+def build_dir() -> pathlib.Path:
+    path = pathlib.Path(os.environ.get("BERTH_BUILD", harness.TOP / "build")).resolve()
+    assert (path / "build.ninja").exists(), f"{path} is no build directory: run ci/build"
+    return path
+
+
+@pytest.fixture(scope="session")
+def session_dir():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="berth-e2e."))
+    path.chmod(0o755)
+    yield path
+    if not os.environ.get("BERTH_TEST_KEEP"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def short_dir(session_dir) -> pathlib.Path:
+    path = session_dir / str(next(numbers))
+    path.mkdir(mode=0o700)
+    return path
+
+
+class Berth:
+    """The controller, as one user. Call it with arguments."""
+
+    def __init__(self, program: pathlib.Path, home: harness.Home, env=None):
+        self.program = program
+        self.home = home
+        self.extra = env or {}
+
+    def env(self, **more) -> dict:
+        return self.home.env(**{**self.extra, **more})
+
+    def __call__(self, *argv, env=None, timeout=60, **more) -> harness.Result:
+        return harness.run([self.program, *argv], env=self.env(**(env or {})), timeout=timeout, **more)
+
+    def with_env(self, **env) -> "Berth":
+        return Berth(self.program, self.home, {**self.extra, **env})
+
+    def submit(self, *argv, **more) -> str:
+        """berth run ARGV; returns the name of the job, job-N."""
+        result = self("run", *argv, **more).ok()
+        names = [word for word in result.stdout.replace("/", " ").split() if word.startswith("job-")]
+        assert names, f"no job name in the output: {result}"
+        return names[0].rstrip(".:,")
+
+    def job(self, name: str) -> dict:
+        """The job's record as `berth get jobs NAME -o json` prints it."""
+        record = json.loads(self("get", "jobs", name, "-o", "json").ok().stdout)
+        if isinstance(record, dict) and "jobs" in record:
+            record = record["jobs"]
+        return record[0] if isinstance(record, list) else record
+
+    def wait(self, name: str, *states: str, limit=60) -> dict:
+        def reached():
+            job = self.job(name)
+            return job if job["state"] in states else None
+        return harness.until(reached, f"{name} in {' or '.join(states)}", limit, interval=0.1)
+
+    def job_dir(self, name: str) -> pathlib.Path:
+        return self.home.berth_home / "jobs" / self.job(name)["uid"]
+
+    def start(self, *argv, **more) -> str:
+        """Submits and waits until the job runs and its tunnel has said where it listens."""
+        name = self.submit(*argv, **more)
+        self.wait(name, "RUNNING")
+        harness.until((self.job_dir(name) / "endpoint.0.json").exists, f"endpoint of {name}")
+        return name
+
+    def cancel_all(self) -> None:
+        """For the end of a test: nothing of this user goes on running."""
+        names = self("get", "jobs", "-o", "name")
+        if names.status == 0 and names.stdout.split():
+            self("cancel", *names.stdout.split())
+
+
+def enter_home(session_dir):
+    return harness.Home(session_dir / f"h{next(numbers)}").enter()
+
+
+@pytest.fixture(scope="module")
+def home(session_dir, build_dir):
+    home = enter_home(session_dir)
+    yield home
+    leave_home(home, build_dir)
+
+
+@pytest.fixture
+def fresh_home(session_dir, build_dir):
+    home = enter_home(session_dir)
+    yield home
+    leave_home(home, build_dir)
+
+
+def leave_home(home, build_dir):
+    program = build_dir / "controller" / "berth"
+    if program.exists() and home.state_dir.exists():
+        Berth(program, home).cancel_all()
+    home.leave()
+
+
+@pytest.fixture(scope="module")
+def berth(build_dir, home) -> Berth:
+    return Berth(build_dir / "controller" / "berth", home)
+
+
+class Ssh:
+    """The stock client, as one user: never asks, never waits for ever."""
+
+    def __init__(self, home: harness.Home, env=None):
+        self.home = home
+        self.extra = env or {}
+
+    def env(self, **more) -> dict:
+        return self.home.env(**{**self.extra, **more})
+
+    def argv(self, *argv) -> list:
+        return ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30", *map(str, argv)]
+
+    def __call__(self, *argv, env=None, timeout=60, **more) -> harness.Result:
+        return harness.run(self.argv(*argv), env=self.env(**(env or {})), timeout=timeout, **more)
+
+
+@pytest.fixture(scope="module")
+def ssh(home) -> Ssh:
+    if not shutil.which("ssh"):
+        pytest.skip("no ssh: apt-get install openssh-client")
+    return Ssh(home)
+
+
+@pytest.fixture(scope="session")
+def slurm(session_dir):
+    path = session_dir / "slurm"
+    path.mkdir(mode=0o755)
+    try:
+        cluster = slurm_module.Slurm(path).start()
+    except slurm_module.Unavailable as reason:
+        pytest.skip(f"no Slurm: {reason}")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def local_job(berth) -> str:
+    return berth.start("--", "sleep", "1000")

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""A real Slurm of one node on loopback, from Debian's packages: munged, slurmctld, slurmd.
+
+Everything it has is its own: configuration, munge key and socket, ports, state, logs. It needs neither cgroups nor a
+database. Commands find it by $SLURM_CONF (Slurm.env()). stop() ends by pid what start() started.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+
+import harness
+
+# Slurm calls itself Slurm 22.05 on Debian 12 and 24.11 on Debian 13.
+CONFIG = """\
+ClusterName=berth
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={dir}/munge/socket
+CredType=cred/munge
+SlurmctldPort={ctld_port}
+SlurmdPort={slurmd_port}
+SlurmctldPidFile={dir}/slurmctld.pid
+SlurmdPidFile={dir}/slurmd.pid
+SlurmctldLogFile={dir}/slurmctld.log
+SlurmdLogFile={dir}/slurmd.log
+StateSaveLocation={dir}/state
+SlurmdSpoolDir={dir}/spool
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SwitchType=switch/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+SchedulerParameters=batch_sched_delay=0,sched_interval=1
+ReturnToService=2
+KillWait=5
+MinJobAge=600
+NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 State=UNKNOWN
+PartitionName=debug Nodes=node1 Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32
+"""
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
+PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client")
+
+
+class Unavailable(Exception):
+    """Why there is no Slurm on this machine."""
+
+
+def find(program: str) -> str:
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def free_ports(count: int) -> list:
+    """Ports that were free a moment ago; held together so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Slurm:
+    """dir must be readable by all on its whole path: munged insists on it for its socket."""
+
+    def __init__(self, dir: pathlib.Path):
+        self.dir = dir
+        self.config = dir / "slurm.conf"
+        self.processes = []
+
+    def env(self, base=None) -> dict:
+        return {**(os.environ if base is None else base), "SLURM_CONF": str(self.config)}
+
+    def start(self) -> "Slurm":
+        missing = [program for program in PROGRAMS if not find(program)]
+        if missing:
+            raise Unavailable(f"no {', '.join(missing)}: apt-get install {' '.join(PACKAGES)}")
+        if os.getuid() != 0:
+            raise Unavailable("slurmctld and slurmd run as root here, and these tests do not")
+        try:
+            self._write_config()
+            self._start_munged()
+            self._start_daemons()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        if len(self.processes) == 3:
+            self.run("scancel", "--state=PENDING,RUNNING,SUSPENDED", "--user=root", timeout=20)
+            harness.until(lambda: not self.run("squeue", "--noheader").stdout.strip(),
+                          "empty queue after scancel", limit=40)
+        for process in reversed(self.processes):
+            harness.stop(process)
+        self.processes.clear()
+
+    def run(self, *argv, timeout=30) -> harness.Result:
+        return harness.run(argv, env=self.env(), timeout=timeout)
+
+    def submit(self, script: str, *options) -> int:
+        """sbatch --wrap; returns the job id."""
+        result = self.run("sbatch", "--parsable", "--output=/dev/null", *options, "--wrap", script).ok()
+        return int(result.stdout.split(";")[0])
+
+    def job(self, id: int) -> dict:
+        """Fields of `scontrol show job`, in Slurm's own words."""
+        result = self.run("scontrol", "--oneliner", "show", "job", str(id)).ok()
+        return dict(re.findall(r"(\w+(?:/\w+)?)=(\S*)", result.stdout))
+
+    def wait(self, id: int, *states: str, limit=60) -> dict:
+        """Waits until the job is in one of these states; returns its fields."""
+        def reached():
+            job = self.job(id)
+            return job if job["JobState"] in states else None
+        return harness.until(reached, f"Slurm job {id} in {' or '.join(states)}", limit, interval=0.1)
+
+    def log(self, name: str) -> str:
+        path = self.dir / name
+        return path.read_text(errors="replace")[-3000:] if path.exists() else ""
+
+    def _write_config(self) -> None:
+        for name, mode in ("state", 0o755), ("spool", 0o755), ("munge", 0o755):
+            (self.dir / name).mkdir(mode=mode)
+        ctld_port, slurmd_port = free_ports(2)
+        host = socket.gethostname().split(".")[0]
+        self.config.write_text(CONFIG.format(dir=self.dir, host=host, ctld_port=ctld_port,
+                                             slurmd_port=slurmd_port))
+        # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
+        text = harness.run([find("slurmd"), "-V"]).ok().stdout
+        version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", text).groups())
+        if version >= (23, 11):
+            (self.dir / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
+        key = self.dir / "munge" / "key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o600)
+
+    def _spawn(self, name: str, *argv) -> subprocess.Popen:
+        with open(self.dir / f"{name}.out", "wb") as out:
+            process = subprocess.Popen([find(argv[0]), *map(str, argv[1:])], env=self.env(),
+                                       stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                       start_new_session=True)
+        self.processes.append(process)
+        return process
+
+    def _start_munged(self) -> None:
+        munge = self.dir / "munge"
+        process = self._spawn("munged", "munged", "--foreground", f"--socket={munge}/socket",
+                              f"--key-file={munge}/key", f"--pid-file={munge}/pid",
+                              f"--log-file={munge}/log", f"--seed-file={munge}/seed", "--num-threads=4")
+
+        def ready():
+            if process.poll() is not None:
+                raise Unavailable(f"munged ended with {process.returncode}: {self.log('munged.out').strip()}")
+            return (munge / "socket").exists()
+        harness.until(ready, "munge socket", limit=20)
+
+    def _start_daemons(self) -> None:
+        ctld = self._spawn("slurmctld", "slurmctld", "-D", "-i", "-f", self.config)
+        slurmd = self._spawn("slurmd", "slurmd", "-D", "-f", self.config, "-N", "node1")
+
+        def idle():
+            for name, process in ("slurmctld", ctld), ("slurmd", slurmd):
+                if process.poll() is not None:
+                    raise Unavailable(f"{name} ended with {process.returncode}: "
+                                      f"{self.log(name + '.out').strip() or self.log(name + '.log').strip()}")
+            return self.run("sinfo", "--noheader", "--format=%T").stdout.strip() in ("idle", "mixed")
+        harness.until(idle, "idle Slurm node", limit=60, interval=0.1)
