@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Shared by the scripts in ci/: where we are, how packages are installed, how steps are announced.
 # Sourced by bash scripts, never run.
+# shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 
