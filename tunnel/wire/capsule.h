@@ -2,15 +2,19 @@
 #pragma once
 
 /*
- * The Capsule Protocol (RFC 9297 section 3.2), read incrementally. A capsule is Type (varint), Length (varint), Value.
- * Values of types that carry a byte stream (stdin, stdout) are passed on as they arrive, whatever their length;
- * others are collected whole, up to a limit, and refused beyond it.
+ * The Capsule Protocol (RFC 9297 section 3.2), read incrementally. A capsule is Type (varint),
+ * Length (varint), Value. Values of types that carry a byte stream (stdin, stdout) are passed on as
+ * they arrive, whatever their length; others are collected whole, up to a limit, and refused beyond
+ * it.
  *
  *	struct capsule_reader r;
  *
  *	capsule_reader_init(&r, &ops, user, 256 * 1024);
  *	if (capsule_reader_feed(&r, bytes, &err) < 0)
  *		...the stream is broken; nothing more may be fed
+ *
+ * The callbacks must not finish the reader: they are called from inside it. A callback that wants
+ * the stream gone returns an error (whole) or remembers its wish until the feed is over (piece).
  */
 
 #include <stdbool.h>
@@ -40,6 +44,7 @@ struct capsule_reader {
 void capsule_reader_init(struct capsule_reader *r, const struct capsule_ops *ops, void *user,
 			 size_t value_max);
 void capsule_reader_finish(struct capsule_reader *r);
+/* 0, or -1: a value is too long, or whole() refused it. */
 int capsule_reader_feed(struct capsule_reader *r, struct span bytes, struct err *err) attr_must_use;
 
 /* Whether the stream may end here: not inside a capsule. */

@@ -32,7 +32,8 @@
 
 #define PROCESS_COMMAND_MAX (128 * 1024) /* as long as one argument may be (execve(2)) */
 #define PROCESS_ENV_MAX 256
-#define PROCESS_DATA_MAX (64 * 1024) /* most bytes we put into one data capsule; any length is accepted */
+#define PROCESS_DATA_MAX \
+	(64 * 1024) /* most bytes we put into one data capsule; any length is accepted */
 
 enum process_capsule {
 	PROCESS_START = 0x2b01,
@@ -48,6 +49,9 @@ enum process_capsule {
 
 enum process_kind { PROCESS_SHELL, PROCESS_EXEC, PROCESS_SUBSYSTEM };
 
+/* Most bytes in a capsule that is not data: a START with the longest command and environment. */
+#define PROCESS_VALUE_MAX (256 * 1024)
+
 struct process_window {
 	uint32_t columns, rows, width_px, height_px;
 };
@@ -62,14 +66,29 @@ struct process_start {
 	struct span command;
 	struct process_env env[PROCESS_ENV_MAX];
 	size_t env_len;
-	bool has_pty;
+	bool has_pty; /* the rest is meaningful if so */
 	struct span term, modes;
 	struct process_window window;
 };
 
-int process_start_parse(struct span value, struct process_start *ret, struct err *err) attr_must_use;
+int process_start_parse(struct span value, struct process_start *ret, struct err *err)
+	attr_must_use;
 /* Appends the whole capsule, header included; false when the buffer's maximum is in the way. */
 bool process_start_format(const struct process_start *start, struct buf *b) attr_must_use;
 
-int process_window_parse(struct span value, struct process_window *ret, struct err *err) attr_must_use;
+/* How the command ended: EXIT or EXIT_SIGNAL. */
+struct process_exit {
+	bool signalled;
+	uint32_t status;    /* unless signalled */
+	bool core_dumped;   /* if signalled, as is the next */
+	struct span signal; /* the name without "SIG"; points into the capsule */
+};
+
+/* The value of a PROCESS_EXIT or PROCESS_EXIT_SIGNAL capsule, told by its type. */
+int process_exit_parse(uint64_t type, struct span value, struct process_exit *ret, struct err *err)
+	attr_must_use;
+bool process_exit_format(const struct process_exit *end, struct buf *b) attr_must_use;
+
+int process_window_parse(struct span value, struct process_window *ret, struct err *err)
+	attr_must_use;
 bool process_window_format(const struct process_window *window, struct buf *b) attr_must_use;
