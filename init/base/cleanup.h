@@ -54,14 +54,14 @@ static inline void cleanup_close_p(const int *fd)
 #define cleanup_close __attribute__((__cleanup__(cleanup_close_p)))
 
 #define take_ptr(p)                         \
-	({                                  \
+	__extension__({                     \
 		__typeof__(p) taken_ = (p); \
 		(p) = NULL;                 \
 		taken_;                     \
 	})
 
 #define take_fd(fd)                \
-	({                         \
+	__extension__({            \
 		int taken_ = (fd); \
 		(fd) = -1;         \
 		taken_;            \

@@ -40,7 +40,8 @@ void key_pair_finish(struct key_pair *pair);
 DEFINE_CLEANUP_VALUE(struct key_pair, key_pair_finish)
 
 int key_random_secret(struct secret *ret, struct err *err) attr_must_use;
-int key_pair_from_seed(const struct secret *seed, struct key_pair *ret, struct err *err) attr_must_use;
+int key_pair_from_seed(const struct secret *seed, struct key_pair *ret, struct err *err)
+	attr_must_use;
 int key_pair_generate(struct key_pair *ret, struct err *err) attr_must_use;
 
 /* HKDF-SHA256 of the job's secret; info as listed above. */

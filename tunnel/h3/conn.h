@@ -13,13 +13,15 @@
  * written to a stream, whoever drives the connection must send: h3_conn_ops.wants_write() tells it so.
  *
  * Flow control. Sending: a stream has a send buffer; h3_stream_room() says how much fits, and writable() is
- * called when it falls under half. What the peer acknowledged leaves it. Receiving: body() hands bytes over, and
+ * called when it falls under half. What was sent stays until the peer acknowledged it, but only what waits to be sent
+ * counts: how much may be under way is for the congestion window and the peer's credit to say. Receiving: body() hands bytes over, and
  * the receiver calls h3_stream_consumed() once it has passed them on; until then the peer's credit shrinks. That is
  * the whole back-pressure from a slow reader in the job to a fast writer on the workstation.
  */
 
 #include <stdbool.h>
 
+#include "init/base/cleanup.h"
 #include "init/base/err.h"
 #include "init/base/span.h"
 
@@ -28,7 +30,8 @@ struct h3_conn;
 struct h3_stream;
 
 #define H3_FIELDS_MAX 32
-#define H3_SEND_MAX (1024 * 1024) /* bytes a stream's send buffer takes before room is 0 */
+#define H3_STREAMS_MAX 1000	 /* requests that may be open at once on a connection */
+#define H3_SEND_MAX (512 * 1024) /* bytes that wait to be sent on a stream before room is 0 */
 
 /* A request as the server sees it and the client makes it. Strings are borrowed for the call. */
 struct h3_request {
@@ -69,6 +72,15 @@ struct h3_stream_ops {
 	/* The stream is over; why is NULL after a clean end of both directions. It is freed after this returns. */
 	void (*closed)(struct h3_stream *stream, void *user, const struct err *why);
 };
+
+/*
+ * Speaks HTTP/3 on a connection and owns it from here on: a client's from quic_conn_connect(), a server's from
+ * quic_server_ops.accept(). Nothing is called back before packets are read or written.
+ */
+struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *ops, void *owner);
+/* Frees it, its streams (without their closed()) and the QUIC connection; not from inside a callback of its own. */
+struct h3_conn *h3_conn_free(struct h3_conn *conn);
+DEFINE_CLEANUP(struct h3_conn, h3_conn_free)
 
 /* Sends a request. The stream may be written to at once; the bytes follow the headers in the same flight. */
 int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Ed25519 keys and what is derived from a job's secret; see key.h. */
+#include "tunnel/crypto/key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+#include "tunnel/crypto/openssl.h"
+
+void key_pair_finish(struct key_pair *pair)
+{
+	secret_finish(&pair->seed);
+}
+
+int key_random_secret(struct secret *ret, struct err *err)
+{
+	if (RAND_priv_bytes(ret->bytes, sizeof(ret->bytes)) != 1)
+		return err_from_openssl(err, "random bytes");
+	return 0;
+}
+
+int key_pair_from_seed(const struct secret *seed, struct key_pair *ret, struct err *err)
+{
+	cleanup(evp_pkey_free) EVP_PKEY *pkey =
+		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed->bytes, SECRET_LEN);
+	struct key_public public;
+	size_t len = sizeof(public.bytes);
+
+	if (!pkey || EVP_PKEY_get_raw_public_key(pkey, public.bytes, &len) != 1 ||
+	    len != KEY_PUBLIC_LEN)
+		return err_from_openssl(err, "Ed25519 key");
+	ret->seed = *seed;
+	ret->public = public;
+	return 0;
+}
+
+int key_pair_generate(struct key_pair *ret, struct err *err)
+{
+	cleanup(secret_finish) struct secret seed = { 0 };
+
+	if (key_random_secret(&seed, err) < 0)
+		return -1;
+	return key_pair_from_seed(&seed, ret, err);
+}
+
+/* HKDF-SHA256 (RFC 5869) without a salt: the input is uniformly random already. */
+static bool hkdf(const struct secret *secret, struct span info, struct secret *ret)
+{
+	cleanup(evp_kdf_free) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	cleanup(evp_kdf_ctx_free) EVP_KDF_CTX *run = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	struct secret in = *secret;
+	char digest[] = "SHA256", info_bytes[128];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, in.bytes, sizeof(in.bytes)),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info_bytes, info.len),
+		OSSL_PARAM_construct_end(),
+	};
+	bool ok;
+
+	if (info.len > sizeof(info_bytes))
+		return false;
+	memcpy(info_bytes, info.ptr, info.len);
+	ok = run && EVP_KDF_derive(run, ret->bytes, sizeof(ret->bytes), params) == 1;
+	secret_finish(&in);
+	return ok;
+}
+
+int key_derive(const struct secret *secret, const char *info, struct secret *ret, struct err *err)
+{
+	cleanup(secret_finish) struct secret out = { 0 };
+
+	if (!hkdf(secret, span_of_str(info), &out))
+		return err_from_openssl(err, "HKDF-SHA256");
+	*ret = out;
+	return 0;
+}
+
+int key_pair_of_rank(const struct secret *secret, unsigned int rank, struct key_pair *ret,
+		     struct err *err)
+{
+	cleanup(secret_finish) struct secret seed = { 0 };
+	char info[32];
+
+	snprintf(info, sizeof(info), "berth rank %u", rank);
+	if (key_derive(secret, info, &seed, err) < 0)
+		return -1;
+	return key_pair_from_seed(&seed, ret, err);
+}
+
+/* Public keys are public: the time that comparing them takes tells nothing. */
+bool key_public_equal(const struct key_public *a, const struct key_public *b)
+{
+	return memcmp(a->bytes, b->bytes, KEY_PUBLIC_LEN) == 0;
+}
