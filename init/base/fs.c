@@ -61,6 +61,27 @@ int fs_write_file(const char *path, struct span bytes, mode_t mode, struct err *
 	return 0;
 }
 
+int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err *err)
+{
+	cleanup_free char *part = str_printf("%s.%d.part", path, (int)getpid());
+	int os = 0;
+
+	unlink(part);
+	if (write_part(part, bytes, mode, err) < 0) {
+		unlink(part);
+		return err_wrap(err, "write %s", path);
+	}
+	/* Unlike rename(2), link(2) never replaces; where there are no hard links, a check has to do. */
+	if (link(part, path) < 0)
+		os = errno;
+	if (os == EPERM || os == EOPNOTSUPP || os == ENOSYS)
+		os = fs_exists(path) ? EEXIST : rename(part, path) < 0 ? errno : 0;
+	unlink(part);
+	if (os == EEXIST)
+		return err_set(err, ERR_EXISTS, "%s exists already", path);
+	return os ? err_set_errno(err, os, "write %s", path) : 0;
+}
+
 int fs_make_dirs(const char *path, mode_t mode, struct err *err)
 {
 	cleanup_free char *copy = str_dup(path);

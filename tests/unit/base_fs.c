@@ -41,6 +41,23 @@ static void a_written_file_has_the_mode_and_leaves_no_part_behind(void **state)
 	assert_int_equal(mkdir(dir, 0700), 0);
 }
 
+static void creating_a_file_never_replaces_one(void **state)
+{
+	cleanup_free char *path = fs_join(dir, "new");
+	cleanup(buf_finish) struct buf b = BUF_INIT(100);
+	struct err err;
+
+	(void)state;
+	assert_int_equal(fs_create_file(path, span_of_str("one"), 0600, &err), 0);
+	assert_int_equal(fs_create_file(path, span_of_str("two"), 0600, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
+	assert_int_equal(fs_read_file(path, 10, &b, NULL), 0);
+	assert_string_equal(buf_str(&b), "one");
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+}
+
 static void reading_more_than_the_maximum_is_refused(void **state)
 {
 	cleanup_free char *path = fs_join(dir, "large");
@@ -76,6 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_written_file_has_the_mode_and_leaves_no_part_behind),
+		cmocka_unit_test(creating_a_file_never_replaces_one),
 		cmocka_unit_test(reading_more_than_the_maximum_is_refused),
 		cmocka_unit_test(removing_a_tree_does_not_follow_links),
 	};
