@@ -34,6 +34,7 @@ DEFINE_CLEANUP_VALUE(struct buf, buf_finish)
 
 /* Overwrites the memory before it is freed: for buffers that held a secret. */
 void buf_wipe(struct buf *b);
+DEFINE_CLEANUP_VALUE(struct buf, buf_wipe)
 
 static inline size_t buf_len(const struct buf *b)
 {

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* tunnel.json and the client file; see job_file.h. */
+#include "job_file.h"
+
+#include <string.h>
+
+#include "init/base/alloc.h"
+#include "init/base/text.h"
+#include "tunnel/net/jsonfile.h"
+
+void job_file_finish(struct job_file *file)
+{
+	for (size_t i = 0; i < file->allow_len; i++)
+		free(file->allow[i]);
+	free(file->allow);
+	secret_finish(&file->secret);
+	*file = (struct job_file){ 0 };
+}
+
+bool job_file_is_target(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	uint64_t port;
+
+	if (!colon || colon == text || strpbrk(text, " /@\"\\"))
+		return false;
+	if (text[0] == '[' ? colon[-1] != ']' : memchr(text, ':', (size_t)(colon - text)) != NULL)
+		return false;
+	return text_parse_uint(colon + 1, UINT16_MAX, &port) && port > 0;
+}
+
+static int read_allow(const json_t *object, struct job_file *file, struct err *err)
+{
+	const json_t *array;
+
+	if (jsonfile_array(object, "allow", &array, err) < 0)
+		return -1;
+	if (json_array_size(array) > JOB_FILE_ALLOW_MAX)
+		return err_set(err, ERR_LIMIT, "\"allow\" has more than %d entries",
+			       JOB_FILE_ALLOW_MAX);
+	file->allow = new_array(char *, json_array_size(array) + 1);
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		const char *text = json_string_value(json_array_get(array, i));
+
+		if (!text || !job_file_is_target(text))
+			return err_set(err, ERR_INVALID, "\"allow\": entry %zu is not HOST:PORT",
+				       i + 1);
+		file->allow[file->allow_len++] = str_dup(text);
+	}
+	return 0;
+}
+
+int job_file_parse(struct span text, struct job_file *ret, struct err *err)
+{
+	cleanup(jsonfile_free) json_t *object = jsonfile_parse(text, err);
+	cleanup(job_file_finish) struct job_file file = { 0 };
+
+	if (!object)
+		return -1;
+	if (jsonfile_bytes32(object, "secret", file.secret.bytes, err) < 0 ||
+	    jsonfile_bytes32(object, "peer", file.peer.bytes, err) < 0 ||
+	    jsonfile_uint(object, "idle_timeout_s", JOB_FILE_IDLE_MAX_S, &file.idle_timeout_s, err) < 0 ||
+	    read_allow(object, &file, err) < 0)
+		return -1;
+	*ret = file;
+	file = (struct job_file){ 0 };
+	return 0;
+}
+
+int job_file_read(const char *path, struct job_file *ret, struct err *err)
+{
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
+
+	if (jsonfile_read_private(path, &text, err) < 0)
+		return -1;
+	if (job_file_parse(buf_span(&text), ret, err) < 0)
+		return err_wrap(err, "%s", path);
+	return 0;
+}
+
+static bool append_bytes32(struct buf *b, const char *name, const uint8_t bytes[32])
+{
+	char text[TEXT_BASE64_SIZE(32)];
+	bool done;
+
+	text_base64(span_of(bytes, 32), text, sizeof(text));
+	done = buf_printf(b, ", \"%s\": \"%s\"", name, text);
+	explicit_bzero(text, sizeof(text));
+	return done;
+}
+
+bool job_file_format(const struct job_file *file, struct buf *b)
+{
+	if (!buf_printf(b, "{\"version\": 1") ||
+	    !append_bytes32(b, "secret", file->secret.bytes) ||
+	    !append_bytes32(b, "peer", file->peer.bytes) || !buf_printf(b, ", \"allow\": ["))
+		return false;
+	for (size_t i = 0; i < file->allow_len; i++) {
+		if (!buf_printf(b, "%s\"", i ? ", " : "") || !text_append_json(b, file->allow[i]) ||
+		    !buf_printf(b, "\""))
+			return false;
+	}
+	return buf_printf(b, "], \"idle_timeout_s\": %llu}\n",
+			  (unsigned long long)file->idle_timeout_s);
+}
+
+void client_file_finish(struct client_file *file)
+{
+	secret_finish(&file->secret);
+	key_pair_finish(&file->key);
+}
+
+int client_file_parse(struct span text, struct client_file *ret, struct err *err)
+{
+	cleanup(jsonfile_free) json_t *object = jsonfile_parse(text, err);
+	cleanup(client_file_finish) struct client_file file = { 0 };
+	cleanup(secret_finish) struct secret seed = { 0 };
+
+	if (!object)
+		return -1;
+	if (jsonfile_bytes32(object, "secret", file.secret.bytes, err) < 0 ||
+	    jsonfile_bytes32(object, "key", seed.bytes, err) < 0 ||
+	    key_pair_from_seed(&seed, &file.key, err) < 0)
+		return -1;
+	*ret = file;
+	return 0;
+}
+
+int client_file_read(const char *path, struct client_file *ret, struct err *err)
+{
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
+
+	if (jsonfile_read_private(path, &text, err) < 0)
+		return -1;
+	if (client_file_parse(buf_span(&text), ret, err) < 0)
+		return err_wrap(err, "%s", path);
+	return 0;
+}
+
+bool client_file_format(const struct client_file *file, struct buf *b)
+{
+	return buf_printf(b, "{\"version\": 1") &&
+	       append_bytes32(b, "secret", file->secret.bytes) &&
+	       append_bytes32(b, "key", file->key.seed.bytes) && buf_printf(b, "}\n");
+}

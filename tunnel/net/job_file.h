@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The two files of a submission (see crypto/key.h): tunnel.json goes to the job, the client file stays on the
+ * workstation. Both hold the job's secret and are 0600; reading refuses them when others have access.
+ */
+
+#include "init/base/buf.h"
+#include "init/base/err.h"
+#include "tunnel/crypto/key.h"
+
+#define JOB_FILE_ALLOW_MAX 256
+#define JOB_FILE_IDLE_DEFAULT_S 86400
+#define JOB_FILE_IDLE_MAX_S (100 * UINT64_C(86400))
+
+/* tunnel.json */
+struct job_file {
+	struct secret secret;
+	struct key_public peer; /* the workstation's key, the only one that may connect */
+	char **allow;           /* "host:port" beside loopback that CONNECT may reach */
+	size_t allow_len;
+	uint64_t idle_timeout_s;
+};
+
+void job_file_finish(struct job_file *file);
+DEFINE_CLEANUP_VALUE(struct job_file, job_file_finish)
+
+int job_file_parse(struct span text, struct job_file *ret, struct err *err) attr_must_use;
+int job_file_read(const char *path, struct job_file *ret, struct err *err) attr_must_use;
+bool job_file_format(const struct job_file *file, struct buf *b) attr_must_use;
+/* "host:port", "[v6]:port": what an entry of the allow list looks like. */
+bool job_file_is_target(const char *text);
+
+/* The client file */
+struct client_file {
+	struct secret secret;
+	struct key_pair key;
+};
+
+void client_file_finish(struct client_file *file);
+DEFINE_CLEANUP_VALUE(struct client_file, client_file_finish)
+
+int client_file_parse(struct span text, struct client_file *ret, struct err *err) attr_must_use;
+int client_file_read(const char *path, struct client_file *ret, struct err *err) attr_must_use;
+bool client_file_format(const struct client_file *file, struct buf *b) attr_must_use;
