@@ -15,6 +15,9 @@
 #define attr_malloc __attribute__((malloc, returns_nonnull))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+/* <sys/param.h>, which <uv.h> brings along, has its own. */
+#undef MIN
+#undef MAX
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 

@@ -11,7 +11,8 @@
 #include "init/base/text.h"
 
 /* Splits "[v6]:port" or "v4:port"; *ret_host is at least INET6_ADDRSTRLEN long. */
-static bool split(const char *text, char *ret_host, size_t size, int *ret_family, uint16_t *ret_port)
+static bool split(const char *text, char *ret_host, size_t size, int *ret_family,
+		  uint16_t *ret_port)
 {
 	bool bracket = text[0] == '[';
 	const char *start = bracket ? text + 1 : text;
@@ -143,6 +144,18 @@ void addr_set_port(struct quic_addr *addr, uint16_t port)
 		addr->v6.sin6_port = htons(port);
 }
 
+bool addr_equal(const struct quic_addr *a, const struct quic_addr *b)
+{
+	if (addr_family(a) != addr_family(b) || addr_port(a) != addr_port(b))
+		return false;
+	if (addr_family(a) == AF_INET)
+		return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+	if (addr_family(a) == AF_INET6)
+		return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr) &&
+		       a->v6.sin6_scope_id == b->v6.sin6_scope_id;
+	return true;
+}
+
 bool addr_is_loopback(const struct quic_addr *addr)
 {
 	if (addr_family(addr) == AF_INET)
@@ -167,7 +180,7 @@ bool addr_is_any(const struct quic_addr *addr)
 bool addr_list_has(const struct addr_list *list, const struct quic_addr *addr)
 {
 	for (size_t i = 0; i < list->len; i++) {
-		if (quic_addr_equal(&list->items[i], addr))
+		if (addr_equal(&list->items[i], addr))
 			return true;
 	}
 	return false;

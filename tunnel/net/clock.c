@@ -6,7 +6,9 @@
 
 #include "init/base/macro.h"
 
-/* The two clocks are read one after the other, and are slewed apart a little: less is not a sleep. */
+/*
+ * The two clocks are read one after the other, and are slewed apart a little: less is not a sleep.
+ */
 #define WAKE_LEAST (2 * NSEC_PER_SEC)
 
 static uint64_t read_clock(clockid_t id)

@@ -22,8 +22,8 @@ static int read_addresses(const json_t *object, struct addr_list *ret, struct er
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		text = json_string_value(json_array_get(array, i));
 		if (!text || !addr_parse(text, &addr))
-			return err_set(err, ERR_INVALID, "\"addresses\": entry %zu is not ADDRESS:PORT",
-				       i + 1);
+			return err_set(err, ERR_INVALID,
+				       "\"addresses\": entry %zu is not ADDRESS:PORT", i + 1);
 		if (!addr_list_add(ret, &addr))
 			return err_set(err, ERR_LIMIT, "more than %d addresses", ADDR_LIST_MAX);
 	}

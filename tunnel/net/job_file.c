@@ -59,7 +59,8 @@ int job_file_parse(struct span text, struct job_file *ret, struct err *err)
 		return -1;
 	if (jsonfile_bytes32(object, "secret", file.secret.bytes, err) < 0 ||
 	    jsonfile_bytes32(object, "peer", file.peer.bytes, err) < 0 ||
-	    jsonfile_uint(object, "idle_timeout_s", JOB_FILE_IDLE_MAX_S, &file.idle_timeout_s, err) < 0 ||
+	    jsonfile_uint(object, "idle_timeout_s", JOB_FILE_IDLE_MAX_S, &file.idle_timeout_s,
+			  err) < 0 ||
 	    read_allow(object, &file, err) < 0)
 		return -1;
 	*ret = file;
@@ -91,8 +92,7 @@ static bool append_bytes32(struct buf *b, const char *name, const uint8_t bytes[
 
 bool job_file_format(const struct job_file *file, struct buf *b)
 {
-	if (!buf_printf(b, "{\"version\": 1") ||
-	    !append_bytes32(b, "secret", file->secret.bytes) ||
+	if (!buf_printf(b, "{\"version\": 1") || !append_bytes32(b, "secret", file->secret.bytes) ||
 	    !append_bytes32(b, "peer", file->peer.bytes) || !buf_printf(b, ", \"allow\": ["))
 		return false;
 	for (size_t i = 0; i < file->allow_len; i++) {

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The two files of a submission (see crypto/key.h): tunnel.json goes to the job, the client file stays on the
- * workstation. Both hold the job's secret and are 0600; reading refuses them when others have access.
+ * The two files of a submission (see crypto/key.h): tunnel.json goes to the job, the client file
+ * stays on the workstation. Both hold the job's secret and are 0600; reading refuses them when
+ * others have access.
  */
 
 #include "init/base/buf.h"
@@ -18,7 +19,7 @@
 struct job_file {
 	struct secret secret;
 	struct key_public peer; /* the workstation's key, the only one that may connect */
-	char **allow;           /* "host:port" beside loopback that CONNECT may reach */
+	char **allow;		/* "host:port" beside loopback that CONNECT may reach */
 	size_t allow_len;
 	uint64_t idle_timeout_s;
 };

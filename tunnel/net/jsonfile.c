@@ -2,6 +2,7 @@
 /* Helpers over jansson for the tunnel's files; see jsonfile.h. */
 #include "jsonfile.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,8 +36,8 @@ int jsonfile_read_private(const char *path, struct buf *ret, struct err *err)
 		return err_set(err, ERR_INVALID, "%s is not a file", path);
 	if (st.st_mode & 077)
 		return err_set(err, ERR_DENIED,
-			       "%s holds a key but others have access (mode %04o): chmod 600 it", path,
-			       st.st_mode & 07777);
+			       "%s holds a key but others have access (mode %04o): chmod 600 it",
+			       path, st.st_mode & 07777);
 	if (fd_read_all(fd, JSONFILE_MAX, ret, err) < 0)
 		return err_wrap(err, "read %s", path);
 	return 0;

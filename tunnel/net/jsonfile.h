@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * What the tunnel's small JSON files have in common: an object with "version": 1, of at most 64 KiB. Members of other
- * names are ignored, so that a later version may add some. Files with secrets must not be readable by others, or they
- * are refused, as ssh refuses such a key. Whatever a parsed file held is overwritten when it is freed.
+ * What the tunnel's small JSON files have in common: an object with "version": 1, of at most 64
+ * KiB. Members of other names are ignored, so that a later version may add some. Files with secrets
+ * must not be readable by others, or they are refused, as ssh refuses such a key. Whatever a parsed
+ * file held is overwritten when it is freed.
  */
 
 #include <jansson.h>

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The end of a turn of the libuv loop. While events are handled, objects only note that they have something to send;
- * run() then sends for all of them at once, in full batches. It is called after the events of a turn and again before
- * the loop sleeps, so that nothing noted is ever left lying.
+ * The end of a turn of the libuv loop. While events are handled, objects only note that they have
+ * something to send; run() then sends for all of them at once, in full batches. It is called after
+ * the events of a turn and again before the loop sleeps, so that nothing noted is ever left lying.
  */
 
 #include <stdbool.h>

@@ -16,9 +16,15 @@
 #define TURN_CALLS_MAX 16
 #define TURN_DATAGRAMS_MAX 64
 #define TURN_NS NSEC_PER_MSEC
-/* Large, since the sender's bursts have to fit while we are not scheduled. Capped by net.core.rmem_max. */
+/*
+ * Large, since the sender's bursts have to fit while we are not scheduled. Capped by
+ * net.core.rmem_max.
+ */
 #define SOCKET_BUFFER (7 * 1024 * 1024)
-/* A shorter datagram is no QUIC packet (RFC 9000 section 10.3), and a zero segment size would never end. */
+/*
+ * A shorter datagram is no QUIC packet (RFC 9000 section 10.3), and a zero segment size would never
+ * end.
+ */
 #define SEGMENT_MIN 21
 
 union control {
@@ -60,8 +66,8 @@ static void set_options(int fd, int family)
 static int open_bound(const struct quic_addr *listen, struct err *err)
 {
 	char text[ADDR_TEXT_MAX];
-	cleanup_close int fd = socket(addr_family(listen),
-				      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+	cleanup_close int fd =
+		socket(addr_family(listen), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
 
 	addr_format(listen, text);
 	if (fd < 0)
@@ -79,8 +85,8 @@ static int open_bound(const struct quic_addr *listen, struct err *err)
 static int open_connected(const struct quic_addr *remote, struct err *err)
 {
 	char text[ADDR_TEXT_MAX];
-	cleanup_close int fd = socket(addr_family(remote),
-				      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+	cleanup_close int fd =
+		socket(addr_family(remote), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
 
 	addr_format(remote, text);
 	if (fd < 0)
@@ -152,7 +158,9 @@ static void read_control(struct udp *udp, struct msghdr *m, struct udp_datagrams
 	}
 }
 
-/* 1: one call's worth was handed over and *ret_count says how many datagrams; 0: nothing more now. */
+/*
+ * 1: one call's worth was handed over and *ret_count says how many datagrams; 0: nothing more now.
+ */
 static int receive_once(struct udp *udp, size_t *ret_count)
 {
 	struct quic_addr from = { 0 };
@@ -173,7 +181,9 @@ static int receive_once(struct udp *udp, size_t *ret_count)
 	if (len < 0) {
 		if (errno == ECONNREFUSED && udp->connected)
 			udp->ops->refused(udp, udp->owner);
-		/* Every error but an empty queue is news about one datagram: go on with the next. */
+		/*
+		 * Every error but an empty queue is news about one datagram: go on with the next.
+		 */
 		return errno != EAGAIN && errno != EBADF && errno != ENOTSOCK;
 	}
 	if (m.msg_flags & MSG_TRUNC)
@@ -239,8 +249,8 @@ static void add_source(struct msghdr *m, const struct quic_addr *local)
 static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 {
 	const struct quic_batch *batch = &udp->batch;
-	struct quic_addr to = udp->family == AF_INET6 ? addr_mapped(&batch->path.remote) :
-							batch->path.remote;
+	struct quic_addr to =
+		udp->family == AF_INET6 ? addr_mapped(&batch->path.remote) : batch->path.remote;
 	bool v4 = addr_family(&batch->path.remote) == AF_INET;
 	union control control = { 0 };
 	/* sendmsg(2) does not write to it. */
@@ -268,7 +278,8 @@ static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 static bool send_unsent(struct udp *udp)
 {
 	size_t segment = udp->batch.segment;
-	bool again = true; /* an error that an earlier datagram caused is reported instead of sending: once */
+	bool again =
+		true; /* an error that an earlier datagram caused is reported instead of sending: once */
 
 	while (udp->unsent > 0) {
 		bool many = udp->gso && udp->unsent > segment;
@@ -290,7 +301,10 @@ static bool send_unsent(struct udp *udp)
 				again = false;
 				continue;
 			}
-			/* Too large for the path, no route, a full queue: lost, and QUIC will notice. */
+			/*
+			 * Too large for the path, no route, a full queue: lost, and QUIC will
+			 * notice.
+			 */
 		}
 		udp->unsent -= len;
 	}
@@ -310,7 +324,9 @@ static void on_event(uv_poll_t *poll, int status, int events)
 {
 	struct udp *udp = poll->data;
 
-	/* A pending socket error (an ICMP message) stops the poll; receiving takes the error away. */
+	/*
+	 * A pending socket error (an ICMP message) stops the poll; receiving takes the error away.
+	 */
 	if (status < 0) {
 		udp->events = 0;
 		watch(udp, UV_READABLE | (udp->unsent ? UV_WRITABLE : 0));

@@ -2,20 +2,22 @@
 #pragma once
 
 /*
- * A UDP socket for QUIC, on a libuv loop. libuv's own uv_udp knows neither segmentation offload nor ECN nor which
- * local address a datagram came to, and those make it several times slower; so the socket is ours and libuv only
- * says when it is readable (uv_poll).
+ * A UDP socket for QUIC, on a libuv loop. libuv's own uv_udp knows neither segmentation offload nor
+ * ECN nor which local address a datagram came to, and those make it several times slower; so the
+ * socket is ours and libuv only says when it is readable (uv_poll).
  *
- * Receiving: recvmsg(2) with UDP_GRO gives up to 64 datagrams of one peer in one call. A turn of the loop takes a
- * limited number of calls, so that acknowledgements and timers are never starved, and ends with turn().
+ * Receiving: recvmsg(2) with UDP_GRO gives up to 64 datagrams of one peer in one call. A turn of
+ * the loop takes a limited number of calls, so that acknowledgements and timers are never starved,
+ * and ends with turn().
  *
- * Sending: the owner fills udp_batch() and calls udp_send(), which is one sendmsg(2) with UDP_SEGMENT. When the
- * socket is full the batch stays where it is and udp_is_blocked() is true until it has left, which writable() tells.
- * A datagram that cannot be sent for another reason is a lost datagram, no more: QUIC repairs it, and the errors of
- * one moment (an interface that goes away, an ICMP message) must not end a connection that outlives them.
+ * Sending: the owner fills udp_batch() and calls udp_send(), which is one sendmsg(2) with
+ * UDP_SEGMENT. When the socket is full the batch stays where it is and udp_is_blocked() is true
+ * until it has left, which writable() tells. A datagram that cannot be sent for another reason is a
+ * lost datagram, no more: QUIC repairs it, and the errors of one moment (an interface that goes
+ * away, an ICMP message) must not end a connection that outlives them.
  *
- * A socket with a remote address is connected: the kernel chooses the local address, and reports what nobody
- * receives at the other end (ECONNREFUSED) through refused(), as a hint.
+ * A socket with a remote address is connected: the kernel chooses the local address, and reports
+ * what nobody receives at the other end (ECONNREFUSED) through refused(), as a hint.
  */
 
 #include <uv.h>
@@ -59,7 +61,10 @@ struct udp {
 	uint8_t received[64 * 1024];
 };
 
-/* One of the two; the other is all zero. Listening on nothing at all means every address, and any port. */
+/*
+ * One of the two; the other is all zero. Listening on nothing at all means every address, and any
+ * port.
+ */
 struct udp_config {
 	struct quic_addr listen, remote;
 	const struct udp_ops *ops;
