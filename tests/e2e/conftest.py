@@ -9,6 +9,9 @@
     ssh         ssh("job-1", "exit 7") -> Result: the stock client as the user of `home`
     slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
     local_job   a running job of the local backend, shared by the tests of one file
+    cluster     berth, ssh and the options of `berth run` for one backend; its tests run once for each: local, slurm
+
+The mark `sanitize` is for tests that run against the sanitizer build too: a slice that takes a minute or two.
 """
 
 import itertools
@@ -28,6 +31,7 @@ import slurm as slurm_module  # noqa: E402
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "sanitize: runs against the sanitizer build too")
     if os.environ.get("BERTH_TEST_HOME") != str(harness.PASSWD_HOME):
         pytest.exit("these tests use ~/.ssh and must not use yours: run them with ci/e2e", returncode=64)
 
@@ -120,20 +124,22 @@ def enter_home(session_dir):
 def home(session_dir, build_dir):
     home = enter_home(session_dir)
     yield home
-    leave_home(home, build_dir)
+    leave_home(session_dir, home, build_dir)
 
 
 @pytest.fixture
 def fresh_home(session_dir, build_dir):
     home = enter_home(session_dir)
     yield home
-    leave_home(home, build_dir)
+    leave_home(session_dir, home, build_dir)
 
 
-def leave_home(home, build_dir):
+def leave_home(session_dir, home, build_dir):
     program = build_dir / "controller" / "berth"
+    slurm_config = session_dir / "slurm" / "slurm.conf"
+    env = {"SLURM_CONF": slurm_config} if slurm_config.exists() else {}
     if program.exists() and home.state_dir.exists():
-        Berth(program, home).cancel_all()
+        Berth(program, home, env).cancel_all()
     home.leave()
 
 
@@ -151,6 +157,9 @@ class Ssh:
 
     def env(self, **more) -> dict:
         return self.home.env(**{**self.extra, **more})
+
+    def with_env(self, **env) -> "Ssh":
+        return Ssh(self.home, {**self.extra, **env})
 
     def argv(self, *argv) -> list:
         return ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=30", *map(str, argv)]
@@ -181,3 +190,24 @@ def slurm(session_dir):
 @pytest.fixture(scope="module")
 def local_job(berth) -> str:
     return berth.start("--", "sleep", "1000")
+
+
+class Cluster:
+    """One backend, ready for jobs."""
+
+    def __init__(self, name: str, berth: Berth, ssh: Ssh, slurm=None):
+        env = {"SLURM_CONF": slurm.config} if slurm else {}
+        self.name = name
+        self.options = ("--backend", name)
+        self.berth = berth.with_env(**env)
+        self.ssh = ssh.with_env(**env)
+        self.slurm = slurm
+
+    def start(self, *argv, **more) -> str:
+        return self.berth.start(*self.options, *argv, **more)
+
+
+@pytest.fixture(scope="module", params=["local", "slurm"])
+def cluster(request, berth, ssh) -> Cluster:
+    slurm = request.getfixturevalue("slurm") if request.param == "slurm" else None
+    return Cluster(request.param, berth, ssh, slurm)

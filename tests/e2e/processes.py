@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""Processes of this machine, read from /proc: ps(1) would not tell more, and may not be there."""
+
+import os
+import pathlib
+
+
+def read(pid: int, name: str) -> bytes:
+    """/proc/PID/NAME, or nothing when the process is gone or hidden."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def all_pids() -> list:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def argv(pid: int) -> list:
+    return read(pid, "cmdline").decode(errors="replace").split("\0")[:-1]
+
+
+def is_alive(pid: int) -> bool:
+    state = read(pid, "stat").rpartition(b")")[2].split()
+    return bool(state) and state[0] != b"Z"
+
+
+def tunnels_of(job_dir: pathlib.Path) -> list:
+    """The pids of `berth-tunnel serve` of one job."""
+    def serves(words):
+        return words and os.path.basename(words[0]) == "berth-tunnel" and "serve" in words and str(job_dir) in words
+    return [pid for pid in all_pids() if serves(argv(pid)) and is_alive(pid)]
