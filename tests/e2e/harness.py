@@ -110,8 +110,7 @@ class Home:
         self.config_dir = root / "config" / "berth"
         self.state_dir = root / "state" / "berth"
         self.berth_home = root / "cluster"
-        self._aside = root / "ssh.before"
-        self._left = root / "ssh"
+        self._aside = PASSWD_HOME / f".ssh.before.{root.name}"
 
     def env(self, **more) -> dict:
         env = {key: value for key, value in os.environ.items()
@@ -129,9 +128,6 @@ class Home:
         return self
 
     def leave(self) -> None:
-        """What the test left of ~/.ssh stays below root, for whoever looks at a failure."""
-        if self.ssh_dir.exists():
-            shutil.rmtree(self._left, ignore_errors=True)
-            os.rename(self.ssh_dir, self._left)
+        shutil.rmtree(self.ssh_dir, ignore_errors=True)
         if self._aside.exists():
             os.rename(self._aside, self.ssh_dir)
