@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The command: started so that it finds everything as if we were not there. Environment, working
+ * directory, descriptors, signal mask, ignored signals, an alarm that is already set: all are as we
+ * were given them. What differs is its parent, that it leads a process group of its own, and that
+ * it gets SIGTERM should we die before it.
+ */
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "init/base/err.h"
+#include "signals.h"
+#include "terminal.h"
+
+/* As shells have it. */
+#define COMMAND_NOT_FOUND 127
+#define COMMAND_NOT_EXECUTABLE 126
+
+struct command {
+	char **argv; /* NULL-terminated */
+	/*
+	 * Room for two more than argv has, the terminating NULL included: the argv with which
+	 * /bin/sh runs a script that does not say what runs it.
+	 */
+	char **shell_argv;
+	struct signals_inherited signals;
+	struct terminal terminal;
+};
+
+/*
+ * Forks, and executes the command in the child; one that cannot be executed says so on standard
+ * error and exits like in a shell. Returns its process id, or -1 when there is no process to be had.
+ */
+pid_t command_start(const struct command *command, struct err *err) attr_must_use;
+
+/*
+ * Executes argv in this process, searching PATH like execvp(3); returns errno when it cannot. The
+ * search has a default where PATH is not set, and nothing is allocated.
+ */
+int command_execute(char **argv, char **shell_argv);
+
+/* One line on standard error, in a child that could not execute a program. */
+void command_report(const char *name, int os);
+
+/* What a shell would make of how a child ended: its exit status, or 128 + signal. */
+int command_exit_status(const siginfo_t *ended);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* berth-init: the first process of a job. Signals first, then the plan, then the job. */
+#include <stdio.h>
+
+#include "plan.h"
+#include "signals.h"
+#include "supervise.h"
+
+int main(int argc, char **argv)
+{
+	struct signals_inherited signals;
+	static struct plan plan;
+	struct err err = { 0 };
+	int result;
+
+	signals_take(&signals);
+	result = plan_make(argc, argv, &plan, &err);
+	if (result == PLAN_DONE)
+		return 0;
+	if (result == PLAN_RUN)
+		result = supervise(&plan, &signals, &err);
+	if (result >= 0)
+		return result;
+	fprintf(stderr, "berth-init: %s\n", err.text);
+	return err_exit_status(&err);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The status file; see status.h. */
+#include "status.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "init/base/fs.h"
+#include "init/base/log.h"
+
+#define STATUS_MODE 0600
+#define MEMBER_MAX 32
+
+static void format_int(char *out, bool known, int value)
+{
+	if (known)
+		snprintf(out, MEMBER_MAX, "%d", value);
+	else
+		memcpy(out, "null", sizeof("null"));
+}
+
+size_t status_format(const struct status *s, char *ret, size_t size)
+{
+	char ended[MEMBER_MAX], exit_code[MEMBER_MAX], signo[MEMBER_MAX];
+	bool has_exited = s->has_ended && s->how.si_code == CLD_EXITED;
+	int len;
+
+	format_int(ended, false, 0);
+	if (s->has_ended)
+		snprintf(ended, sizeof(ended), "%lld.%03ld", (long long)s->ended.tv_sec,
+			 s->ended.tv_nsec / 1000000);
+	format_int(exit_code, has_exited, s->how.si_status);
+	format_int(signo, s->has_ended && !has_exited, s->how.si_status);
+	len = snprintf(ret, size,
+		       "{\"version\":1,\"rank\":%u,\"state\":\"%s\",\"pid\":%d,\"init_pid\":%d,"
+		       "\"started\":%lld.%03ld,\"ended\":%s,\"exit_code\":%s,\"signal\":%s,"
+		       "\"core_dumped\":%s,\"peak_rss_kib\":%ld,\"user_s\":%lld.%06ld,"
+		       "\"system_s\":%lld.%06ld,\"tunnel_restarts\":%u}\n",
+		       s->rank, s->has_ended ? "exited" : "running", (int)s->pid, (int)s->init_pid,
+		       (long long)s->started.tv_sec, s->started.tv_nsec / 1000000, ended, exit_code,
+		       signo, s->has_ended && s->how.si_code == CLD_DUMPED ? "true" : "false",
+		       s->usage.ru_maxrss, (long long)s->usage.ru_utime.tv_sec,
+		       (long)s->usage.ru_utime.tv_usec, (long long)s->usage.ru_stime.tv_sec,
+		       (long)s->usage.ru_stime.tv_usec, s->tunnel_restarts);
+	assert(len > 0 && (size_t)len < size);
+	return (size_t)len;
+}
+
+void status_write(struct status *s)
+{
+	static char text[STATUS_TEXT_MAX];
+	size_t len;
+
+	s->is_stale = s->path && s->writer > 0;
+	if (!s->path || s->writer > 0)
+		return;
+	len = status_format(s, text, sizeof(text));
+	s->writer = fork();
+	/* All signals stay blocked in the child, so that what ends the others lets it finish. */
+	if (s->writer == 0)
+		_exit(fs_write_file(s->path, span_of(text, len), STATUS_MODE, NULL) < 0 ? 1 : 0);
+	if (s->writer > 0)
+		return;
+	s->writer = 0;
+	log_warn("status: cannot be written: no process to be had");
+}
+
+bool status_on_exit(struct status *s, const siginfo_t *ended)
+{
+	if (s->writer <= 0 || ended->si_pid != s->writer)
+		return false;
+	if (ended->si_code != CLD_EXITED || ended->si_status != 0)
+		log_warn("status: %s could not be written", s->path);
+	s->writer = 0;
+	if (s->is_stale)
+		status_write(s);
+	return true;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * status.RANK.json: what became of the command, for the controller to read at any time. It is
+ * written atomically, at the start and at the end, by a child process: the file system may be full,
+ * gone, or hang for minutes, and none of that may keep us from our duties. At most one such child
+ * exists, so that an old state never replaces a newer one.
+ */
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "init/base/span.h"
+
+struct status {
+	const char *path; /* NULL: nothing is written */
+	unsigned int rank;
+	pid_t pid, init_pid;
+	struct timespec started, ended;
+	bool has_ended;
+	siginfo_t how; /* from waitid(2), when it has ended */
+	/* Of the command and all descendants that were waited for, as time(1) has it. */
+	struct rusage usage;
+	unsigned int tunnel_restarts;
+
+	pid_t writer;  /* 0: none */
+	bool is_stale; /* has to be written again when the writer is done */
+};
+
+/* The text of the file; returns its length, which is less than STATUS_TEXT_MAX. */
+#define STATUS_TEXT_MAX 512
+size_t status_format(const struct status *s, char *ret, size_t size);
+
+/* Sees to it that the present state is written. */
+void status_write(struct status *s);
+
+/* A child ended: false when it was not the writer. */
+bool status_on_exit(struct status *s, const siginfo_t *ended);
