@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""What README.md tells people to type does what it says."""
+
+import re
+
+import harness
+
+
+def commands() -> list:
+    """The lines of README.md's blocks that are marked as sh."""
+    text = (harness.TOP / "README.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def test_every_command_of_the_readme_runs(fresh_home, build_dir):
+    env = fresh_home.env()
+    env["PATH"] = f"{build_dir / 'controller'}:{env['PATH']}"
+    lines = commands()
+    assert any(line.startswith("ssh ") for line in lines)
+    outputs = {line: harness.run(["sh", "-c", line], env=env).ok().stdout for line in lines}
+    assert any("berth-init" in output for output in outputs.values())
+    assert "hello" in next(output for line, output in outputs.items() if line.startswith("berth logs"))
+
+
+def test_the_map_names_every_folder():
+    text = (harness.TOP / "README.md").read_text()
+    for path in harness.TOP.iterdir():
+        if path.is_dir() and not path.name.startswith((".", "build")):
+            assert f"`{path.name}/`" in text, path.name
+
+
+def test_every_folder_explains_itself():
+    for name in ("init", "init/base", "tunnel", "controller", "squashfs", "tests", "ci"):
+        assert (harness.TOP / name / "README.md").exists(), name
