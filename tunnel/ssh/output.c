@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* What we send on a channel: data as far as windows and output allow, its end, more window. */
+#include "engine.h"
+
+#include <assert.h>
+
+/* A channel that finds less room than this waits for writable(). */
+#define ROOM_LOW CHANNEL_DATA_MAX
+#define EXTENDED_DATA_STDERR 1 /* RFC 4254 section 5.2 */
+#define DATA_HEAD_MAX 13
+#define SIGNAL_NAME_MAX 32
+
+void *ssh_channel_user(struct ssh_channel *c)
+{
+	return c->user;
+}
+
+void ssh_channel_set_user(struct ssh_channel *c, void *user)
+{
+	c->user = user;
+}
+
+void channel_begin(struct ssh_channel *c, enum message_number number)
+{
+	wire_put_u32(message_begin(c->server, number), c->remote_id);
+}
+
+static bool is_writable(const struct ssh_channel *c)
+{
+	return c->accepted && !c->eof_sent && !c->close_sent && c->server->state != STATE_OVER;
+}
+
+static size_t room(const struct ssh_channel *c)
+{
+	size_t waiting = buf_len(&c->server->out);
+
+	if (!is_writable(c) || c->server->kex.announced || waiting >= OUTPUT_SOFT_MAX)
+		return 0;
+	return MIN(c->remote_window, OUTPUT_SOFT_MAX - waiting);
+}
+
+size_t ssh_channel_room(struct ssh_channel *c)
+{
+	size_t len = room(c);
+
+	if (len < ROOM_LOW && !c->is_waiting && is_writable(c)) {
+		c->is_waiting = true;
+		TAILQ_INSERT_TAIL(&c->server->waiting, c, waiting);
+		c->server->waiting_len++;
+	}
+	return len;
+}
+
+void channel_resume(struct ssh_channel *c)
+{
+	struct ssh_server *s = c->server;
+
+	if (!c->is_waiting || room(c) == 0)
+		return;
+	c->is_waiting = false;
+	TAILQ_REMOVE(&s->waiting, c, waiting);
+	s->waiting_len--;
+	s->config.ops->writable(s->config.owner, c);
+}
+
+void channels_resume(struct ssh_server *s)
+{
+	struct ssh_channel *c = TAILQ_FIRST(&s->waiting);
+
+	/* Once around at most: who finds too little room again waits at the end. */
+	for (size_t left = s->waiting_len; c && left > 0 && buf_len(&s->out) < OUTPUT_SOFT_MAX;
+	     left--) {
+		struct ssh_channel *next = TAILQ_NEXT(c, waiting);
+
+		channel_resume(c);
+		c = next;
+	}
+}
+
+void ssh_channel_write(struct ssh_channel *c, enum ssh_output output, struct span bytes)
+{
+	uint8_t head[DATA_HEAD_MAX];
+	size_t head_len = output == SSH_STDERR ? 13 : 9;
+
+	assert(bytes.len == 0 || !is_writable(c) || bytes.len <= c->remote_window);
+	if (!is_writable(c))
+		return;
+	head[0] = output == SSH_STDERR ? MSG_CHANNEL_EXTENDED_DATA : MSG_CHANNEL_DATA;
+	wire_store_u32(head + 1, c->remote_id);
+	wire_store_u32(head + 5, EXTENDED_DATA_STDERR);
+	c->remote_window -= (uint32_t)bytes.len;
+	while (bytes.len > 0) {
+		struct span part = span_cut(&bytes, MIN(bytes.len, c->remote_packet_max));
+
+		wire_store_u32(head + head_len - 4, (uint32_t)part.len);
+		message_send_parts(c->server, span_of(head, head_len), part);
+	}
+	kex_announce_when_due(c->server);
+}
+
+void ssh_channel_eof(struct ssh_channel *c)
+{
+	if (!is_writable(c))
+		return;
+	c->eof_sent = true;
+	channel_begin(c, MSG_CHANNEL_EOF);
+	message_send(c->server);
+}
+
+/* A request of ours that wants no reply (RFC 4254 section 6.10). */
+static struct buf *begin_request(struct ssh_channel *c, const char *name)
+{
+	channel_begin(c, MSG_CHANNEL_REQUEST);
+	wire_put_text(&c->server->message, name);
+	wire_put_u8(&c->server->message, false);
+	return &c->server->message;
+}
+
+static bool may_send(const struct ssh_channel *c)
+{
+	return c->accepted && !c->close_sent;
+}
+
+void ssh_channel_exit_status(struct ssh_channel *c, uint32_t status)
+{
+	if (!may_send(c))
+		return;
+	wire_put_u32(begin_request(c, "exit-status"), status);
+	message_send(c->server);
+}
+
+void ssh_channel_exit_signal(struct ssh_channel *c, const char *name, bool core_dumped)
+{
+	struct buf *b;
+
+	if (!may_send(c))
+		return;
+	b = begin_request(c, "exit-signal");
+	wire_put_string(b, span_of(name, strnlen(name, SIGNAL_NAME_MAX)));
+	wire_put_u8(b, core_dumped);
+	wire_put_text(b, "");
+	wire_put_text(b, "");
+	message_send(c->server);
+}
+
+void ssh_channel_stop_input(struct ssh_channel *c)
+{
+	if (c->input_stopped)
+		return;
+	c->input_stopped = true;
+	if (!may_send(c) || c->eof_received || !c->session)
+		return;
+	begin_request(c, "eow@openssh.com");
+	message_send(c->server);
+}
+
+/*
+ * The window grows when the client used it up while we kept passing on: then it, and not whoever
+ * takes the data, is what limits the speed.
+ */
+static void grow_window(struct ssh_channel *c)
+{
+	uint32_t add = MIN(c->window, CHANNEL_WINDOW_MAX - c->window);
+
+	if (c->credit > c->window / 8 || c->server->windows + add > CHANNEL_WINDOW_BUDGET)
+		return;
+	c->window += add;
+	c->consumed += add;
+	c->server->windows += add;
+}
+
+void ssh_channel_consumed(struct ssh_channel *c, size_t len)
+{
+	assert(len <= c->window - c->credit - c->consumed);
+	c->consumed += (uint32_t)len;
+	if (c->consumed < c->window / 4 || c->eof_received || !may_send(c))
+		return;
+	grow_window(c);
+	channel_begin(c, MSG_CHANNEL_WINDOW_ADJUST);
+	wire_put_u32(&c->server->message, c->consumed);
+	message_send(c->server);
+	c->credit += c->consumed;
+	c->consumed = 0;
+}
+
+void ssh_channel_close(struct ssh_channel *c)
+{
+	if (!may_send(c))
+		return;
+	c->close_sent = true;
+	channel_begin(c, MSG_CHANNEL_CLOSE);
+	message_send(c->server);
+}
