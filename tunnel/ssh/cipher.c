@@ -4,11 +4,9 @@
 
 #include <assert.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 
+#include "tunnel/crypto/openssl.h"
 #include "wire.h"
 
 #define CHACHA_KEY_LEN 32
@@ -70,7 +68,7 @@ int cipher_init(struct cipher *c, const struct cipher_kind *kind, enum cipher_di
 	if (c->body && (!kind->is_chacha || (c->head && c->mac)))
 		return 0;
 	cipher_finish(c);
-	return err_set(err, ERR_INTERNAL, "%s: OpenSSL does not offer it", kind->name);
+	return err_from_openssl(err, kind->name);
 }
 
 void cipher_finish(struct cipher *c)
@@ -85,8 +83,8 @@ static bool update(EVP_CIPHER_CTX *ctx, uint8_t *out, const uint8_t *in, size_t 
 {
 	int done = 0;
 
-	return len == 0 || (EVP_CipherUpdate(ctx, out, &done, in, (int)len) == 1 &&
-			    done == (int)len);
+	return len == 0 ||
+	       (EVP_CipherUpdate(ctx, out, &done, in, (int)len) == 1 && done == (int)len);
 }
 
 /* What is before the body, the body, and what is after it, in the order of the stream. */

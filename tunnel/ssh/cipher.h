@@ -64,8 +64,8 @@ static inline size_t cipher_tag_len(const struct cipher *c)
 }
 
 /* The length that the first 4 bytes of a packet stand for; it is not authenticated yet. */
-bool cipher_read_length(struct cipher *c, uint32_t seq, const uint8_t *head,
-			uint32_t *ret) attr_must_use;
+bool cipher_read_length(struct cipher *c, uint32_t seq, const uint8_t *head, uint32_t *ret)
+	attr_must_use;
 
 /*
  * Checks a whole packet (length, encrypted part, tag) and decrypts the encrypted part to out, which

@@ -44,14 +44,14 @@
 
 struct kex {
 	struct buf client_version, server_version; /* without CR LF */
-	struct buf client_init, server_init;	   /* the KEXINIT payloads of the exchange at hand */
+	struct buf client_init, server_init; /* the KEXINIT payloads of the exchange at hand */
 	struct proposal chosen;
 	struct cipher next_in;
 	uint8_t session_id[SSH_SHA256_LEN];
 	bool has_session_id;
-	bool strict;	    /* decided by the first exchange, for good */
-	bool announced;	    /* our KEXINIT is out and our NEWKEYS is not */
-	bool skip_next;	    /* the client's wrong guess is still to come */
+	bool strict;	       /* decided by the first exchange, for good */
+	bool announced;	       /* our KEXINIT is out and our NEWKEYS is not */
+	bool skip_next;	       /* the client's wrong guess is still to come */
 	enum ssh_state resume; /* where a later exchange leads back to */
 };
 
@@ -75,7 +75,7 @@ struct ssh_server {
 	uint32_t channels_size;
 	uint32_t *free_ids; /* a stack of the numbers below channels_size that are free */
 	uint32_t free_len;
-	uint64_t windows; /* sum of the channels' windows */
+	uint64_t windows;	     /* sum of the channels' windows */
 	struct channel_list waiting; /* channels that found too little room, oldest first */
 	size_t waiting_len;
 };
@@ -102,7 +102,7 @@ struct ssh_channel {
 	bool start_asked, start_answered, start_wants_reply, start_failed;
 	bool is_waiting;
 	TAILQ_ENTRY(ssh_channel) waiting;
-	struct session *session;  /* NULL for forwards */
+	struct session *session;	      /* NULL for forwards */
 	uint8_t replies[CHANNEL_REPLIES_MAX]; /* answers that wait for that of the start */
 	size_t replies_len;
 };

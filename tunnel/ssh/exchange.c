@@ -3,10 +3,9 @@
 #include "exchange.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 
-#include "init/base/cleanup.h"
+#include "tunnel/crypto/openssl.h"
 #include "wire.h"
 
 #define X25519_LEN 32
@@ -14,21 +13,20 @@
 #define MLKEM_CIPHERTEXT_LEN 1088
 #define MLKEM_SECRET_LEN 32
 
-DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
 DEFINE_CLEANUP(EVP_PKEY_CTX, EVP_PKEY_CTX_free)
 
 /* Our X25519 value and the shared point, both 32 bytes. */
 static int x25519(struct span client, uint8_t *ours, uint8_t *shared, struct err *err)
 {
 	size_t ours_len = X25519_LEN, shared_len = X25519_LEN;
-	cleanup(EVP_PKEY_free) EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-	cleanup(EVP_PKEY_free) EVP_PKEY *peer =
+	cleanup(evp_pkey_free) EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+	cleanup(evp_pkey_free) EVP_PKEY *peer =
 		EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, client.ptr, client.len);
 	cleanup(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx =
 		key ? EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL) : NULL;
 
 	if (!ctx || EVP_PKEY_get_raw_public_key(key, ours, &ours_len) != 1)
-		return err_set(err, ERR_INTERNAL, "OpenSSL cannot make an X25519 key");
+		return err_from_openssl(err, "cannot make an X25519 key");
 	/* Deriving fails for a point of small order, whose shared point would be all zero: RFC 8731
 	 * section 3 demands it. */
 	if (!peer || EVP_PKEY_derive_init(ctx) != 1 || EVP_PKEY_derive_set_peer(ctx, peer) != 1 ||
@@ -58,7 +56,7 @@ static int mlkem_encapsulate(struct span client, uint8_t *ciphertext, uint8_t *s
 			     struct err *err)
 {
 	size_t ciphertext_len = MLKEM_CIPHERTEXT_LEN, shared_len = MLKEM_SECRET_LEN;
-	cleanup(EVP_PKEY_free) EVP_PKEY *peer =
+	cleanup(evp_pkey_free) EVP_PKEY *peer =
 		EVP_PKEY_new_raw_public_key_ex(NULL, "ML-KEM-768", NULL, client.ptr, client.len);
 	cleanup(EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx =
 		peer ? EVP_PKEY_CTX_new_from_pkey(NULL, peer, NULL) : NULL;
@@ -69,7 +67,7 @@ static int mlkem_encapsulate(struct span client, uint8_t *ciphertext, uint8_t *s
 	if (!ctx || EVP_PKEY_encapsulate_init(ctx, NULL) != 1 ||
 	    EVP_PKEY_encapsulate(ctx, ciphertext, &ciphertext_len, shared, &shared_len) != 1 ||
 	    ciphertext_len != MLKEM_CIPHERTEXT_LEN || shared_len != MLKEM_SECRET_LEN)
-		return err_set(err, ERR_INTERNAL, "OpenSSL cannot encapsulate with ML-KEM-768");
+		return err_from_openssl(err, "cannot encapsulate with ML-KEM-768");
 	return 0;
 }
 

@@ -12,12 +12,11 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/sha.h>
 
 #include "exchange.h"
+#include "tunnel/crypto/openssl.h"
 
 #define HOST_KEY_TYPE "ssh-ed25519"
 #define SIGNATURE_LEN 64
@@ -29,11 +28,7 @@
 #define REKEY_BYTES (UINT64_C(64) * 1024 * 1024 * 1024)
 #define REKEY_PACKETS (UINT64_C(1) << 31)
 
-DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free)
 DEFINE_CLEANUP(EVP_MD_CTX, EVP_MD_CTX_free)
-DEFINE_CLEANUP(EVP_KDF, EVP_KDF_free)
-DEFINE_CLEANUP(EVP_KDF_CTX, EVP_KDF_CTX_free)
-DEFINE_CLEANUP_VALUE(struct buf, buf_wipe)
 
 void kex_init(struct kex *k)
 {
@@ -129,14 +124,14 @@ static int sign(const struct key_pair *pair, struct span text, struct buf *ret, 
 {
 	uint8_t signature[SIGNATURE_LEN];
 	size_t len = sizeof(signature);
-	cleanup(EVP_PKEY_free) EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(
+	cleanup(evp_pkey_free) EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(
 		NULL, "ED25519", NULL, pair->seed.bytes, sizeof(pair->seed.bytes));
 	cleanup(EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
 	if (!key || !ctx || EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, key, NULL) != 1 ||
 	    EVP_DigestSign(ctx, signature, &len, text.ptr, text.len) != 1 ||
 	    len != sizeof(signature))
-		return err_set(err, ERR_INTERNAL, "OpenSSL cannot sign with the host key");
+		return err_from_openssl(err, "cannot sign with the host key");
 	wire_put_text(ret, HOST_KEY_TYPE);
 	wire_put_string(ret, span_of(signature, sizeof(signature)));
 	return 0;
@@ -152,8 +147,8 @@ struct material {
 /* RFC 4253 section 7.2. */
 static int derive(const struct material *m, char letter, uint8_t *ret, size_t len, struct err *err)
 {
-	cleanup(EVP_KDF_free) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "SSHKDF", NULL);
-	cleanup(EVP_KDF_CTX_free) EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	cleanup(evp_kdf_free) EVP_KDF *kdf = EVP_KDF_fetch(NULL, "SSHKDF", NULL);
+	cleanup(evp_kdf_ctx_free) EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
 	uint8_t hash[SSH_SHA256_LEN], id[SSH_SHA256_LEN];
 	char digest[] = "SHA2-256", type[] = { letter, '\0' };
 	cleanup(buf_wipe) struct buf secret = BUF_INIT(EXCHANGE_VALUE_MAX);
@@ -162,18 +157,18 @@ static int derive(const struct material *m, char letter, uint8_t *ret, size_t le
 	memcpy(hash, m->hash, sizeof(hash));
 	memcpy(id, m->session_id, sizeof(id));
 	if (!ctx || !buf_append_span(&secret, m->secret))
-		return err_set(err, ERR_INTERNAL, "OpenSSL has no SSHKDF");
+		return err_from_openssl(err, "no SSHKDF");
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0);
 	params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret.mem + secret.head,
 						      buf_len(&secret));
-	params[2] =
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SSHKDF_XCGHASH, hash, sizeof(hash));
+	params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SSHKDF_XCGHASH, hash,
+						      sizeof(hash));
 	params[3] =
 		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SSHKDF_SESSION_ID, id, sizeof(id));
 	params[4] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_SSHKDF_TYPE, type, 0);
 	params[5] = OSSL_PARAM_construct_end();
 	if (EVP_KDF_derive(ctx, ret, len, params) != 1)
-		return err_set(err, ERR_INTERNAL, "OpenSSL cannot derive keys");
+		return err_from_openssl(err, "cannot derive keys");
 	return 0;
 }
 

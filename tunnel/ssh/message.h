@@ -21,38 +21,38 @@
 #include "init/base/span.h"
 
 /*      name                      number */
-#define MESSAGES(X)                       \
-	X(DISCONNECT, 1)                  \
-	X(IGNORE, 2)                      \
-	X(UNIMPLEMENTED, 3)               \
-	X(DEBUG, 4)                       \
-	X(SERVICE_REQUEST, 5)             \
-	X(SERVICE_ACCEPT, 6)              \
-	X(EXT_INFO, 7)                    \
-	X(NEWCOMPRESS, 8)                 \
-	X(KEXINIT, 20)                    \
-	X(NEWKEYS, 21)                    \
-	X(KEX_INIT, 30)                   \
-	X(KEX_REPLY, 31)                  \
-	X(USERAUTH_REQUEST, 50)           \
-	X(USERAUTH_FAILURE, 51)           \
-	X(USERAUTH_SUCCESS, 52)           \
-	X(USERAUTH_BANNER, 53)            \
-	X(USERAUTH_INFO_REQUEST, 60)      \
-	X(USERAUTH_INFO_RESPONSE, 61)     \
-	X(GLOBAL_REQUEST, 80)             \
-	X(REQUEST_SUCCESS, 81)            \
-	X(REQUEST_FAILURE, 82)            \
-	X(CHANNEL_OPEN, 90)               \
-	X(CHANNEL_OPEN_CONFIRMATION, 91)  \
-	X(CHANNEL_OPEN_FAILURE, 92)       \
-	X(CHANNEL_WINDOW_ADJUST, 93)      \
-	X(CHANNEL_DATA, 94)               \
-	X(CHANNEL_EXTENDED_DATA, 95)      \
-	X(CHANNEL_EOF, 96)                \
-	X(CHANNEL_CLOSE, 97)              \
-	X(CHANNEL_REQUEST, 98)            \
-	X(CHANNEL_SUCCESS, 99)            \
+#define MESSAGES(X)                      \
+	X(DISCONNECT, 1)                 \
+	X(IGNORE, 2)                     \
+	X(UNIMPLEMENTED, 3)              \
+	X(DEBUG, 4)                      \
+	X(SERVICE_REQUEST, 5)            \
+	X(SERVICE_ACCEPT, 6)             \
+	X(EXT_INFO, 7)                   \
+	X(NEWCOMPRESS, 8)                \
+	X(KEXINIT, 20)                   \
+	X(NEWKEYS, 21)                   \
+	X(KEX_INIT, 30)                  \
+	X(KEX_REPLY, 31)                 \
+	X(USERAUTH_REQUEST, 50)          \
+	X(USERAUTH_FAILURE, 51)          \
+	X(USERAUTH_SUCCESS, 52)          \
+	X(USERAUTH_BANNER, 53)           \
+	X(USERAUTH_INFO_REQUEST, 60)     \
+	X(USERAUTH_INFO_RESPONSE, 61)    \
+	X(GLOBAL_REQUEST, 80)            \
+	X(REQUEST_SUCCESS, 81)           \
+	X(REQUEST_FAILURE, 82)           \
+	X(CHANNEL_OPEN, 90)              \
+	X(CHANNEL_OPEN_CONFIRMATION, 91) \
+	X(CHANNEL_OPEN_FAILURE, 92)      \
+	X(CHANNEL_WINDOW_ADJUST, 93)     \
+	X(CHANNEL_DATA, 94)              \
+	X(CHANNEL_EXTENDED_DATA, 95)     \
+	X(CHANNEL_EOF, 96)               \
+	X(CHANNEL_CLOSE, 97)             \
+	X(CHANNEL_REQUEST, 98)           \
+	X(CHANNEL_SUCCESS, 99)           \
 	X(CHANNEL_FAILURE, 100)
 
 enum message_number {

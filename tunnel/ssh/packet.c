@@ -3,6 +3,7 @@
 #include "packet.h"
 
 #include "init/base/alloc.h"
+#include "tunnel/crypto/openssl.h"
 #include "wire.h"
 
 #define PADDING_MIN 4
@@ -36,7 +37,7 @@ static int read_head(struct packet_reader *r, const uint8_t *head, struct err *e
 	if (r->packets == UINT32_MAX)
 		return err_set(err, ERR_PROTOCOL, "2^32 packets without new keys");
 	if (!cipher_read_length(&r->cipher, r->seq, head, &len))
-		return err_set(err, ERR_INTERNAL, "OpenSSL cannot decrypt");
+		return err_from_openssl(err, "cannot decrypt");
 	/* The length counts towards the block only where it is part of what is encrypted: in no
 	 * cipher of ours but "none" (RFC 4253 section 6, RFC 5647 section 7.2). */
 	if (len < 1 + PADDING_MIN + 1 || len > PACKET_LEN_MAX ||
@@ -124,7 +125,7 @@ int packet_write(struct packet_writer *w, struct buf *out, struct span head, str
 	/* Under an authenticated cipher the content of the padding protects nothing. */
 	memset(at + 4 + plain, 0, padding);
 	if (!cipher_seal(&w->cipher, w->seq, at, len, 5 + head.len, body))
-		return err_set(err, ERR_INTERNAL, "OpenSSL cannot encrypt");
+		return err_from_openssl(err, "cannot encrypt");
 	buf_commit(out, total);
 	w->bytes += total;
 	w->packets++;

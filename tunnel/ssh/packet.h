@@ -36,8 +36,8 @@ void packet_reader_finish(struct packet_reader *r);
  * until the next call, and *bytes begins after it; 0: all bytes are taken and more are needed;
  * -1: not a packet, the connection has to end.
  */
-int packet_read(struct packet_reader *r, struct span *bytes, struct span *ret,
-		struct err *err) attr_must_use;
+int packet_read(struct packet_reader *r, struct span *bytes, struct span *ret, struct err *err)
+	attr_must_use;
 
 struct packet_writer {
 	struct cipher cipher;

@@ -7,6 +7,7 @@
 #include "cipher.h"
 #include "exchange.h"
 #include "message.h"
+#include "tunnel/crypto/openssl.h"
 #include "wire.h"
 
 #define COOKIE_LEN 16
@@ -16,12 +17,23 @@
 #define COMPRESSION "none"
 /* Our ciphers authenticate by themselves, so that none of these is ever used; but some clients want
  * to find a name in common before they look at the cipher. */
-#define MACS                                                          \
+#define MACS                                                           \
 	"hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com," \
 	"hmac-sha2-256,hmac-sha2-512"
 
-enum { LIST_KEX, LIST_HOST_KEY, LIST_CIPHER_IN, LIST_CIPHER_OUT, LIST_MAC_IN, LIST_MAC_OUT,
-       LIST_COMPRESSION_IN, LIST_COMPRESSION_OUT, LIST_LANGUAGE_IN, LIST_LANGUAGE_OUT, LISTS };
+enum {
+	LIST_KEX,
+	LIST_HOST_KEY,
+	LIST_CIPHER_IN,
+	LIST_CIPHER_OUT,
+	LIST_MAC_IN,
+	LIST_MAC_OUT,
+	LIST_COMPRESSION_IN,
+	LIST_COMPRESSION_OUT,
+	LIST_LANGUAGE_IN,
+	LIST_LANGUAGE_OUT,
+	LISTS
+};
 
 static void put_list(struct buf *b, struct buf *list)
 {
@@ -42,7 +54,7 @@ int proposal_format(bool first, struct buf *b, struct err *err)
 	uint8_t cookie[COOKIE_LEN];
 
 	if (RAND_bytes(cookie, sizeof(cookie)) != 1)
-		return err_set(err, ERR_INTERNAL, "OpenSSL has no random bytes");
+		return err_from_openssl(err, "no random bytes");
 	wire_put_u8(b, MSG_KEXINIT);
 	if (!buf_append(b, cookie, sizeof(cookie)))
 		return err_set(err, ERR_INTERNAL, "no room for the proposal");

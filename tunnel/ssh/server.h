@@ -78,7 +78,8 @@ struct ssh_server_ops {
 	void (*eof)(void *owner, struct ssh_channel *channel);
 	/* The terminal's size changed; only after a pty was asked for. */
 	void (*window_change)(void *owner, struct ssh_channel *channel, const struct ssh_pty *size);
-	void (*signal)(void *owner, struct ssh_channel *channel, const char *name); /* "TERM", no SIG */
+	void (*signal)(void *owner, struct ssh_channel *channel,
+		       const char *name); /* "TERM", no SIG */
 	/* Optional. The client takes no more output (eow@openssh.com): its own reader is gone. */
 	void (*output_unwanted)(void *owner, struct ssh_channel *channel);
 	/* There is room again, after ssh_channel_room() had found little. */
