@@ -86,7 +86,7 @@ int jsonfile_string(const json_t *object, const char *name, const char **ret, st
 
 int jsonfile_bytes32(const json_t *object, const char *name, uint8_t ret[32], struct err *err)
 {
-	const char *text;
+	const char *text = NULL;
 
 	if (jsonfile_string(object, name, &text, err) < 0)
 		return -1;
