@@ -26,7 +26,8 @@ bool job_file_is_target(const char *text)
 		return false;
 	if (text[0] == '[' ? colon[-1] != ']' : memchr(text, ':', (size_t)(colon - text)) != NULL)
 		return false;
-	return text_parse_uint(colon + 1, UINT16_MAX, &port) && port > 0;
+	return strcmp(colon + 1, "*") == 0 ||
+	       (text_parse_uint(colon + 1, UINT16_MAX, &port) && port > 0);
 }
 
 static int read_allow(const json_t *object, struct job_file *file, struct err *err)

@@ -30,7 +30,7 @@ DEFINE_CLEANUP_VALUE(struct job_file, job_file_finish)
 int job_file_parse(struct span text, struct job_file *ret, struct err *err) attr_must_use;
 int job_file_read(const char *path, struct job_file *ret, struct err *err) attr_must_use;
 bool job_file_format(const struct job_file *file, struct buf *b) attr_must_use;
-/* "host:port", "[v6]:port": what an entry of the allow list looks like. */
+/* "host:port", "[v6]:port", "*:port", "host:*": what an entry of the allow list looks like. */
 bool job_file_is_target(const char *text);
 
 /* The client file */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* From a START capsule to a running process; see launch.h. */
+#include "launch.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init/base/alloc.h"
+#include "init/base/cleanup.h"
+#include "login.h"
+#include "pty.h"
+#include "spawn.h"
+
+/* Both ends of the process's standard descriptors. */
+struct stdio {
+	int ours[3], theirs[3];
+	char tty[32];
+};
+
+static void stdio_finish(struct stdio *stdio)
+{
+	for (int i = 0; i < 3; i++) {
+		int theirs = stdio->theirs[i];
+
+		/* The three of a terminal are one descriptor. */
+		if (theirs >= 0 && (i == 0 || theirs != stdio->theirs[0]))
+			close(theirs);
+		if (stdio->ours[i] >= 0)
+			close(stdio->ours[i]);
+	}
+}
+DEFINE_CLEANUP_VALUE(struct stdio, stdio_finish)
+
+/*
+ * Pipes and not socket pairs: some shells take a socket on standard input for a remote login of
+ * another kind and read files that they should not.
+ */
+static int open_pipes(struct stdio *ret, struct err *err)
+{
+	for (int i = 0; i < 3; i++) {
+		int ends[2];
+
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return err_set_errno(err, errno, "pipe");
+		ret->ours[i] = i == 0 ? ends[1] : ends[0];
+		ret->theirs[i] = i == 0 ? ends[0] : ends[1];
+	}
+	return 0;
+}
+
+static int open_terminal(const struct process_start *start, struct stdio *ret, struct err *err)
+{
+	struct pty pty;
+
+	if (pty_open(&start->window, start->modes, &pty, err) < 0)
+		return -1;
+	ret->ours[0] = pty.master;
+	for (int i = 0; i < 3; i++)
+		ret->theirs[i] = pty.slave;
+	memcpy(ret->tty, pty.name, sizeof(ret->tty));
+	return 0;
+}
+
+/* What a peer sent is shown only if it looks like a name. */
+static int refuse_subsystem(struct span name, struct err *err)
+{
+	bool plain = name.len > 0 && name.len <= 64;
+
+	for (size_t i = 0; plain && i < name.len; i++)
+		plain = isalnum(name.ptr[i]) || strchr("-_.@", name.ptr[i]);
+	return err_set(err, ERR_UNSUPPORTED, "this job does not offer the subsystem %.*s",
+		       plain ? (int)name.len : 1, plain ? (const char *)name.ptr : "?");
+}
+
+/* argv of a shell: "-bash" for a login, "bash -c COMMAND" otherwise, as sshd has it. */
+struct arguments {
+	char *name, *command;
+	char *argv[4];
+};
+
+static void arguments_finish(struct arguments *arguments)
+{
+	free(arguments->name);
+	free(arguments->command);
+}
+DEFINE_CLEANUP_VALUE(struct arguments, arguments_finish)
+
+static char dash_c[] = "-c";
+
+static void arguments_init(struct arguments *ret, const char *shell,
+			   const struct process_start *start)
+{
+	const char *base = strrchr(shell, '/') + 1;
+
+	ret->name = str_printf("%s%s", start->kind == PROCESS_SHELL ? "-" : "", base);
+	ret->argv[0] = ret->name;
+	if (start->kind == PROCESS_SHELL)
+		return;
+	ret->command = str_dup_len((const char *)start->command.ptr, start->command.len);
+	ret->argv[1] = dash_c;
+	ret->argv[2] = ret->command;
+}
+
+static int run_shell(const struct service_env *env, const struct process_start *start,
+		     const struct stdio *stdio, struct err *err)
+{
+	struct login_sources sources;
+	char shell[PATH_MAX];
+	cleanup(arguments_finish) struct arguments arguments = { 0 };
+	char **environment;
+	struct spawn spawn;
+	pid_t pid;
+
+	login_sources_init(&sources, env->config.environment);
+	if (login_shell(&sources, shell, err) < 0)
+		return -1;
+	environment = login_environment(env->config.environment, start, stdio->tty, err);
+	if (!environment)
+		return -1;
+	arguments_init(&arguments, shell, start);
+	spawn = (struct spawn){
+		.file = shell,
+		.argv = arguments.argv,
+		.environment = environment,
+		.in = stdio->theirs[0],
+		.out = stdio->theirs[1],
+		.err = stdio->theirs[2],
+		.is_tty = start->has_pty,
+		.files = env->files.rlim_max > 0 ? &env->files : NULL,
+	};
+	pid = spawn_run(&spawn, err);
+	login_environment_free(environment);
+	return pid;
+}
+
+int launch(const struct service_env *env, const struct process_start *start, struct launched *ret,
+	   struct err *err)
+{
+	cleanup(stdio_finish) struct stdio stdio = { { -1, -1, -1 }, { -1, -1, -1 }, "" };
+	pid_t pid;
+
+	if (start->kind == PROCESS_SUBSYSTEM)
+		return refuse_subsystem(start->command, err);
+	if (start->command.len > 0 && memchr(start->command.ptr, '\0', start->command.len))
+		return err_set(err, ERR_INVALID, "the command has a NUL in it");
+	if (start->has_pty ? open_terminal(start, &stdio, err) < 0 : open_pipes(&stdio, err) < 0)
+		return -1;
+	pid = run_shell(env, start, &stdio, err);
+	if (pid < 0)
+		return -1;
+	*ret = (struct launched){
+		.pid = pid,
+		.has_pty = start->has_pty,
+		.in = take_fd(stdio.ours[0]),
+		.out = take_fd(stdio.ours[1]),
+		.err = take_fd(stdio.ours[2]),
+	};
+	return 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the job side offers on HTTP/3 streams. A service is a line in the table of service.c: which
+ * request it answers, and the function that takes the stream over.
+ *
+ *	struct service_env env;
+ *
+ *	service_env_open(&env, &config, &err);
+ *	...for each request of a connection (h3_conn_ops.request):
+ *		service_open(&env, stream, request);
+ *	...once every connection is closed:
+ *	service_env_close(&env, closed, owner);
+ *
+ * A service uses the stream only through tunnel/h3/conn.h and lives as long as it: everything that
+ * it holds is given back after the stream's closed(). It never blocks: descriptors are watched by
+ * libuv. Back-pressure needs no code of its own: reading stops while the stream has no room, and
+ * bytes are reported as consumed only once they were written on.
+ *
+ * README.md says how to add a service.
+ */
+
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "init/base/err.h"
+#include "tunnel/h3/conn.h"
+#include "tunnel/net/resolve.h"
+#include "tunnel/services/reaper.h"
+
+#define SERVICE_STREAMS_MAX 4096
+
+/* Everything is borrowed and stays valid until service_env_close() is done. */
+struct service_config {
+	uv_loop_t *loop;
+	unsigned int rank;
+	const char *dir;	  /* the job directory */
+	pid_t main_pid;		  /* the job's main command; 0: not known */
+	char *const *environment; /* the job's, given to processes as it is; usually environ */
+	char *const *allow; /* CONNECT targets beside loopback: "host:port", "*:port", "host:*" */
+	size_t allow_len;
+	size_t streams_max; /* streams at once; 0: SERVICE_STREAMS_MAX */
+};
+
+struct service_env {
+	struct service_config config;
+	struct reaper reaper;
+	struct resolver *resolver; /* NULL before its first use */
+	struct rlimit files; /* RLIMIT_NOFILE as the job has it; ours is raised to the hard limit */
+	double started;	     /* seconds since the epoch */
+	size_t streams; /* how many there are, including those whose descriptors are being closed */
+	unsigned int handles; /* the reaper and the resolver, until they are closed */
+	bool closing;
+	void (*closed)(void *owner);
+	void *owner;
+};
+
+/* From here on SIGCHLD belongs to the environment: it reaps every child of this program. */
+int service_env_open(struct service_env *env, const struct service_config *config, struct err *err)
+	attr_must_use;
+
+/* Every stream must have had its closed(). The callback says that the memory is the owner's again. */
+void service_env_close(struct service_env *env, void (*closed)(void *owner), void *owner);
+
+/*
+ * Takes a request's stream: hands it to the service that the request names, or rejects it. 404: there
+ * is no such service; 403: the target is not allowed; 503: too many streams; others by service.
+ */
+void service_open(struct service_env *env, struct h3_stream *stream,
+		  const struct h3_request *request);
+
+/* For services: a stream is taken, and given back after its last descriptor was closed. */
+void service_enter(struct service_env *env);
+void service_leave(struct service_env *env);
+
+struct resolver *service_resolver(struct service_env *env);
+
+struct service {
+	const char *method;
+	const char *protocol; /* ":protocol", or NULL */
+	const char
+		*path; /* "/x" exactly, "/x/" with anything behind it, or NULL: a plain CONNECT */
+	void (*open)(struct service_env *env, struct h3_stream *stream,
+		     const struct h3_request *request);
+};
+
+extern const struct service service_process; /* process.c */
+extern const struct service service_tcp;     /* connect.c */
+extern const struct service service_unix;    /* connect.c */
+extern const struct service service_info;    /* info.c */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* Starts a program; see spawn.h. */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "init/base/macro.h"
+
+#define EXIT_CANNOT_EXECUTE 126
+#define EXIT_NO_SUCH_FILE 127
+
+static void say(const char *text)
+{
+	/* Nobody is left to tell if this fails. */
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;
+}
+
+/* Everything above standard error, whoever opened it. */
+static void close_others(void)
+{
+	long max;
+
+	if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+		return;
+	/* Before Linux 5.9. Descriptors of this program are close-on-exec anyway. */
+	max = sysconf(_SC_OPEN_MAX);
+	for (int fd = 3; fd < MIN(max, 65536L); fd++)
+		close(fd);
+}
+
+static bool set_descriptors(const struct spawn *spawn)
+{
+	int fds[] = { spawn->in, spawn->out, spawn->err };
+
+	/* Out of the way first: one may have the number that another is to get. */
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		if (fds[i] < 0)
+			return false;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		if (dup2(fds[i], (int)i) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* Ignored signals and the mask would be inherited through execve(2). */
+static void reset_signals(void)
+{
+	struct sigaction action = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int signal = 1; signal < _NSIG; signal++)
+		sigaction(signal, &action, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static attr_noreturn void run_child(const struct spawn *spawn)
+{
+	/* No allocation, no log: only what is safe after fork(2). */
+	if (setsid() < 0 || (spawn->is_tty && ioctl(spawn->in, TIOCSCTTY, 0) < 0) ||
+	    !set_descriptors(spawn)) {
+		say("berth: cannot set up the session\r\n");
+		_exit(EXIT_CANNOT_EXECUTE);
+	}
+	close_others();
+	if (spawn->files)
+		setrlimit(RLIMIT_NOFILE, spawn->files);
+	reset_signals();
+	execve(spawn->file, spawn->argv, spawn->environment);
+	if (errno == ENOENT) {
+		say("berth: the shell, or the interpreter that it names, does not exist\r\n");
+		_exit(EXIT_NO_SUCH_FILE);
+	}
+	say(errno == E2BIG ? "berth: the command and the environment are too long\r\n"
+			   : "berth: the shell cannot be executed\r\n");
+	_exit(EXIT_CANNOT_EXECUTE);
+}
+
+pid_t spawn_run(const struct spawn *spawn, struct err *err)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int error;
+
+	/* A handler of ours must not run in the child before its dispositions are reset. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	error = errno;
+	if (pid == 0)
+		run_child(spawn);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0)
+		return err_set_errno(err, error, "start a process");
+	return pid;
+}
