@@ -114,7 +114,8 @@ def test_a_wrong_key_on_either_side_is_refused_with_one_line(cluster, job, membe
 
 
 @pytest.mark.sanitize
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 99}', "\0" * 100])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 99}', "\0" * 100],
+                         ids=["empty", "torn", "array", "too_little", "too_new", "zeros"])
 @pytest.mark.parametrize("file", ["client", "endpoint"])
 def test_a_broken_file_is_named_in_one_line(cluster, job, file, content):
     path = client_file(cluster.berth, job) if file == "client" else cluster.berth.job_dir(job) / "endpoint.0.json"
