@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/* One QUIC connection on ngtcp2; see conn.h. */
+#include "tunnel/quic/conn.h"
+
+#include <assert.h>
+
+#include <openssl/ssl.h>
+
+#include "init/base/alloc.h"
+#include "tunnel/crypto/openssl.h"
+#include "tunnel/quic/internal.h"
+
+/* The peer's credit: where it begins, and how far it grows while the data is taken as fast as it comes. */
+#define STREAM_WINDOW_FIRST (1024 * 1024)
+#define STREAM_WINDOW_MAX (16 * 1024 * 1024)
+#define CONN_WINDOW_FIRST (4 * 1024 * 1024)
+#define CONN_WINDOW_MAX (32 * 1024 * 1024)
+#define UNI_WINDOW (64 * 1024)
+
+#define STREAMS_BIDI_MAX 1000
+#define STREAMS_UNI_MAX 3 /* the control stream and QPACK's two (RFC 9114 section 6.2) */
+
+/* Migration needs a connection id that was not used yet; ngtcp2's default of 2 leaves one. */
+#define CONNECTION_IDS 8
+
+/* Acknowledge every so many packets: each acknowledgement costs both sides about as much as a packet. */
+#define ACK_THRESHOLD 8
+
+/*
+ * A fast path gets several batches between two pacing timers. ngtcp2 says when it is fast: the quantum is what a
+ * millisecond carries, up to QUANTUM_FAST.
+ */
+#define QUANTUM_FAST (64 * 1024)
+#define BURST_FAST (4 * QUANTUM_FAST)
+
+/*
+ * What path MTU discovery tries, in this order: Ethernet first, then the larger ones (ngtcp2 skips what a success or a
+ * failure has already answered), then what tunnels leave of Ethernet.
+ */
+static const uint16_t probes[] = { 1452, 8952, QUIC_DATAGRAM_MAX, 1420, 1392, 1350, 1280 };
+
+static ngtcp2_conn *conn_of_ref(ngtcp2_crypto_conn_ref *ref)
+{
+	const struct quic_conn *conn = ref->user_data;
+
+	return conn->tp;
+}
+
+static void init_library(void)
+{
+	static bool done;
+
+	/* Fetches ciphers once; without it every packet pays for the lookup. */
+	if (!done)
+		done = ngtcp2_crypto_ossl_init() == 0;
+}
+
+struct quic_conn *quic_conn_alloc(const struct tls_context *tls,
+				  const struct quic_settings *settings, struct err *err)
+{
+	cleanup(quic_conn_free) struct quic_conn *conn = new_zero(struct quic_conn);
+	int rv;
+
+	init_library();
+	conn->tls = tls;
+	conn->settings = *settings;
+	conn->ref.get_conn = conn_of_ref;
+	conn->ref.user_data = conn;
+	conn->ssl = tls_session_new(tls);
+	if (!conn->ssl) {
+		err_from_openssl(err, "TLS session");
+		return NULL;
+	}
+	SSL_set_app_data(conn->ssl, &conn->ref);
+	if (ngtcp2_crypto_ossl_ctx_new(&conn->crypto, conn->ssl) != 0) {
+		err_set(err, ERR_INTERNAL, "TLS session: no crypto context");
+		return NULL;
+	}
+	if (tls_context_role(tls) == TLS_SERVER)
+		rv = ngtcp2_crypto_ossl_configure_server_session(conn->ssl);
+	else
+		rv = ngtcp2_crypto_ossl_configure_client_session(conn->ssl);
+	if (rv != 0) {
+		err_from_openssl(err, "TLS session for QUIC");
+		return NULL;
+	}
+	return take_ptr(conn);
+}
+
+/* Keeps the probes that the settings allow; returns how many. */
+static size_t choose_probes(size_t datagram_max, uint16_t *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(probes); i++)
+		if (probes[i] <= datagram_max)
+			ret[n++] = probes[i];
+	return n;
+}
+
+void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
+			     ngtcp2_transport_params *params, uint64_t now)
+{
+	bool is_server = quic_conn_is_server(conn);
+	static uint16_t chosen[ARRAY_LEN(probes)]; /* ngtcp2 copies them */
+
+	ngtcp2_settings_default(settings);
+	settings->initial_ts = now;
+	settings->cc_algo =
+		conn->settings.congestion == QUIC_CUBIC ? NGTCP2_CC_ALGO_CUBIC : NGTCP2_CC_ALGO_BBR;
+	settings->handshake_timeout = conn->settings.handshake_timeout_ns;
+	settings->max_window = CONN_WINDOW_MAX;
+	settings->max_stream_window = STREAM_WINDOW_MAX;
+	settings->ack_thresh = ACK_THRESHOLD;
+	settings->pmtud_probes = chosen;
+	settings->pmtud_probeslen = choose_probes(conn->settings.datagram_max, chosen);
+	settings->max_tx_udp_payload_size = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+	settings->no_pmtud = settings->pmtud_probeslen == 0;
+	for (size_t i = 0; i < settings->pmtud_probeslen; i++)
+		settings->max_tx_udp_payload_size =
+			MAX(settings->max_tx_udp_payload_size, chosen[i]);
+
+	ngtcp2_transport_params_default(params);
+	params->initial_max_stream_data_bidi_local = STREAM_WINDOW_FIRST;
+	params->initial_max_stream_data_bidi_remote = STREAM_WINDOW_FIRST;
+	params->initial_max_stream_data_uni = UNI_WINDOW;
+	params->initial_max_data = CONN_WINDOW_FIRST;
+	params->initial_max_streams_bidi = is_server ? STREAMS_BIDI_MAX : 0;
+	params->initial_max_streams_uni = STREAMS_UNI_MAX;
+	params->max_idle_timeout = conn->settings.idle_timeout_ns;
+	params->active_connection_id_limit = CONNECTION_IDS;
+	/* STUN will share the socket: the fixed bit is what tells the two apart (RFC 9443). */
+	params->grease_quic_bit = 0;
+}
+
+void quic_conn_attach_tls(struct quic_conn *conn)
+{
+	ngtcp2_conn_set_tls_native_handle(conn->tp, conn->crypto);
+}
+
+struct quic_conn *quic_conn_connect(const struct quic_client_config *config, struct err *err)
+{
+	cleanup(quic_conn_free) struct quic_conn *conn =
+		quic_conn_alloc(config->tls, &config->settings, err);
+	struct quic_path path = config->path;
+	ngtcp2_path borrowed = quic_path_borrow(&path);
+	ngtcp2_cid dcid = { .datalen = QUIC_CID_LEN }, scid = { .datalen = QUIC_CID_LEN };
+	ngtcp2_transport_params params;
+	ngtcp2_settings settings;
+	int rv;
+
+	assert(tls_context_role(config->tls) == TLS_CLIENT);
+	if (!conn)
+		return NULL;
+	quic_random(dcid.data, QUIC_CID_LEN);
+	quic_random(scid.data, QUIC_CID_LEN);
+	quic_conn_fill_settings(conn, &settings, &params, config->now);
+	rv = ngtcp2_conn_client_new(&conn->tp, &dcid, &scid, &borrowed, NGTCP2_PROTO_VER_V1,
+				    &quic_callbacks, &settings, &params, NULL, conn);
+	if (rv != 0) {
+		err_from_ngtcp2(err, rv, "QUIC connection");
+		return NULL;
+	}
+	quic_conn_attach_tls(conn);
+	if (config->settings.keep_alive_ns)
+		quic_conn_set_keep_alive(conn, config->settings.keep_alive_ns);
+	return take_ptr(conn);
+}
+
+struct quic_conn *quic_conn_free(struct quic_conn *conn)
+{
+	if (!conn)
+		return NULL;
+	if (conn->route)
+		quic_route_leave(conn->route);
+	/* SSL_free() gives crypto data back through the ngtcp2_conn, which therefore goes second. */
+	if (conn->ssl) {
+		SSL_set_app_data(conn->ssl, NULL);
+		SSL_free(conn->ssl);
+	}
+	ngtcp2_conn_del(conn->tp);
+	ngtcp2_crypto_ossl_ctx_del(conn->crypto);
+	free(conn);
+	return NULL;
+}
+
+void quic_conn_set_app(struct quic_conn *conn, const struct quic_app_ops *ops, void *app)
+{
+	conn->ops = ops;
+	conn->app = app;
+}
+
+bool quic_conn_is_server(const struct quic_conn *conn)
+{
+	return tls_context_role(conn->tls) == TLS_SERVER;
+}
+
+bool quic_conn_is_ready(const struct quic_conn *conn)
+{
+	return conn->state == QUIC_READY;
+}
+
+bool quic_conn_is_over(const struct quic_conn *conn)
+{
+	return conn->state == QUIC_OVER;
+}
+
+void quic_conn_wants_write(struct quic_conn *conn)
+{
+	if (conn->route)
+		quic_route_wants_write(conn->route);
+	if (conn->ops)
+		conn->ops->wants_write(conn->app);
+}
+
+void quic_conn_end_turn(struct quic_conn *conn)
+{
+	if (!conn->ops)
+		return;
+	conn->ops->after(conn->app);
+	if (conn->state == QUIC_OVER && !conn->announced) {
+		conn->announced = true;
+		conn->ops->over(conn->app, &conn->why);
+	}
+}
+
+static void note_packet(struct quic_conn *conn, uint64_t now)
+{
+	ngtcp2_conn_info info;
+
+	ngtcp2_conn_get_conn_info(conn->tp, &info);
+	if (info.pkt_recv != conn->packets_received)
+		conn->received_at = now;
+	conn->packets_received = info.pkt_recv;
+}
+
+void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_t ecn,
+		    struct span packet, uint64_t now)
+{
+	struct quic_path copy = *path;
+	ngtcp2_path borrowed = quic_path_borrow(&copy);
+	ngtcp2_pkt_info info = { .ecn = ecn };
+	int rv;
+
+	if (conn->state >= QUIC_CLOSING)
+		return;
+	rv = ngtcp2_conn_read_pkt(conn->tp, &borrowed, &info, packet.ptr, packet.len, now);
+	note_packet(conn, now);
+	if (rv != 0)
+		quic_conn_fail(conn, rv);
+	quic_conn_end_turn(conn);
+}
+
+uint64_t quic_conn_deadline(const struct quic_conn *conn)
+{
+	if (conn->state == QUIC_OVER)
+		return QUIC_NEVER;
+	return conn->state == QUIC_CLOSING ? 0 : ngtcp2_conn_get_expiry(conn->tp);
+}
+
+void quic_conn_expire(struct quic_conn *conn, uint64_t now)
+{
+	int rv;
+
+	if (conn->state >= QUIC_CLOSING)
+		return;
+	rv = ngtcp2_conn_handle_expiry(conn->tp, now);
+	if (rv != 0)
+		quic_conn_fail(conn, rv);
+	quic_conn_end_turn(conn);
+}
+
+/* Lets the application fill one packet from as many streams as fit; the last parameter of ngtcp2 is our conn. */
+static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_info *info,
+				 uint8_t *dest, size_t size, ngtcp2_tstamp now, void *user)
+{
+	struct quic_conn *conn = user;
+
+	for (;;) {
+		struct quic_send send = { .stream = -1 };
+		ngtcp2_vec vec[QUIC_SEND_VECS];
+		ngtcp2_ssize taken = -1, len;
+		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_PADDING;
+		int more = 0;
+
+		if (ngtcp2_conn_get_max_data_left(tp) > 0)
+			more = conn->ops->next(conn->app, &send);
+		if (more < 0)
+			return NGTCP2_ERR_CALLBACK_FAILURE;
+		if (more > 0)
+			flags |= NGTCP2_WRITE_STREAM_FLAG_MORE;
+		if (send.fin)
+			flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+		for (size_t i = 0; i < send.vec_len; i++)
+			vec[i] = (ngtcp2_vec){ .base = send.vec[i].base, .len = send.vec[i].len };
+		len = ngtcp2_conn_writev_stream(tp, path, info, dest, size, &taken, flags,
+						send.stream, vec, send.vec_len, now);
+		if (len == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+			conn->ops->blocked(conn->app, send.stream);
+			continue;
+		}
+		if (len == NGTCP2_ERR_STREAM_SHUT_WR || len == NGTCP2_ERR_STREAM_NOT_FOUND) {
+			conn->ops->shut(conn->app, send.stream);
+			continue;
+		}
+		if (taken >= 0 && conn->ops->sent(conn->app, send.stream, (size_t)taken) < 0)
+			return NGTCP2_ERR_CALLBACK_FAILURE;
+		if (len != NGTCP2_ERR_WRITE_MORE)
+			return len;
+	}
+}
+
+static size_t burst_limit(const struct quic_conn *conn)
+{
+	size_t quantum = ngtcp2_conn_get_send_quantum(conn->tp);
+
+	return quantum < QUANTUM_FAST ? quantum : BURST_FAST;
+}
+
+/* Bytes written into *batch, 0 for none, or an error of ngtcp2. */
+static ngtcp2_ssize fill_batch(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
+{
+	size_t limit = burst_limit(conn), room = conn->burst < limit ? limit - conn->burst : 0;
+	ngtcp2_path_storage path;
+	ngtcp2_pkt_info info = { 0 };
+	ngtcp2_ssize len;
+
+	room = MAX(room, ngtcp2_conn_get_max_tx_udp_payload_size(conn->tp));
+	if (conn->burst >= limit)
+		return 0;
+	ngtcp2_path_storage_zero(&path);
+	len = ngtcp2_conn_write_aggregate_pkt2(conn->tp, &path.path, &info, batch->bytes,
+					       MIN(room, sizeof(batch->bytes)), &batch->segment,
+					       write_packet, QUIC_BATCH_SEGMENTS_MAX, now);
+	if (len <= 0)
+		return len;
+	conn->burst += (size_t)len;
+	batch->len = (size_t)len;
+	batch->ecn = (uint8_t)info.ecn;
+	quic_path_take(&path.path, &batch->path);
+	return len;
+}
+
+bool quic_conn_write(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
+{
+	ngtcp2_ssize len = 0;
+	bool wrote;
+
+	if (conn->state < QUIC_CLOSING) {
+		len = fill_batch(conn, batch, now);
+		if (len < 0)
+			quic_conn_fail(conn, (int)len);
+	}
+	wrote = len > 0;
+	if (len == 0 && conn->state < QUIC_CLOSING) {
+		ngtcp2_conn_update_pkt_tx_time(conn->tp, now);
+		conn->burst = 0;
+	}
+	if (conn->state == QUIC_CLOSING && !wrote)
+		wrote = quic_conn_write_close(conn, batch, now);
+	quic_conn_end_turn(conn);
+	return wrote;
+}
+
+int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint64_t now,
+		      struct err *err)
+{
+	struct quic_path copy = *path;
+	ngtcp2_path borrowed = quic_path_borrow(&copy);
+	int rv;
+
+	assert(!quic_conn_is_server(conn));
+	if (conn->state >= QUIC_CLOSING)
+		return err_set(err, ERR_UNAVAILABLE, "the connection is closed");
+	rv = ngtcp2_conn_initiate_immediate_migration(conn->tp, &borrowed, now);
+	if (rv == NGTCP2_ERR_INVALID_STATE)
+		return err_set(err, ERR_UNAVAILABLE, "the handshake is not confirmed yet");
+	if (rv == NGTCP2_ERR_CONN_ID_BLOCKED)
+		return err_set(err, ERR_LIMIT, "the peer answered none of the last moves");
+	if (rv != 0)
+		return err_from_ngtcp2(err, rv, "migration");
+	conn->burst = 0;
+	quic_conn_wants_write(conn);
+	return 0;
+}
+
+void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns)
+{
+	assert(!quic_conn_is_server(conn));
+	conn->settings.keep_alive_ns = keep_alive_ns;
+	ngtcp2_conn_set_keep_alive_timeout(conn->tp, keep_alive_ns ? keep_alive_ns : UINT64_MAX);
+}
+
+void quic_conn_path(const struct quic_conn *conn, struct quic_path *ret)
+{
+	quic_path_take(ngtcp2_conn_get_path(conn->tp), ret);
+}
+
+void quic_conn_stats(const struct quic_conn *conn, struct quic_stats *ret)
+{
+	ngtcp2_conn_info info;
+
+	ngtcp2_conn_get_conn_info(conn->tp, &info);
+	*ret = (struct quic_stats){
+		.rtt_ns = info.smoothed_rtt,
+		.rtt_min_ns = info.min_rtt,
+		.received_at = conn->received_at,
+		.cwnd = info.cwnd,
+		.in_flight = info.bytes_in_flight,
+		.bytes_sent = info.bytes_sent,
+		.bytes_received = info.bytes_recv,
+		.bytes_lost = info.bytes_lost,
+		.packets_sent = info.pkt_sent,
+		.packets_received = info.pkt_recv,
+		.packets_lost = info.pkt_lost,
+		.datagram = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->tp),
+	};
+}
+
+int quic_conn_export(const struct quic_conn *conn, const char *label, struct secret *ret,
+		     struct err *err)
+{
+	if (conn->state != QUIC_READY)
+		return err_set(err, ERR_UNAVAILABLE, "the handshake is not complete");
+	if (SSL_export_keying_material(conn->ssl, ret->bytes, sizeof(ret->bytes), label,
+				       strlen(label), NULL, 0, 0) != 1)
+		return err_from_openssl(err, "TLS exporter");
+	return 0;
+}
+
+bool quic_conn_open_bidi(struct quic_conn *conn, int64_t *ret)
+{
+	return ngtcp2_conn_open_bidi_stream(conn->tp, ret, NULL) == 0;
+}
+
+bool quic_conn_open_uni(struct quic_conn *conn, int64_t *ret)
+{
+	return ngtcp2_conn_open_uni_stream(conn->tp, ret, NULL) == 0;
+}
+
+/*
+ * These fail only for a stream that is gone, which is no news to anyone, or for want of memory, of which there is
+ * always enough (init/base/alloc.h).
+ */
+void quic_conn_extend_stream(struct quic_conn *conn, int64_t stream, size_t len)
+{
+	(void)ngtcp2_conn_extend_max_stream_offset(conn->tp, stream, len);
+}
+
+void quic_conn_extend_conn(struct quic_conn *conn, size_t len)
+{
+	ngtcp2_conn_extend_max_offset(conn->tp, len);
+}
+
+void quic_conn_extend_streams(struct quic_conn *conn)
+{
+	ngtcp2_conn_extend_max_streams_bidi(conn->tp, 1);
+}
+
+void quic_conn_shutdown_stream(struct quic_conn *conn, int64_t stream, enum quic_shutdown how,
+			       uint64_t code)
+{
+	switch (how) {
+	case QUIC_SHUTDOWN_BOTH:
+		(void)ngtcp2_conn_shutdown_stream(conn->tp, 0, stream, code);
+		break;
+	case QUIC_SHUTDOWN_READ:
+		(void)ngtcp2_conn_shutdown_stream_read(conn->tp, 0, stream, code);
+		break;
+	case QUIC_SHUTDOWN_WRITE:
+		(void)ngtcp2_conn_shutdown_stream_write(conn->tp, 0, stream, code);
+		break;
+	}
+	quic_conn_wants_write(conn);
+}

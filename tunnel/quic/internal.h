@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the files of this folder share about a connection. The life of one:
+ *
+ *	HANDSHAKE -> READY -> CLOSING -> OVER
+ *
+ * CLOSING: an error or quic_conn_close() was noted, and the next write sends CONNECTION_CLOSE. OVER: nothing is sent or
+ * read any more. Every state may go to CLOSING, and to OVER when there is nobody to tell.
+ */
+
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <ngtcp2/ngtcp2_crypto_ossl.h>
+
+#include "tunnel/quic/app.h"
+#include "tunnel/quic/cids.h"
+
+enum quic_state { QUIC_HANDSHAKE, QUIC_READY, QUIC_CLOSING, QUIC_OVER };
+
+#define QUIC_CLOSE_PACKET_MAX NGTCP2_MAX_UDP_PAYLOAD_SIZE
+
+struct quic_route;
+
+struct quic_conn {
+	ngtcp2_conn *tp;
+	struct ssl_st *ssl;
+	ngtcp2_crypto_ossl_ctx *crypto;
+	ngtcp2_crypto_conn_ref ref;
+	const struct tls_context *tls;
+	struct quic_settings settings;
+	const struct quic_app_ops *ops;
+	void *app;
+	struct quic_route *route; /* how the server finds it; NULL on a client */
+	enum quic_state state;
+	bool announced; /* over() was called */
+	bool was_reset; /* by a stateless reset */
+	bool was_asked_to_retry;
+	uint64_t received_at, packets_received;
+	size_t burst; /* bytes written since the pacing timer was set */
+
+	/* Why it ends, and the packet that says so, which is sent CLOSE_COPIES times. */
+	struct err why;
+	ngtcp2_ccerr close_code;
+	char close_reason[64];
+	unsigned int close_copies;
+	size_t close_len;
+	struct quic_path close_path;
+	uint8_t close_packet[QUIC_CLOSE_PACKET_MAX];
+};
+
+/* ngtcp2's view of a path; *path must stay. */
+ngtcp2_path quic_path_borrow(struct quic_path *path);
+void quic_path_take(const ngtcp2_path *from, struct quic_path *ret);
+
+/* conn.c: what a client's and a server's connection have in common. */
+struct quic_conn *quic_conn_alloc(const struct tls_context *tls,
+				  const struct quic_settings *settings, struct err *err)
+	attr_must_use;
+void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
+			     ngtcp2_transport_params *params, uint64_t now);
+void quic_conn_attach_tls(struct quic_conn *conn);
+/* The end of a read, a write or an expiry: callbacks that had to wait. */
+void quic_conn_end_turn(struct quic_conn *conn);
+
+/* callbacks.c */
+extern const ngtcp2_callbacks quic_callbacks;
+
+/* close.c: an ngtcp2 error code becomes the end of the connection. */
+void quic_conn_fail(struct quic_conn *conn, int code);
+/* Notes the first cause; later ones are ignored. */
+void quic_conn_note(struct quic_conn *conn, const ngtcp2_ccerr *code, const struct err *why);
+bool quic_conn_write_close(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
+	attr_must_use;
+int err_from_ngtcp2(struct err *err, int code, const char *what);
+
+/* route.c: how a server's connection reports its ids; see route.h. */
+bool quic_route_add(struct quic_route *route, const ngtcp2_cid *cid) attr_must_use;
+void quic_route_remove(struct quic_route *route, const ngtcp2_cid *cid);
+bool quic_route_token(const struct quic_route *route, const ngtcp2_cid *cid,
+		      ngtcp2_stateless_reset_token *ret) attr_must_use;
+void quic_route_handshake_done(struct quic_route *route);
+void quic_route_wants_write(struct quic_route *route);
+void quic_route_leave(struct quic_route *route);

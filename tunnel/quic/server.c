@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* The server side of one socket; see server.h. */
+#include "tunnel/quic/server.h"
+
+#include <assert.h>
+
+#include "init/base/alloc.h"
+#include "init/base/log.h"
+#include "tunnel/quic/route.h"
+
+struct quic_server *quic_server_new(const struct quic_server_config *config, struct err *err)
+{
+	cleanup(quic_server_free) struct quic_server *server = new_zero(struct quic_server);
+
+	assert(tls_context_role(config->tls) == TLS_SERVER);
+	server->tls = config->tls;
+	server->reset_key = *config->reset_key;
+	server->settings = config->settings;
+	server->ops = config->ops;
+	server->owner = config->owner;
+	server->cids = quic_cids_new();
+	if (key_random_secret(&server->retry_key, err) < 0)
+		return NULL;
+	return take_ptr(server);
+}
+
+struct quic_server *quic_server_free(struct quic_server *server)
+{
+	if (!server)
+		return NULL;
+	assert(server->conns == 0);
+	while (server->route_count > 0)
+		quic_route_free(server->routes[0]);
+	free(server->routes);
+	quic_cids_free(server->cids);
+	secret_finish(&server->reset_key);
+	secret_finish(&server->retry_key);
+	free(server);
+	return NULL;
+}
+
+size_t quic_server_count(const struct quic_server *server)
+{
+	return server->conns;
+}
+
+size_t quic_server_handshakes(const struct quic_server *server)
+{
+	return server->handshakes;
+}
+
+/* What the first packet of a client asks for. original is set when it returned a token of ours. */
+struct admission {
+	ngtcp2_pkt_hd hd;
+	bool is_retried;
+	ngtcp2_cid original;
+};
+
+static void fill_admission(const struct admission *from, ngtcp2_settings *settings,
+			   ngtcp2_transport_params *params)
+{
+	params->original_dcid_present = 1;
+	params->original_dcid = from->hd.dcid;
+	if (!from->is_retried)
+		return;
+	params->original_dcid = from->original;
+	params->retry_scid_present = 1;
+	params->retry_scid = from->hd.dcid;
+	settings->token = from->hd.token;
+	settings->tokenlen = from->hd.tokenlen;
+	settings->token_type = NGTCP2_TOKEN_TYPE_RETRY;
+}
+
+static struct quic_conn *accept_conn(struct quic_server *server, const struct admission *admission,
+				     const struct quic_path *path, uint64_t now, struct err *err)
+{
+	cleanup(quic_conn_free) struct quic_conn *conn =
+		quic_conn_alloc(server->tls, &server->settings, err);
+	struct quic_path copy = *path;
+	ngtcp2_path borrowed = quic_path_borrow(&copy);
+	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
+	ngtcp2_stateless_reset_token token;
+	ngtcp2_transport_params params;
+	ngtcp2_settings settings;
+	int rv;
+
+	if (!conn)
+		return NULL;
+	conn->route = quic_route_new(server);
+	conn->route->conn = conn;
+	quic_random(scid.data, QUIC_CID_LEN);
+	if (!quic_route_token(conn->route, &scid, &token) || !quic_route_add(conn->route, &scid) ||
+	    !quic_route_add(conn->route, &admission->hd.dcid)) {
+		err_set(err, ERR_INTERNAL, "no connection id");
+		return NULL;
+	}
+	quic_conn_fill_settings(conn, &settings, &params, now);
+	fill_admission(admission, &settings, &params);
+	params.stateless_reset_token_present = 1;
+	memcpy(params.stateless_reset_token, token.data, sizeof(token.data));
+	rv = ngtcp2_conn_server_new(&conn->tp, &admission->hd.scid, &scid, &borrowed,
+				    admission->hd.version, &quic_callbacks, &settings, &params,
+				    NULL, conn);
+	if (rv != 0) {
+		err_from_ngtcp2(err, rv, "QUIC connection");
+		return NULL;
+	}
+	quic_conn_attach_tls(conn);
+	return take_ptr(conn);
+}
+
+/* A datagram for no connection that we know, with a long header. */
+static void admit(struct quic_server *server, const struct quic_path *path, uint8_t ecn,
+		  struct span packet, uint64_t now)
+{
+	struct admission admission = { 0 };
+	struct quic_conn *conn;
+	struct err err;
+
+	if (ngtcp2_accept(&admission.hd, packet.ptr, packet.len) != 0)
+		return;
+	admission.is_retried =
+		quic_retry_verify(server, path, &admission.hd, now, &admission.original);
+	if (server->conns >= QUIC_SERVER_CONNS_MAX) {
+		quic_reply_refuse(server, path, &admission.hd, NGTCP2_CONNECTION_REFUSED);
+		return;
+	}
+	if (server->handshakes >= QUIC_SERVER_HANDSHAKES_MAX && !admission.is_retried) {
+		quic_reply_retry(server, path, &admission.hd, now);
+		return;
+	}
+	conn = accept_conn(server, &admission, path, now, &err);
+	if (!conn) {
+		log_warn("cannot accept a connection: %s", err.text);
+		return;
+	}
+	server->ops->accept(server->owner, conn);
+	quic_conn_read(conn, path, ecn, packet, now);
+	if (conn->was_asked_to_retry)
+		quic_reply_retry(server, path, &admission.hd, now);
+}
+
+void quic_server_read(struct quic_server *server, const struct quic_path *path, uint8_t ecn,
+		      struct span packet, uint64_t now)
+{
+	ngtcp2_version_cid ids;
+	struct quic_route *route;
+	int rv = ngtcp2_pkt_decode_version_cid(&ids, packet.ptr, packet.len, QUIC_CID_LEN);
+
+	if (rv == NGTCP2_ERR_VERSION_NEGOTIATION) {
+		/* Smaller datagrams could be used for amplification (RFC 9000 section 6.1). */
+		if (packet.len >= NGTCP2_MAX_UDP_PAYLOAD_SIZE)
+			quic_reply_version(server, path, &ids);
+		return;
+	}
+	if (rv != 0)
+		return;
+	route = quic_cids_find(server->cids, span_of(ids.dcid, ids.dcidlen));
+	if (route && route->conn) {
+		route->wants_write = true;
+		quic_conn_read(route->conn, path, ecn, packet, now);
+	} else if (route) {
+		quic_route_remind(route, path);
+	} else if (ids.version == 0) {
+		quic_reply_reset(server, path, packet);
+	} else {
+		admit(server, path, ecn, packet, now);
+	}
+}
+
+/* Connections take turns, a batch each. */
+bool quic_server_write(struct quic_server *server, struct quic_batch *batch, uint64_t now)
+{
+	if (quic_reply_write(server, batch))
+		return true;
+	for (size_t left = server->route_count; left > 0; left--) {
+		struct quic_route *route;
+
+		server->turn = (server->turn + 1) % server->route_count;
+		route = server->routes[server->turn];
+		if (!route->conn || !route->wants_write)
+			continue;
+		/* Cleared before: what the write leads to may want another one. */
+		route->wants_write = false;
+		if (quic_conn_write(route->conn, batch, now)) {
+			route->wants_write = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+uint64_t quic_server_deadline(const struct quic_server *server)
+{
+	uint64_t deadline = QUIC_NEVER;
+
+	for (size_t i = 0; i < server->route_count; i++) {
+		const struct quic_route *route = server->routes[i];
+
+		deadline = MIN(deadline,
+			       route->conn ? quic_conn_deadline(route->conn) : route->forget_at);
+	}
+	return deadline;
+}
+
+void quic_server_expire(struct quic_server *server, uint64_t now)
+{
+	quic_server_forget(server, now);
+	for (size_t i = 0; i < server->route_count; i++) {
+		struct quic_route *route = server->routes[i];
+
+		if (!route->conn || quic_conn_deadline(route->conn) > now)
+			continue;
+		route->wants_write = true;
+		quic_conn_expire(route->conn, now);
+	}
+}
