@@ -393,14 +393,14 @@ static void on_closed(uv_handle_t *handle)
 
 	udp->fd = fd_close(udp->fd);
 	if (udp->closed)
-		udp->closed(udp->owner);
+		udp->closed(udp, udp->owner);
 }
 
-void udp_close(struct udp *udp, void (*closed)(void *owner))
+void udp_close(struct udp *udp, void (*closed)(struct udp *udp, void *owner))
 {
 	if (!udp->open) {
 		if (closed)
-			closed(udp->owner);
+			closed(udp, udp->owner);
 		return;
 	}
 	udp->open = false;

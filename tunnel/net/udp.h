@@ -54,7 +54,7 @@ struct udp {
 	struct quic_addr local; /* with the port; its address is the wildcard unless connected */
 	const struct udp_ops *ops;
 	void *owner;
-	void (*closed)(void *owner);
+	void (*closed)(struct udp *udp, void *owner);
 	uint64_t dropped; /* by the kernel, for want of room in the receive buffer */
 	size_t unsent;	  /* how many bytes of the batch still have to leave; 0: none */
 	struct quic_batch batch;
@@ -75,7 +75,7 @@ struct udp_config {
 int udp_open(struct udp *udp, uv_loop_t *loop, const struct udp_config *config, struct err *err)
 	attr_must_use;
 /* closed is called once the memory is the owner's again; at once when it was never opened. */
-void udp_close(struct udp *udp, void (*closed)(void *owner));
+void udp_close(struct udp *udp, void (*closed)(struct udp *udp, void *owner));
 
 struct quic_batch *udp_batch(struct udp *udp);
 /* Sends udp_batch(); false when it has to wait. Not while udp_is_blocked(). */

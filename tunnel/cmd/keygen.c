@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* berth-tunnel keygen: the two files of a submission, or the user's SSH host key. */
+#include "cmd.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "init/base/alloc.h"
+#include "init/base/fs.h"
+#include "init/base/text.h"
+#include "tunnel/net/host_key.h"
+#include "tunnel/net/job_file.h"
+#include "tunnel/net/jsonfile.h"
+
+struct args {
+	const char *job_file, *client_file;
+	struct opt_list allow;
+	uint64_t idle_timeout;
+	const char *host_key, *known_hosts, *alias;
+};
+
+static const struct opt opts[] = {
+	OPT_STR(0, "job-file", struct args, job_file, "FILE", "make the job's file (tunnel.json)"),
+	OPT_STR(0, "client-file", struct args, client_file, "FILE", "and the workstation's"),
+	OPT_LIST(0, "allow", struct args, allow, "HOST:PORT",
+		 "let the job connect there for us, beside its own loopback (repeatable)"),
+	OPT_DURATION(0, "idle-timeout", struct args, idle_timeout, "TIME",
+		     "end a connection that is silent for so long (24h)"),
+	OPT_STR(0, "host-key", struct args, host_key, "FILE",
+		"make the user's SSH host key, unless it exists"),
+	OPT_STR(0, "known-hosts", struct args, known_hosts, "FILE", "and the file that pins it"),
+	OPT_STR(0, "alias", struct args, alias, "NAME", "the host's name in it (berth)"),
+	OPT_END,
+};
+
+static int check_new(const char *path, struct err *err)
+{
+	if (fs_exists(path))
+		return err_set(err, ERR_EXISTS, "%s exists already: keys are never replaced", path);
+	return 0;
+}
+
+static int set_allow(const struct opt_list *list, struct job_file *file, struct err *err)
+{
+	if (list->len > JOB_FILE_ALLOW_MAX)
+		return err_set(err, ERR_LIMIT, "--allow: given more than %d times",
+			       JOB_FILE_ALLOW_MAX);
+	file->allow = new_array(char *, list->len + 1);
+	for (size_t i = 0; i < list->len; i++) {
+		if (!job_file_is_target(list->items[i]))
+			return err_set(err, ERR_INVALID, "--allow: '%s' is not HOST:PORT",
+				       list->items[i]);
+		file->allow[file->allow_len++] = str_dup(list->items[i]);
+	}
+	return 0;
+}
+
+static int write_pair(const struct args *args, const struct job_file *job,
+		      const struct client_file *client, struct err *err)
+{
+	cleanup(buf_wipe) struct buf job_text = BUF_INIT(JSONFILE_MAX);
+	cleanup(buf_wipe) struct buf client_text = BUF_INIT(JSONFILE_MAX);
+
+	if (!job_file_format(job, &job_text) || !client_file_format(client, &client_text))
+		return err_set(err, ERR_LIMIT, "--allow: too much for one file");
+	if (fs_create_file(args->client_file, buf_span(&client_text), 0600, err) < 0)
+		return -1;
+	if (fs_create_file(args->job_file, buf_span(&job_text), 0600, err) < 0) {
+		unlink(args->client_file); /* one is of no use without the other */
+		return -1;
+	}
+	return 0;
+}
+
+static int make_job(const struct args *args, struct err *err)
+{
+	cleanup(job_file_finish) struct job_file job = { 0 };
+	cleanup(client_file_finish) struct client_file client = { 0 };
+
+	job.idle_timeout_s =
+		args->idle_timeout ? args->idle_timeout / NSEC_PER_SEC : JOB_FILE_IDLE_DEFAULT_S;
+	if (job.idle_timeout_s == 0 || job.idle_timeout_s > JOB_FILE_IDLE_MAX_S)
+		return err_set(err, ERR_INVALID, "--idle-timeout: between 1s and 100d, please");
+	if (check_new(args->job_file, err) < 0 || check_new(args->client_file, err) < 0 ||
+	    set_allow(&args->allow, &job, err) < 0 || key_random_secret(&job.secret, err) < 0 ||
+	    key_pair_generate(&client.key, err) < 0)
+		return -1;
+	client.secret = job.secret;
+	job.peer = client.key.public;
+	return write_pair(args, &job, &client, err);
+}
+
+static int make_host_key(const struct args *args, struct err *err)
+{
+	cleanup(key_pair_finish) struct key_pair key = { 0 };
+	cleanup(buf_finish) struct buf line = BUF_INIT(4096), old = BUF_INIT(4096);
+	const char *alias = args->alias ? args->alias : "berth";
+
+	if (alias[0] == '\0' || strpbrk(alias, " \t\r\n,*?!#@|"))
+		return err_set(err, ERR_INVALID, "--alias: '%s' is not a plain name", alias);
+	if (host_key_ensure(args->host_key, &key, err) < 0)
+		return -1;
+	if (!host_key_known_hosts(&key.public, alias, &line))
+		return err_set(err, ERR_LIMIT, "--alias: too long");
+	/*
+	 * Unchanged, it is not written: ssh processes may be reading it, and the disk may be full.
+	 */
+	if (fs_read_file(args->known_hosts, old.max, &old, NULL) == 0 &&
+	    span_equal(buf_span(&old), buf_span(&line)))
+		return 0;
+	return fs_write_file(args->known_hosts, buf_span(&line), 0600, err);
+}
+
+static int run(void *user, int argc, char **argv, struct err *err)
+{
+	const struct args *args = user;
+	bool job = args->job_file && args->client_file;
+	bool host = args->host_key && args->known_hosts;
+
+	(void)argc;
+	(void)argv;
+	if (job == host || (!job && (args->job_file || args->client_file)) ||
+	    (!host && (args->host_key || args->known_hosts)))
+		return err_set(
+			err, ERR_INVALID,
+			"give --job-file and --client-file, or --host-key and --known-hosts");
+	return job ? make_job(args, err) : make_host_key(args, err);
+}
+
+const struct verb cmd_keygen = {
+	.name = "keygen",
+	.operands = "",
+	.summary = "make the keys of a job, or the user's SSH host key",
+	.details = "Files are made 0600 and never replaced; a host key that exists is kept.",
+	.opts = opts,
+	.mode = OPT_PERMUTE,
+	.args_size = sizeof(struct args),
+	.run = run,
+};

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* berth-tunnel serve: the job's side, started and restarted by berth-init. */
+#include "cmd.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "init/base/alloc.h"
+#include "init/base/fs.h"
+#include "init/base/log.h"
+#include "tunnel/net/clock.h"
+#include "tunnel/net/endpoint.h"
+#include "tunnel/net/job_file.h"
+#include "tunnel/net/server.h"
+#include "tunnel/services/service.h"
+
+/* How long an orderly end may take, all in all. */
+#define END_MS 3000
+
+extern char **environ;
+
+struct args {
+	const char *dir, *listen;
+	uint64_t rank, pid;
+};
+
+static const struct opt opts[] = {
+	OPT_STR(0, "dir", struct args, dir, "DIR", "the job directory: tunnel.json is read there"),
+	OPT_UINT(0, "rank", struct args, rank, "N", "which process of the job this is (0)"),
+	OPT_UINT(0, "pid", struct args, pid, "PID", "the job's main command"),
+	OPT_STR(0, "listen", struct args, listen, "ADDRESS:PORT",
+		"listen there only (every address, and the last port)"),
+	OPT_END,
+};
+
+struct serve {
+	uv_loop_t loop;
+	const struct args *args;
+	struct job_file job;
+	struct tls_context *tls;
+	struct secret reset_key;
+	struct server *server;
+	struct service_env services;
+	uv_signal_t term, interrupt;
+	uv_timer_t limit;
+	char *endpoint; /* path */
+	bool ending;
+};
+
+static void on_request(void *owner, struct h3_stream *stream, const struct h3_request *request)
+{
+	struct serve *s = owner;
+
+	service_open(&s->services, stream, request);
+}
+
+static const struct server_ops server_ops = { on_request };
+
+/* Ending: no connection, no stream, no process of ours, no handle. */
+
+static void on_services_closed(void *owner)
+{
+	struct serve *s = owner;
+
+	uv_close((uv_handle_t *)&s->limit, NULL);
+}
+
+static void on_server_closed(void *owner)
+{
+	struct serve *s = owner;
+
+	service_env_close(&s->services, on_services_closed, s);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+	struct serve *s = timer->data;
+
+	log_warn("serve: streams were still open at the end");
+	uv_stop(&s->loop);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct serve *s = signal->data;
+
+	if (s->ending)
+		return;
+	s->ending = true;
+	log_info("serve: ending on signal %d", number);
+	unlink(s->endpoint);
+	uv_close((uv_handle_t *)&s->term, NULL);
+	uv_close((uv_handle_t *)&s->interrupt, NULL);
+	uv_timer_start(&s->limit, on_limit, END_MS, 0);
+	server_close(s->server, on_server_closed);
+}
+
+static void watch_signals(struct serve *s)
+{
+	uv_timer_init(&s->loop, &s->limit);
+	uv_signal_init(&s->loop, &s->term);
+	uv_signal_init(&s->loop, &s->interrupt);
+	s->limit.data = s;
+	s->term.data = s;
+	s->interrupt.data = s;
+	uv_signal_start(&s->term, on_signal, SIGTERM);
+	uv_signal_start(&s->interrupt, on_signal, SIGINT);
+}
+
+/* Starting */
+
+static int read_keys(struct serve *s, struct err *err)
+{
+	cleanup_free char *path = fs_join(s->args->dir, "tunnel.json");
+	cleanup_free char *info = str_printf("berth reset %u", (unsigned int)s->args->rank);
+	cleanup(key_pair_finish) struct key_pair key = { 0 };
+
+	if (job_file_read(path, &s->job, err) < 0 ||
+	    key_pair_of_rank(&s->job.secret, (unsigned int)s->args->rank, &key, err) < 0 ||
+	    key_derive(&s->job.secret, info, &s->reset_key, err) < 0)
+		return -1;
+	s->tls = tls_context_new(TLS_SERVER, &key, &s->job.peer, err);
+	return s->tls ? 0 : -1;
+}
+
+/*
+ * A restarted tunnel takes its old port if it can: clients find it without reading the file again.
+ */
+static struct quic_addr listen_address(const struct serve *s)
+{
+	struct quic_addr addr = { 0 };
+	struct endpoint before;
+
+	if (s->args->listen)
+		(void)!addr_parse_listen(s->args->listen, &addr);
+	else if (endpoint_read(s->endpoint, &before, NULL) == 0)
+		addr = addr_any(AF_INET6, addr_port(&before.addresses.items[0]));
+	return addr;
+}
+
+static int listen_somewhere(struct serve *s, struct err *err)
+{
+	struct server_config config = {
+		.loop = &s->loop,
+		.tls = s->tls,
+		.reset_key = &s->reset_key,
+		.settings = QUIC_SETTINGS_DEFAULT,
+		.listen = listen_address(s),
+		.ops = &server_ops,
+		.owner = s,
+	};
+	struct err why = { 0 };
+
+	config.settings.idle_timeout_ns = s->job.idle_timeout_s * NSEC_PER_SEC;
+	s->server = server_new(&config, &why);
+	if (!s->server && why.kind == ERR_EXISTS && !s->args->listen) {
+		config.listen = (struct quic_addr){ 0 };
+		s->server = server_new(&config, &why);
+	}
+	if (!s->server && err)
+		*err = why;
+	return s->server ? 0 : -1;
+}
+
+static int write_endpoint(const struct serve *s, struct err *err)
+{
+	const struct quic_addr *local = server_local(s->server);
+	struct endpoint endpoint = { .rank = (unsigned int)s->args->rank,
+				     .uid = getuid(),
+				     .started = clock_wall() };
+	char text[ADDR_TEXT_MAX];
+
+	gethostname(endpoint.host, sizeof(endpoint.host) - 1);
+	if (addr_is_any(local))
+		addr_list_local(addr_family(local) == AF_INET ? AF_INET : AF_UNSPEC,
+				addr_port(local), &endpoint.addresses);
+	else
+		(void)addr_list_add(&endpoint.addresses, local);
+	if (endpoint_write(s->endpoint, &endpoint, err) < 0)
+		return -1;
+	addr_format(local, text);
+	log_info("serve: rank %u listens on %s, %zu addresses", endpoint.rank, text,
+		 endpoint.addresses.len);
+	return 0;
+}
+
+static int start(struct serve *s, struct err *err)
+{
+	struct service_config services = {
+		.loop = &s->loop,
+		.rank = (unsigned int)s->args->rank,
+		.dir = s->args->dir,
+		.main_pid = (pid_t)s->args->pid,
+		.environment = environ,
+	};
+
+	if (read_keys(s, err) < 0)
+		return -1;
+	services.allow = s->job.allow;
+	services.allow_len = s->job.allow_len;
+	if (listen_somewhere(s, err) < 0 || service_env_open(&s->services, &services, err) < 0 ||
+	    write_endpoint(s, err) < 0)
+		return -1;
+	watch_signals(s);
+	return 0;
+}
+
+static int check(const struct args *args, struct err *err)
+{
+	struct quic_addr addr;
+
+	if (!args->dir)
+		return err_set(err, ERR_INVALID, "--dir is needed");
+	if (args->rank > UINT_MAX)
+		return err_set(err, ERR_INVALID, "--rank: too large");
+	if (args->pid > INT_MAX)
+		return err_set(err, ERR_INVALID, "--pid: too large");
+	if (args->listen && !addr_parse_listen(args->listen, &addr))
+		return err_set(err, ERR_INVALID, "--listen: '%s' is not ADDRESS:PORT",
+			       args->listen);
+	return 0;
+}
+
+static int run(void *user, int argc, char **argv, struct err *err)
+{
+	static struct serve s;
+
+	(void)argc;
+	(void)argv;
+	s.args = user;
+	if (check(s.args, err) < 0)
+		return -1;
+	log_setup("berth-tunnel", STDERR_FILENO, LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
+	signal(SIGPIPE, SIG_IGN);
+	uv_loop_init(&s.loop);
+	s.endpoint = str_printf("%s/endpoint.%u.json", s.args->dir, (unsigned int)s.args->rank);
+	/* After a failure the process ends, and with it whatever had been opened. */
+	if (start(&s, err) < 0)
+		return -1;
+	uv_run(&s.loop, UV_RUN_DEFAULT);
+	tls_context_free(s.tls);
+	secret_finish(&s.reset_key);
+	job_file_finish(&s.job);
+	free(s.endpoint);
+	return 0;
+}
+
+const struct verb cmd_serve = {
+	.name = "serve",
+	.operands = "",
+	.summary = "let the workstation into this job",
+	.details = "Started by berth-init beside the job's main command. Ends on SIGTERM.",
+	.opts = opts,
+	.mode = OPT_PERMUTE,
+	.args_size = sizeof(struct args),
+	.run = run,
+};

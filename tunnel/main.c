@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* berth-tunnel: the network side of berth, in the job and on the workstation. */
+#include "init/base/verb.h"
+#include "tunnel/cmd/cmd.h"
+
+static const struct verb *const verbs[] = { &cmd_keygen, &cmd_serve, &cmd_ssh, NULL };
+
+static const struct program program = {
+	.name = "berth-tunnel",
+	.summary = "QUIC between a job and the workstation",
+	.version = BERTH_VERSION,
+	.verbs = verbs,
+};
+
+int main(int argc, char **argv)
+{
+	return verb_main(&program, argc, argv);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * One client connection to one address: a connected socket, a timer, QUIC and HTTP/3 on a libuv
+ * loop. client.c races several of them and keeps the first that is ready.
+ *
+ * The path's local address is synthetic and counts up with each migration, since ngtcp2 takes a new
+ * local address for a new path. The real one is the kernel's business: the socket is connected, and
+ * a new one is made to migrate.
+ *
+ * An attempt frees itself: attempt_close() says goodbye to the peer and gives everything back to
+ * the loop.
+ */
+
+#include <uv.h>
+
+#include "tunnel/h3/conn.h"
+#include "tunnel/quic/conn.h"
+
+struct attempt;
+
+struct attempt_ops {
+	/* The peer proved its key and its SETTINGS arrived. */
+	void (*ready)(struct attempt *attempt, void *owner);
+	/* It is over, for this reason. The owner calls attempt_close(), now or later. */
+	void (*over)(struct attempt *attempt, void *owner, const struct err *why);
+};
+
+struct attempt_config {
+	uv_loop_t *loop;
+	const struct tls_context *tls; /* borrowed; must outlive the attempt */
+	struct quic_settings settings;
+	struct quic_addr remote;
+	const struct attempt_ops *ops;
+	void *owner;
+};
+
+struct attempt *attempt_new(const struct attempt_config *config, struct err *err) attr_must_use;
+/* Nothing is called back any more; NULL is fine. */
+void attempt_close(struct attempt *attempt);
+
+struct h3_conn *attempt_h3(struct attempt *attempt);
+const struct quic_addr *attempt_remote(const struct attempt *attempt);
+
+/* Moves to a fresh path, from whatever address the kernel chooses now. */
+int attempt_migrate(struct attempt *attempt, struct err *err) attr_must_use;
+
+/*
+ * When the kernel first said that nobody receives at the other end, unless a packet came after it;
+ * CLOCK_NEVER otherwise. During the handshake that ends the attempt; later it is a hint.
+ */
+uint64_t attempt_refused_since(const struct attempt *attempt);

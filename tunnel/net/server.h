@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The job's side of the network: one UDP socket, all connections of the workstation on it. It sends
+ * for all of them at the end of each turn of the loop and hands every request over.
+ */
+
+#include <uv.h>
+
+#include "tunnel/h3/conn.h"
+#include "tunnel/quic/conn.h"
+
+struct server;
+
+struct server_ops {
+	/* See h3_conn_ops.request. */
+	void (*request)(void *owner, struct h3_stream *stream, const struct h3_request *request);
+};
+
+struct server_config {
+	uv_loop_t *loop;
+	const struct tls_context *tls; /* borrowed; must outlive the server */
+	const struct secret *reset_key;
+	struct quic_settings settings;
+	struct quic_addr listen; /* all zero: every address and any port */
+	const struct server_ops *ops;
+	void *owner;
+};
+
+/* ERR_EXISTS when the port is taken. */
+struct server *server_new(const struct server_config *config, struct err *err) attr_must_use;
+
+/* Where it listens: a wildcard address with the port, or the one address that was asked for. */
+const struct quic_addr *server_local(const struct server *server);
+
+/*
+ * Ends all connections politely; the callback comes once no stream is left, and the server frees
+ * itself after it.
+ */
+void server_close(struct server *server, void (*closed)(void *owner));
