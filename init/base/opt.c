@@ -152,7 +152,7 @@ int opt_parse(const struct opt *table, enum opt_mode mode, int argc, char **argv
 		int used;
 
 		if (strcmp(argv[i], "--") == 0) {
-			i++;
+			i += mode != OPT_PERMUTE_KEEP_DASHES;
 			break;
 		}
 		if (argv[i][0] != '-' || argv[i][1] == '\0') {

@@ -91,14 +91,15 @@ struct opt {
 	}
 
 enum opt_mode {
-	OPT_STOP_AT_OPERAND, /* operands end the options: `berth-init [options] command -x` */
-	OPT_PERMUTE,	     /* options may follow operands: `berth get jobs -o json` */
+	OPT_STOP_AT_OPERAND,	 /* operands end the options: `berth-init [options] command -x` */
+	OPT_PERMUTE,		 /* options may follow operands: `berth get jobs -o json` */
+	OPT_PERMUTE_KEEP_DASHES, /* and "--" stays an operand: `berth run train -N 2 -- python x` */
 };
 
 /*
  * Reads the options in argv[1..] into *args and moves the operands to the front of argv (argv[0] is
  * the first operand afterwards); returns how many there are, or -1. "--" ends the options and is
- * dropped.
+ * dropped, unless the mode keeps it.
  */
 int opt_parse(const struct opt *table, enum opt_mode mode, int argc, char **argv, void *args,
 	      struct err *err) attr_must_use;

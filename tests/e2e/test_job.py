@@ -54,9 +54,9 @@ def test_output_after_the_end_of_input_still_arrives(cluster, job):
 
 
 @pytest.mark.sanitize
-def test_the_client_that_goes_away_takes_its_command_along(cluster, job):
+def test_a_terminal_hangs_up_when_its_client_goes_away(cluster, job):
     mark = f"1000.{secrets.randbelow(10**9)}"
-    client = subprocess.Popen(cluster.ssh.argv(job, f"sleep {mark}"), env=cluster.ssh.env(),
+    client = subprocess.Popen(cluster.ssh.argv("-tt", job, f"sleep {mark}"), env=cluster.ssh.env(),
                               stdin=subprocess.DEVNULL, start_new_session=True)
 
     def running():

@@ -53,7 +53,7 @@ def fetch(port: int) -> bytes:
                 return reply.read()
         except ConnectionError:  # the server in the job is still starting
             return None
-    return harness.until(answer, "answer of the server in the job")
+    return harness.until(answer, "answer of the server in the job", interval=0.2)
 
 
 @pytest.mark.sanitize

@@ -64,6 +64,11 @@ static void options_after_an_operand_belong_to_it_unless_permuted(void **state)
 	assert_int_equal(parse(OPT_PERMUTE, &args, NULL, argv), 2);
 	assert_true(args.quiet);
 	assert_string_equal(argv[1], "-x");
+	argv = ARGV(S("train"), S("-q"), S("--"), S("-x"), S("--"));
+	assert_int_equal(parse(OPT_PERMUTE_KEEP_DASHES, &args, NULL, argv), 4);
+	assert_string_equal(argv[0], "train");
+	assert_string_equal(argv[1], "--");
+	assert_string_equal(argv[3], "--");
 }
 
 static void mistakes_name_the_option_and_the_value(void **state)

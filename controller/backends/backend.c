@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The checks around every backend; see backend.h. */
+#include "backend.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct backend *backend_close(struct backend *backend)
+{
+	if (backend && backend->ops->close)
+		backend->ops->close(backend);
+	return NULL;
+}
+
+const char *backend_name(const struct backend *backend)
+{
+	return backend->ops->name;
+}
+
+bool backend_observes_at_once(const struct backend *backend)
+{
+	return backend->ops->observes_at_once;
+}
+
+bool backend_can_kill(const struct backend *backend)
+{
+	return backend->ops->kill;
+}
+
+static void assert_own(const struct backend *backend, const struct job *job)
+{
+	assert(strcmp(job->backend, backend->ops->name) == 0);
+}
+
+int backend_submit(struct backend *backend, const struct submission *submission,
+		   struct submitted *ret, struct err *err)
+{
+	struct submitted submitted = { .state = JOB_QUEUED };
+
+	assert_own(backend, submission->job);
+	if (spec_check(submission->spec, err) < 0)
+		return -1;
+	if (backend->ops->submit(backend, submission, &submitted, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	if (submitted.native_id[0] == '\0')
+		return err_set(err, ERR_PROTOCOL, "%s: gave the job no id", backend->ops->name);
+	*ret = submitted;
+	return 0;
+}
+
+int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
+		    struct observation *ret, struct err *err)
+{
+	if (len == 0)
+		return 0;
+	for (size_t i = 0; i < len; i++) {
+		assert_own(backend, jobs[i]);
+		ret[i] =
+			(struct observation){ .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
+	}
+	if (backend->ops->observe(backend, jobs, len, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_cancel(struct backend *backend, const struct job *job, struct err *err)
+{
+	assert_own(backend, job);
+	if (backend->ops->cancel(backend, job, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_kill(struct backend *backend, const struct job *job, struct err *err)
+{
+	assert_own(backend, job);
+	if (!backend->ops->kill)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: ends cancelled jobs by itself: wait for it",
+			       backend->ops->name);
+	if (backend->ops->kill(backend, job, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_read_log(struct backend *backend, const struct job *job, enum backend_log which,
+		     uint64_t offset, size_t max, struct buf *ret, struct err *err)
+{
+	assert_own(backend, job);
+	return backend->ops->read_log(backend, job, which, offset, max, ret, err);
+}
+
+int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
+		     struct err *err)
+{
+	assert_own(backend, job);
+	if (rank >= job->tasks)
+		return err_set(
+			err, ERR_NOT_FOUND, "job-%llu has no rank %u: its ranks are 0 to %llu",
+			(unsigned long long)job->id, rank, (unsigned long long)job->tasks - 1);
+	return backend->ops->endpoint(backend, job, rank, ret, err);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A backend is what runs jobs: this machine, Slurm, later others. It is one vtable; users call the
+ * backend_ functions, which check what the implementation may rely on, and add the backend's name to
+ * its errors. A backend keeps nothing: the record is the store's, and what belongs to the job lies in
+ * the job directory.
+ *
+ * To add one: a file here with `const struct backend_ops NAME_backend_ops` and an open function, one
+ * line in registry.c, one in meson.build, and tests.
+ */
+
+#include "controller/model/job.h"
+#include "controller/model/spec.h"
+#include "init/base/buf.h"
+#include "init/base/err.h"
+
+#define BACKEND_ID_MAX 200
+#define BACKEND_WORD_MAX 48
+#define BACKEND_REASON_MAX 240
+
+/* What submit gets. The job directory exists and holds spec.json and tunnel.json. */
+struct submission {
+	const struct spec *spec;
+	const struct job *job;
+	const char *bundle; /* directory with berth-init and berth-tunnel that the job can read */
+};
+
+struct submitted {
+	char native_id[BACKEND_ID_MAX];
+	enum job_state state;
+	char degraded[BACKEND_REASON_MAX]; /* what the job has to do without, or "" */
+};
+
+/* What a backend knows about a job now. */
+struct observation {
+	enum job_state state; /* UNKNOWN: nobody can tell */
+	char native_state[BACKEND_WORD_MAX];
+	char reason[BACKEND_REASON_MAX];
+	int exit_code; /* JOB_NO_EXIT_CODE */
+	int signal;
+	uint64_t started_ns; /* 0: not known */
+	uint64_t ended_ns;
+};
+
+enum backend_log { BACKEND_STDOUT, BACKEND_STDERR };
+
+struct backend;
+
+struct backend_ops {
+	const char *name;
+
+	/* Mandatory. Starts or enqueues the job. When it fails, nothing runs. */
+	int (*submit)(struct backend *backend, const struct submission *submission,
+		      struct submitted *ret, struct err *err);
+
+	/*
+	 * Mandatory. Tells about all of these jobs, in one request: ret[i] is about jobs[i], which is
+	 * a job of this backend that has not ended. Fails only when nothing could be found out about
+	 * any; a job that the scheduler forgot is UNKNOWN, unless its status files tell.
+	 */
+	int (*observe)(struct backend *backend, const struct job *const *jobs, size_t len,
+		       struct observation *ret, struct err *err);
+
+	/* Mandatory. Asks a job to end; it may take its time. A job that is gone is success. */
+	int (*cancel)(struct backend *backend, const struct job *job, struct err *err);
+
+	/* Ends a job that did not listen to cancel, at once. NULL: the scheduler insists by itself. */
+	int (*kill)(struct backend *backend, const struct job *job, struct err *err);
+
+	/*
+	 * Mandatory. Appends what a log holds from this offset on, at most max bytes (nothing: no more
+	 * yet). A log that is not there yet is empty.
+	 */
+	int (*read_log)(struct backend *backend, const struct job *job, enum backend_log which,
+			uint64_t offset, size_t max, struct buf *ret, struct err *err);
+
+	/*
+	 * Mandatory. A local file with the endpoint of this rank, for berth-tunnel; ERR_NOT_FOUND when
+	 * the rank has not said yet where it listens. free() it.
+	 */
+	int (*endpoint)(struct backend *backend, const struct job *job, unsigned int rank,
+			char **ret, struct err *err);
+
+	/* Observing costs no request to anybody: done before every connection. */
+	bool observes_at_once;
+
+	/* Optional: frees what embeds the backend. */
+	void (*close)(struct backend *backend);
+};
+
+/* The base of every backend: implementations embed it first. */
+struct backend {
+	const struct backend_ops *ops;
+};
+
+struct backend *backend_close(struct backend *backend);
+DEFINE_CLEANUP(struct backend, backend_close)
+
+const char *backend_name(const struct backend *backend);
+bool backend_observes_at_once(const struct backend *backend);
+bool backend_can_kill(const struct backend *backend);
+
+int backend_submit(struct backend *backend, const struct submission *submission,
+		   struct submitted *ret, struct err *err) attr_must_use;
+int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
+		    struct observation *ret, struct err *err) attr_must_use;
+int backend_cancel(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
+int backend_kill(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
+int backend_read_log(struct backend *backend, const struct job *job, enum backend_log which,
+		     uint64_t offset, size_t max, struct buf *ret, struct err *err) attr_must_use;
+int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
+		     struct err *err) attr_must_use;
+
+/* Opens the backend of this name; ERR_INVALID names those that there are. */
+int backend_open(const char *name, struct backend **ret, struct err *err) attr_must_use;

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading what a job left in its directory; see jobdir.h. */
+#include "jobdir.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "init/base/fd.h"
+#include "init/base/fs.h"
+
+int jobdir_read_status(const char *dir, unsigned int rank, struct status *ret, struct err *err)
+{
+	cleanup_free char *path = str_printf("%s/status.%u.json", dir, rank);
+	cleanup(buf_finish) struct buf text = BUF_INIT(STATUS_MAX);
+	struct err own;
+
+	if (fs_read_file(path, STATUS_MAX, &text, &own) < 0) {
+		if (own.kind == ERR_NOT_FOUND)
+			return 0;
+		return err_set(err, own.kind, "%s", own.text);
+	}
+	if (status_parse(buf_span(&text), ret, err) < 0)
+		return err_wrap(err, "status.%u.json", rank);
+	return 1;
+}
+
+static void note_times(const struct status *status, struct observation *ret)
+{
+	if (ret->started_ns == 0 || status->started_ns < ret->started_ns)
+		ret->started_ns = status->started_ns;
+	ret->ended_ns = MAX(ret->ended_ns, status->ended_ns);
+}
+
+void jobdir_observe(const struct job *job, struct observation *ret)
+{
+	uint64_t running = 0, exited = 0;
+	struct err err;
+
+	for (uint64_t rank = 0; rank < job->tasks; rank++) {
+		struct status status;
+		int found = jobdir_read_status(job->directory, (unsigned int)rank, &status, &err);
+
+		if (found < 0)
+			jobdir_copy_text(ret->reason, sizeof(ret->reason), err.text);
+		if (found <= 0)
+			break; /* ranks start together: after one that is missing, none is of use */
+		note_times(&status, ret);
+		running += !status.exited;
+		exited += status.exited;
+		if (status.exited && ret->exit_code <= 0 && ret->signal == 0) {
+			ret->exit_code = status.exit_code;
+			ret->signal = status.signal;
+		}
+	}
+	if (exited == job->tasks) {
+		ret->state = ret->exit_code == 0 && ret->signal == 0 ? JOB_SUCCEEDED : JOB_FAILED;
+		return;
+	}
+	ret->state = running + exited > 0 ? JOB_RUNNING : JOB_UNKNOWN;
+	ret->exit_code = JOB_NO_EXIT_CODE;
+	ret->signal = 0;
+	ret->ended_ns = 0;
+}
+
+int jobdir_read_log(struct backend *backend, const struct job *job, enum backend_log which,
+		    uint64_t offset, size_t max, struct buf *ret, struct err *err)
+{
+	cleanup_free char *path =
+		fs_join(job->directory, which == BACKEND_STDOUT ? "stdout" : "stderr");
+	cleanup_close int fd = fd_open(path, O_RDONLY);
+	uint8_t *at;
+	ssize_t n;
+
+	(void)backend;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "open %s", path);
+	at = buf_reserve(ret, max);
+	if (!at)
+		return err_set(err, ERR_INTERNAL, "read %s: no room", path);
+	do
+		n = pread(fd, at, max, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_set_errno(err, errno, "read %s", path);
+	buf_commit(ret, (size_t)n);
+	return 0;
+}
+
+int jobdir_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
+		    struct err *err)
+{
+	cleanup_free char *path = str_printf("%s/endpoint.%u.json", job->directory, rank);
+
+	(void)backend;
+	if (access(path, R_OK) < 0)
+		return err_set_errno(err, errno, "%s", path);
+	*ret = take_ptr(path);
+	return 0;
+}
+
+void jobdir_first_line(const char *dir, const char *name, char *out, size_t size)
+{
+	cleanup_free char *path = fs_join(dir, name);
+	cleanup_close int fd = fd_open(path, O_RDONLY);
+	char text[BACKEND_REASON_MAX];
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	const char *line = text;
+
+	text[n > 0 ? n : 0] = '\0';
+	line += strspn(line, " \t\r\n");
+	text[strcspn(line, "\n") + (size_t)(line - text)] = '\0';
+	jobdir_copy_text(out, size, line);
+}
+
+void jobdir_copy_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text);
+	for (char *p = out; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	}
+}
+
+uint64_t jobdir_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What every backend whose job directory is on a file system of this machine shares: reading what the
+ * job left there. A job can write there too, so that nothing in it is trusted.
+ */
+
+#include "controller/backends/backend.h"
+#include "controller/model/status.h"
+
+/* 1: *ret is the rank's status. 0: there is none yet. -1: it cannot be read or understood. */
+int jobdir_read_status(const char *dir, unsigned int rank, struct status *ret, struct err *err)
+	attr_must_use;
+
+/*
+ * What the status files of all ranks say together: ended when every rank ended, and then as the
+ * first rank that failed; running when one has started; else UNKNOWN. Fills state, exit code,
+ * signal and times.
+ */
+void jobdir_observe(const struct job *job, struct observation *ret);
+
+/* The read_log and endpoint members of such backends. */
+int jobdir_read_log(struct backend *backend, const struct job *job, enum backend_log which,
+		    uint64_t offset, size_t max, struct buf *ret, struct err *err);
+int jobdir_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
+		    struct err *err);
+
+/* The first line of a file in the directory that says something, or "": why a job did not start. */
+void jobdir_first_line(const char *dir, const char *name, char *out, size_t size);
+
+/* Copies text for people: control characters become '?', and it is cut to size. */
+void jobdir_copy_text(char *out, size_t size, const char *text);
+
+/* Nanoseconds since the epoch. */
+uint64_t jobdir_now_ns(void);

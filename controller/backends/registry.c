@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The backends that there are, by name; see backend.h. */
+#include "backend.h"
+
+#include <string.h>
+
+#include "controller/backends/local.h"
+#include "controller/backends/slurm.h"
+
+static const struct {
+	const char *name;
+	struct backend *(*open)(void);
+} backends[] = {
+	{ "local", local_backend_open },
+	{ "slurm", slurm_backend_open },
+};
+
+int backend_open(const char *name, struct backend **ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+		if (strcmp(backends[i].name, name) == 0) {
+			*ret = backends[i].open();
+			return 0;
+		}
+	}
+	return err_set(err, ERR_INVALID, "no backend '%.40s': there are local and slurm", name);
+}

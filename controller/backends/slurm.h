@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Slurm, by its own commands on this machine: sbatch, squeue, sacct where accounting is kept,
+ * scancel. The job directory and the bundle lie on a file system that the nodes see ($BERTH_HOME).
+ * What the scheduler has forgotten is taken from the status files that berth-init left.
+ */
+
+#include "controller/backends/backend.h"
+
+struct backend *slurm_backend_open(void);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* berth cancel: ends jobs. */
+#include <inttypes.h>
+
+#include "controller/cmd/cmd.h"
+#include "controller/ops/gc.h"
+#include "controller/ops/jobs.h"
+
+/* All are looked up before any is touched: a mistyped name cancels nothing. */
+static int find_all(struct controller *c, int argc, char **argv, struct job_list *ret,
+		    struct err *err)
+{
+	for (int i = 0; i < argc; i++) {
+		cleanup(job_finish) struct job job = { 0 };
+
+		if (ops_find_text(c, argv[i], &job, err) < 0)
+			return -1;
+		job_list_take(ret, &job);
+	}
+	return 0;
+}
+
+static void show(const struct job *job, bool was_over)
+{
+	if (was_over)
+		printf("job-%" PRIu64 " had ended: %s\n", job->id, job_state_word(job->state));
+	else if (job_state_is_ended(job->state))
+		printf("job-%" PRIu64 " ended: %s\n", job->id, job_state_word(job->state));
+	else
+		printf("job-%" PRIu64 " is being cancelled\n", job->id);
+}
+
+static int run(void *opaque, int argc, char **argv, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	cleanup_free bool *was_over = new_array(bool, (size_t)argc);
+	int result;
+
+	(void)opaque;
+	if (controller_open(&c, err) < 0 || find_all(c, argc, argv, &jobs, err) < 0)
+		return -1;
+	/* A backend that does not answer will say so when it is asked to cancel. */
+	if (ops_refresh(c, &jobs, NULL) < 0)
+		was_over[0] = false;
+	for (size_t i = 0; i < jobs.len; i++)
+		was_over[i] = job_state_is_ended(jobs.items[i].state);
+	result = ops_cancel(c, &jobs, err);
+	for (size_t i = 0; i < jobs.len && result == 0; i++)
+		show(&jobs.items[i], was_over[i]);
+	ops_collect_in_passing(c);
+	return result;
+}
+
+const struct verb cmd_cancel = {
+	.name = "cancel",
+	.operands = "JOB...",
+	.summary = "end jobs",
+	.details =
+		"A job is asked to end, and made to after ten seconds. One that ended already is left "
+		"alone.",
+	.mode = OPT_PERMUTE,
+	.operands_min = 1,
+	.operands_max = -1,
+	.run = run,
+};

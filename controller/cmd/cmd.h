@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The verbs of `berth`, one file each. A verb reads its options, calls an operation and shows what
+ * came of it; what it can do, it can do because an operation can.
+ *
+ * To add one: a file here with `const struct verb cmd_NAME`, its line below and in main.c's table, a
+ * line in meson.build, a section in berth.1.scd, and a test of its --help in tests/golden.
+ */
+
+#include "controller/ops/controller.h"
+#include "init/base/verb.h"
+
+extern const struct verb cmd_cancel;
+extern const struct verb cmd_gc;
+extern const struct verb cmd_get;
+extern const struct verb cmd_logs;
+extern const struct verb cmd_proxy;
+extern const struct verb cmd_run;
+extern const struct verb cmd_ssh;
+
+/* Notes go to standard error, one line each, as "berth: TEXT". */
+void cmd_show_notes(const struct notes *notes);
+
+/* Becomes another program; returns only when that fails. */
+int cmd_exec(const char *const *argv, struct err *err);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The bundle: berth-init and berth-tunnel, the two static programs that go with a job. Looked for in
+ * $BERTH_BUNDLE (one directory with both), then beside the build directory of this program
+ * (../init/berth-init, ../tunnel/berth-tunnel), then in PREFIX/libexec/berth.
+ */
+
+#include "init/base/cleanup.h"
+#include "init/base/err.h"
+
+struct bundle {
+	char *init;
+	char *tunnel;
+};
+
+/* program: the absolute path of this program. */
+int bundle_find(const char *program, struct bundle *ret, struct err *err) attr_must_use;
+void bundle_finish(struct bundle *bundle);
+DEFINE_CLEANUP_VALUE(struct bundle, bundle_finish)

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* The job record; see job.h. */
+#include "job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *word;
+	bool ended;
+} states[] = {
+#define X(name, ended) { #name, ended },
+	JOB_STATES(X)
+#undef X
+};
+
+void job_init(struct job *job)
+{
+	*job = (struct job){
+		.uid = str_dup(""),
+		.name = str_dup(""),
+		.backend = str_dup(""),
+		.native_id = str_dup(""),
+		.directory = str_dup(""),
+		.command = str_dup(""),
+		.native_state = str_dup(""),
+		.reason = str_dup(""),
+		.state = JOB_DEFINED,
+		.exit_code = JOB_NO_EXIT_CODE,
+	};
+}
+
+void job_finish(struct job *job)
+{
+	free(job->uid);
+	free(job->name);
+	free(job->backend);
+	free(job->native_id);
+	free(job->directory);
+	free(job->command);
+	free(job->native_state);
+	free(job->reason);
+	*job = (struct job){ 0 };
+}
+
+void job_set_text(char **member, const char *text)
+{
+	char *copy = str_dup(text);
+
+	free(*member);
+	*member = copy;
+}
+
+void job_list_finish(struct job_list *list)
+{
+	for (size_t i = 0; i < list->len; i++)
+		job_finish(&list->items[i]);
+	free(list->items);
+	*list = (struct job_list){ 0 };
+}
+
+void job_list_take(struct job_list *list, struct job *job)
+{
+	/* Grown in powers of two: the capacity follows from the length. */
+	if ((list->len & (list->len - 1)) == 0)
+		list->items = alloc_grow(list->items, list->len ? list->len * 2 : 1,
+					 sizeof(*list->items));
+	list->items[list->len++] = *job;
+	*job = (struct job){ 0 };
+}
+
+const char *job_state_word(enum job_state state)
+{
+	return states[state].word;
+}
+
+enum job_state job_state_parse(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+		if (strcmp(states[i].word, word) == 0)
+			return (enum job_state)i;
+	}
+	return JOB_UNKNOWN;
+}
+
+bool job_state_is_ended(enum job_state state)
+{
+	return states[state].ended;
+}
+
+void job_explain_end(const struct job *job, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (job->signal > 0)
+		snprintf(out, size, "signal %d (%s)", job->signal, strsignal(job->signal));
+	else if (job->exit_code > 0)
+		snprintf(out, size, "exit status %d", job->exit_code);
+	else if (job->state != JOB_SUCCEEDED && job->reason)
+		snprintf(out, size, "%s", job->reason);
+}
+
+void job_label(const struct job *job, char out[JOB_LABEL_SIZE])
+{
+	snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64, job->id);
+}

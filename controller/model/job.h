@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The job record and its one state model.
+ *
+ * A job has a number of our own (job-7), a uid that names its directory and is never reused, and
+ * the scheduler's id for it. Its state is one of ten words; the scheduler's own word and reason are
+ * kept beside it, so that nothing is lost in translation. A word that we do not know is UNKNOWN and
+ * breaks nothing.
+ *
+ * DEFINED      recorded, not yet handed to the backend
+ * QUEUED       the backend has it and it waits
+ * STARTING     resources are being prepared
+ * RUNNING      the command runs
+ * SUCCEEDED    the command ended with status 0
+ * FAILED       the command ended otherwise, or its node did
+ * TIMEOUT      its time limit ended it
+ * CANCELLED    somebody ended it
+ * PREEMPTED    the scheduler took its place away
+ * UNKNOWN      nobody can tell: the scheduler forgot it and it left no status behind
+ *
+ * This is plain data: no I/O here.
+ */
+
+#include <stdbool.h>
+
+#include "init/base/alloc.h"
+#include "init/base/cleanup.h"
+
+/*      name       ended */
+#define JOB_STATES(X)      \
+	X(DEFINED, false)  \
+	X(QUEUED, false)   \
+	X(STARTING, false) \
+	X(RUNNING, false)  \
+	X(SUCCEEDED, true) \
+	X(FAILED, true)    \
+	X(TIMEOUT, true)   \
+	X(CANCELLED, true) \
+	X(PREEMPTED, true) \
+	X(UNKNOWN, false)
+
+enum job_state {
+#define X(name, ended) JOB_##name,
+	JOB_STATES(X)
+#undef X
+};
+
+#define JOB_NO_EXIT_CODE (-1)
+
+/* Times are nanoseconds since the epoch, 0 for "not yet" or "not known". Strings are never NULL in a
+ * record that job_init() made. */
+struct job {
+	uint64_t id;	 /* N of job-N; 0 until it is recorded */
+	char *uid;	 /* names the job directory and its key file */
+	char *name;	 /* the user's name for it, or "" */
+	char *backend;	 /* "local", "slurm" */
+	char *native_id; /* the scheduler's id, or "" */
+	char *directory; /* the job directory, absolute */
+	char *command;	 /* the command as one line, for people */
+	enum job_state state;
+	char *native_state; /* the scheduler's own word, or "" */
+	char *reason;	    /* why it waits or how it ended, or "" */
+	int exit_code;	    /* JOB_NO_EXIT_CODE when there is none */
+	int signal;	    /* that ended the command, or 0 */
+	uint64_t created_ns;
+	uint64_t started_ns;
+	uint64_t ended_ns;
+	uint64_t seen_ns; /* when the backend last told us about it */
+	uint64_t nodes;
+	uint64_t tasks; /* one tunnel endpoint (rank) a task */
+	bool cancel_requested;
+	bool collected; /* its directory is gone */
+};
+
+void job_init(struct job *job);	  /* empty strings, DEFINED, no exit code */
+void job_finish(struct job *job); /* frees; the record is all-zero afterwards */
+DEFINE_CLEANUP_VALUE(struct job, job_finish)
+
+/* Replaces a string of the record. */
+void job_set_text(char **member, const char *text);
+
+struct job_list {
+	struct job *items;
+	size_t len;
+};
+
+void job_list_finish(struct job_list *list);
+DEFINE_CLEANUP_VALUE(struct job_list, job_list_finish)
+
+/* Moves the record to the end of the list; *job is all-zero afterwards. */
+void job_list_take(struct job_list *list, struct job *job);
+
+const char *job_state_word(enum job_state state);
+enum job_state job_state_parse(const char *word); /* UNKNOWN for a foreign word */
+bool job_state_is_ended(enum job_state state);
+
+/* "exit status 3", "signal 9 (Killed)", the reason, or "": what explains the end of a job. */
+void job_explain_end(const struct job *job, char *out, size_t size);
+
+/* "job-7", in a buffer of JOB_LABEL_SIZE. */
+#define JOB_LABEL_SIZE 32
+void job_label(const struct job *job, char out[JOB_LABEL_SIZE]);

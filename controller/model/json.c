@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* JSON from outside; see json.h. */
+#include "json.h"
+
+int json_parse(struct span text, size_t max, json_t **ret, struct err *err)
+{
+	cleanup(json_release) json_t *json = NULL;
+	json_error_t error;
+
+	if (text.len > max)
+		return err_set(err, ERR_LIMIT, "larger than %zu bytes", max);
+	json = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+	if (!json)
+		return err_set(err, ERR_INVALID, "not JSON: line %d: %s", error.line, error.text);
+	if (!json_is_object(json))
+		return err_set(err, ERR_INVALID, "not a JSON object");
+	*ret = take_ptr(json);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * JSON from outside: size and depth limited, one object and nothing after it. The one place where
+ * jansson's parser is called in the controller.
+ */
+
+#include <jansson.h>
+
+#include "init/base/cleanup.h"
+#include "init/base/err.h"
+#include "init/base/span.h"
+
+static inline void json_release(json_t *json)
+{
+	json_decref(json);
+}
+DEFINE_CLEANUP(json_t, json_release)
+
+/* Parses one JSON object of at most max bytes; the caller releases *ret. */
+int json_parse(struct span text, size_t max, json_t **ret, struct err *err) attr_must_use;

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* How people name jobs; see ref.h. */
+#include "ref.h"
+
+#include <string.h>
+
+#include "init/base/text.h"
+
+#define PREFIX "job-"
+#define SUFFIX ".job"
+
+static const char name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+static const char name_characters[] =
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+static bool parse_number(const char *text, size_t len, uint64_t max, uint64_t *ret)
+{
+	char digits[24];
+
+	if (len == 0 || len >= sizeof(digits))
+		return false;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	return text_parse_uint(digits, max, ret);
+}
+
+static bool parse_rank(const char *text, struct ref *ref)
+{
+	uint64_t rank;
+
+	if (!text_parse_uint(text, REF_RANK_MAX, &rank))
+		return false;
+	ref->rank = (unsigned int)rank;
+	ref->has_rank = true;
+	return true;
+}
+
+/* "job-7", "7", either with ".3"; false for anything else, which may then be a name. */
+static bool parse_numbered(const char *text, struct ref *ref)
+{
+	struct ref result = { 0 };
+	const char *number = text, *dot;
+
+	if (strncmp(text, PREFIX, strlen(PREFIX)) == 0)
+		number += strlen(PREFIX);
+	dot = strchr(number, '.');
+	if (!parse_number(number, dot ? (size_t)(dot - number) : strlen(number), INT64_MAX,
+			  &result.id) ||
+	    result.id == 0)
+		return false;
+	if (dot && !parse_rank(dot + 1, &result))
+		return false;
+	*ref = result;
+	return true;
+}
+
+int ref_check_name(const char *name, struct err *err)
+{
+	size_t len = strlen(name);
+	struct ref ref;
+
+	if (parse_numbered(name, &ref))
+		return err_set(err, ERR_INVALID,
+			       "a job cannot be called '%s': that reads as a job number", name);
+	if (len == 0 || len > REF_NAME_MAX || !strchr(name_letters, name[0]) ||
+	    strspn(name, name_characters) != len)
+		return err_set(
+			err, ERR_INVALID,
+			"a job cannot be called '%.80s': use a letter, then letters, digits, "
+			"'-', '_' or '.', at most %d characters",
+			name, REF_NAME_MAX);
+	return 0;
+}
+
+int ref_parse(const char *text, struct ref *ret, struct err *err)
+{
+	if (parse_numbered(text, ret))
+		return 0;
+	if (ref_check_name(text, NULL) < 0)
+		return err_set(err, ERR_INVALID,
+			       "'%.80s' is not a job: write job-7, 7 or the job's name", text);
+	*ret = (struct ref){ 0 };
+	memcpy(ret->name, text, strlen(text));
+	return 0;
+}
+
+/* The last ".job" that ends the host or is followed by a rank. */
+static const char *find_suffix(const char *host, struct ref *ref)
+{
+	for (const char *p = host + strlen(host); p > host; p--) {
+		const char *after = p + strlen(SUFFIX);
+
+		if (strncmp(p, SUFFIX, strlen(SUFFIX)) != 0)
+			continue;
+		if (*after == '\0' || (*after == '.' && parse_rank(after + 1, ref)))
+			return p;
+	}
+	return NULL;
+}
+
+int ref_parse_host(const char *host, struct ref *ret, struct err *err)
+{
+	struct ref ref = { 0 };
+	const char *end;
+
+	if (strncmp(host, PREFIX, strlen(PREFIX)) == 0 && parse_numbered(host, ret))
+		return 0;
+	end = find_suffix(host, &ref);
+	if (!end || (size_t)(end - host) > REF_NAME_MAX)
+		return err_set(
+			err, ERR_INVALID,
+			"'%.80s' is not the host name of a job: it looks like job-7, job-7.3 "
+			"or NAME.job",
+			host);
+	memcpy(ref.name, host, (size_t)(end - host));
+	if (ref_check_name(ref.name, err) < 0)
+		return -1;
+	*ret = ref;
+	return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * How people name jobs. Everywhere a JOB is asked for, "job-7", "7" and the job's own name mean a job
+ * (the newest with that name); "job-7.3" is its rank 3. As a host name for ssh the own name has
+ * ".job" appended ("train.job", "train.job.3"), so that it cannot collide with a real host.
+ *
+ * The rules for own names follow: letters, digits, '-', '_' and '.', beginning with a letter, at
+ * most 63 characters; nothing that reads as a job number.
+ */
+
+#include <stdbool.h>
+
+#include "init/base/err.h"
+
+#define REF_NAME_MAX 63
+#define REF_RANK_MAX 1000000
+
+struct ref {
+	uint64_t id; /* 0: by name */
+	char name[REF_NAME_MAX + 1];
+	bool has_rank;
+	unsigned int rank; /* 0 unless has_rank */
+};
+
+/* A JOB argument of a verb. */
+int ref_parse(const char *text, struct ref *ret, struct err *err) attr_must_use;
+
+/* A host name that ssh was given. */
+int ref_parse_host(const char *host, struct ref *ret, struct err *err) attr_must_use;
+
+/* Whether a job may be called so; says why not. */
+int ref_check_name(const char *name, struct err *err) attr_must_use;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* Ending jobs; see jobs.h. */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "controller/ops/internal.h"
+#include "controller/ops/jobs.h"
+
+/* Longer than berth-init gives what is left of a job (5 s), so that it can finish its work. */
+#define PATIENCE_MS 10000
+#define POLL_MS 20
+
+static bool is_over(const struct job *job)
+{
+	return job_state_is_ended(job->state);
+}
+
+static int ask(struct controller *c, struct job *job, struct err *err)
+{
+	struct backend *backend;
+
+	if (controller_backend(c, job->backend, &backend, err) < 0 ||
+	    store_mark_cancel_requested(c->store, job->id, err) < 0)
+		return -1;
+	job->cancel_requested = true;
+	if (backend_cancel(backend, job, err) < 0)
+		return err_wrap(err, "cannot cancel job-%" PRIu64, job->id);
+	return 0;
+}
+
+static bool must_wait(struct controller *c, const struct job *job)
+{
+	struct backend *backend;
+
+	return !is_over(job) && job->cancel_requested &&
+	       controller_backend(c, job->backend, &backend, NULL) == 0 &&
+	       backend_can_kill(backend);
+}
+
+static void wait_for_end(struct controller *c, struct job_list *jobs)
+{
+	for (unsigned int waited = 0; waited < PATIENCE_MS; waited += POLL_MS) {
+		bool waiting = false;
+
+		for (size_t i = 0; i < jobs->len; i++) {
+			struct job *job = &jobs->items[i];
+
+			/* A failed look is no reason to stop waiting. */
+			if (must_wait(c, job) &&
+			    (ops_refresh_job(c, job, NULL) < 0 || !is_over(job)))
+				waiting = true;
+		}
+		if (!waiting)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
+	}
+}
+
+static int insist(struct controller *c, struct job *job, struct err *err)
+{
+	struct backend *backend;
+
+	if (controller_backend(c, job->backend, &backend, err) < 0 ||
+	    backend_kill(backend, job, err) < 0)
+		return err_wrap(err, "cannot cancel job-%" PRIu64, job->id);
+	return 0;
+}
+
+int ops_cancel(struct controller *c, struct job_list *jobs, struct err *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < jobs->len; i++) {
+		if (!is_over(&jobs->items[i]) &&
+		    ask(c, &jobs->items[i], result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
+	wait_for_end(c, jobs);
+	for (size_t i = 0; i < jobs->len; i++) {
+		if (must_wait(c, &jobs->items[i]) &&
+		    insist(c, &jobs->items[i], result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
+	wait_for_end(c, jobs);
+	return result;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* The way into a job; see connect.h. */
+#include "connect.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "controller/backends/jobdir.h"
+#include "controller/ops/internal.h"
+#include "controller/ops/jobs.h"
+#include "init/base/fs.h"
+
+/* A job that runs has its tunnel within milliseconds; after this long it has none. */
+#define TUNNEL_WAIT_NS (20 * NSEC_PER_SEC)
+#define POLL_MS 20
+#define LINE_SIZE 256
+
+int ops_check_not_ended(const struct job *job, struct err *err)
+{
+	char why[160];
+
+	if (!job_state_is_ended(job->state))
+		return 0;
+	job_explain_end(job, why, sizeof(why));
+	return err_set(err, ERR_UNAVAILABLE, "job-%" PRIu64 " ended: %s%s%s", job->id,
+		       job_state_word(job->state), why[0] ? ", " : "", why);
+}
+
+/* The command of this rank has ended, whatever the scheduler says about the job. */
+static bool has_rank_ended(const struct job *job, unsigned int rank)
+{
+	struct status status;
+
+	return jobdir_read_status(job->directory, rank, &status, NULL) == 1 && status.exited;
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/* What the waiting is for. */
+struct visit {
+	struct controller *c;
+	struct backend *backend;
+	const struct ref *ref;
+	const struct progress *progress;
+	struct job job;
+	uint64_t deadline;	/* monotonic */
+	uint64_t ask_at;	/* when the backend may be asked next */
+	uint64_t running_since; /* monotonic, 0 before */
+	enum job_state said;
+};
+
+static void visit_finish(struct visit *v)
+{
+	job_finish(&v->job);
+}
+DEFINE_CLEANUP_VALUE(struct visit, visit_finish)
+
+static int open_visit(struct controller *c, const struct ref *ref, struct visit *v, struct err *err)
+{
+	v->c = c;
+	v->ref = ref;
+	v->said = JOB_RUNNING; /* about which nothing is said */
+	if (ops_find(c, ref, &v->job, err) < 0)
+		return -1;
+	return controller_backend(c, v->job.backend, &v->backend, err);
+}
+
+static int refresh(struct visit *v, uint64_t now, struct err *err)
+{
+	if (now < v->ask_at)
+		return 0;
+	v->ask_at = now + ops_poll_interval_ms(v->c, &v->job) * NSEC_PER_MSEC;
+	return ops_refresh_job(v->c, &v->job, err);
+}
+
+static void say_waiting(struct visit *v)
+{
+	char line[LINE_SIZE];
+
+	if (v->job.state == v->said || !v->progress->say)
+		return;
+	v->said = v->job.state;
+	snprintf(line, sizeof(line), "job-%" PRIu64 " is %s%s%s%s: waiting for it to run",
+		 v->job.id, job_state_word(v->job.state), v->job.reason[0] ? " (" : "",
+		 v->job.reason, v->job.reason[0] ? ")" : "");
+	v->progress->say(v->progress->arg, line);
+}
+
+static int check_patience(struct visit *v, uint64_t now, struct err *err)
+{
+	if (v->job.state == JOB_RUNNING && v->running_since == 0)
+		v->running_since = now;
+	if (v->running_since && now - v->running_since > TUNNEL_WAIT_NS)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "job-%" PRIu64
+			       " runs, but its tunnel does not: see %s/tunnel.%u.log",
+			       v->job.id, v->job.directory, v->ref->rank);
+	if (now < v->deadline)
+		return 0;
+	return err_set(err, ERR_TIMEOUT, "job-%" PRIu64 " is still %s%s%s%s: try again later",
+		       v->job.id, job_state_word(v->job.state), v->job.reason[0] ? " (" : "",
+		       v->job.reason, v->job.reason[0] ? ")" : "");
+}
+
+/* 1: *ret_endpoint is where the rank listens. 0: not yet. */
+static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *err)
+{
+	struct err own;
+	int found;
+
+	if (backend_observes_at_once(v->backend) && refresh(v, now, err) < 0)
+		return -1;
+	if (ops_check_not_ended(&v->job, err) < 0)
+		return -1;
+	found = backend_endpoint(v->backend, &v->job, v->ref->rank, ret_endpoint, &own);
+	if (found == 0 && !has_rank_ended(&v->job, v->ref->rank))
+		return 1;
+	if (found < 0 && (own.kind != ERR_NOT_FOUND || v->ref->rank >= v->job.tasks))
+		return err_set(err, own.kind, "%s", own.text);
+	free(take_ptr(*ret_endpoint));
+	if (refresh(v, now, err) < 0 || ops_check_not_ended(&v->job, err) < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_UNAVAILABLE, "rank %u of job-%" PRIu64 " has ended",
+			       v->ref->rank, v->job.id);
+	return 0;
+}
+
+static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *err)
+{
+	for (;;) {
+		uint64_t now = monotonic_ns();
+		int found = look(v, now, ret_endpoint, err);
+
+		if (found != 0)
+			return found < 0 ? -1 : 0;
+		if (check_patience(v, now, err) < 0)
+			return -1;
+		say_waiting(v);
+		nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
+	}
+}
+
+int ops_connect(struct controller *c, const struct ref *ref, uint64_t wait_ns,
+		const struct progress *progress, struct argv *ret, struct err *err)
+{
+	cleanup(visit_finish) struct visit v = { .progress = progress };
+	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	cleanup_free char *endpoint = NULL, *key = NULL;
+
+	if (open_visit(c, ref, &v, err) < 0 || bundle_find(c->paths.program, &bundle, err) < 0)
+		return -1;
+	v.deadline = monotonic_ns() + wait_ns;
+	if (wait_for_endpoint(&v, &endpoint, err) < 0)
+		return -1;
+	key = paths_client_key(&c->paths, v.job.uid);
+	if (access(key, R_OK) < 0)
+		return err_set_errno(err, errno, "the key of job-%" PRIu64 ": %s", v.job.id, key);
+	argv_add_words(ret, bundle.tunnel, "ssh", "--client-file", key, "--endpoint", endpoint,
+		       "--host-key", c->paths.host_key, NULL);
+	argv_addf(ret, "--rank=%u", ref->rank);
+	argv_addf(ret, "--name=job-%" PRIu64, v.job.id);
+	return 0;
+}
+
+int ops_ssh_command(struct controller *c, const struct job *job, const struct ref *ref,
+		    const char *const *command, struct argv *ret, struct err *err)
+{
+	char *option;
+
+	if (ref->rank >= job->tasks)
+		return err_set(err, ERR_NOT_FOUND,
+			       "job-%" PRIu64 " has no rank %u: its ranks are 0 to %" PRIu64,
+			       job->id, ref->rank, job->tasks - 1);
+	argv_add(ret, "ssh");
+	for (size_t i = 0; (option = sshconf_option(&c->ssh, i)); i++) {
+		argv_add_words(ret, "-o", option, NULL);
+		free(option);
+	}
+	if (ref->has_rank)
+		argv_addf(ret, "job-%" PRIu64 ".%u", job->id, ref->rank);
+	else
+		argv_addf(ret, "job-%" PRIu64, job->id);
+	argv_add_all(ret, command);
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "controller/ops/controller.h"
+#include "controller/run/argv.h"
+
+/* How an operation tells that it takes time: one line, when there is something new to say. */
+struct progress {
+	void (*say)(void *arg, const char *line);
+	void *arg;
+};
+
+/*
+ * The way into a job: waits at most wait_ns for it to run, and gives the command that connects
+ * standard input and output with it. The scheduler is not asked when the job's own files tell enough.
+ * A job that ended is ERR_UNAVAILABLE, with how it ended.
+ */
+int ops_connect(struct controller *c, const struct ref *ref, uint64_t wait_ns,
+		const struct progress *progress, struct argv *ret, struct err *err) attr_must_use;
+
+/* `ssh` with everything it has to know on its command line, for this job's rank. */
+int ops_ssh_command(struct controller *c, const struct job *job, const struct ref *ref,
+		    const char *const *command, struct argv *ret, struct err *err) attr_must_use;
+
+/* ERR_UNAVAILABLE "job-7 ended: FAILED, exit status 3" for a job that has ended, else 0. */
+int ops_check_not_ended(const struct job *job, struct err *err) attr_must_use;

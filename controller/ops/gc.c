@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Collecting what jobs leave; see gc.h. */
+#include "gc.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "controller/ops/internal.h"
+#include "controller/ops/jobs.h"
+#include "init/base/fs.h"
+#include "init/base/text.h"
+
+#define PASSING_NS (600 * NSEC_PER_SEC)
+#define SETTLED_NS (3600 * NSEC_PER_SEC)
+#define NOTE "collected at"
+#define DIGEST_LEN 64
+
+struct collection {
+	struct controller *c;
+	uint64_t before_ns;  /* what ended or was last used before this is old */
+	uint64_t settled_ns; /* what was begun before this is not being made right now */
+	struct gc_report report;
+	struct err *err; /* takes the first failure only */
+	bool failed;
+};
+
+/* Notes a failure; the place for it is gone once it is filled. */
+static void note(struct collection *g, int result)
+{
+	if (result < 0) {
+		g->failed = true;
+		g->err = NULL;
+	}
+}
+
+/* Whether nothing is needed for entering this job any more: it ended, or it is not recorded and could
+ * not be entered anyway. */
+static bool is_over(struct collection *g, uint64_t id)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	struct err err;
+
+	if (store_find_by_id(g->c->store, id, &job, &err) < 0)
+		return err.kind == ERR_NOT_FOUND;
+	return job_state_is_ended(job.state);
+}
+
+static void collect_hosts(struct collection *g)
+{
+	cleanup_free uint64_t *ids = NULL;
+	size_t len = 0;
+
+	note(g, sshconf_list_jobs(&g->c->ssh, &ids, &len, g->err));
+	for (size_t i = 0; i < len; i++) {
+		if (!is_over(g, ids[i]))
+			continue;
+		note(g, sshconf_remove_job(&g->c->ssh, ids[i], g->err));
+		g->report.hosts++;
+	}
+}
+
+static bool is_older(const char *path, uint64_t before_ns)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && (uint64_t)st.st_mtim.tv_sec < before_ns / NSEC_PER_SEC;
+}
+
+/* keys/UID.json of a job that has ended, or of none and old (a submission that died). */
+static void collect_key(struct collection *g, const char *name)
+{
+	cleanup_free char *path = fs_join(g->c->paths.keys_dir, name);
+	cleanup(job_finish) struct job job = { 0 };
+	size_t len = strlen(name);
+	cleanup_free char *uid = NULL;
+	struct err err;
+
+	if (len <= 5 || strcmp(name + len - 5, ".json") != 0)
+		return;
+	uid = str_dup_len(name, len - 5);
+	if (store_find_by_uid(g->c->store, uid, &job, &err) == 0) {
+		if (!job_state_is_ended(job.state))
+			return;
+	} else if (err.kind != ERR_NOT_FOUND || !is_older(path, g->settled_ns)) {
+		return;
+	}
+	if (unlink(path) < 0)
+		note(g, err_set_errno(g->err, errno, "remove %s", path));
+	else
+		g->report.keys++;
+}
+
+static void collect_keys(struct collection *g)
+{
+	DIR *dir = opendir(g->c->paths.keys_dir);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		collect_key(g, entry->d_name);
+	closedir(dir);
+}
+
+static void collect_directory(struct collection *g, const struct job *job)
+{
+	bool there = fs_exists(job->directory);
+
+	if (leftovers_remove(g->c, job, g->err) < 0 ||
+	    store_mark_collected(g->c->store, job->id, g->err) < 0)
+		note(g, -1);
+	else
+		g->report.directories += there;
+}
+
+static void collect_directories(struct collection *g)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+
+	note(g, store_list(g->c->store, STORE_COLLECTABLE, g->before_ns, &jobs, g->err));
+	for (size_t i = 0; i < jobs.len; i++)
+		collect_directory(g, &jobs.items[i]);
+}
+
+/*
+ * Jobs that will not end by being observed: submissions that died before the backend took them, and
+ * jobs that nobody knows anything about for the whole retention.
+ */
+static void collect_lost(struct collection *g)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+
+	note(g, store_list(g->c->store, STORE_OPEN, 0, &jobs, g->err));
+	for (size_t i = 0; i < jobs.len; i++) {
+		struct job *job = &jobs.items[i];
+		uint64_t last_ns = MAX(job->created_ns, job->seen_ns);
+
+		if ((job->state != JOB_DEFINED && job->state != JOB_UNKNOWN) ||
+		    last_ns >= g->settled_ns)
+			continue;
+		job_set_text(&job->reason, job->state == JOB_DEFINED ? "its submission died"
+								     : "nobody knew it any more");
+		job->state = JOB_FAILED;
+		job->ended_ns = last_ns;
+		note(g, store_update_job(g->c->store, job, g->err));
+	}
+}
+
+/* Whether any job directory, of whatever workstation, links to this bundle. */
+static bool is_linked(const struct collection *g, const char *digest)
+{
+	DIR *dir = opendir(g->c->paths.jobs_dir);
+	struct dirent *entry;
+	bool linked = !dir && errno != ENOENT; /* what cannot be seen may be there */
+
+	while (dir && !linked && (entry = readdir(dir))) {
+		cleanup_free char *link =
+			str_printf("%s/%s/bundle", g->c->paths.jobs_dir, entry->d_name);
+		char target[PATH_MAX];
+		ssize_t len = readlink(link, target, sizeof(target) - 1);
+
+		if (len < 0)
+			continue;
+		target[len] = '\0';
+		linked = strstr(target, digest) != NULL;
+	}
+	if (dir)
+		closedir(dir);
+	return linked;
+}
+
+static bool is_bundle_name(const char *name)
+{
+	/* Only what we named: a digest, or the part of a copy that was interrupted. */
+	if (strspn(name, "0123456789abcdef") == DIGEST_LEN && name[DIGEST_LEN] == '\0')
+		return true;
+	return name[0] == '.' && strlen(name) > 5 && strcmp(name + strlen(name) - 5, ".part") == 0;
+}
+
+static void collect_bundles(struct collection *g)
+{
+	DIR *dir = opendir(g->c->paths.images_dir);
+	struct dirent *entry;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		cleanup_free char *path = fs_join(g->c->paths.images_dir, entry->d_name);
+
+		if (!is_bundle_name(entry->d_name) || !is_older(path, g->settled_ns) ||
+		    is_linked(g, entry->d_name))
+			continue;
+		if (fs_remove_tree(path, g->err) < 0)
+			note(g, -1);
+		else
+			g->report.bundles++;
+	}
+	closedir(dir);
+}
+
+static uint64_t before(uint64_t age_ns)
+{
+	uint64_t now = controller_now_ns();
+
+	return now > age_ns ? now - age_ns : 0;
+}
+
+static void collect(struct collection *g, uint64_t retention_ns)
+{
+	g->before_ns = before(retention_ns);
+	g->settled_ns = before(MAX(retention_ns, SETTLED_NS));
+	collect_lost(g);
+	collect_hosts(g);
+	collect_keys(g);
+	collect_directories(g);
+	collect_bundles(g);
+}
+
+int ops_collect(struct controller *c, uint64_t retention_ns, struct gc_report *ret, struct err *err)
+{
+	cleanup(job_list_finish) struct job_list open = { 0 };
+	struct collection g = { .c = c, .err = err };
+
+	note(&g, store_list(c->store, STORE_OPEN, 0, &open, g.err));
+	note(&g, ops_refresh(c, &open, g.err));
+	collect(&g, retention_ns);
+	*ret = g.report;
+	return g.failed ? -1 : 0;
+}
+
+/* True at most once in ten minutes, for all processes together as good as. */
+static bool is_due(struct controller *c)
+{
+	cleanup_free char *last = NULL;
+	uint64_t now = controller_now_ns(), last_ns;
+	char text[24];
+
+	if (store_get_note(c->store, NOTE, &last, NULL) < 0)
+		return false;
+	if (last && text_parse_uint(last, UINT64_MAX, &last_ns) && last_ns <= now &&
+	    now - last_ns < PASSING_NS)
+		return false;
+	snprintf(text, sizeof(text), "%" PRIu64, now);
+	return store_put_note(c->store, NOTE, text, NULL) == 0;
+}
+
+void ops_collect_in_passing(struct controller *c)
+{
+	struct collection g = { .c = c };
+
+	if (is_due(c))
+		collect(&g, GC_RETENTION_NS);
+}

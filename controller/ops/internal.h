@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the operations share among themselves and with nobody else.
+ */
+
+#include "controller/backends/backend.h"
+#include "controller/config/bundle.h"
+#include "controller/config/paths.h"
+#include "controller/ops/controller.h"
+#include "controller/sshconf/sshconf.h"
+#include "controller/store/store.h"
+
+#define CONTROLLER_BACKENDS_MAX 8
+
+struct controller {
+	struct paths paths;
+	struct sshconf ssh; /* borrows from paths */
+	struct store *store;
+	struct backend *backends[CONTROLLER_BACKENDS_MAX]; /* opened when first asked for */
+	size_t backends_len;
+};
+
+int controller_backend(struct controller *c, const char *name, struct backend **ret,
+		       struct err *err) attr_must_use;
+
+uint64_t controller_now_ns(void);
+
+/*
+ * The bundle under $BERTH_HOME/images/<sha256>/, copied there when it is not; *ret_dir is that
+ * directory. A rebuild gives another directory, so that running jobs keep theirs.
+ */
+int bundle_install(struct controller *c, const struct bundle *bundle, char **ret_dir,
+		   struct err *err) attr_must_use;
+
+/* The user's host key and known_hosts, made once; and the two key files of a job. */
+int keys_make_host(struct controller *c, const char *tunnel, struct err *err) attr_must_use;
+int keys_make_job(struct controller *c, const char *tunnel, const struct job *job,
+		  const struct spec *spec, struct err *err) attr_must_use;
+
+/* What an ended job must not leave: its Host block, its keys, its endpoints. */
+int leftovers_release(struct controller *c, const struct job *job, struct err *err) attr_must_use;
+
+/* That, and the job directory with everything in it. */
+int leftovers_remove(struct controller *c, const struct job *job, struct err *err) attr_must_use;

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding jobs and learning how they are; see jobs.h. */
+#include "jobs.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "controller/ops/internal.h"
+
+#define RECENT_NS (86400 * NSEC_PER_SEC)
+#define POLL_AT_ONCE_MS 50
+#define POLL_REQUEST_MS 1000
+
+int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
+{
+	if (ref->id)
+		return store_find_by_id(c->store, ref->id, ret, err);
+	return store_find_by_name(c->store, ref->name, ret, err);
+}
+
+int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
+{
+	struct ref ref;
+
+	if (ref_parse(text, &ref, err) < 0)
+		return -1;
+	return ops_find(c, &ref, ret, err);
+}
+
+int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *err)
+{
+	return store_list(c->store, all ? STORE_ALL : STORE_SINCE, controller_now_ns() - RECENT_NS,
+			  ret, err);
+}
+
+static void apply(struct job *job, const struct observation *seen)
+{
+	/* What a backend cannot tell any more does not erase what it told before. */
+	job->state = seen->state;
+	if (seen->native_state[0] != '\0')
+		job_set_text(&job->native_state, seen->native_state);
+	job_set_text(&job->reason, seen->reason);
+	job->exit_code = seen->exit_code;
+	job->signal = seen->signal;
+	if (seen->started_ns)
+		job->started_ns = seen->started_ns;
+	if (seen->ended_ns)
+		job->ended_ns = seen->ended_ns;
+	else if (job_state_is_ended(seen->state))
+		job->ended_ns = controller_now_ns();
+	job->seen_ns = controller_now_ns();
+}
+
+/* Whether there is news worth a write: being seen alone is not. */
+static bool is_news(const struct job *job, const struct observation *seen)
+{
+	return job->state != seen->state || strcmp(job->reason, seen->reason) != 0 ||
+	       (seen->native_state[0] && strcmp(job->native_state, seen->native_state) != 0) ||
+	       (seen->started_ns && job->started_ns != seen->started_ns) ||
+	       job->exit_code != seen->exit_code;
+}
+
+static int record(struct controller *c, struct job *job, const struct observation *seen,
+		  struct err *err)
+{
+	if (!is_news(job, seen))
+		return 0;
+	apply(job, seen);
+	if (store_update_job(c->store, job, err) < 0)
+		return -1;
+	if (!job_state_is_ended(job->state))
+		return 0;
+	return leftovers_release(c, job, err);
+}
+
+static bool wants_observing(const struct job *job)
+{
+	return job->state != JOB_DEFINED && !job_state_is_ended(job->state);
+}
+
+/* All jobs of one backend in the list, in one request. */
+static int refresh_backend(struct controller *c, const char *name, struct job_list *jobs,
+			   struct err *err)
+{
+	cleanup_free struct observation *seen = new_array(struct observation, jobs->len);
+	cleanup_free const struct job **asked = new_array(const struct job *, jobs->len);
+	cleanup_free size_t *index = new_array(size_t, jobs->len);
+	struct backend *backend;
+	size_t len = 0;
+
+	if (controller_backend(c, name, &backend, err) < 0)
+		return -1;
+	for (size_t i = 0; i < jobs->len; i++) {
+		if (!wants_observing(&jobs->items[i]) || strcmp(jobs->items[i].backend, name) != 0)
+			continue;
+		index[len] = i;
+		asked[len++] = &jobs->items[i];
+	}
+	if (backend_observe(backend, asked, len, seen, err) < 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (record(c, &jobs->items[index[i]], &seen[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Whether the jobs before this one have one of its backend: then that was asked already. */
+static bool is_first_of_backend(const struct job_list *jobs, size_t at)
+{
+	if (!wants_observing(&jobs->items[at]))
+		return false;
+	for (size_t i = 0; i < at; i++) {
+		if (wants_observing(&jobs->items[i]) &&
+		    strcmp(jobs->items[i].backend, jobs->items[at].backend) == 0)
+			return false;
+	}
+	return true;
+}
+
+int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err)
+{
+	const char *names[CONTROLLER_BACKENDS_MAX];
+	size_t len = 0;
+	int result = 0;
+
+	/* Which backends is found out first: refreshing changes what the test looks at. */
+	for (size_t i = 0; i < jobs->len && len < CONTROLLER_BACKENDS_MAX; i++) {
+		if (is_first_of_backend(jobs, i))
+			names[len++] = jobs->items[i].backend;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (refresh_backend(c, names[i], jobs, result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
+	return result;
+}
+
+int ops_refresh_job(struct controller *c, struct job *job, struct err *err)
+{
+	struct job_list one = { .items = job, .len = 1 };
+
+	return ops_refresh(c, &one, err);
+}
+
+int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, uint64_t offset,
+		 size_t max, struct buf *ret, struct err *err)
+{
+	struct backend *backend;
+
+	if (job->collected)
+		return err_set(err, ERR_NOT_FOUND,
+			       "job-%" PRIu64 ": what it printed has been collected", job->id);
+	if (controller_backend(c, job->backend, &backend, err) < 0)
+		return -1;
+	return backend_read_log(backend, job, stderr_log ? BACKEND_STDERR : BACKEND_STDOUT, offset,
+				max, ret, err);
+}
+
+unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)
+{
+	struct backend *backend;
+
+	if (controller_backend(c, job->backend, &backend, NULL) == 0 &&
+	    backend_observes_at_once(backend))
+		return POLL_AT_ONCE_MS;
+	return POLL_REQUEST_MS;
+}

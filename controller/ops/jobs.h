@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Finding jobs, learning how they are, ending them, and reading what they printed.
+ */
+
+#include "controller/ops/controller.h"
+#include "init/base/buf.h"
+
+/* The record, as last known. ERR_NOT_FOUND says how to list jobs. */
+int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
+	attr_must_use;
+
+/* The same for a JOB argument as the user wrote it. */
+int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
+	attr_must_use;
+
+/* Jobs that have not ended, or ended less than a day ago; or all that are recorded. */
+int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *err) attr_must_use;
+
+/*
+ * Asks the backends, one request each, and brings the records up to date; what belongs to a job that
+ * turns out to have ended is released. When a backend does not answer, its jobs stay as they were
+ * last known, the others are done, and the result is -1.
+ */
+int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
+int ops_refresh_job(struct controller *c, struct job *job, struct err *err) attr_must_use;
+
+/*
+ * Ends jobs: asks each, waits where the backend needs that, then insists. Jobs that ended already are
+ * left alone. Every job is tried; the first failure is reported.
+ */
+int ops_cancel(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
+
+/* Appends what the job printed from this offset on; at most max bytes, nothing when there is no more. */
+int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, uint64_t offset,
+		 size_t max, struct buf *ret, struct err *err) attr_must_use;
+
+/* How often it is worth asking about this job again. */
+unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);

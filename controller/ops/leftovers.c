@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What jobs leave behind, and how it goes; see internal.h. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "controller/ops/internal.h"
+#include "init/base/fs.h"
+
+static int remove_file(const char *path, struct err *err)
+{
+	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return err_set_errno(err, errno, "remove %s", path);
+	return 0;
+}
+
+/* tunnel.json and endpoint.RANK.json: of no use to anybody once the job has ended. */
+static int remove_secrets(const char *job_dir, struct err *err)
+{
+	DIR *dir = opendir(job_dir);
+	struct dirent *entry;
+	int result = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "list %s", job_dir);
+	while (result == 0 && (entry = readdir(dir))) {
+		cleanup_free char *path = fs_join(job_dir, entry->d_name);
+
+		if (strcmp(entry->d_name, "tunnel.json") == 0 ||
+		    strncmp(entry->d_name, "endpoint.", 9) == 0)
+			result = remove_file(path, err);
+	}
+	closedir(dir);
+	return result;
+}
+
+int leftovers_release(struct controller *c, const struct job *job, struct err *err)
+{
+	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
+
+	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0)
+		return -1;
+	return remove_secrets(job->directory, err);
+}
+
+int leftovers_remove(struct controller *c, const struct job *job, struct err *err)
+{
+	if (leftovers_release(c, job, err) < 0)
+		return -1;
+	return fs_remove_tree(job->directory, err);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Submitting a job; see submit.h. */
+#include "submit.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "controller/ops/internal.h"
+#include "init/base/fs.h"
+#include "init/base/text.h"
+
+#define UID_RANDOM 8
+
+/* Sorts by time; random, because several workstations may share $BERTH_HOME. free() it. */
+static char *make_uid(struct err *err)
+{
+	uint8_t bytes[UID_RANDOM];
+	char hex[2 * UID_RANDOM + 1];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+		err_set_errno(err, errno, "no random numbers");
+		return NULL;
+	}
+	text_hex(span_of(bytes, sizeof(bytes)), hex, sizeof(hex));
+	return str_printf("%08" PRIx64 "-%s", controller_now_ns() / NSEC_PER_SEC, hex);
+}
+
+static int define(struct controller *c, const char *backend, const struct spec *spec,
+		  struct job *job, struct err *err)
+{
+	cleanup_free char *uid = make_uid(err);
+	cleanup_free char *line = spec_command_line(spec);
+	cleanup_free char *dir = NULL;
+
+	if (!uid)
+		return -1;
+	dir = paths_job_dir(&c->paths, uid);
+	job_set_text(&job->uid, uid);
+	job_set_text(&job->name, spec->name ? spec->name : "");
+	job_set_text(&job->backend, backend);
+	job_set_text(&job->directory, dir);
+	job_set_text(&job->command, line);
+	job->created_ns = controller_now_ns();
+	job->nodes = MAX(spec->nodes, UINT64_C(1));
+	job->tasks = spec_ranks(spec);
+	return store_add_job(c->store, job, err);
+}
+
+/* The link tells whoever collects old bundles, from whatever workstation, that this one is in use. */
+static int make_directory(const struct job *job, const struct spec *spec, const char *bundle,
+			  struct err *err)
+{
+	cleanup_free char *spec_path = fs_join(job->directory, "spec.json");
+	cleanup_free char *link = fs_join(job->directory, "bundle");
+	cleanup(buf_finish) struct buf json = BUF_INIT(SPEC_JSON_MAX);
+
+	if (fs_make_dirs(job->directory, 0700, err) < 0 || spec_to_json(spec, &json, err) < 0 ||
+	    fs_write_file(spec_path, buf_span(&json), 0600, err) < 0)
+		return -1;
+	if (symlink(bundle, link) < 0)
+		return err_set_errno(err, errno, "create %s", link);
+	return 0;
+}
+
+/* The job does not depend on ssh's configuration: what is wrong with it is told, and it runs. */
+static void tell_ssh(struct controller *c, const struct job *job, struct notes *notes)
+{
+	cleanup_free char *why = NULL;
+	struct err err;
+	int result = sshconf_include(&c->ssh, &why, &err);
+
+	if (result == 0)
+		notes_add(notes,
+			  "ssh does not know job-%" PRIu64
+			  ": %s; put the line '%s' at the top of %s, or "
+			  "use 'berth ssh job-%" PRIu64 "'",
+			  job->id, why, SSHCONF_INCLUDE, c->paths.ssh_config, job->id);
+	else if (result < 0)
+		notes_add(notes, "ssh does not know job-%" PRIu64 ", 'berth ssh' does: %s", job->id,
+			  err.text);
+	if (result >= 0 && fs_exists(c->paths.ssh_jobs_dir) &&
+	    sshconf_add_job(&c->ssh, job, &err) < 0)
+		notes_add(notes, "ssh does not know job-%" PRIu64 ", 'berth ssh' does: %s", job->id,
+			  err.text);
+}
+
+/* What a machine cannot do is said when it is new, and not with every job. */
+static void tell_degraded(struct controller *c, const char *backend, const char *degraded,
+			  struct notes *notes)
+{
+	cleanup_free char *key = NULL, *before = NULL;
+	char host[65] = "";
+
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		return;
+	key = str_printf("degraded %s@%s", backend, host);
+	if (store_get_note(c->store, key, &before, NULL) < 0 ||
+	    strcmp(before ? before : "", degraded) == 0)
+		return;
+	if (store_put_note(c->store, key, degraded, NULL) == 0 && degraded[0] != '\0')
+		notes_add(notes,
+			  "jobs run here without a sandbox of their own (%s); this is said once",
+			  degraded);
+}
+
+static int hand_over(struct controller *c, const struct spec *spec, const char *bundle,
+		     struct job *job, struct notes *notes, struct err *err)
+{
+	const struct submission submission = { .spec = spec, .job = job, .bundle = bundle };
+	struct submitted submitted;
+	struct backend *backend;
+
+	if (controller_backend(c, job->backend, &backend, err) < 0 ||
+	    backend_submit(backend, &submission, &submitted, err) < 0)
+		return -1;
+	job_set_text(&job->native_id, submitted.native_id);
+	job->state = submitted.state;
+	if (store_update_job(c->store, job, err) < 0) {
+		/* Nobody would find it again: better that it does not run. */
+		if (backend_cancel(backend, job, NULL) < 0)
+			return err_wrap(err, "%s runs it as %s, and it could not be recorded",
+					job->backend, job->native_id);
+		return -1;
+	}
+	tell_degraded(c, job->backend, submitted.degraded, notes);
+	return 0;
+}
+
+static int prepare_and_submit(struct controller *c, const struct spec *spec,
+			      const struct bundle *bundle, const char *installed, struct job *job,
+			      struct notes *notes, struct err *err)
+{
+	if (make_directory(job, spec, installed, err) < 0 ||
+	    keys_make_job(c, bundle->tunnel, job, spec, err) < 0)
+		return -1;
+	tell_ssh(c, job, notes);
+	return hand_over(c, spec, installed, job, notes, err);
+}
+
+int ops_submit(struct controller *c, const char *backend, const struct spec *spec,
+	       struct job *ret_job, struct notes *notes, struct err *err)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	cleanup_free char *installed = NULL;
+	struct backend *known;
+
+	job_init(&job);
+	if (spec_check(spec, err) < 0 || controller_backend(c, backend, &known, err) < 0 ||
+	    bundle_find(c->paths.program, &bundle, err) < 0 ||
+	    bundle_install(c, &bundle, &installed, err) < 0 ||
+	    keys_make_host(c, bundle.tunnel, err) < 0 || define(c, backend, spec, &job, err) < 0)
+		return -1;
+	if (prepare_and_submit(c, spec, &bundle, installed, &job, notes, err) < 0) {
+		/* The first error is the one to report; what this leaves, collecting finds later. */
+		if (leftovers_remove(c, &job, NULL) == 0 &&
+		    store_delete_job(c->store, job.id, NULL) == 0)
+			return -1;
+		return err_wrap(err, "job-%" PRIu64 " (not cleared away: run 'berth gc')", job.id);
+	}
+	*ret_job = job;
+	job = (struct job){ 0 };
+	return 0;
+}

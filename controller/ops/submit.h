@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "controller/ops/controller.h"
+
+/*
+ * Submits a job: records it, makes its directory and keys, tells ssh about it, and hands it to the
+ * backend. When a step fails, the steps before it are undone and nothing is left but the number.
+ * *ret_job is the record.
+ */
+int ops_submit(struct controller *c, const char *backend, const struct spec *spec,
+	       struct job *ret_job, struct notes *notes, struct err *err) attr_must_use;

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs another program to its end; see child.h. */
+#include "child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "init/base/alloc.h"
+#include "init/base/fd.h"
+
+#define READ_CHUNK 65536
+
+/* The ends that we keep (read) and that the child gets (write); one more pipe tells a failed exec. */
+struct pipes {
+	int output[2], errors[2], exec[2];
+};
+
+static void pipes_close(struct pipes *p)
+{
+	for (int i = 0; i < 2; i++) {
+		fd_close(p->output[i]);
+		fd_close(p->errors[i]);
+		fd_close(p->exec[i]);
+	}
+}
+DEFINE_CLEANUP_VALUE(struct pipes, pipes_close)
+
+static int pipes_open(struct pipes *p, struct err *err)
+{
+	if (pipe2(p->output, O_CLOEXEC) < 0 || pipe2(p->errors, O_CLOEXEC) < 0 ||
+	    pipe2(p->exec, O_CLOEXEC) < 0)
+		return err_set_errno(err, errno, "pipe");
+	return 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* In the child, until exec: only async-signal-safe calls, and putenv on memory made before. */
+attr_noreturn static void become(const struct child_plan *plan, const struct pipes *p)
+{
+	int null = open("/dev/null", O_RDONLY);
+	int os;
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(p->output[1], 1) < 0 || dup2(p->errors[1], 2) < 0)
+		goto out;
+	if (plan->dir && chdir(plan->dir) < 0)
+		goto out;
+	for (const char *const *e = plan->env; e && *e; e++)
+		putenv((char *)(uintptr_t)*e);
+	execvp(plan->argv[0], (char *const *)(uintptr_t)plan->argv);
+out:
+	os = errno;
+	if (write(p->exec[1], &os, sizeof(os)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+/* Reads what is there; false at the end. Beyond the maximum, bytes are dropped when `drop` says so. */
+static bool take(int fd, struct buf *b, bool drop, bool *ret_overflow)
+{
+	char chunk[READ_CHUNK];
+	ssize_t n = read(fd, chunk, sizeof(chunk));
+	size_t fits;
+
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	if (n == 0)
+		return false;
+	fits = MIN((size_t)n, buf_room(b));
+	if (!buf_append(b, chunk, fits) || (fits < (size_t)n && !drop))
+		*ret_overflow = true;
+	return true;
+}
+
+/* Collects both streams until both end; false when the deadline passed or the output is too large. */
+static bool collect(struct pipes *p, struct child *child, uint64_t deadline, bool *ret_overflow)
+{
+	struct pollfd fds[2] = {
+		{ .fd = p->output[0], .events = POLLIN },
+		{ .fd = p->errors[0], .events = POLLIN },
+	};
+	struct buf *bufs[2] = { &child->output, &child->errors };
+
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		uint64_t now = now_ms();
+		int wait = deadline ? (int)(deadline > now ? deadline - now : 0) : -1;
+
+		if (deadline && now >= deadline)
+			return false;
+		if (poll(fds, 2, wait) < 0 && errno != EINTR)
+			return false;
+		for (int i = 0; i < 2; i++) {
+			if (fds[i].fd < 0 || !fds[i].revents)
+				continue;
+			if (!take(fds[i].fd, bufs[i], i == 1, ret_overflow))
+				fds[i].fd = -1;
+			if (*ret_overflow)
+				return false;
+		}
+	}
+	return true;
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int explain_exec(const struct child_plan *plan, int os, struct err *err)
+{
+	if (os == ENOENT && (!plan->dir || access(plan->dir, X_OK) == 0))
+		return err_set(err, ERR_NOT_FOUND, "no program '%s'", plan->argv[0]);
+	return err_set_errno(err, os, "run '%s'", plan->argv[0]);
+}
+
+int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
+{
+	cleanup(pipes_close) struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	cleanup(child_finish) struct child child = { BUF_INIT(CHILD_OUTPUT_MAX),
+						     BUF_INIT(CHILD_ERRORS_MAX), 0 };
+	uint64_t deadline = plan->timeout_ms ? now_ms() + plan->timeout_ms : 0;
+	bool overflow = false, ended;
+	int os = 0;
+	pid_t pid;
+
+	if (pipes_open(&p, err) < 0)
+		return -1;
+	pid = fork();
+	if (pid < 0)
+		return err_set_errno(err, errno, "fork");
+	if (pid == 0)
+		become(plan, &p);
+	p.output[1] = fd_close(p.output[1]);
+	p.errors[1] = fd_close(p.errors[1]);
+	p.exec[1] = fd_close(p.exec[1]);
+	if (read(p.exec[0], &os, sizeof(os)) == (ssize_t)sizeof(os)) {
+		wait_for(pid);
+		return explain_exec(plan, os, err);
+	}
+	ended = collect(&p, &child, deadline, &overflow);
+	if (!ended)
+		kill(pid, SIGKILL);
+	child.status = wait_for(pid);
+	if (overflow)
+		return err_set(err, ERR_LIMIT, "'%s' wrote more than %d MiB", plan->argv[0],
+			       CHILD_OUTPUT_MAX >> 20);
+	if (!ended)
+		return err_set(err, ERR_TIMEOUT, "'%s' did not end within %u s", plan->argv[0],
+			       plan->timeout_ms / 1000);
+	*ret = child;
+	child = (struct child){ 0 };
+	return 0;
+}
+
+void child_finish(struct child *child)
+{
+	buf_finish(&child->output);
+	buf_finish(&child->errors);
+}
+
+void child_complaint(struct child *child, char *out, size_t size)
+{
+	const char *line = buf_str(&child->errors);
+	size_t len;
+
+	line += strspn(line, " \t\r\n");
+	len = strcspn(line, "\n");
+	snprintf(out, size, "%.*s", (int)MIN(len, size), line);
+	for (char *p = out; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	}
+}

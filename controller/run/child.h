@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Runs another program to its end and keeps what it said: by fork and exec with an argument array,
+ * never through a shell; with a deadline and with limits, so that neither a program that hangs nor
+ * one that talks too much can hold berth up. Its standard input is empty.
+ *
+ *	const char *argv[] = { "squeue", "--noheader", NULL };
+ *	cleanup(child_finish) struct child child = { 0 };
+ *
+ *	if (child_run(&(struct child_plan){ .argv = argv, .timeout_ms = 30000 }, &child, err) < 0)
+ *		return -1;	(it could not be run, or did not end in time)
+ *	if (child.status != 0)
+ *		...		(it said no: child.errors)
+ */
+
+#include "init/base/buf.h"
+#include "init/base/err.h"
+
+#define CHILD_OUTPUT_MAX (64 * 1024 * 1024)
+#define CHILD_ERRORS_MAX (64 * 1024)
+
+struct child_plan {
+	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
+	const char *const *env; /* assignments added to our environment, NULL-terminated; or NULL */
+	const char *dir;	/* working directory, or NULL for ours */
+	unsigned int timeout_ms; /* 0: none */
+};
+
+struct child {
+	struct buf output; /* what it wrote to standard output */
+	struct buf errors; /* the first CHILD_ERRORS_MAX bytes of its standard error */
+	int status;	   /* exit status, or 128 + signal */
+};
+
+void child_finish(struct child *child);
+DEFINE_CLEANUP_VALUE(struct child, child_finish)
+
+/* ERR_NOT_FOUND: no such program. ERR_TIMEOUT: it was killed at the deadline. */
+int child_run(const struct child_plan *plan, struct child *ret, struct err *err) attr_must_use;
+
+/* The first line of its standard error that says something, without control characters, or "". */
+void child_complaint(struct child *child, char *out, size_t size);

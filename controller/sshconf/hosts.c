@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The file of one job in ~/.ssh/berth/; see sshconf.h. */
+#include "sshconf.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "init/base/buf.h"
+#include "init/base/fs.h"
+#include "init/base/text.h"
+
+#define FILE_MAX 65536
+#define MARK "# made by berth of "
+
+/* Up to here every rank is named. A pattern would be shorter, but would also match host names that
+ * hold characters of the shell, and ssh before 9.6 passes those on to ProxyCommand. */
+#define RANKS_NAMED_MAX 64
+
+static bool is_plain(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_@+=:,./ -";
+
+	return path[strspn(path, plain)] == '\0';
+}
+
+/* Doubles '%', which begins a token in ssh_config(5). free() it. */
+static char *escape_tokens(const char *s)
+{
+	cleanup(buf_finish) struct buf b = BUF_INIT(FILE_MAX);
+
+	for (; *s; s++) {
+		if (!buf_append_u8(&b, (uint8_t)*s) || (*s == '%' && !buf_append_u8(&b, '%')))
+			break;
+	}
+	return buf_take_str(&b);
+}
+
+/* ProxyCommand is run by the user's shell. */
+static char *proxy_command(const struct sshconf *sc)
+{
+	cleanup_free char *program = escape_tokens(sc->program);
+	cleanup(buf_finish) struct buf quoted = BUF_INIT(FILE_MAX);
+
+	if (is_plain(sc->program))
+		return str_printf("ProxyCommand \"%s\" proxy '%%n'", program);
+	if (!text_append_shell(&quoted, program))
+		buf_clear(&quoted);
+	return str_printf("ProxyCommand %s proxy '%%n'", buf_str(&quoted));
+}
+
+char *sshconf_option(const struct sshconf *sc, size_t n)
+{
+	static const char *const fixed[] = {
+		"HostKeyAlias berth",
+		"GlobalKnownHostsFile /dev/null",
+		"StrictHostKeyChecking yes",
+		"UpdateHostKeys no",
+		"CheckHostIP no",
+		"IdentityFile none",
+		"GSSAPIAuthentication no",
+		"PasswordAuthentication no",
+		"ServerAliveInterval 0",
+		"TCPKeepAlive no",
+	};
+	cleanup_free char *known_hosts = NULL;
+
+	if (n < ARRAY_LEN(fixed))
+		return str_dup(fixed[n]);
+	if (n == ARRAY_LEN(fixed)) {
+		known_hosts = escape_tokens(sc->known_hosts);
+		return str_printf("UserKnownHostsFile \"%s\"", known_hosts);
+	}
+	return n == ARRAY_LEN(fixed) + 1 ? proxy_command(sc) : NULL;
+}
+
+static char *file_of(const struct sshconf *sc, uint64_t id)
+{
+	return str_printf("%s/job-%" PRIu64 ".conf", sc->jobs_dir, id);
+}
+
+/* 1: there and ours; 0: not there; -1: somebody else's. */
+static int whose(const struct sshconf *sc, const char *path)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(FILE_MAX);
+	cleanup_free char *mark = str_printf(MARK "%s\n", sc->state_dir);
+	struct err err;
+
+	if (fs_read_file(path, FILE_MAX, &text, &err) < 0)
+		return err.kind == ERR_NOT_FOUND ? 0 : -1;
+	return strncmp(buf_str(&text), mark, strlen(mark)) == 0 ? 1 : -1;
+}
+
+static bool add_hosts(struct buf *b, const struct job *job)
+{
+	bool ok = buf_printf(b, "Host job-%" PRIu64, job->id);
+
+	for (uint64_t rank = 0; ok && rank < job->tasks && job->tasks <= RANKS_NAMED_MAX; rank++)
+		ok = buf_printf(b, " job-%" PRIu64 ".%" PRIu64, job->id, rank);
+	if (ok && job->tasks > RANKS_NAMED_MAX)
+		ok = buf_printf(b, " job-%" PRIu64 ".*", job->id);
+	if (ok && job->name[0] != '\0')
+		ok = buf_printf(b, " %s.job", job->name);
+	return ok && buf_append_u8(b, '\n');
+}
+
+int sshconf_add_job(const struct sshconf *sc, const struct job *job, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(FILE_MAX);
+	cleanup_free char *path = file_of(sc, job->id);
+	char *option;
+	bool ok;
+
+	if (strpbrk(sc->program, "\r\n") || strpbrk(sc->known_hosts, "\"\r\n") ||
+	    strpbrk(sc->state_dir, "\r\n"))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s or %s cannot be written into an ssh configuration: rename it",
+			       sc->program, sc->state_dir);
+	if (whose(sc, path) < 0)
+		return err_set(err, ERR_EXISTS, "%s is not ours: move it away", path);
+	ok = buf_printf(&text, MARK "%s\n# Gone when the job has ended.\n", sc->state_dir) &&
+	     add_hosts(&text, job);
+	for (size_t i = 0; ok && (option = sshconf_option(sc, i)); i++) {
+		ok = buf_printf(&text, "  %s\n", option);
+		free(option);
+	}
+	if (!ok)
+		return err_set(err, ERR_LIMIT, "%s would be too large", path);
+	return fs_write_file(path, buf_span(&text), 0600, err);
+}
+
+int sshconf_remove_job(const struct sshconf *sc, uint64_t id, struct err *err)
+{
+	cleanup_free char *path = file_of(sc, id);
+
+	if (whose(sc, path) <= 0)
+		return 0;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set_errno(err, errno, "remove %s", path);
+	return 0;
+}
+
+static bool parse_file_name(const char *name, uint64_t *ret_id)
+{
+	size_t len = strlen(name);
+	char digits[24];
+
+	if (len <= 9 || len - 9 >= sizeof(digits) || strncmp(name, "job-", 4) != 0 ||
+	    strcmp(name + len - 5, ".conf") != 0)
+		return false;
+	snprintf(digits, sizeof(digits), "%.*s", (int)(len - 9), name + 4);
+	return text_parse_uint(digits, INT64_MAX, ret_id);
+}
+
+int sshconf_list_jobs(const struct sshconf *sc, uint64_t **ret_ids, size_t *ret_len,
+		      struct err *err)
+{
+	cleanup_free uint64_t *ids = NULL;
+	DIR *dir = opendir(sc->jobs_dir);
+	struct dirent *entry;
+	size_t len = 0;
+
+	if (!dir && errno != ENOENT)
+		return err_set_errno(err, errno, "list %s", sc->jobs_dir);
+	while (dir && (entry = readdir(dir))) {
+		cleanup_free char *path = fs_join(sc->jobs_dir, entry->d_name);
+		uint64_t id;
+
+		if (!parse_file_name(entry->d_name, &id) || whose(sc, path) != 1)
+			continue;
+		ids = alloc_grow(ids, len + 1, sizeof(*ids));
+		ids[len++] = id;
+	}
+	if (dir)
+		closedir(dir);
+	*ret_ids = take_ptr(ids);
+	*ret_len = len;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The migrations; see schema.h. */
+#include "schema.h"
+
+const char *const schema_migrations[SCHEMA_VERSION] = {
+	/* AUTOINCREMENT: a number is not used again after its record was deleted. */
+	"CREATE TABLE jobs ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" uid TEXT NOT NULL UNIQUE,"
+	" name TEXT NOT NULL,"
+	" backend TEXT NOT NULL,"
+	" native_id TEXT NOT NULL,"
+	" directory TEXT NOT NULL,"
+	" command TEXT NOT NULL,"
+	" state TEXT NOT NULL,"
+	" native_state TEXT NOT NULL,"
+	" reason TEXT NOT NULL,"
+	" exit_code INTEGER NOT NULL,"
+	" signal INTEGER NOT NULL,"
+	" created_ns INTEGER NOT NULL,"
+	" started_ns INTEGER NOT NULL,"
+	" ended_ns INTEGER NOT NULL,"
+	" seen_ns INTEGER NOT NULL,"
+	" nodes INTEGER NOT NULL,"
+	" tasks INTEGER NOT NULL,"
+	" cancel_requested INTEGER NOT NULL,"
+	" collected INTEGER NOT NULL);"
+	"CREATE INDEX jobs_by_name ON jobs (name);"
+	"CREATE INDEX jobs_by_state ON jobs (state);"
+	"CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+	"PRAGMA user_version = 1;",
+};

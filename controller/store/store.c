@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* The database of jobs; see store.h. */
+#include "store.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "controller/store/schema.h"
+
+#define BUSY_TIMEOUT_MS 10000
+
+struct store {
+	sqlite3 *db;
+	char *path;
+};
+
+static inline void statement_finalize(sqlite3_stmt *statement)
+{
+	sqlite3_finalize(statement);
+}
+DEFINE_CLEANUP(sqlite3_stmt, statement_finalize)
+
+/* Foreign codes stop here. */
+static int fail(struct store *store, struct err *err)
+{
+	const char *why = sqlite3_errmsg(store->db);
+
+	switch (sqlite3_errcode(store->db) & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return err_set(err, ERR_SYSTEM,
+			       "%s is damaged (%s): move it away to start a new one; the jobs "
+			       "themselves run on",
+			       store->path, why);
+	case SQLITE_FULL:
+		return err_set(err, ERR_LIMIT, "%s: the disk is full: make room and try again",
+			       store->path);
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return err_set(err, ERR_DENIED, "%s: %s: make it writable for you", store->path,
+			       why);
+	case SQLITE_CANTOPEN:
+		return err_set(err, ERR_DENIED, "%s: %s: is its directory there and yours?",
+			       store->path, why);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(err, ERR_UNAVAILABLE,
+			       "%s is in use by another berth: try again in a moment", store->path);
+	default:
+		return err_set(err, ERR_SYSTEM, "%s: %s", store->path, why);
+	}
+}
+
+static int execute(struct store *store, const char *sql, struct err *err)
+{
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(store, err);
+}
+
+static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret, struct err *err)
+{
+	return sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) == SQLITE_OK ? 0
+									      : fail(store, err);
+}
+
+/* Runs a statement to its end. */
+static int finish(struct store *store, sqlite3_stmt *statement, struct err *err)
+{
+	return sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(store, err);
+}
+
+static int get_version(struct store *store, int *ret, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store, "PRAGMA user_version", &s, err) < 0)
+		return -1;
+	if (sqlite3_step(s) != SQLITE_ROW)
+		return fail(store, err);
+	*ret = sqlite3_column_int(s, 0);
+	return 0;
+}
+
+/* One migration is one transaction; two processes that open an old file at once do it once. */
+static int migrate(struct store *store, struct err *err)
+{
+	int version;
+
+	for (;;) {
+		if (get_version(store, &version, err) < 0)
+			return -1;
+		if (version == SCHEMA_VERSION)
+			return 0;
+		if (version > SCHEMA_VERSION || version < 0)
+			return err_set(
+				err, ERR_UNSUPPORTED,
+				"%s was written by a newer berth (version %d, this one knows "
+				"%d): use that one",
+				store->path, version, SCHEMA_VERSION);
+		if (execute(store, "BEGIN IMMEDIATE", err) < 0)
+			return -1;
+		if (get_version(store, &version, err) < 0 ||
+		    (version < SCHEMA_VERSION &&
+		     execute(store, schema_migrations[version], err) < 0) ||
+		    execute(store, "COMMIT", err) < 0) {
+			execute(store, "ROLLBACK", NULL);
+			return -1;
+		}
+	}
+}
+
+int store_open(const char *path, struct store **ret, struct err *err)
+{
+	cleanup(store_close) struct store *store = new_zero(struct store);
+	mode_t before = umask(0077);
+	int result;
+
+	store->path = str_dup(path);
+	result = sqlite3_open_v2(path, &store->db,
+				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+				 NULL);
+	umask(before);
+	if (result != SQLITE_OK)
+		return fail(store, err);
+	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+	/* A file system without shared memory (NFS) keeps the older journal; that is slower, not wrong. */
+	if (execute(store, "PRAGMA journal_mode=WAL", err) < 0 ||
+	    execute(store, "PRAGMA synchronous=NORMAL", err) < 0 || migrate(store, err) < 0)
+		return -1;
+	*ret = take_ptr(store);
+	return 0;
+}
+
+struct store *store_close(struct store *store)
+{
+	if (store) {
+		sqlite3_close(store->db);
+		free(store->path);
+		free(store);
+	}
+	return NULL;
+}
+
+static void bind_text(sqlite3_stmt *s, const char *name, const char *value)
+{
+	sqlite3_bind_text(s, sqlite3_bind_parameter_index(s, name), value, -1, SQLITE_STATIC);
+}
+
+static void bind_int(sqlite3_stmt *s, const char *name, int64_t value)
+{
+	sqlite3_bind_int64(s, sqlite3_bind_parameter_index(s, name), value);
+}
+
+/* Binds the columns that the statement mentions; the others have no parameter, which is ignored. */
+static void bind_job(sqlite3_stmt *s, const struct job *job)
+{
+	bind_int(s, ":id", (int64_t)job->id);
+	bind_text(s, ":state", job_state_word(job->state));
+#define X(name) bind_text(s, ":" #name, job->name);
+	SCHEMA_JOB_TEXTS(X)
+#undef X
+#define X(name) bind_int(s, ":" #name, (int64_t)job->name);
+	SCHEMA_JOB_NUMBERS(X)
+#undef X
+}
+
+static void take_text(char **member, sqlite3_stmt *s, int column)
+{
+	const unsigned char *text = sqlite3_column_text(s, column);
+
+	job_set_text(member, text ? (const char *)text : "");
+}
+
+/* Reads the columns in the order of SCHEMA_JOB_SELECT. */
+static void read_job(sqlite3_stmt *s, struct job *job)
+{
+	int column = 2;
+	const unsigned char *state = sqlite3_column_text(s, 1);
+
+	job_init(job);
+	job->id = (uint64_t)sqlite3_column_int64(s, 0);
+	job->state = job_state_parse(state ? (const char *)state : "");
+#define X(name) take_text(&job->name, s, column++);
+	SCHEMA_JOB_TEXTS(X)
+#undef X
+#define X(name) job->name = (__typeof__(job->name))sqlite3_column_int64(s, column++);
+	SCHEMA_JOB_NUMBERS(X)
+#undef X
+}
+
+int store_add_job(struct store *store, struct job *job, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store, SCHEMA_JOB_INSERT, &s, err) < 0)
+		return -1;
+	bind_job(s, job);
+	if (finish(store, s, err) < 0)
+		return -1;
+	job->id = (uint64_t)sqlite3_last_insert_rowid(store->db);
+	return 0;
+}
+
+int store_update_job(struct store *store, const struct job *job, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store, SCHEMA_JOB_UPDATE, &s, err) < 0)
+		return -1;
+	bind_job(s, job);
+	return finish(store, s, err);
+}
+
+static int run_for_job(struct store *store, const char *sql, uint64_t id, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store, sql, &s, err) < 0)
+		return -1;
+	bind_int(s, ":id", (int64_t)id);
+	return finish(store, s, err);
+}
+
+int store_mark_cancel_requested(struct store *store, uint64_t id, struct err *err)
+{
+	return run_for_job(store, "UPDATE jobs SET cancel_requested = 1 WHERE id = :id", id, err);
+}
+
+int store_mark_collected(struct store *store, uint64_t id, struct err *err)
+{
+	return run_for_job(store, "UPDATE jobs SET collected = 1 WHERE id = :id", id, err);
+}
+
+int store_delete_job(struct store *store, uint64_t id, struct err *err)
+{
+	return run_for_job(store, "DELETE FROM jobs WHERE id = :id", id, err);
+}
+
+static int read_one(struct store *store, sqlite3_stmt *s, struct job *ret, struct err *err)
+{
+	switch (sqlite3_step(s)) {
+	case SQLITE_ROW:
+		read_job(s, ret);
+		return 0;
+	case SQLITE_DONE:
+		return err_set(err, ERR_NOT_FOUND,
+			       "no such job: 'berth get jobs --all' lists them");
+	default:
+		return fail(store, err);
+	}
+}
+
+int store_find_by_id(struct store *store, uint64_t id, struct job *ret, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store, SCHEMA_JOB_SELECT " WHERE id = :id", &s, err) < 0)
+		return -1;
+	bind_int(s, ":id", (int64_t)id);
+	if (read_one(store, s, ret, err) < 0)
+		return err_wrap(err, "job-%" PRIu64, id);
+	return 0;
+}
+
+static int find_by_text(struct store *store, const char *sql, const char *text, struct job *ret,
+			struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store, sql, &s, err) < 0)
+		return -1;
+	bind_text(s, ":text", text);
+	if (read_one(store, s, ret, err) < 0)
+		return err_wrap(err, "'%s'", text);
+	return 0;
+}
+
+int store_find_by_uid(struct store *store, const char *uid, struct job *ret, struct err *err)
+{
+	return find_by_text(store, SCHEMA_JOB_SELECT " WHERE uid = :text", uid, ret, err);
+}
+
+int store_find_by_name(struct store *store, const char *name, struct job *ret, struct err *err)
+{
+	return find_by_text(store, SCHEMA_JOB_SELECT " WHERE name = :text ORDER BY id DESC LIMIT 1",
+			    name, ret, err);
+}
+
+static const char *const conditions[] = {
+	[STORE_ALL] = SCHEMA_JOB_SELECT " ORDER BY id",
+	[STORE_OPEN] = SCHEMA_JOB_SELECT " WHERE state NOT IN (" SCHEMA_ENDED ") ORDER BY id",
+	[STORE_SINCE] = SCHEMA_JOB_SELECT " WHERE state NOT IN (" SCHEMA_ENDED
+					  ") OR ended_ns >= :since ORDER BY id",
+	[STORE_COLLECTABLE] = SCHEMA_JOB_SELECT " WHERE collected = 0 AND state IN (" SCHEMA_ENDED
+						") AND ended_ns < :since ORDER BY id",
+};
+
+int store_list(struct store *store, enum store_which which, uint64_t since_ns, struct job_list *ret,
+	       struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+	cleanup(job_list_finish) struct job_list list = { 0 };
+	int step;
+
+	if (prepare(store, conditions[which], &s, err) < 0)
+		return -1;
+	bind_int(s, ":since", (int64_t)since_ns);
+	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+		cleanup(job_finish) struct job job = { 0 };
+
+		read_job(s, &job);
+		job_list_take(&list, &job);
+	}
+	if (step != SQLITE_DONE)
+		return fail(store, err);
+	*ret = list;
+	list = (struct job_list){ 0 };
+	return 0;
+}
+
+int store_get_note(struct store *store, const char *key, char **ret, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store, "SELECT value FROM notes WHERE key = :key", &s, err) < 0)
+		return -1;
+	bind_text(s, ":key", key);
+	switch (sqlite3_step(s)) {
+	case SQLITE_ROW:
+		*ret = NULL;
+		take_text(ret, s, 0);
+		return 0;
+	case SQLITE_DONE:
+		*ret = NULL;
+		return 0;
+	default:
+		return fail(store, err);
+	}
+}
+
+int store_put_note(struct store *store, const char *key, const char *value, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (prepare(store,
+		    "INSERT INTO notes (key, value) VALUES (:key, :value) "
+		    "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+		    &s, err) < 0)
+		return -1;
+	bind_text(s, ":key", key);
+	bind_text(s, ":value", value);
+	return finish(store, s, err);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The database of jobs: one SQLite file in the user's state directory. What the scheduler forgets, we
+ * remember here.
+ *
+ * Several berth processes use it at once: it is in WAL mode with a busy timeout, every change is one
+ * statement or one immediate transaction, and a record that has ended stays as it ended, whatever a
+ * slower process still believes. Numbers (job-7) are never used twice. The schema has a version
+ * (user_version); an older file is migrated on opening, a newer one is refused.
+ */
+
+#include "controller/model/job.h"
+#include "init/base/err.h"
+
+struct store;
+
+/* Creates the file (0600) when it is not there; its directory must exist. */
+int store_open(const char *path, struct store **ret, struct err *err) attr_must_use;
+struct store *store_close(struct store *store);
+DEFINE_CLEANUP(struct store, store_close)
+
+/* Records a new job and gives it its number. */
+int store_add_job(struct store *store, struct job *job, struct err *err) attr_must_use;
+
+/*
+ * Writes what can change about a job. A job that is recorded as ended keeps that record: then nothing
+ * is written, and that is no error.
+ */
+int store_update_job(struct store *store, const struct job *job, struct err *err) attr_must_use;
+
+/* These two are kept apart from updates, which other processes may be making meanwhile. */
+int store_mark_cancel_requested(struct store *store, uint64_t id, struct err *err) attr_must_use;
+int store_mark_collected(struct store *store, uint64_t id, struct err *err) attr_must_use;
+
+int store_delete_job(struct store *store, uint64_t id, struct err *err) attr_must_use;
+
+/* ERR_NOT_FOUND when there is none. By name: the newest. */
+int store_find_by_id(struct store *store, uint64_t id, struct job *ret, struct err *err)
+	attr_must_use;
+int store_find_by_uid(struct store *store, const char *uid, struct job *ret, struct err *err)
+	attr_must_use;
+int store_find_by_name(struct store *store, const char *name, struct job *ret, struct err *err)
+	attr_must_use;
+
+enum store_which {
+	STORE_ALL,
+	STORE_OPEN,	   /* not ended */
+	STORE_SINCE,	   /* not ended, or ended at or after since_ns */
+	STORE_COLLECTABLE, /* ended before since_ns, and their directories are still there */
+};
+
+/* Oldest first. */
+int store_list(struct store *store, enum store_which which, uint64_t since_ns, struct job_list *ret,
+	       struct err *err) attr_must_use;
+
+/* Small facts to remember; the value is NULL when there is none. free() it. */
+int store_get_note(struct store *store, const char *key, char **ret, struct err *err) attr_must_use;
+int store_put_note(struct store *store, const char *key, const char *value, struct err *err)
+	attr_must_use;
