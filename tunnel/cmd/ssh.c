@@ -7,7 +7,7 @@
 
 #include "init/base/log.h"
 #include "tunnel/cmd/face.h"
-#include "tunnel/cmd/stdio.h"
+#include "tunnel/cmd/pipes.h"
 #include "tunnel/net/client.h"
 #include "tunnel/net/host_key.h"
 #include "tunnel/net/job_file.h"
@@ -36,7 +36,7 @@ static const struct opt opts[] = {
 
 struct session {
 	uv_loop_t loop;
-	struct stdio stdio;
+	struct pipes pipes;
 	struct turn turn;
 	uv_timer_t last_words;
 	struct tls_context *tls;
@@ -54,7 +54,7 @@ static void finish(struct session *s)
 		return;
 	s->finished = true;
 	client_close(s->client);
-	stdio_close(&s->stdio, NULL);
+	pipes_close(&s->pipes, NULL);
 	turn_close(&s->turn, NULL);
 	uv_close((uv_handle_t *)&s->last_words, NULL);
 }
@@ -70,7 +70,7 @@ static void write_output(struct session *s)
 	size_t len;
 
 	while (!s->ended && (bytes = s->face->ops->output(s->face)).len > 0) {
-		len = stdio_write(&s->stdio, bytes);
+		len = pipes_write(&s->pipes, bytes);
 		if (len == 0)
 			return;
 		s->face->ops->output_taken(s->face, len);
@@ -94,7 +94,7 @@ static void on_turn(void *owner)
 		finish(s);
 		return;
 	}
-	stdio_want_input(&s->stdio, !over && s->face->ops->wants_input(s->face));
+	pipes_want_input(&s->pipes, !over && s->face->ops->wants_input(s->face));
 }
 
 static void on_input(void *owner, struct span bytes)
@@ -116,7 +116,7 @@ static void on_writable(void *owner)
 	(void)owner; /* the turn writes */
 }
 
-static const struct stdio_ops stdio_ops = { on_input, on_ended, on_writable };
+static const struct pipes_ops pipes_ops = { on_input, on_ended, on_writable };
 
 static void on_connected(void *owner, struct h3_conn *conn)
 {
@@ -164,7 +164,7 @@ static int run_session(struct session *s, const struct args *args, struct err *e
 	uv_timer_init(&s->loop, &s->last_words);
 	s->last_words.data = s;
 	turn_open(&s->turn, &s->loop, on_turn, s);
-	result = stdio_open(&s->stdio, &s->loop, &stdio_ops, s, err);
+	result = pipes_open(&s->pipes, &s->loop, &pipes_ops, s, err);
 	if (result == 0) {
 		/* ssh begins its key exchange while we make ours. */
 		write_output(s);

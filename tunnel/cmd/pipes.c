@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Standard input and output on a loop; see stdio.h. */
-#include "stdio.h"
+/* Standard input and output on a loop; see pipes.h. */
+#include "pipes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
-	struct stdio *s = poll->data;
+	struct pipes *s = poll->data;
 	ssize_t len = read(STDIN_FILENO, s->buffer, sizeof(s->buffer));
 
 	(void)status;
@@ -19,14 +19,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	if (len > 0) {
 		s->ops->input(s->owner, span_of(s->buffer, (size_t)len));
 	} else if (len == 0 || (errno != EAGAIN && errno != EINTR)) {
-		stdio_want_input(s, false);
+		pipes_want_input(s, false);
 		s->ops->ended(s->owner);
 	}
 }
 
 static void on_writable(uv_poll_t *poll, int status, int events)
 {
-	struct stdio *s = poll->data;
+	struct pipes *s = poll->data;
 
 	(void)events;
 	uv_poll_stop(poll);
@@ -36,7 +36,7 @@ static void on_writable(uv_poll_t *poll, int status, int events)
 	s->ops->writable(s->owner);
 }
 
-int stdio_open(struct stdio *s, uv_loop_t *loop, const struct stdio_ops *ops, void *owner,
+int pipes_open(struct pipes *s, uv_loop_t *loop, const struct pipes_ops *ops, void *owner,
 	       struct err *err)
 {
 	s->owner = owner;
@@ -61,7 +61,7 @@ int stdio_open(struct stdio *s, uv_loop_t *loop, const struct stdio_ops *ops, vo
 	return 0;
 }
 
-void stdio_want_input(struct stdio *s, bool want)
+void pipes_want_input(struct pipes *s, bool want)
 {
 	if (want == s->reading || !s->open)
 		return;
@@ -72,7 +72,7 @@ void stdio_want_input(struct stdio *s, bool want)
 	s->reading = want;
 }
 
-size_t stdio_write(struct stdio *s, struct span bytes)
+size_t pipes_write(struct pipes *s, struct span bytes)
 {
 	size_t done = 0;
 
@@ -94,7 +94,7 @@ size_t stdio_write(struct stdio *s, struct span bytes)
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct stdio *s = handle->data;
+	struct pipes *s = handle->data;
 
 	if (--s->handles > 0)
 		return;
@@ -104,7 +104,7 @@ static void on_closed(uv_handle_t *handle)
 		s->closed(s->owner);
 }
 
-void stdio_close(struct stdio *s, void (*closed)(void *owner))
+void pipes_close(struct pipes *s, void (*closed)(void *owner))
 {
 	s->closed = closed;
 	if (!s->open) {
