@@ -48,14 +48,18 @@ class Result:
                 f"--- stdout\n{self.stdout[-4000:]}\n--- stderr\n{self.stderr[-4000:]}")
 
 
-def run(argv, *, input=None, env=None, cwd=None, timeout=60) -> Result:
-    """Runs a program to its end; its whole session is killed when the limit passes."""
+def run(argv, *, input=None, stdin=None, stdout=None, env=None, cwd=None, timeout=60) -> Result:
+    """Runs a program to its end; its whole session is killed when the limit passes.
+
+    stdin and stdout are files, for what is too large for input and output.
+    """
     argv = [str(arg) for arg in argv]
     if isinstance(input, str):
         input = input.encode()
-    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd=cwd,
-                               start_new_session=True)
+    if input is not None:
+        stdin = subprocess.PIPE
+    process = subprocess.Popen(argv, stdin=stdin or subprocess.DEVNULL, stdout=stdout or subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=env, cwd=cwd, start_new_session=True)
     try:
         output, errors = process.communicate(input, timeout=timeout * PATIENCE)
     except subprocess.TimeoutExpired:
@@ -63,7 +67,7 @@ def run(argv, *, input=None, env=None, cwd=None, timeout=60) -> Result:
         output, errors = process.communicate()
         result = Result(argv, process.returncode, output or b"", errors or b"")
         raise AssertionError(f"no end within {timeout * PATIENCE:.0f} s: {result}") from None
-    return Result(argv, process.returncode, output, errors)
+    return Result(argv, process.returncode, output or b"", errors)
 
 
 def kill_session(process: subprocess.Popen) -> None:
