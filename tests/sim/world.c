@@ -167,6 +167,14 @@ void world_cut(struct world_client *client, bool is_cut)
 	link_clear(client->down);
 }
 
+/* What the server sees of a client's address, or the other way round. */
+static void translate(struct world *world, struct quic_addr *addr, int sign)
+{
+	uint16_t port = ntohs(addr->v6.sin6_port);
+
+	addr->v6.sin6_port = htons((uint16_t)(port + sign * world->nat_shift));
+}
+
 /* Puts a batch on a link, datagram by datagram, as the network does with one that was sent with UDP_SEGMENT. */
 static void send_batch(struct world *world, struct link *link)
 {
@@ -177,6 +185,10 @@ static void send_batch(struct world *world, struct link *link)
 		.ecn = batch->ecn,
 	};
 
+	if (party_of(&head.path.local) == SERVER_PARTY)
+		translate(world, &head.path.remote, 1);
+	else
+		translate(world, &head.path.local, -1);
 	assert(batch->segment > 0 && batch->len <= sizeof(batch->bytes));
 	while (bytes.len > 0)
 		link_send(link, world->now, &head,

@@ -49,6 +49,7 @@ struct world {
 	struct secret reset_key;
 	struct tls_context *client_tls, *server_tls;
 	struct quic_server *server;
+	uint8_t nat_shift; /* a NAT in between adds this to the clients' ports */
 	struct quic_batch *batch;
 	struct world_client clients[WORLD_CLIENTS_MAX];
 	size_t client_count;
