@@ -49,7 +49,7 @@ struct link {
 	uv_timer_t timeout;
 
 	struct port port;
-	bool connected, failed;
+	bool connected;
 	bool read_over, write_over, ended; /* ended: the peer sends no more */
 	unsigned int handles;
 	struct splice_out output;
@@ -83,10 +83,22 @@ static void on_port_closed(struct port *port)
 	release(link);
 }
 
+/* The stream is no longer ours: everything is closed, and the memory goes with the last handle. */
+static void let_go(struct link *link)
+{
+	link->stream = NULL;
+	if (link->query)
+		resolve_cancel(take_ptr(link->query));
+	port_close(&link->port);
+	uv_close((uv_handle_t *)&link->timeout, on_timeout_closed);
+}
+
 static void reject(struct link *link, const struct err *why)
 {
-	link->failed = true;
-	h3_stream_reject(link->stream, why);
+	struct h3_stream *stream = link->stream;
+
+	let_go(link);
+	service_reject(stream, why);
 }
 
 /* A bad gateway, unless the cause has a status of its own. */
@@ -164,7 +176,6 @@ static void read_input(struct link *link)
 			h3_stream_end(link->stream);
 			return;
 		case SPLICE_FAILED:
-			link->failed = true;
 			end_input(link);
 			h3_stream_reset(link->stream);
 			return;
@@ -279,7 +290,7 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 	link->output.held += bytes.len;
 	if (link->connected)
 		write_output(link, bytes);
-	else if (!link->failed && !buf_append_span(&link->output.pending, bytes))
+	else if (!buf_append_span(&link->output.pending, bytes))
 		end_output(link);
 	splice_credit(&link->output, link->stream);
 }
@@ -305,15 +316,9 @@ static void on_writable(struct h3_stream *stream, void *user)
 
 static void on_closed(struct h3_stream *stream, void *user, const struct err *why)
 {
-	struct link *link = user;
-
 	(void)stream;
 	(void)why;
-	link->stream = NULL;
-	if (link->query)
-		resolve_cancel(take_ptr(link->query));
-	port_close(&link->port);
-	uv_close((uv_handle_t *)&link->timeout, on_timeout_closed);
+	let_go(user);
 }
 
 static const struct h3_stream_ops stream_ops = {
@@ -382,7 +387,7 @@ static void open_tcp(struct service_env *env, struct h3_stream *stream,
 	bool is_v6;
 
 	if (target_parse(request->authority, &target, &err) < 0) {
-		h3_stream_reject(stream, &err);
+		service_reject(stream, &err);
 		return;
 	}
 	if (!target_is_allowed(&target, env->config.allow, env->config.allow_len)) {
@@ -390,7 +395,7 @@ static void open_tcp(struct service_env *env, struct h3_stream *stream,
 			"%s:%u is not on this job's allow list: only its own loopback ports are, and "
 			"what was allowed when it was submitted",
 			target.host, target.port);
-		h3_stream_reject(stream, &err);
+		service_reject(stream, &err);
 		return;
 	}
 	link = new_link(env, stream);
@@ -417,7 +422,7 @@ static void open_unix(struct service_env *env, struct h3_stream *stream,
 	struct err err;
 
 	if (target_parse_unix(request->path, path.sun_path, &err) < 0) {
-		h3_stream_reject(stream, &err);
+		service_reject(stream, &err);
 		return;
 	}
 	link = new_link(env, stream);

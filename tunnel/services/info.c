@@ -42,7 +42,7 @@ static void open_info(struct service_env *env, struct h3_stream *stream,
 	if (!text) {
 		/* The host's name is the only text that comes from outside. */
 		err_set(&err, ERR_INTERNAL, "the host's name is not UTF-8");
-		h3_stream_reject(stream, &err);
+		service_reject(stream, &err);
 		return;
 	}
 	h3_stream_set_ops(stream, &no_ops, NULL);

@@ -44,7 +44,7 @@ struct process {
 	struct h3_stream *stream; /* NULL after its closed() */
 	struct capsule_reader reader;
 	struct err input_error; /* noticed where nothing can be returned */
-	bool failed;		/* rejected or reset: what still comes is thrown away */
+	bool failed;		/* reset: what still comes is thrown away */
 
 	struct reaper_child child;
 	pid_t pid; /* 0 until it runs */
@@ -179,15 +179,17 @@ static bool count_drain(struct process *p, size_t len)
 	return p->drain_left > 0;
 }
 
-static void read_output(struct process *p, struct port *port, uint64_t type, bool *is_bulk)
+static void read_output(struct process *p, struct port *port)
 {
+	bool is_err = port == &p->err;
+	uint64_t type = is_err ? PROCESS_STDERR : PROCESS_STDOUT;
 	size_t len = 0;
 
 	for (int i = 0; i < READS_PER_TURN && port_is_open(port) && p->stream; i++) {
 		switch (splice_read(port->fd, p->stream, type, PROCESS_DATA_MAX, &len)) {
 		case SPLICE_DONE:
 			if (len == PROCESS_DATA_MAX && !p->has_pty)
-				splice_grow_pipe(port->fd, is_bulk);
+				splice_grow_pipe(port->fd, is_err ? &p->err_bulk : &p->out_bulk);
 			if (!count_drain(p, len)) {
 				end_output(p, port);
 				return;
@@ -214,11 +216,11 @@ static void read_output(struct process *p, struct port *port, uint64_t type, boo
 static void read_outputs(struct process *p)
 {
 	if (p->has_pty && !p->pty_over)
-		read_output(p, &p->in, PROCESS_STDOUT, &p->out_bulk);
+		read_output(p, &p->in);
 	if (port_is_open(&p->out))
-		read_output(p, &p->out, PROCESS_STDOUT, &p->out_bulk);
+		read_output(p, &p->out);
 	if (port_is_open(&p->err))
-		read_output(p, &p->err, PROCESS_STDERR, &p->err_bulk);
+		read_output(p, &p->err);
 	end_if_over(p);
 }
 
@@ -231,7 +233,7 @@ static void on_in_ready(struct port *port, int events)
 		splice_credit(&p->input, p->stream);
 	}
 	if (events & UV_READABLE && port_is_open(port)) {
-		read_output(p, port, PROCESS_STDOUT, &p->out_bulk);
+		read_output(p, port);
 		end_if_over(p);
 	}
 }
@@ -241,22 +243,12 @@ static void on_out_ready(struct port *port, int events)
 	struct process *p = port->owner;
 
 	(void)events;
-	read_output(p, port, PROCESS_STDOUT, &p->out_bulk);
-	end_if_over(p);
-}
-
-static void on_err_ready(struct port *port, int events)
-{
-	struct process *p = port->owner;
-
-	(void)events;
-	read_output(p, port, PROCESS_STDERR, &p->err_bulk);
+	read_output(p, port);
 	end_if_over(p);
 }
 
 static const struct port_ops in_ops = { .ready = on_in_ready, .closed = on_port_closed };
 static const struct port_ops out_ops = { .ready = on_out_ready, .closed = on_port_closed };
-static const struct port_ops err_ops = { .ready = on_err_ready, .closed = on_port_closed };
 
 static void on_drain(uv_timer_t *timer)
 {
@@ -296,7 +288,7 @@ static int watch(struct process *p, const struct launched *launched, struct err 
 	/* Each takes its descriptor over, whether or not the one before it was taken. */
 	if (!launched->has_pty) {
 		ok = open_port(p, &p->out, launched->out, &out_ops, err) == 0 && ok;
-		ok = open_port(p, &p->err, launched->err, &err_ops, err) == 0 && ok;
+		ok = open_port(p, &p->err, launched->err, &out_ops, err) == 0 && ok;
 	}
 	if (!ok) {
 		kill(-launched->pid, SIGKILL);
@@ -390,14 +382,32 @@ static const struct capsule_ops capsule_ops = { .is_stream = is_stream,
 						.piece = on_piece,
 						.whole = on_whole };
 
-/* The last thing that is done with a stream: its closed() may follow at once. */
+/* The stream is no longer ours: everything is closed, and the memory goes with the last handle. */
+static void let_go(struct process *p)
+{
+	p->stream = NULL;
+	if (p->pid && !p->exited) {
+		reaper_remove(&p->env->reaper, &p->child);
+		if (p->has_pty)
+			kill(-p->pid, SIGHUP);
+	}
+	port_close(&p->in);
+	port_close(&p->out);
+	port_close(&p->err);
+	uv_close((uv_handle_t *)&p->drain, on_drain_closed);
+}
+
+/* The last thing that is done with a stream. */
 static void fail(struct process *p, const struct err *why)
 {
-	p->failed = true;
+	struct h3_stream *stream = p->stream;
+
 	if (!p->pid) {
-		h3_stream_reject(p->stream, why);
+		let_go(p);
+		service_reject(stream, why);
 		return;
 	}
+	p->failed = true;
 	log_warn("process %d: %s", (int)p->pid, why->text);
 	h3_stream_reset(p->stream);
 }
@@ -452,20 +462,9 @@ static void on_writable(struct h3_stream *stream, void *user)
 
 static void on_closed(struct h3_stream *stream, void *user, const struct err *why)
 {
-	struct process *p = user;
-
 	(void)stream;
 	(void)why;
-	p->stream = NULL;
-	if (p->pid && !p->exited) {
-		reaper_remove(&p->env->reaper, &p->child);
-		if (p->has_pty)
-			kill(-p->pid, SIGHUP);
-	}
-	port_close(&p->in);
-	port_close(&p->out);
-	port_close(&p->err);
-	uv_close((uv_handle_t *)&p->drain, on_drain_closed);
+	let_go(user);
 }
 
 static const struct h3_stream_ops stream_ops = {

@@ -68,7 +68,15 @@ void service_open(struct service_env *env, struct h3_stream *stream,
 		service->open(env, stream, request);
 		return;
 	}
-	h3_stream_reject(stream, &err);
+	service_reject(stream, &err);
+}
+
+void service_reject(struct h3_stream *stream, const struct err *why)
+{
+	static const struct h3_stream_ops nobody = { 0 };
+
+	h3_stream_set_ops(stream, &nobody, NULL);
+	h3_stream_reject(stream, why);
 }
 
 /* Processes of 4096 streams need more descriptors than the usual soft limit of 1024. */

@@ -76,6 +76,12 @@ void service_open(struct service_env *env, struct h3_stream *stream,
 void service_enter(struct service_env *env);
 void service_leave(struct service_env *env);
 
+/*
+ * Rejects a stream and lets go of it: none of the callbacks that were set is called any more, so that
+ * the caller gives back what it holds as if closed() had been called.
+ */
+void service_reject(struct h3_stream *stream, const struct err *why);
+
 struct resolver *service_resolver(struct service_env *env);
 
 struct service {
