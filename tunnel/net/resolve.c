@@ -23,6 +23,7 @@ struct watch {
 
 struct resolver {
 	uv_loop_t *loop;
+	const char *hosts;
 	ares_channel_t *channel; /* NULL before the first query */
 	uv_timer_t timer;
 	struct watch *watches;
@@ -138,11 +139,12 @@ static void on_socket(void *user, ares_socket_t fd, int readable, int writable)
 		      on_poll);
 }
 
-struct resolver *resolver_new(uv_loop_t *loop)
+struct resolver *resolver_new(uv_loop_t *loop, const char *hosts)
 {
 	struct resolver *resolver = new_zero(struct resolver);
 
 	resolver->loop = loop;
+	resolver->hosts = hosts;
 	uv_timer_init(loop, &resolver->timer);
 	resolver->handles = 1;
 	return resolver;
@@ -166,12 +168,15 @@ static bool start(struct resolver *resolver)
 		.tries = TRIES,
 		.sock_state_cb = on_socket,
 		.sock_state_cb_data = resolver,
+		.hosts_path = (char *)(uintptr_t)resolver->hosts, /* only copied */
 	};
+	int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+
+	if (resolver->hosts)
+		mask |= ARES_OPT_HOSTS_FILE;
 
 	return resolver->channel ||
-	       ares_init_options(&resolver->channel, &options,
-				 ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) ==
-		       ARES_SUCCESS;
+	       ares_init_options(&resolver->channel, &options, mask) == ARES_SUCCESS;
 }
 
 static void collect(const struct ares_addrinfo *info, struct resolve_list *ret)

@@ -28,8 +28,8 @@ struct resolve_list {
 struct resolver;
 struct resolve_query;
 
-/* Nothing is read before the first query. */
-struct resolver *resolver_new(uv_loop_t *loop);
+/* Nothing is read before the first query. hosts: a file instead of /etc/hosts, borrowed; or NULL. */
+struct resolver *resolver_new(uv_loop_t *loop, const char *hosts);
 
 /* Ends every query without a callback; closed follows in a later turn of the loop. */
 void resolver_close(struct resolver *resolver, void (*closed)(void *owner), void *owner);

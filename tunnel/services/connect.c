@@ -97,6 +97,8 @@ static void reject(struct link *link, const struct err *why)
 {
 	struct h3_stream *stream = link->stream;
 
+	buf_clear(&link->output.pending);
+	splice_credit(&link->output, stream);
 	let_go(link);
 	service_reject(stream, why);
 }

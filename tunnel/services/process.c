@@ -291,7 +291,7 @@ static int watch(struct process *p, const struct launched *launched, struct err 
 		ok = open_port(p, &p->err, launched->err, &out_ops, err) == 0 && ok;
 	}
 	if (!ok) {
-		kill(-launched->pid, SIGKILL);
+		signals_send(launched->pid, SIGKILL);
 		return -1;
 	}
 	port_want(launched->has_pty ? &p->in : &p->out, UV_READABLE, true);
@@ -336,7 +336,7 @@ static void on_signal(struct process *p, struct span name)
 	int signal = signals_parse(name);
 
 	if (signal && !p->exited)
-		kill(-p->pid, signal);
+		signals_send(p->pid, signal);
 }
 
 static bool is_stream(void *user, uint64_t type)
@@ -389,7 +389,7 @@ static void let_go(struct process *p)
 	if (p->pid && !p->exited) {
 		reaper_remove(&p->env->reaper, &p->child);
 		if (p->has_pty)
-			kill(-p->pid, SIGHUP);
+			signals_send(p->pid, SIGHUP);
 	}
 	port_close(&p->in);
 	port_close(&p->out);
@@ -403,6 +403,7 @@ static void fail(struct process *p, const struct err *why)
 	struct h3_stream *stream = p->stream;
 
 	if (!p->pid) {
+		splice_credit(&p->input, stream);
 		let_go(p);
 		service_reject(stream, why);
 		return;

@@ -42,6 +42,7 @@ struct service_config {
 	char *const *environment; /* the job's, given to processes as it is; usually environ */
 	char *const *allow; /* CONNECT targets beside loopback: "host:port", "*:port", "host:*" */
 	size_t allow_len;
+	const char *hosts;  /* instead of /etc/hosts, or NULL */
 	size_t streams_max; /* streams at once; 0: SERVICE_STREAMS_MAX */
 };
 

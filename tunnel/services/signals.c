@@ -2,6 +2,7 @@
 /* Signals by name; see signals.h. */
 #include "signals.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,12 @@ int signals_parse(struct span name)
 			return signal;
 	}
 	return 0;
+}
+
+void signals_send(pid_t pid, int signal)
+{
+	if (kill(-pid, signal) < 0 && errno == ESRCH)
+		kill(pid, signal);
 }
 
 void signals_exit(int status, char name[SIGNALS_NAME_MAX], struct process_exit *ret)

@@ -3,11 +3,19 @@
 
 /* Signals by name, as SSH and our capsules have them: "TERM", without "SIG". */
 
+#include <sys/types.h>
+
 #include "init/base/span.h"
 #include "tunnel/wire/process.h"
 
 /* Its number, or 0 if this system has none of that name (real-time signals have no names). */
 int signals_parse(struct span name);
+
+/*
+ * To a process group that begins with the process pid, a child that was not reaped. A child that is
+ * so young that it has no group yet gets the signal itself.
+ */
+void signals_send(pid_t pid, int signal);
 
 #define SIGNALS_NAME_MAX 16
 
