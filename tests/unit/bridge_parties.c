@@ -121,13 +121,15 @@ int h3_conn_request(struct h3_conn *c, const struct h3_request *request,
 
 size_t h3_stream_room(struct h3_stream *s)
 {
+	s->starved = s->starved || s->room < BRIDGE_STREAM_ROOM / 2;
+	s->starved = s->starved || s->room < BRIDGE_STREAM_ROOM / 2;
 	return s->room;
 }
 
 bool h3_stream_write(struct h3_stream *s, struct span bytes)
 {
 	assert_false(s->ended || s->reset);
-	if (bytes.len > s->room)
+	if (bytes.len > h3_stream_room(s))
 		return false;
 	s->room -= bytes.len;
 	return buf_append_span(&s->sent, bytes);

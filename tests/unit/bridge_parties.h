@@ -9,6 +9,8 @@
 #include "init/base/buf.h"
 #include "tunnel/ssh/bridge.h"
 
+#define BRIDGE_STREAM_ROOM (1024 * 1024)
+
 struct ssh_channel {
 	void *user;
 	bool accepted, refused, started, started_ok, eof, closed;
@@ -30,6 +32,7 @@ struct h3_stream {
 	char method[16], protocol[32], authority[64], path[128];
 	size_t room, consumed;
 	struct buf sent;
+	bool starved; /* writable() is called only after room was found small, as in h3/ */
 	bool ended, reset;
 };
 

@@ -24,7 +24,7 @@ static int set_up(void **state)
 	channel = (struct ssh_channel){ .room = 1024 * 1024, .status = -1 };
 	buf_init(&channel.out, 1024 * 1024);
 	buf_init(&channel.err, 1024 * 1024);
-	bridge_stream = (struct h3_stream){ .room = 1024 * 1024 };
+	bridge_stream = (struct h3_stream){ .room = BRIDGE_STREAM_ROOM };
 	buf_init(&bridge_stream.sent, 1024 * 1024);
 	bridge_streams = 0;
 	bridge_server_party.channel = &channel;
@@ -109,8 +109,12 @@ static void job_sends_capsule(uint64_t type, const char *value)
 
 static void job_reads(size_t len)
 {
+	bool was_starved = bridge_stream.starved;
+
 	bridge_stream.room += len;
-	bridge_stream.ops->writable(&bridge_stream, bridge_stream.user);
+	bridge_stream.starved = false;
+	if (was_starved)
+		bridge_stream.ops->writable(&bridge_stream, bridge_stream.user);
 }
 
 static void job_ends(void)

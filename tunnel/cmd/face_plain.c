@@ -36,13 +36,18 @@ static void end(struct face_plain *f, const struct err *why)
 
 static void flush_up(struct face_plain *f)
 {
-	struct span waiting = buf_span(&f->up);
+	size_t room;
 
-	if (!f->stream || f->status != STATUS_OK || waiting.len == 0)
+	if (!f->stream || f->status != STATUS_OK)
 		return;
-	waiting.len = MIN(waiting.len, h3_stream_room(f->stream));
-	if (h3_stream_write(f->stream, waiting))
-		buf_consume(&f->up, waiting.len);
+	while (buf_len(&f->up) > 0 && (room = h3_stream_room(f->stream)) > 0) {
+		struct span part = buf_span(&f->up);
+
+		part.len = MIN(part.len, room);
+		if (!h3_stream_write(f->stream, part))
+			break;
+		buf_consume(&f->up, part.len);
+	}
 }
 
 static void on_response(struct h3_stream *stream, void *user, int status)

@@ -34,11 +34,15 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
+/* ssh ends its ProxyCommand with SIGHUP, often before we see the end of the input. */
+static const int end_signals[] = { SIGHUP, SIGINT, SIGTERM };
+
 struct session {
 	uv_loop_t loop;
 	struct pipes pipes;
 	struct turn turn;
 	uv_timer_t last_words;
+	uv_signal_t signals[ARRAY_LEN(end_signals)];
 	struct tls_context *tls;
 	struct client *client;
 	struct face *face;
@@ -57,6 +61,8 @@ static void finish(struct session *s)
 	pipes_close(&s->pipes, NULL);
 	turn_close(&s->turn, NULL);
 	uv_close((uv_handle_t *)&s->last_words, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(end_signals); i++)
+		uv_close((uv_handle_t *)&s->signals[i], NULL);
 }
 
 static void on_last_words(uv_timer_t *timer)
@@ -111,6 +117,21 @@ static void on_ended(void *owner)
 	s->ended = true;
 }
 
+static void on_signal(uv_signal_t *signal, int number)
+{
+	(void)number;
+	on_ended(signal->data);
+}
+
+static void watch_signals(struct session *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(end_signals); i++) {
+		uv_signal_init(&s->loop, &s->signals[i]);
+		s->signals[i].data = s;
+		uv_signal_start(&s->signals[i], on_signal, end_signals[i]);
+	}
+}
+
 static void on_writable(void *owner)
 {
 	(void)owner; /* the turn writes */
@@ -163,6 +184,7 @@ static int run_session(struct session *s, const struct args *args, struct err *e
 	uv_loop_init(&s->loop);
 	uv_timer_init(&s->loop, &s->last_words);
 	s->last_words.data = s;
+	watch_signals(s);
 	turn_open(&s->turn, &s->loop, on_turn, s);
 	result = pipes_open(&s->pipes, &s->loop, &pipes_ops, s, err);
 	if (result == 0) {

@@ -28,18 +28,32 @@ void flow_end_up(struct bridge_channel *c)
 	c->up_sent = true;
 }
 
+/* Writes what the stream takes; asking for room until there is none is what brings writable(). */
+static size_t write_up(struct bridge_channel *c)
+{
+	size_t done = 0, room;
+
+	while (buf_len(&c->up) > 0 && (room = h3_stream_room(c->stream)) > 0) {
+		struct span part = buf_span(&c->up);
+
+		part.len = MIN(part.len, room);
+		if (!h3_stream_write(c->stream, part))
+			break;
+		buf_consume(&c->up, part.len);
+		done += part.len;
+	}
+	return done;
+}
+
 void flow_up(struct bridge_channel *c)
 {
-	struct span waiting = buf_span(&c->up);
-	size_t len, credit;
+	size_t credit;
 
-	if (!c->stream || c->finished || waiting.len == 0)
+	if (!c->stream || c->finished || buf_len(&c->up) == 0)
 		return;
-	len = MIN(waiting.len, h3_stream_room(c->stream));
-	if (len == 0 || !h3_stream_write(c->stream, span_cut(&waiting, len)))
-		return;
-	buf_consume(&c->up, len);
-	credit = buf_len(&c->up) == 0 ? c->up_credit : MIN(len, c->up_credit);
+	credit = MIN(write_up(c), c->up_credit);
+	if (buf_len(&c->up) == 0)
+		credit = c->up_credit;
 	c->up_credit -= credit;
 	if (credit > 0 && c->ssh)
 		ssh_channel_consumed(c->ssh, credit);
@@ -88,10 +102,12 @@ void flow_on_data(void *owner, struct ssh_channel *channel, struct span bytes)
 		flow_fail(c, &(struct err){ ERR_LIMIT, 0, "too much waits to be sent to the job" });
 		return;
 	}
-	if (direct)
+	if (direct) {
 		ssh_channel_consumed(channel, bytes.len);
-	else
-		c->up_credit += bytes.len;
+		return;
+	}
+	c->up_credit += bytes.len;
+	flow_up(c);
 }
 
 void flow_on_eof(void *owner, struct ssh_channel *channel)
