@@ -45,7 +45,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		was_over[0] = false;
 	for (size_t i = 0; i < jobs.len; i++)
 		was_over[i] = job_state_is_ended(jobs.items[i].state);
-	result = ops_cancel(c, &jobs, err);
+	result = ops_cancel(c, &jobs, OPS_CANCEL_PATIENCE_MS, err);
 	for (size_t i = 0; i < jobs.len && result == 0; i++)
 		show(&jobs.items[i], was_over[i]);
 	ops_collect_in_passing(c);

@@ -84,6 +84,21 @@ static int digest_all(const struct bundle *bundle, const char *dir, const char *
 	return 0;
 }
 
+/* There is such a directory: somebody else was first, or what is in it was damaged since. */
+static int replace(const char *part, const char *dir, const char *digest, struct err *err)
+{
+	char found[DIGEST_TEXT_SIZE];
+
+	if (errno != EEXIST && errno != ENOTEMPTY)
+		return err_set_errno(err, errno, "rename");
+	if (digest_all(NULL, dir, NULL, found, NULL) == 0 && strcmp(found, digest) == 0)
+		return 0;
+	/* The damaged one gets the name of the part, under which it is removed. */
+	if (renameat2(AT_FDCWD, part, AT_FDCWD, dir, RENAME_EXCHANGE) < 0)
+		return err_set_errno(err, errno, "it is damaged: remove it");
+	return 0;
+}
+
 /* Copies into `part`, reads the copy back, and only then gives it its name. */
 static int install_part(struct controller *c, const struct bundle *bundle, const char *part,
 			char **ret_dir, char out[DIGEST_TEXT_SIZE], struct err *err)
@@ -99,9 +114,8 @@ static int install_part(struct controller *c, const struct bundle *bundle, const
 			       "the copy in %s differs from what was written: is the disk well?",
 			       part);
 	dir = fs_join(c->paths.images_dir, out);
-	/* Somebody else may have been first, with the same contents. */
-	if (rename(part, dir) < 0 && errno != EEXIST && errno != ENOTEMPTY)
-		return err_set_errno(err, errno, "create %s", dir);
+	if (rename(part, dir) < 0 && replace(part, dir, out, err) < 0)
+		return err_wrap(err, "create %s", dir);
 	*ret_dir = take_ptr(dir);
 	return 0;
 }

@@ -7,8 +7,6 @@
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 
-/* Longer than berth-init gives what is left of a job (5 s), so that it can finish its work. */
-#define PATIENCE_MS 10000
 #define POLL_MS 20
 
 static bool is_over(const struct job *job)
@@ -38,9 +36,9 @@ static bool must_wait(struct controller *c, const struct job *job)
 	       backend_can_kill(backend);
 }
 
-static void wait_for_end(struct controller *c, struct job_list *jobs)
+static void wait_for_end(struct controller *c, struct job_list *jobs, unsigned int patience_ms)
 {
-	for (unsigned int waited = 0; waited < PATIENCE_MS; waited += POLL_MS) {
+	for (unsigned int waited = 0; waited < patience_ms; waited += POLL_MS) {
 		bool waiting = false;
 
 		for (size_t i = 0; i < jobs->len; i++) {
@@ -67,7 +65,8 @@ static int insist(struct controller *c, struct job *job, struct err *err)
 	return 0;
 }
 
-int ops_cancel(struct controller *c, struct job_list *jobs, struct err *err)
+int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patience_ms,
+	       struct err *err)
 {
 	int result = 0;
 
@@ -76,12 +75,12 @@ int ops_cancel(struct controller *c, struct job_list *jobs, struct err *err)
 		    ask(c, &jobs->items[i], result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
-	wait_for_end(c, jobs);
+	wait_for_end(c, jobs, patience_ms);
 	for (size_t i = 0; i < jobs->len; i++) {
 		if (must_wait(c, &jobs->items[i]) &&
 		    insist(c, &jobs->items[i], result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
-	wait_for_end(c, jobs);
+	wait_for_end(c, jobs, patience_ms);
 	return result;
 }

@@ -27,11 +27,15 @@ int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *e
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
 int ops_refresh_job(struct controller *c, struct job *job, struct err *err) attr_must_use;
 
+/* Longer than berth-init gives what is left of a job (5 s), so that it can finish its work. */
+#define OPS_CANCEL_PATIENCE_MS 10000
+
 /*
- * Ends jobs: asks each, waits where the backend needs that, then insists. Jobs that ended already are
+ * Ends jobs: asks each, waits so long where the backend needs that, then insists. Jobs that ended already are
  * left alone. Every job is tried; the first failure is reported.
  */
-int ops_cancel(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
+int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patience_ms,
+	       struct err *err) attr_must_use;
 
 /* Appends what the job printed from this offset on; at most max bytes, nothing when there is no more. */
 int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, uint64_t offset,

@@ -75,12 +75,11 @@ static void tell_ssh(struct controller *c, const struct job *job, struct notes *
 			  "ssh does not know job-%" PRIu64
 			  ": %s; put the line '%s' at the top of %s, or "
 			  "use 'berth ssh job-%" PRIu64 "'",
-			  job->id, why, SSHCONF_INCLUDE, c->paths.ssh_config, job->id);
+			  job->id, why, SSHCONF_INCLUDE, c->ssh.config, job->id);
 	else if (result < 0)
 		notes_add(notes, "ssh does not know job-%" PRIu64 ", 'berth ssh' does: %s", job->id,
 			  err.text);
-	if (result >= 0 && fs_exists(c->paths.ssh_jobs_dir) &&
-	    sshconf_add_job(&c->ssh, job, &err) < 0)
+	if (result >= 0 && fs_exists(c->ssh.jobs_dir) && sshconf_add_job(&c->ssh, job, &err) < 0)
 		notes_add(notes, "ssh does not know job-%" PRIu64 ", 'berth ssh' does: %s", job->id,
 			  err.text);
 }

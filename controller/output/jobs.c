@@ -132,15 +132,44 @@ static const struct column {
 	{ "COMMAND", cell_command, false },
 };
 
+/* The length of the UTF-8 character at p, or 0 where there is none. */
+static size_t character_len(const unsigned char *p)
+{
+	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return len;
+}
+
+/* Nothing that a terminal would act on: neither ASCII's control characters nor those from U+0080 to
+ * U+009F, nor bytes that are no text. */
+static void make_safe(char *text)
+{
+	unsigned char *from = (unsigned char *)text, *to = from;
+
+	while (*from) {
+		size_t len = character_len(from);
+		bool control =
+			from[0] < 0x20 || from[0] == 0x7f || (from[0] == 0xc2 && from[1] < 0xa0);
+
+		if (len == 0 || control)
+			*to++ = '?';
+		else
+			to = (unsigned char *)memmove(to, from, len) + len;
+		from += MAX(len, (size_t)1);
+	}
+	*to = '\0';
+}
+
 static void fill_cell(const struct column *column, const struct job *job, uint64_t now_ns,
 		      char out[CELL_MAX])
 {
 	out[0] = '\0';
 	column->cell(job, now_ns, out);
-	for (char *p = out; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	}
+	make_safe(out);
 	if (out[0] == '\0')
 		snprintf(out, CELL_MAX, "-");
 }

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "controller/run/argv.h"
+#include "controller/run/child.h"
+
+static int run(const char *const *argv, unsigned int timeout_ms, struct child *ret, struct err *err)
+{
+	return child_run(&(struct child_plan){ .argv = argv, .timeout_ms = timeout_ms }, ret, err);
+}
+
+static void both_streams_and_the_status_are_kept(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "echo out; echo ' err' >&2; cat; exit 3", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+	char line[20];
+
+	(void)state;
+	assert_int_equal(run(argv, 10000, &child, NULL), 0);
+	assert_int_equal(child.status, 3);
+	assert_string_equal(buf_str(&child.output), "out\n");
+	child_complaint(&child, line, sizeof(line));
+	assert_string_equal(line, "err");
+}
+
+static void words_reach_the_program_as_they_are(void **state)
+{
+	const char *const argv[] = { "printf", "%s|", "$HOME", "a b", "", "*", "x\ny", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+
+	(void)state;
+	assert_int_equal(run(argv, 10000, &child, NULL), 0);
+	assert_string_equal(buf_str(&child.output), "$HOME|a b||*|x\ny|");
+}
+
+static void a_program_that_is_not_there_is_named(void **state)
+{
+	const char *const argv[] = { "no-such-program-here", NULL };
+	struct child child;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run(argv, 1000, &child, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_string_equal(err.text, "no program 'no-such-program-here'");
+}
+
+static void a_program_that_hangs_is_killed_at_the_deadline(void **state)
+{
+	const char *const argv[] = { "sleep", "1000", NULL };
+	struct child child;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run(argv, 50, &child, &err), -1);
+	assert_int_equal(err.kind, ERR_TIMEOUT);
+}
+
+static void a_signal_is_a_status_above_128(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "kill -9 $$", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+
+	(void)state;
+	assert_int_equal(run(argv, 10000, &child, NULL), 0);
+	assert_int_equal(child.status, 128 + 9);
+}
+
+static void complaints_without_end_are_cut(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "yes | head -c 300000 >&2; echo done", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+
+	(void)state;
+	assert_int_equal(run(argv, 10000, &child, NULL), 0);
+	assert_int_equal(buf_len(&child.errors), CHILD_ERRORS_MAX);
+	assert_string_equal(buf_str(&child.output), "done\n");
+}
+
+static void additions_to_the_environment_are_seen(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "echo $A-$B", NULL }, *const env[] = {
+		"A=1 2", "B=", NULL
+	};
+	cleanup(child_finish) struct child child = { 0 };
+
+	(void)state;
+	assert_int_equal(child_run(&(struct child_plan){ .argv = argv, .env = env }, &child, NULL),
+			 0);
+	assert_string_equal(buf_str(&child.output), "1 2-\n");
+	assert_null(getenv("A"));
+}
+
+static void an_argument_vector_ends_with_null(void **state)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+
+	(void)state;
+	argv_add_words(&argv, "a", "b", NULL);
+	argv_addf(&argv, "--n=%d", 3);
+	assert_int_equal(argv.len, 3);
+	assert_string_equal(argv.items[2], "--n=3");
+	assert_null(argv.items[3]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_streams_and_the_status_are_kept),
+		cmocka_unit_test(words_reach_the_program_as_they_are),
+		cmocka_unit_test(a_program_that_is_not_there_is_named),
+		cmocka_unit_test(a_program_that_hangs_is_killed_at_the_deadline),
+		cmocka_unit_test(a_signal_is_a_status_above_128),
+		cmocka_unit_test(complaints_without_end_are_cut),
+		cmocka_unit_test(additions_to_the_environment_are_seen),
+		cmocka_unit_test(an_argument_vector_ends_with_null),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

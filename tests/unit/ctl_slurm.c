@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "controller/backends/slurm_text.h"
+
+/* As printed by Slurm 22.05. */
+#define QUEUE                                                   \
+	"41|PENDING|0|N/A|N/A|Priority\n"                       \
+	"42|RUNNING|0|1795257704|1795257764|None\n"             \
+	"43|FAILED|768|1795257704|1795257709|NonZeroExitCode\n" \
+	"44|CANCELLED|15|1795257704|1795257719|None\n"          \
+	"squeue: warning: something\n"                          \
+	"45|HIBERNATING|0|1795257704|N/A|a|b\n"                 \
+	"46|PENDING|0|1795257999|N/A|JobHeldUser"
+
+static void the_queue_is_read_line_by_line(void **state)
+{
+	struct span text = span_of_str(QUEUE);
+	struct observation seen;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(id, 41);
+	assert_int_equal(seen.state, JOB_QUEUED);
+	assert_string_equal(seen.native_state, "PENDING");
+	assert_string_equal(seen.reason, "Priority");
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_RUNNING);
+	assert_int_equal(seen.started_ns, UINT64_C(1795257704) * NSEC_PER_SEC);
+	assert_int_equal(seen.ended_ns, 0); /* that is when its limit would end it */
+	assert_string_equal(seen.reason, "");
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_FAILED);
+	assert_int_equal(seen.exit_code, 3);
+	assert_int_equal(seen.ended_ns, UINT64_C(1795257709) * NSEC_PER_SEC);
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_CANCELLED);
+	assert_int_equal(seen.signal, 15);
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 0);
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_UNKNOWN);
+	assert_string_equal(seen.native_state, "HIBERNATING");
+	assert_string_equal(seen.reason, "a|b");
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.started_ns, 0); /* a guess, while it waits */
+	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), -1);
+}
+
+static void accounting_has_its_own_spelling(void **state)
+{
+	struct span text = span_of_str("7|CANCELLED by 1000|0:15|1795257704|1795257719|None\n"
+				       "7.batch|CANCELLED|0:15|1|2|None\n"
+				       "8|OUT_OF_MEMORY|0:125|1795257704|1795257719|OutOfMemory\n"
+				       "9|RUNNING|0:0|1795257704|Unknown|None\n"
+				       "x|y\n");
+	struct observation seen;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_CANCELLED);
+	assert_string_equal(seen.native_state, "CANCELLED by 1000");
+	assert_int_equal(seen.signal, 15);
+	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 0); /* a step */
+	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_FAILED);
+	assert_string_equal(seen.reason, "OutOfMemory");
+	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.ended_ns, 0);
+	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 0);
+	assert_int_equal(slurm_next_account_line(&text, &id, &seen), -1);
+}
+
+static void the_id_of_a_submission_may_have_a_cluster_behind_it(void **state)
+{
+	uint64_t id;
+
+	(void)state;
+	assert_true(slurm_parse_submitted(span_of_str("123\n"), &id));
+	assert_int_equal(id, 123);
+	assert_true(slurm_parse_submitted(span_of_str("124;daint\n"), &id));
+	assert_int_equal(id, 124);
+	assert_false(slurm_parse_submitted(span_of_str(""), &id));
+	assert_false(slurm_parse_submitted(span_of_str("Submitted batch job 5\n"), &id));
+	assert_false(slurm_parse_submitted(span_of_str("0\n"), &id));
+}
+
+/* Words of an argument vector, joined by spaces. */
+static char *joined(const struct argv *argv)
+{
+	cleanup(buf_finish) struct buf b = BUF_INIT(65536);
+
+	for (size_t i = 0; i < argv->len; i++)
+		assert_true(buf_printf(&b, "%s%s", i ? " " : "", argv->items[i]));
+	return buf_take_str(&b);
+}
+
+static void a_script_is_berth_init_with_the_command_word_for_word(void **state)
+{
+	const char *const command[] = { "python", "it's", "$HOME;`x`", "a\nb", "", NULL };
+	struct spec spec = { .command = command, .workdir = "/w" };
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+	cleanup(job_finish) struct job job = { 0 };
+	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b/x y" };
+
+	(void)state;
+	job_init(&job);
+	job.id = 7;
+	job_set_text(&job.directory, "/j");
+	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
+	assert_string_equal(buf_str(&script),
+			    "#!/bin/sh\n# What berth submitted for job-7.\n"
+			    "exec '/b/x y/berth-init' --dir /j -- python 'it'\\''s' '$HOME;`x`' "
+			    "'a\nb' ''\n");
+}
+
+static void several_tasks_are_started_by_srun(void **state)
+{
+	const char *const command[] = { "true", NULL };
+	struct spec spec = { .command = command, .workdir = "/w", .tasks = 4, .cpus = 2 };
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+	cleanup(job_finish) struct job job = { 0 };
+	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b" };
+
+	(void)state;
+	job_init(&job);
+	job_set_text(&job.directory, "/j");
+	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
+	assert_non_null(strstr(buf_str(&script),
+			       "\nexec srun --ntasks=4 --cpus-per-task=2 /b/berth-init --dir /j -- "
+			       "true\n"));
+}
+
+static void what_was_asked_for_becomes_options_of_sbatch(void **state)
+{
+	const char *const command[] = { "true", NULL };
+	struct spec spec = { .name = "train",
+			     .command = command,
+			     .workdir = "/w",
+			     .nodes = 2,
+			     .tasks = 8,
+			     .cpus = 4,
+			     .memory = UINT64_C(3) << 30,
+			     .time_ns = 61 * NSEC_PER_SEC,
+			     .partition = "debug",
+			     .account = "p1" };
+	cleanup(job_finish) struct job job = { 0 };
+	cleanup(argv_finish) struct argv argv = { 0 };
+	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b" };
+	cleanup_free char *line = NULL;
+
+	(void)state;
+	job_init(&job);
+	job_set_text(&job.directory, "/50%/j");
+	slurm_add_options(&argv, &submission);
+	line = joined(&argv);
+	assert_string_equal(line,
+			    "sbatch --parsable --export=ALL --input=/dev/null --job-name=train "
+			    "--chdir=/w --output=/50%%/j/stdout --error=/50%%/j/stderr --nodes=2 "
+			    "--ntasks=8 --cpus-per-task=4 --mem=3145728K --time=2 "
+			    "--partition=debug --account=p1");
+}
+
+static void every_word_of_slurm_has_a_state(void **state)
+{
+	(void)state;
+	assert_int_equal(slurm_state("COMPLETED"), JOB_SUCCEEDED);
+	assert_int_equal(slurm_state("CANCELLED+"), JOB_CANCELLED);
+	assert_int_equal(slurm_state("TIMEOUT"), JOB_TIMEOUT);
+	assert_int_equal(slurm_state("PREEMPTED"), JOB_PREEMPTED);
+	assert_int_equal(slurm_state("NODE_FAIL"), JOB_FAILED);
+	assert_int_equal(slurm_state("CONFIGURING"), JOB_STARTING);
+	assert_int_equal(slurm_state("COMPLET"), JOB_UNKNOWN);
+	assert_int_equal(slurm_state(""), JOB_UNKNOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_queue_is_read_line_by_line),
+		cmocka_unit_test(accounting_has_its_own_spelling),
+		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
+		cmocka_unit_test(a_script_is_berth_init_with_the_command_word_for_word),
+		cmocka_unit_test(several_tasks_are_started_by_srun),
+		cmocka_unit_test(what_was_asked_for_becomes_options_of_sbatch),
+		cmocka_unit_test(every_word_of_slurm_has_a_state),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

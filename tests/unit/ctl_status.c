@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/backends/jobdir.h"
+#include "controller/model/status.h"
+#include "init/base/fs.h"
+
+#define RUNNING                                                                         \
+	"{\"version\":1,\"rank\":0,\"state\":\"running\",\"pid\":12,\"init_pid\":1,"    \
+	"\"started\":1790000000.123,\"ended\":null,\"exit_code\":null,\"signal\":null," \
+	"\"core_dumped\":false,\"peak_rss_kib\":0,\"user_s\":0.0,\"system_s\":0.0,"     \
+	"\"tunnel_restarts\":0}\n"
+#define EXITED(code, signal)                                                        \
+	"{\"version\":1,\"rank\":0,\"state\":\"exited\",\"pid\":12,\"init_pid\":1," \
+	"\"started\":1790000000.1,\"ended\":1790000001.5,\"exit_code\":" code       \
+	",\"signal\":" signal "}"
+
+static char dir[64];
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/berth-status-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return fs_remove_tree(dir, NULL);
+}
+
+static void what_berth_init_writes_is_understood(void **state)
+{
+	struct status status;
+
+	(void)state;
+	assert_int_equal(status_parse(span_of_str(RUNNING), &status, NULL), 0);
+	assert_false(status.exited);
+	assert_int_equal(status.pid, 12);
+	assert_int_equal(status.started_ns, UINT64_C(1790000000123000000));
+	assert_int_equal(status.ended_ns, 0);
+	assert_int_equal(status.exit_code, -1);
+	assert_int_equal(status_parse(span_of_str(EXITED("3", "null")), &status, NULL), 0);
+	assert_true(status.exited);
+	assert_int_equal(status.exit_code, 3);
+	assert_int_equal(status.signal, 0);
+	assert_int_equal(status_parse(span_of_str(EXITED("null", "9")), &status, NULL), 0);
+	assert_int_equal(status.signal, 9);
+}
+
+static void anything_else_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"",
+		"{",
+		"[]",
+		"null",
+		RUNNING "x",
+		"{\"version\":2,\"state\":\"running\",\"pid\":1,\"init_pid\":1,\"rank\":0}",
+		"{\"version\":1,\"state\":\"asleep\",\"pid\":1,\"init_pid\":1,\"rank\":0}",
+		"{\"version\":1,\"state\":\"running\",\"pid\":-1,\"init_pid\":1,\"rank\":0}",
+		"{\"version\":1,\"state\":\"running\",\"pid\":\"1\",\"init_pid\":1,\"rank\":0}",
+		"{\"version\":1,\"state\":\"running\",\"pid\":1,\"pid\":2,\"rank\":0}",
+		EXITED("null", "null"),
+		EXITED("256", "null"),
+		EXITED("0", "99"),
+		EXITED("0", "true"),
+	};
+	struct status status = { .rank = 77 };
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		assert_int_equal(status_parse(span_of_str(wrong[i]), &status, &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+		assert_int_equal(status.rank, 77);
+	}
+}
+
+static void put(const char *name, const char *text)
+{
+	cleanup_free char *path = fs_join(dir, name);
+
+	assert_int_equal(fs_write_file(path, span_of_str(text), 0600, NULL), 0);
+}
+
+static struct observation look(uint64_t tasks)
+{
+	struct observation seen = { .state = JOB_DEFINED, .exit_code = JOB_NO_EXIT_CODE };
+	cleanup(job_finish) struct job job = { 0 };
+
+	job_init(&job);
+	job_set_text(&job.directory, dir);
+	job.tasks = tasks;
+	jobdir_observe(&job, &seen);
+	return seen;
+}
+
+static void a_job_has_ended_when_all_its_ranks_have(void **state)
+{
+	(void)state;
+	assert_int_equal(look(2).state, JOB_UNKNOWN);
+	put("status.0.json", EXITED("0", "null"));
+	assert_int_equal(look(1).state, JOB_SUCCEEDED);
+	assert_int_equal(look(2).state, JOB_RUNNING);
+	assert_int_equal(look(2).exit_code, JOB_NO_EXIT_CODE);
+	put("status.1.json", EXITED("4", "null"));
+	assert_int_equal(look(2).state, JOB_FAILED);
+	assert_int_equal(look(2).exit_code, 4);
+	put("status.0.json", EXITED("null", "15"));
+	assert_int_equal(look(2).signal, 15);
+}
+
+static void a_status_that_is_broken_gives_a_reason_and_no_state(void **state)
+{
+	(void)state;
+	put("status.0.json", "{\"version\":");
+	assert_int_equal(look(1).state, JOB_UNKNOWN);
+	assert_non_null(strstr(look(1).reason, "status.0.json: not JSON"));
+}
+
+static void the_first_line_of_a_file_explains_a_failed_start(void **state)
+{
+	char line[40];
+
+	(void)state;
+	put("stderr", "\n\nbwrap: \033[1mno\nmore");
+	jobdir_first_line(dir, "stderr", line, sizeof(line));
+	assert_string_equal(line, "bwrap: ?[1mno");
+	jobdir_first_line(dir, "missing", line, sizeof(line));
+	assert_string_equal(line, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_berth_init_writes_is_understood),
+		cmocka_unit_test(anything_else_is_refused),
+		cmocka_unit_test(a_job_has_ended_when_all_its_ranks_have),
+		cmocka_unit_test(a_status_that_is_broken_gives_a_reason_and_no_state),
+		cmocka_unit_test(the_first_line_of_a_file_explains_a_failed_start),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

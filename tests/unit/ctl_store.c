@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/unit.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "controller/store/schema.h"
+#include "controller/store/store.h"
+#include "init/base/fs.h"
+
+static char dir[64], path[80];
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/berth-store-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/berth.db", dir);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return fs_remove_tree(dir, NULL);
+}
+
+static struct store *open_store(void)
+{
+	struct store *store = NULL;
+	struct err err;
+
+	if (store_open(path, &store, &err) < 0)
+		fail_msg("%s", err.text);
+	return store;
+}
+
+static uint64_t add(struct store *store, const char *uid, const char *name)
+{
+	cleanup(job_finish) struct job job = { 0 };
+
+	job_init(&job);
+	job_set_text(&job.uid, uid);
+	job_set_text(&job.name, name);
+	job_set_text(&job.backend, "local");
+	job_set_text(&job.command, "echo 'it''s' \xff");
+	job.tasks = 3;
+	job.created_ns = 5;
+	assert_int_equal(store_add_job(store, &job, NULL), 0);
+	assert_true(job.id > 0);
+	return job.id;
+}
+
+static void a_record_is_read_back_as_it_was_written(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	cleanup(job_finish) struct job job = { 0 };
+	uint64_t id = add(store, "u1", "train");
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
+	assert_string_equal(job.uid, "u1");
+	assert_string_equal(job.command, "echo 'it''s' \xff");
+	assert_int_equal(job.state, JOB_DEFINED);
+	assert_int_equal(job.exit_code, JOB_NO_EXIT_CODE);
+	assert_int_equal(job.tasks, 3);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_name_means_the_newest_job_that_has_it(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	cleanup(job_finish) struct job job = { 0 };
+	struct err err;
+	uint64_t newest;
+
+	(void)state;
+	add(store, "u2", "twice");
+	newest = add(store, "u3", "twice");
+	assert_int_equal(store_find_by_name(store, "twice", &job, NULL), 0);
+	assert_int_equal(job.id, newest);
+	job_finish(&job);
+	assert_int_equal(store_find_by_name(store, "never", &job, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.text, "berth get jobs"));
+	assert_int_equal(store_find_by_uid(store, "u2", &job, NULL), 0);
+}
+
+static void an_ended_job_stays_as_it_ended(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	cleanup(job_finish) struct job job = { 0 }, later = { 0 };
+	uint64_t id = add(store, "u4", "");
+
+	(void)state;
+	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
+	job.state = JOB_FAILED;
+	job.exit_code = 3;
+	assert_int_equal(store_update_job(store, &job, NULL), 0);
+	job.state = JOB_RUNNING;
+	job.exit_code = JOB_NO_EXIT_CODE;
+	assert_int_equal(store_update_job(store, &job, NULL), 0);
+	assert_int_equal(store_find_by_id(store, id, &later, NULL), 0);
+	assert_int_equal(later.state, JOB_FAILED);
+	assert_int_equal(later.exit_code, 3);
+}
+
+static void an_update_does_not_undo_the_marks_of_others(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	cleanup(job_finish) struct job job = { 0 }, later = { 0 };
+	uint64_t id = add(store, "u5", "");
+
+	(void)state;
+	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
+	assert_int_equal(store_mark_cancel_requested(store, id, NULL), 0);
+	job.state = JOB_RUNNING;
+	assert_int_equal(store_update_job(store, &job, NULL), 0);
+	assert_int_equal(store_find_by_id(store, id, &later, NULL), 0);
+	assert_true(later.cancel_requested);
+	assert_int_equal(later.state, JOB_RUNNING);
+}
+
+static void lists_choose_by_state_and_age(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	cleanup(job_list_finish) struct job_list all = { 0 }, open = { 0 }, old = { 0 };
+	cleanup(job_finish) struct job job = { 0 };
+	uint64_t id = add(store, "u6", "");
+
+	(void)state;
+	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
+	job.state = JOB_SUCCEEDED;
+	job.ended_ns = 1000;
+	assert_int_equal(store_update_job(store, &job, NULL), 0);
+	assert_int_equal(store_list(store, STORE_ALL, 0, &all, NULL), 0);
+	assert_int_equal(store_list(store, STORE_OPEN, 0, &open, NULL), 0);
+	assert_true(all.len > open.len);
+	for (size_t i = 0; i < open.len; i++)
+		assert_false(job_state_is_ended(open.items[i].state));
+	assert_int_equal(store_list(store, STORE_COLLECTABLE, 1001, &old, NULL), 0);
+	assert_int_equal(old.items[old.len - 1].id, id);
+	job_list_finish(&old);
+	assert_int_equal(store_mark_collected(store, id, NULL), 0);
+	assert_int_equal(store_list(store, STORE_COLLECTABLE, 1001, &old, NULL), 0);
+	for (size_t i = 0; i < old.len; i++)
+		assert_int_not_equal(old.items[i].id, id);
+}
+
+static void the_states_that_count_as_ended_are_those_of_the_model(void **state)
+{
+	(void)state;
+#define X(name, ended) assert_int_equal(strstr(SCHEMA_ENDED, "'" #name "'") != NULL, ended);
+	JOB_STATES(X)
+#undef X
+}
+
+static void a_number_is_not_used_again(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	uint64_t first = add(store, "u7", "");
+
+	(void)state;
+	assert_int_equal(store_delete_job(store, first, NULL), 0);
+	assert_true(add(store, "u8", "") > first);
+}
+
+static void notes_are_kept_and_replaced(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	cleanup_free char *before = NULL, *after = NULL;
+
+	(void)state;
+	assert_int_equal(store_get_note(store, "k", &before, NULL), 0);
+	assert_null(before);
+	assert_int_equal(store_put_note(store, "k", "1", NULL), 0);
+	assert_int_equal(store_put_note(store, "k", "2", NULL), 0);
+	assert_int_equal(store_get_note(store, "k", &after, NULL), 0);
+	assert_string_equal(after, "2");
+}
+
+#define WRITERS 4
+#define WRITES 25
+
+/* In a child: opens the same file as the others and records jobs. */
+static void record_many(int writer)
+{
+	struct store *store = NULL;
+
+	if (store_open(path, &store, NULL) < 0)
+		_exit(1);
+	for (int i = 0; i < WRITES; i++) {
+		struct job job;
+
+		job_init(&job);
+		free(job.uid);
+		job.uid = str_printf("w%d-%d", writer, i);
+		if (store_add_job(store, &job, NULL) < 0)
+			_exit(2);
+		job_finish(&job);
+	}
+	store_close(store);
+	_exit(0);
+}
+
+static void processes_that_write_at_once_lose_nothing(void **state)
+{
+	cleanup(job_list_finish) struct job_list all = { 0 };
+	cleanup(store_close) struct store *store = NULL;
+	size_t found = 0;
+	int status;
+
+	(void)state;
+	for (int i = 0; i < WRITERS; i++) {
+		if (fork() == 0)
+			record_many(i);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	store = open_store();
+	assert_int_equal(store_list(store, STORE_ALL, 0, &all, NULL), 0);
+	for (size_t i = 0; i < all.len; i++)
+		found += all.items[i].uid[0] == 'w';
+	assert_int_equal(found, WRITERS * WRITES);
+}
+
+static void a_file_that_is_no_database_is_refused_and_kept(void **state)
+{
+	cleanup_free char *other = fs_join(dir, "other.db");
+	cleanup(buf_finish) struct buf kept = BUF_INIT(100);
+	struct store *store;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(
+		fs_write_file(other, span_of_str("this is no database, is it?"), 0600, NULL), 0);
+	assert_int_equal(store_open(other, &store, &err), -1);
+	assert_int_equal(err.kind, ERR_SYSTEM);
+	assert_non_null(strstr(err.text, "move it away"));
+	assert_int_equal(fs_read_file(other, 100, &kept, NULL), 0);
+	assert_string_equal(buf_str(&kept), "this is no database, is it?");
+}
+
+static void a_database_of_a_newer_berth_is_refused(void **state)
+{
+	cleanup_free char *newer = fs_join(dir, "newer.db");
+	struct store *store;
+	struct err err;
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(newer, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(store_open(newer, &store, &err), -1);
+	assert_int_equal(err.kind, ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "newer berth"));
+}
+
+static void a_directory_that_is_missing_is_named(void **state)
+{
+	struct store *store;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(store_open("/nonexistent/berth.db", &store, &err), -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+	assert_non_null(strstr(err.text, "/nonexistent/berth.db"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_is_read_back_as_it_was_written),
+		cmocka_unit_test(a_name_means_the_newest_job_that_has_it),
+		cmocka_unit_test(an_ended_job_stays_as_it_ended),
+		cmocka_unit_test(an_update_does_not_undo_the_marks_of_others),
+		cmocka_unit_test(lists_choose_by_state_and_age),
+		cmocka_unit_test(the_states_that_count_as_ended_are_those_of_the_model),
+		cmocka_unit_test(a_number_is_not_used_again),
+		cmocka_unit_test(notes_are_kept_and_replaced),
+		cmocka_unit_test(processes_that_write_at_once_lose_nothing),
+		cmocka_unit_test(a_file_that_is_no_database_is_refused_and_kept),
+		cmocka_unit_test(a_database_of_a_newer_berth_is_refused),
+		cmocka_unit_test(a_directory_that_is_missing_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
