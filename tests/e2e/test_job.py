@@ -57,14 +57,15 @@ def test_output_after_the_end_of_input_still_arrives(cluster, job):
 def test_a_terminal_hangs_up_when_its_client_goes_away(cluster, job):
     mark = f"1000.{secrets.randbelow(10**9)}"
     client = subprocess.Popen(cluster.ssh.argv("-tt", job, f"sleep {mark}"), env=cluster.ssh.env(),
-                              stdin=subprocess.DEVNULL, start_new_session=True)
+                              stdin=subprocess.DEVNULL)
 
     def running():
         return [pid for pid in processes.all_pids() if processes.argv(pid) == ["sleep", mark]]
     try:
         harness.until(running, "the command in the job")
     finally:
-        harness.kill_session(client)
+        client.kill()  # ssh alone: its ProxyCommand says goodbye for it
+        client.wait()
     harness.until(lambda: not running(), "end of the command")
 
 
