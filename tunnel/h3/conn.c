@@ -49,13 +49,17 @@ struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *op
 
 struct h3_conn *h3_conn_free(struct h3_conn *conn)
 {
+	struct err why;
+
 	if (!conn)
 		return NULL;
-	/* The QUIC connection borrows from the send buffers until it is gone. */
+	/* Of the send buffers that this frees, the QUIC connection still knows, but it sends nothing any more. */
+	conn->is_over = true;
+	err_set(&why, ERR_UNAVAILABLE, "the connection was given up");
+	while (conn->streams)
+		h3_stream_finish(conn->streams, &why);
 	quic_conn_free(conn->quic);
 	nghttp3_conn_del(conn->http);
-	while (conn->streams)
-		h3_stream_free(conn->streams);
 	h3_pool_finish(&conn->pool);
 	free(conn);
 	return NULL;
@@ -293,7 +297,7 @@ static void wants_write(void *app)
 {
 	struct h3_conn *conn = app;
 
-	if (conn->write_asked)
+	if (conn->write_asked || conn->is_over)
 		return;
 	conn->write_asked = true;
 	if (conn->ops->wants_write)

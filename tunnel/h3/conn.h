@@ -78,7 +78,10 @@ struct h3_stream_ops {
  * quic_server_ops.accept(). Nothing is called back before packets are read or written.
  */
 struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *ops, void *owner);
-/* Frees it, its streams (without their closed()) and the QUIC connection; not from inside a callback of its own. */
+/*
+ * Frees it and the QUIC connection without a word to the peer; not from inside a callback of its own. Streams that are
+ * still there get their closed(), as they always do.
+ */
 struct h3_conn *h3_conn_free(struct h3_conn *conn);
 DEFINE_CLEANUP(struct h3_conn, h3_conn_free)
 
