@@ -242,7 +242,7 @@ void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_
 	ngtcp2_pkt_info info = { .ecn = ecn };
 	int rv;
 
-	if (conn->state >= QUIC_CLOSING)
+	if (conn->state >= QUIC_CLOSING || packet.len == 0)
 		return;
 	rv = ngtcp2_conn_read_pkt(conn->tp, &borrowed, &info, packet.ptr, packet.len, now);
 	note_packet(conn, now);

@@ -145,8 +145,12 @@ void quic_server_read(struct quic_server *server, const struct quic_path *path, 
 {
 	ngtcp2_version_cid ids;
 	struct quic_route *route;
-	int rv = ngtcp2_pkt_decode_version_cid(&ids, packet.ptr, packet.len, QUIC_CID_LEN);
+	int rv;
 
+	/* Anybody may send an empty datagram; ngtcp2 asserts that nobody does. */
+	if (packet.len == 0)
+		return;
+	rv = ngtcp2_pkt_decode_version_cid(&ids, packet.ptr, packet.len, QUIC_CID_LEN);
 	if (rv == NGTCP2_ERR_VERSION_NEGOTIATION) {
 		/* Smaller datagrams could be used for amplification (RFC 9000 section 6.1). */
 		if (packet.len >= NGTCP2_MAX_UDP_PAYLOAD_SIZE)
