@@ -332,3 +332,15 @@ def test_dropbears_client_works_too(loop):
     result = harness.run(["dbclient", "-yy", "-J", loop.proxy, "loop", "cat; exit 3"], input=b"x" * MIB,
                          env={**os.environ, "HOME": str(loop.directory)})
     assert (result.status, result.output) == (3, b"x" * MIB)
+
+
+@pytest.mark.skipif(not shutil.which("plink"), reason="no plink: apt-get install putty-tools")
+def test_puttys_client_works_too(loop):
+    key = harness.run(["ssh-keygen", "-l", "-f", loop.directory / "known_hosts"]).ok().stdout.split()[1]
+    result = harness.run(["plink", "-ssh", "-batch", "-proxycmd", loop.proxy, "-hostkey", key, "user@loop",
+                          "cat; exit 3"], input=b"x" * MIB, env={**os.environ, "HOME": str(loop.directory)})
+    assert (result.status, result.output) == (3, b"x" * MIB)
+
+
+def test_compression_is_asked_for_in_vain(loop):
+    assert loop("-C", "loop", "echo anyway").ok().stdout == "anyway\n"

@@ -19,8 +19,8 @@
  * -1 or the pipe ends: read bytes into ssh_server_input() while ssh_server_wants_input(), and write
  * ssh_server_output() out whenever it is not empty.
  *
- * Callbacks run inside input(), output_taken() and free(), and may call anything here but these
- * three on the same server.
+ * Callbacks run inside input(), output_taken() and free(), wants_write() inside any call that sends.
+ * They may call anything here but input(), output_taken() and free() on the same server.
  */
 
 #include <stdbool.h>
