@@ -48,6 +48,19 @@ def test_a_command_that_a_signal_ends_fails_the_client(cluster, job):
     assert cluster.ssh(job, "kill -TERM $$").status == 255
 
 
+def test_a_reader_that_goes_away_stops_the_writer_and_no_more(cluster, job, short_dir):
+    status = short_dir / "status"
+    client = subprocess.Popen(cluster.ssh.argv(job, f"yes; echo $? >{status}"), env=cluster.ssh.env(),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        assert client.stdout.readline() == b"y\n"
+        client.stdout.close()
+        client.wait(30 * harness.PATIENCE)
+        assert status.read_text() == "141\n"  # of SIGPIPE
+    finally:
+        client.kill()
+
+
 def test_output_after_the_end_of_input_still_arrives(cluster, job):
     result = cluster.ssh(job, "sha256sum; echo end", input=b"x" * 3_000_000).ok()
     assert result.stdout.splitlines()[1] == "end"

@@ -117,6 +117,20 @@ static void a_reader_that_stops_stops_the_command(void **state)
 	assert_true(c->out_len > H3_SEND_MAX);
 }
 
+static void a_client_that_wants_no_more_output_breaks_the_pipe_and_nothing_else(void **state)
+{
+	struct client *c = world_exec(&world, "yes; echo $? >&2; exit 6");
+
+	(void)state;
+	world_wait(&world, first_has_output);
+	client_send_capsule(c, PROCESS_STDOUT_STOP, (struct span){ 0 });
+	client_send_capsule(c, PROCESS_STDOUT_STOP, (struct span){ 0 });
+	world_wait(&world, all_ended);
+	/* 128 + SIGPIPE, of yes; the shell goes on and standard error is still there. */
+	assert_string_equal(buf_str(&c->err), "141\n");
+	assert_int_equal(c->exit.status, 6);
+}
+
 static void input_that_is_not_read_is_not_consumed(void **state)
 {
 	static uint8_t bytes[FAKE_H3_WINDOW];
@@ -395,6 +409,7 @@ int main(void)
 		TEST(the_end_of_the_stream_ends_the_input_too),
 		TEST(sixty_four_megabytes_go_through_cat_and_little_is_held),
 		TEST(a_reader_that_stops_stops_the_command),
+		TEST(a_client_that_wants_no_more_output_breaks_the_pipe_and_nothing_else),
 		TEST(input_that_is_not_read_is_not_consumed),
 		TEST(input_for_a_command_that_does_not_read_is_no_error),
 		TEST(a_signal_reaches_the_whole_group),

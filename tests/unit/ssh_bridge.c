@@ -278,7 +278,8 @@ static void windows_and_signals_follow_the_input(void **state)
 	bridge_server_party.config.ops->window_change(bridge_server_party.config.owner, &channel,
 						      &size);
 	bridge_server_party.config.ops->signal(bridge_server_party.config.owner, &channel, "TERM");
-	assert_job_got("START:x 2b02:a 2b04:\x01\x02\x03\x04 2b05:TERM ");
+	bridge_server_party.config.ops->output_unwanted(bridge_server_party.config.owner, &channel);
+	assert_job_got("START:x 2b02:a 2b04:\x01\x02\x03\x04 2b05:TERM 2b06: ");
 }
 
 static void a_refused_session_ends_with_the_words_of_the_job(void **state)

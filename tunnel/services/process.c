@@ -8,12 +8,10 @@
  *	done	  EXIT is in the send buffer, behind the last output
  *
  * Without a terminal the end is when the process is gone and both its outputs are at their end: a
- * background process that keeps one open keeps the stream open, as with sshd. With a terminal the end
- * is when the process is gone and what it had written is read: background processes keep terminals
- * open for ever.
+ * background process that keeps one open keeps the stream open, as with sshd. With a terminal it is
+ * when the process is gone and what it wrote is read: background processes keep it open for ever.
  *
- * When the client goes away the terminal hangs up. Without one the pipes break and nothing is killed,
- * so that what was meant to stay does.
+ * When the client goes away a terminal hangs up. Pipes only break: what was meant to stay does.
  */
 #include <errno.h>
 #include <signal.h>
@@ -343,8 +341,7 @@ static bool is_stream(void *user, uint64_t type)
 {
 	(void)user;
 	/* Unknown capsules are skipped however long they are. */
-	return type != PROCESS_START && type != PROCESS_STDIN_END && type != PROCESS_WINDOW &&
-	       type != PROCESS_SIGNAL;
+	return type < PROCESS_START || type > PROCESS_STDOUT_STOP || type == PROCESS_STDIN;
 }
 
 static void on_piece(void *user, uint64_t type, struct span bytes)
@@ -374,6 +371,9 @@ static int on_whole(void *user, uint64_t type, struct span value, struct err *er
 	} else if (type == PROCESS_STDIN_END) {
 		p->input_ended = true;
 		end_input(p);
+	} else if (type == PROCESS_STDOUT_STOP && port_is_open(&p->out)) {
+		end_output(p, &p->out);
+		end_if_over(p);
 	}
 	return 0;
 }

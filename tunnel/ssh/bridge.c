@@ -273,6 +273,7 @@ static const struct ssh_server_ops server_ops = {
 	.eof = flow_on_eof,
 	.window_change = flow_on_window_change,
 	.signal = flow_on_signal,
+	.output_unwanted = flow_on_output_unwanted,
 	.writable = flow_on_writable,
 	.closed = on_closed,
 	.wants_write = on_wants_write,

@@ -49,6 +49,7 @@ void flow_on_data(void *owner, struct ssh_channel *channel, struct span bytes);
 void flow_on_eof(void *owner, struct ssh_channel *channel);
 void flow_on_window_change(void *owner, struct ssh_channel *channel, const struct ssh_pty *size);
 void flow_on_signal(void *owner, struct ssh_channel *channel, const char *name);
+void flow_on_output_unwanted(void *owner, struct ssh_channel *channel);
 void flow_on_writable(void *owner, struct ssh_channel *channel);
 
 /* Callback of the stream. */

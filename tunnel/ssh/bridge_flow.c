@@ -146,6 +146,12 @@ void flow_on_signal(void *owner, struct ssh_channel *channel, const char *name)
 	send_capsule(ssh_channel_user(channel), PROCESS_SIGNAL, span_of_str(name));
 }
 
+void flow_on_output_unwanted(void *owner, struct ssh_channel *channel)
+{
+	(void)owner;
+	send_capsule(ssh_channel_user(channel), PROCESS_STDOUT_STOP, (struct span){ 0 });
+}
+
 /* From the job to the client */
 
 static bool is_stream_capsule(void *user, uint64_t type)

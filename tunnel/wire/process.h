@@ -10,6 +10,7 @@
  *	0x2b03  to the job     STDIN_END: empty
  *	0x2b04  to the job     WINDOW: columns, rows, width_px, height_px as varints
  *	0x2b05  to the job     SIGNAL: its name without "SIG"
+ *	0x2b06  to the job     STDOUT_STOP: empty
  *	0x2b10  from the job   STDOUT: bytes
  *	0x2b11  from the job   STDERR: bytes
  *	0x2b12  from the job   EXIT: the status as a varint, after the last output
@@ -41,6 +42,7 @@ enum process_capsule {
 	PROCESS_STDIN_END = 0x2b03,
 	PROCESS_WINDOW = 0x2b04,
 	PROCESS_SIGNAL = 0x2b05,
+	PROCESS_STDOUT_STOP = 0x2b06,
 	PROCESS_STDOUT = 0x2b10,
 	PROCESS_STDERR = 0x2b11,
 	PROCESS_EXIT = 0x2b12,
