@@ -36,9 +36,8 @@ static struct ssh_channel *channel_new(struct ssh_server *s)
 	c = new_zero(struct ssh_channel);
 	c->server = s;
 	c->id = s->free_ids[--s->free_len];
-	c->window = s->windows + CHANNEL_WINDOW_FIRST <= CHANNEL_WINDOW_BUDGET
-			    ? CHANNEL_WINDOW_FIRST
-			    : CHANNEL_WINDOW_SMALL;
+	c->window = s->windows + CHANNEL_WINDOW <= CHANNEL_WINDOW_BUDGET ? CHANNEL_WINDOW
+									 : CHANNEL_WINDOW_SMALL;
 	c->credit = c->window;
 	s->windows += c->window;
 	s->channels[c->id] = c;

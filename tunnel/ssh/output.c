@@ -154,28 +154,12 @@ void ssh_channel_stop_input(struct ssh_channel *c)
 	message_send(c->server);
 }
 
-/*
- * The window grows when the client used it up while we kept passing on: then it, and not whoever
- * takes the data, is what limits the speed.
- */
-static void grow_window(struct ssh_channel *c)
-{
-	uint32_t add = MIN(c->window, CHANNEL_WINDOW_MAX - c->window);
-
-	if (c->credit > c->window / 8 || c->server->windows + add > CHANNEL_WINDOW_BUDGET)
-		return;
-	c->window += add;
-	c->consumed += add;
-	c->server->windows += add;
-}
-
 void ssh_channel_consumed(struct ssh_channel *c, size_t len)
 {
 	assert(len <= c->window - c->credit - c->consumed);
 	c->consumed += (uint32_t)len;
 	if (c->consumed < c->window / 4 || c->eof_received || !may_send(c))
 		return;
-	grow_window(c);
 	channel_begin(c, MSG_CHANNEL_WINDOW_ADJUST);
 	wire_put_u32(&c->server->message, c->consumed);
 	message_send(c->server);
