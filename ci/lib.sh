@@ -47,5 +47,5 @@ packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs
 packages_test=(clang-format shellcheck)
 
 # What the end-to-end tests need: the stock clients, bubblewrap, and a real Slurm.
-packages_e2e=(python3 python3-pytest openssh-client openssl util-linux bubblewrap procps
-	munge slurmctld slurmd slurm-client)
+packages_e2e=(python3 python3-pytest openssh-client dropbear-bin putty-tools openssl util-linux
+	bubblewrap procps munge slurmctld slurmd slurm-client)
