@@ -16,6 +16,7 @@
 #include "init/base/fd.h"
 #include "port.h"
 #include "service.h"
+#include "sink.h"
 #include "splice.h"
 #include "target.h"
 #include "tunnel/net/resolve.h"
@@ -52,7 +53,7 @@ struct link {
 	bool connected;
 	bool read_over, write_over, ended; /* ended: the peer sends no more */
 	unsigned int handles;
-	struct splice_out output;
+	struct sink output;
 };
 
 static void try_next(struct link *link);
@@ -63,7 +64,7 @@ static void release(struct link *link)
 
 	if (--link->handles > 0)
 		return;
-	splice_out_finish(&link->output);
+	sink_finish(&link->output);
 	free(link);
 	service_leave(env);
 }
@@ -86,7 +87,7 @@ static void on_port_closed(struct port *port)
 /* The stream is no longer ours: everything is closed, and the memory goes with the last handle. */
 static void let_go(struct link *link)
 {
-	link->stream = NULL;
+	link->stream = link->output.stream = NULL;
 	if (link->query)
 		resolve_cancel(take_ptr(link->query));
 	port_close(&link->port);
@@ -97,8 +98,7 @@ static void reject(struct link *link, const struct err *why)
 {
 	struct h3_stream *stream = link->stream;
 
-	buf_clear(&link->output.pending);
-	splice_credit(&link->output, stream);
+	sink_drop(&link->output);
 	let_go(link);
 	service_reject(stream, why);
 }
@@ -130,26 +130,28 @@ static void close_if_over(struct link *link)
 /* No more is written, whether because the peer ended or because the other side takes nothing. */
 static void end_output(struct link *link)
 {
-	buf_clear(&link->output.pending);
 	link->write_over = true;
-	port_want(&link->port, UV_WRITABLE, false);
+	sink_drop(&link->output);
 	close_if_over(link);
 }
 
-static void write_output(struct link *link, struct span bytes)
+static void end_output_if_over(struct link *link)
 {
-	if (link->write_over)
+	if (!link->connected || !link->ended || link->write_over || !sink_is_empty(&link->output))
 		return;
+	shutdown(link->port.fd, SHUT_WR);
+	end_output(link);
+}
+
+static void on_written(struct sink *sink, bool ok)
+{
+	struct link *link = container_of(sink, struct link, output);
+
 	/* That the other side is gone is told by the next read, with its reason. */
-	if (!splice_write(link->port.fd, &link->output, bytes)) {
+	if (!ok)
 		end_output(link);
-		return;
-	}
-	port_want(&link->port, UV_WRITABLE, buf_len(&link->output.pending) > 0);
-	if (link->ended && buf_len(&link->output.pending) == 0) {
-		shutdown(link->port.fd, SHUT_WR);
-		end_output(link);
-	}
+	else
+		end_output_if_over(link);
 }
 
 static void end_input(struct link *link)
@@ -197,8 +199,7 @@ static void start_splice(struct link *link)
 	port_want(&link->port, UV_WRITABLE, false);
 	port_want(&link->port, UV_READABLE, true);
 	h3_stream_respond(link->stream, 200);
-	write_output(link, (struct span){ 0 });
-	splice_credit(&link->output, link->stream);
+	sink_write(&link->output);
 }
 
 static void give_up(struct link *link, int os)
@@ -231,10 +232,8 @@ static void on_ready(struct port *port, int events)
 		finish_connect(link);
 		return;
 	}
-	if (events & UV_WRITABLE) {
-		write_output(link, (struct span){ 0 });
-		splice_credit(&link->output, link->stream);
-	}
+	if (events & UV_WRITABLE)
+		sink_write(&link->output);
 	if (events & UV_READABLE && port_is_open(port))
 		read_input(link);
 }
@@ -289,12 +288,10 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 	struct link *link = user;
 
 	(void)stream;
-	link->output.held += bytes.len;
-	if (link->connected)
-		write_output(link, bytes);
-	else if (!buf_append_span(&link->output.pending, bytes))
+	sink_received(&link->output, bytes.len);
+	if (!link->write_over && !sink_put(&link->output, bytes))
 		end_output(link);
-	splice_credit(&link->output, link->stream);
+	sink_credit(&link->output);
 }
 
 static void on_end(struct h3_stream *stream, void *user)
@@ -303,8 +300,7 @@ static void on_end(struct h3_stream *stream, void *user)
 
 	(void)stream;
 	link->ended = true;
-	if (link->connected)
-		write_output(link, (struct span){ 0 });
+	end_output_if_over(link);
 }
 
 static void on_writable(struct h3_stream *stream, void *user)
@@ -336,7 +332,7 @@ static struct link *new_link(struct service_env *env, struct h3_stream *stream)
 
 	link->env = env;
 	link->stream = stream;
-	splice_out_init(&link->output);
+	sink_init(&link->output, env, stream, &link->port, on_written);
 	/* The timer is there from the beginning, so that the memory always goes in a close callback. */
 	uv_timer_init(env->config.loop, &link->timeout);
 	link->handles = 1;

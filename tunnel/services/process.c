@@ -13,7 +13,6 @@
  *
  * When the client goes away a terminal hangs up. Pipes only break: what was meant to stay does.
  */
-#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include "pty.h"
 #include "service.h"
 #include "signals.h"
+#include "sink.h"
 #include "splice.h"
 #include "tunnel/wire/capsule.h"
 
@@ -59,7 +59,7 @@ struct process {
 	uv_timer_t drain;
 	unsigned int handles;
 
-	struct splice_out input;
+	struct sink input;
 	bool input_ended; /* no more will come from the client */
 	bool input_done;  /* and the process was told */
 };
@@ -70,7 +70,7 @@ static void finish_if_over(struct process *p)
 
 	if (--p->handles > 0)
 		return;
-	splice_out_finish(&p->input);
+	sink_finish(&p->input);
 	capsule_reader_finish(&p->reader);
 	free(p);
 	service_leave(env);
@@ -89,9 +89,8 @@ static void on_drain_closed(uv_handle_t *handle)
 /* The process reads no more: what it was to get is dropped, which is not an error. */
 static void stop_input(struct process *p)
 {
-	buf_clear(&p->input.pending);
 	p->input_done = true;
-	port_want(&p->in, UV_WRITABLE, false);
+	sink_drop(&p->input);
 	if (!p->has_pty)
 		port_close(&p->in);
 }
@@ -101,7 +100,7 @@ static void end_input(struct process *p)
 	uint8_t keys[2];
 	size_t len;
 
-	if (p->input_done || !p->input_ended || buf_len(&p->input.pending) > 0)
+	if (p->input_done || !p->input_ended || !sink_is_empty(&p->input))
 		return;
 	if (!p->has_pty) {
 		stop_input(p);
@@ -109,26 +108,21 @@ static void end_input(struct process *p)
 	}
 	p->input_done = true;
 	len = pty_end_of_input(p->in.fd, p->input.last, keys);
-	if (!splice_write(p->in.fd, &p->input, span_of(keys, len)))
+	/* The sink is empty: there is room. */
+	if (!sink_put(&p->input, span_of(keys, len)))
 		stop_input(p);
-	port_want(&p->in, UV_WRITABLE, buf_len(&p->input.pending) > 0);
 }
 
-static void write_input(struct process *p, struct span bytes)
+static void on_written(struct sink *sink, bool ok)
 {
-	if (!port_is_open(&p->in))
-		return;
-	if (p->input_done)
-		bytes.len = 0;
-	if (!splice_write(p->in.fd, &p->input, bytes)) {
-		if (errno == EMSGSIZE)
-			err_set(&p->input_error, ERR_PROTOCOL, "more input than was allowed");
+	struct process *p = container_of(sink, struct process, input);
+
+	if (!ok) {
 		stop_input(p);
 		return;
 	}
-	if (buf_len(&p->input.pending) > 0 && !p->has_pty)
+	if (!sink_is_empty(sink) && !p->has_pty)
 		splice_grow_pipe(p->in.fd, &p->in_bulk);
-	port_want(&p->in, UV_WRITABLE, buf_len(&p->input.pending) > 0);
 	end_input(p);
 }
 
@@ -155,7 +149,6 @@ static void end_if_over(struct process *p)
 	log_debug("process %d: ended", (int)p->pid);
 	stop_input(p);
 	port_close(&p->in);
-	splice_credit(&p->input, p->stream);
 	h3_stream_end(p->stream);
 }
 
@@ -226,10 +219,8 @@ static void on_in_ready(struct port *port, int events)
 {
 	struct process *p = port->owner;
 
-	if (events & UV_WRITABLE) {
-		write_input(p, (struct span){ 0 });
-		splice_credit(&p->input, p->stream);
-	}
+	if (events & UV_WRITABLE)
+		sink_write(&p->input);
 	if (events & UV_READABLE && port_is_open(port)) {
 		read_output(p, port);
 		end_if_over(p);
@@ -350,10 +341,10 @@ static void on_piece(void *user, uint64_t type, struct span bytes)
 
 	if (type != PROCESS_STDIN)
 		return;
-	if (p->pid)
-		write_input(p, bytes);
-	else
+	if (!p->pid)
 		err_set(&p->input_error, ERR_PROTOCOL, "STDIN before START");
+	else if (!p->input_done && port_is_open(&p->in) && !sink_put(&p->input, bytes))
+		err_set(&p->input_error, ERR_PROTOCOL, "more input than was allowed");
 }
 
 static int on_whole(void *user, uint64_t type, struct span value, struct err *err)
@@ -385,7 +376,7 @@ static const struct capsule_ops capsule_ops = { .is_stream = is_stream,
 /* The stream is no longer ours: everything is closed, and the memory goes with the last handle. */
 static void let_go(struct process *p)
 {
-	p->stream = NULL;
+	p->stream = p->input.stream = NULL;
 	if (p->pid && !p->exited) {
 		reaper_remove(&p->env->reaper, &p->child);
 		if (p->has_pty)
@@ -403,7 +394,7 @@ static void fail(struct process *p, const struct err *why)
 	struct h3_stream *stream = p->stream;
 
 	if (!p->pid) {
-		splice_credit(&p->input, stream);
+		sink_credit(&p->input);
 		let_go(p);
 		service_reject(stream, why);
 		return;
@@ -430,11 +421,11 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 	struct err err;
 
 	(void)stream;
-	p->input.held += bytes.len;
+	sink_received(&p->input, bytes.len);
 	if (!p->done && !p->failed && feed(p, bytes, &err) < 0)
 		fail(p, &err);
 	else
-		splice_credit(&p->input, p->stream);
+		sink_credit(&p->input);
 }
 
 static void on_end(struct h3_stream *stream, void *user)
@@ -483,7 +474,7 @@ static void open_process(struct service_env *env, struct h3_stream *stream,
 	(void)request;
 	p->env = env;
 	p->stream = stream;
-	splice_out_init(&p->input);
+	sink_init(&p->input, env, stream, &p->in, on_written);
 	capsule_reader_init(&p->reader, &capsule_ops, p, PROCESS_VALUE_MAX);
 	/* The timer is there from the beginning, so that the memory always goes in a close callback. */
 	uv_timer_init(env->config.loop, &p->drain);

@@ -92,6 +92,29 @@ static void raise_files(struct service_env *env)
 			  (unsigned long long)env->files.rlim_cur);
 }
 
+/* An object goes in a close callback at the earliest: what it queued runs before. */
+static void run_later(void *owner)
+{
+	struct service_env *env = owner;
+
+	while (env->later) {
+		struct service_later *later = env->later;
+
+		env->later = later->next;
+		later->queued = false;
+		later->run(later);
+	}
+}
+
+void service_later(struct service_env *env, struct service_later *later)
+{
+	if (later->queued)
+		return;
+	later->queued = true;
+	later->next = env->later;
+	env->later = later;
+}
+
 int service_env_open(struct service_env *env, const struct service_config *config, struct err *err)
 {
 	struct timespec now;
@@ -102,7 +125,10 @@ int service_env_open(struct service_env *env, const struct service_config *confi
 	clock_gettime(CLOCK_REALTIME, &now);
 	env->started = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 	raise_files(env);
-	return reaper_open(&env->reaper, config->loop, err);
+	if (reaper_open(&env->reaper, config->loop, err) < 0)
+		return -1;
+	turn_open(&env->turn, config->loop, run_later, env);
+	return 0;
 }
 
 static void finish_close(struct service_env *env)
@@ -119,7 +145,7 @@ static void on_reaper_closed(struct reaper *reaper)
 	finish_close(env);
 }
 
-static void on_resolver_closed(void *owner)
+static void on_handle_closed(void *owner)
 {
 	struct service_env *env = owner;
 
@@ -132,10 +158,11 @@ void service_env_close(struct service_env *env, void (*closed)(void *owner), voi
 	env->closing = true;
 	env->closed = closed;
 	env->owner = owner;
-	env->handles = env->resolver ? 2 : 1;
+	env->handles = env->resolver ? 3 : 2;
 	reaper_close(&env->reaper, on_reaper_closed);
+	turn_close(&env->turn, on_handle_closed);
 	if (env->resolver)
-		resolver_close(take_ptr(env->resolver), on_resolver_closed, env);
+		resolver_close(take_ptr(env->resolver), on_handle_closed, env);
 }
 
 void service_enter(struct service_env *env)

@@ -29,6 +29,7 @@
 #include "init/base/err.h"
 #include "tunnel/h3/conn.h"
 #include "tunnel/net/resolve.h"
+#include "tunnel/net/turn.h"
 #include "tunnel/services/reaper.h"
 
 #define SERVICE_STREAMS_MAX 4096
@@ -46,14 +47,23 @@ struct service_config {
 	size_t streams_max; /* streams at once; 0: SERVICE_STREAMS_MAX */
 };
 
+/* Something to do at the end of a turn; a member of the object that it is about. */
+struct service_later {
+	void (*run)(struct service_later *later);
+	struct service_later *next;
+	bool queued;
+};
+
 struct service_env {
 	struct service_config config;
 	struct reaper reaper;
 	struct resolver *resolver; /* NULL before its first use */
+	struct turn turn;
+	struct service_later *later;
 	struct rlimit files; /* RLIMIT_NOFILE as the job has it; ours is raised to the hard limit */
 	double started;	     /* seconds since the epoch */
 	size_t streams; /* how many there are, including those whose descriptors are being closed */
-	unsigned int handles; /* the reaper and the resolver, until they are closed */
+	unsigned int handles; /* reaper, resolver and turn, until they are closed */
 	bool closing;
 	void (*closed)(void *owner);
 	void *owner;
@@ -76,6 +86,9 @@ void service_open(struct service_env *env, struct h3_stream *stream,
 /* For services: a stream is taken, and given back after its last descriptor was closed. */
 void service_enter(struct service_env *env);
 void service_leave(struct service_env *env);
+
+/* Calls later->run once, at the end of this turn of the loop. */
+void service_later(struct service_env *env, struct service_later *later);
 
 /*
  * Rejects a stream and lets go of it: none of the callbacks that were set is called any more, so that

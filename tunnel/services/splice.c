@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes between a descriptor and a stream; see splice.h. */
+/* From a descriptor to a stream; see splice.h. */
 #include "splice.h"
 
 #include <errno.h>
@@ -90,71 +90,6 @@ enum splice_result splice_read(int fd, struct h3_stream *stream, uint64_t type, 
 	h3_stream_commit(stream, n > 0 ? head + (size_t)n : 0);
 	errno = error;
 	return result_of(n);
-}
-
-void splice_out_init(struct splice_out *out)
-{
-	*out = (struct splice_out){ .pending = BUF_INIT(SPLICE_PENDING_MAX) };
-}
-
-void splice_out_finish(struct splice_out *out)
-{
-	buf_finish(&out->pending);
-}
-
-/* How many bytes were written, or -1. */
-static ssize_t write_some(int fd, struct splice_out *out, struct span bytes)
-{
-	size_t done = 0;
-
-	while (done < bytes.len) {
-		ssize_t n = write(fd, bytes.ptr + done, bytes.len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			break;
-		if (n < 0)
-			return -1;
-		done += (size_t)n;
-	}
-	if (done > 0)
-		out->last = bytes.ptr[done - 1];
-	return (ssize_t)done;
-}
-
-bool splice_write(int fd, struct splice_out *out, struct span bytes)
-{
-	ssize_t n;
-
-	if (buf_len(&out->pending) > 0) {
-		n = write_some(fd, out, buf_span(&out->pending));
-		if (n < 0)
-			return false;
-		buf_consume(&out->pending, (size_t)n);
-	}
-	if (buf_len(&out->pending) == 0 && bytes.len > 0) {
-		n = write_some(fd, out, bytes);
-		if (n < 0)
-			return false;
-		span_cut(&bytes, (size_t)n);
-	}
-	if (buf_append_span(&out->pending, bytes))
-		return true;
-	errno = EMSGSIZE;
-	return false;
-}
-
-void splice_credit(struct splice_out *out, struct h3_stream *stream)
-{
-	size_t waiting = buf_len(&out->pending), len;
-
-	/* What waits may also be ours: the keys that end a terminal's input. */
-	if (out->held <= waiting || !stream)
-		return;
-	len = out->held - waiting;
-	out->held = waiting;
-	h3_stream_consumed(stream, len);
 }
 
 void splice_grow_pipe(int fd, bool *done)

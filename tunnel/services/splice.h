@@ -2,21 +2,13 @@
 #pragma once
 
 /*
- * Bytes between a descriptor and a stream. From the descriptor they are read straight into the
- * stream's send buffer; to the descriptor they are written straight from the packet, and only what it
- * does not take now is kept.
+ * From a descriptor to a stream: bytes are read straight into the stream's send buffer. The other
+ * direction is sink.h.
  */
 
 #include <stdbool.h>
 
-#include "init/base/buf.h"
 #include "tunnel/h3/conn.h"
-
-/*
- * Most bytes that wait for a descriptor. The peer's credit (h3_stream_consumed()) ends long before:
- * who gets here ignores flow control.
- */
-#define SPLICE_PENDING_MAX (64 * 1024 * 1024)
 
 enum splice_result {
 	SPLICE_DONE,	/* bytes were read; there may be more */
@@ -32,25 +24,6 @@ enum splice_result {
  */
 enum splice_result splice_read(int fd, struct h3_stream *stream, uint64_t type, size_t max,
 			       size_t *ret_len);
-
-/* What waits for a descriptor. */
-struct splice_out {
-	struct buf pending;
-	size_t held; /* bytes of body that came and were not reported as consumed; the owner adds */
-	uint8_t last; /* the last byte that was written on, or 0 */
-};
-
-void splice_out_init(struct splice_out *out);
-void splice_out_finish(struct splice_out *out);
-
-/*
- * Writes bytes behind what is pending and keeps the rest. False when the descriptor takes nothing any
- * more (errno says why) or when too much is pending (EMSGSIZE).
- */
-bool splice_write(int fd, struct splice_out *out, struct span bytes) attr_must_use;
-
-/* Reports as consumed whatever came and does not wait for the descriptor. stream may be NULL. */
-void splice_credit(struct splice_out *out, struct h3_stream *stream);
 
 /*
  * A pipe starts with 64 KiB, few for bulk data. This asks for more, once (*done); the user's quota of
