@@ -137,8 +137,10 @@ class Slurm:
         self.config.write_text(CONFIG.format(dir=self.dir, host=host, ctld_port=ctld_port,
                                              slurmd_port=slurmd_port))
         # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
-        text = harness.run([find("slurmd"), "-V"]).ok().stdout
-        version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", text).groups())
+        result = harness.run([find("slurmd"), "-V"])
+        if result.status != 0:
+            raise Unavailable(f"slurmd does not start: {result.stderr.strip()}")
+        version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", result.stdout).groups())
         if version >= (23, 11):
             (self.dir / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         key = self.dir / "munge" / "key"
