@@ -9,7 +9,7 @@ import pytest
 
 import harness
 
-NOT_FOUND, UNAVAILABLE, SYSTEM = 66, 69, 71
+NOT_FOUND, UNAVAILABLE, LIMIT, TIMEOUT = 66, 69, 69, 75
 
 
 def one_line(result: harness.Result, status=None) -> str:
@@ -33,19 +33,31 @@ def test_an_ended_job_says_how_it_ended(cluster):
     assert name in line and "FAILED" in line.upper() or "ended" in line, line
 
 
-def test_a_pending_job_says_that_it_waits_and_is_entered_later(berth, ssh, slurm):
+@pytest.fixture
+def closed_partition(slurm):
+    """What is submitted waits; open() lets it run."""
+    def set_state(state):
+        slurm.run("scontrol", "update", "PartitionName=debug", f"State={state}").ok()
+    set_state("DOWN")
+    yield lambda: set_state("UP")
+    set_state("UP")
+
+
+def test_a_pending_job_says_that_it_waits_and_is_entered_when_it_runs(berth, ssh, slurm, closed_partition):
     berth, ssh = berth.with_env(SLURM_CONF=slurm.config), ssh.with_env(SLURM_CONF=slurm.config)
-    slurm.run("scontrol", "update", "PartitionName=debug", "State=DOWN").ok()
+    name = berth.submit("--backend", "slurm", "--", "sleep", "1000")
+    berth.wait(name, "QUEUED")
+    result = berth("proxy", "--wait", "1s", name)
+    assert result.status == TIMEOUT and name in result.stderr and "QUEUED" in result.stderr, result
+    client = subprocess.Popen(ssh.argv(name, "echo in"), env=ssh.env(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        name = berth.submit("--backend", "slurm", "--", "sleep", "1000")
-        berth.wait(name, "QUEUED")
-        line = one_line(berth("proxy", name))
-        assert name in line and ("QUEUED" in line.upper() or "not started" in line or "wait" in line), line
+        assert b"QUEUED" in client.stderr.readline()
+        closed_partition()
+        assert client.communicate(timeout=60 * harness.PATIENCE)[0] == b"in\n"
     finally:
-        slurm.run("scontrol", "update", "PartitionName=debug", "State=UP").ok()
-    berth.wait(name, "RUNNING")
-    harness.until((berth.job_dir(name) / "endpoint.0.json").exists, "endpoint")
-    ssh(name, "true").ok()
+        client.kill()
+        client.communicate()
     berth("cancel", name).ok()
 
 
@@ -77,7 +89,7 @@ def test_a_full_disk_is_said_and_loses_nothing(fresh_home, berth):
     fresh_home.berth_home.mkdir(parents=True)
     harness.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", fresh_home.berth_home]).ok()
     try:
-        assert "space" in one_line(alone("run", "--", "true"), SYSTEM)
+        assert "space" in one_line(alone("run", "--", "true"), LIMIT)
     finally:
         harness.run(["umount", fresh_home.berth_home]).ok()
     name = alone.submit("--", "true")

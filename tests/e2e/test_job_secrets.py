@@ -87,7 +87,7 @@ def refused(cluster, name) -> str:
     result = cluster.ssh(name, "true")
     assert result.status == 255, result
     lines = [line for line in result.stderr.splitlines()
-             if not line.startswith(("Connection closed by ", "kex_exchange_identification: "))]
+             if not line.startswith(("Connection closed by ", "ssh_dispatch_run_fatal: "))]
     assert len(lines) == 1, result
     return lines[0]
 

@@ -21,10 +21,10 @@ struct face_ops {
 	void (*output_taken)(struct face *face, size_t len);
 	void (*connected)(struct face *face, struct h3_conn *conn);
 	/*
-	 * The connection is over, or there never was one: the face says so in its own language, if
-	 * it has one.
+	 * The connection is over, or there never was one. The face ends once its output is taken;
+	 * the program says why, once, on standard error.
 	 */
-	void (*lost)(struct face *face, const struct err *why);
+	void (*lost)(struct face *face);
 	/* The end of a turn: outside of all callbacks. */
 	void (*turn)(struct face *face);
 	/* Nothing more will happen. *why is ERR_NONE when all went well. */

@@ -147,9 +147,11 @@ static void connected(struct face *face, struct h3_conn *conn)
 		end(f, &err);
 }
 
-static void lost(struct face *face, const struct err *why)
+static void lost(struct face *face)
 {
-	end(face_plain_of(face), why);
+	const struct err known = { 0 }; /* whoever tells us knows why */
+
+	end(face_plain_of(face), &known);
 }
 
 static void turn(struct face *face)

@@ -8,6 +8,7 @@
 struct face_ssh {
 	struct face face;
 	struct bridge *bridge;
+	bool lost;
 };
 
 static struct face_ssh *face_ssh_of(struct face *face)
@@ -41,10 +42,14 @@ static void connected(struct face *face, struct h3_conn *conn)
 	bridge_connect(face_ssh_of(face)->bridge, conn);
 }
 
-static void lost(struct face *face, const struct err *why)
+/*
+ * What is still on its way to ssh gets there, and then the program ends with one line that says why.
+ * An SSH_MSG_DISCONNECT would say it a second time.
+ */
+static void lost(struct face *face)
 {
 	bridge_disconnect(face_ssh_of(face)->bridge);
-	ssh_server_disconnect(bridge_server(face_ssh_of(face)->bridge), why->text);
+	face_ssh_of(face)->lost = true;
 }
 
 static void turn(struct face *face)
@@ -58,7 +63,7 @@ static bool is_over(struct face *face, struct err *why)
 
 	if (ended)
 		*why = *ended;
-	return ended;
+	return ended || face_ssh_of(face)->lost;
 }
 
 static void free_face(struct face *face)

@@ -152,7 +152,7 @@ static void on_lost(void *owner, const struct err *why)
 
 	s->lost = true;
 	s->why = *why;
-	s->face->ops->lost(s->face, why);
+	s->face->ops->lost(s->face);
 	uv_timer_start(&s->last_words, on_last_words, LAST_WORDS_MS, 0);
 }
 
