@@ -252,6 +252,53 @@ static void a_small_message_is_not_stuck_behind_bulk_data(void **state)
 	assert_true(late <= 5);
 }
 
+/* The direction in which data flows: the client's scheduler, or the server's. */
+static void share(bool up)
+{
+	cleanup(world_free) struct world *w =
+		world_new(&(struct world_config){ .link = { .delay_ns = 10 * NSEC_PER_MSEC,
+							    .rate_bps = UINT64_C(100000000),
+							    .queue_max = 250 * 1000 } });
+	struct peer_stream bulk[4], key = { .keep_open = true };
+	struct world_client *client = world_connect(w, &peer_client_ops, NULL);
+	uint64_t least = UINT64_MAX, most = 0, asked;
+	size_t late = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(bulk); i++) {
+		bulk[i] = (struct peer_stream){ .to_send = up ? 1000 * MIB : 0 };
+		peer_request(client, w, up ? "/sink" : "/source/1000000000", &bulk[i]);
+	}
+	peer_request(client, w, "/echo", &key);
+	world_run(w, NULL, NULL, 20 * NSEC_PER_SEC);
+	for (size_t i = 0; i < ARRAY_LEN(bulk); i++) {
+		least = MIN(least, up ? bulk[i].sent : bulk[i].received);
+		most = MAX(most, up ? bulk[i].sent : bulk[i].received);
+	}
+	assert_true(most > 20 * MIB);
+	assert_true(least > most * 8 / 10);
+	for (uint64_t i = 1; i <= 20; i++) {
+		asked = w->now;
+		peer_send(&key, 1);
+		while (key.received < i && w->now - asked < NSEC_PER_SEC)
+			world_run(w, NULL, NULL, NSEC_PER_MSEC);
+		late += w->now - asked > 45 * NSEC_PER_MSEC;
+		assert_true(w->now - asked < 250 * NSEC_PER_MSEC);
+	}
+	assert_true(late <= 5);
+}
+
+static void streams_to_the_server_share_the_link(void **state)
+{
+	(void)state;
+	share(true);
+}
+
+static void streams_from_the_server_share_the_link(void **state)
+{
+	(void)state;
+	share(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +314,8 @@ int main(void)
 		cmocka_unit_test(a_reset_reaches_the_other_side),
 		cmocka_unit_test(a_request_may_be_given_up_before_the_handshake),
 		cmocka_unit_test(a_small_message_is_not_stuck_behind_bulk_data),
+		cmocka_unit_test(streams_to_the_server_share_the_link),
+		cmocka_unit_test(streams_from_the_server_share_the_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,6 +280,8 @@ int h3_stream_submit_request(struct h3_stream *stream)
 		nv[count++] = field(":path", fields->path);
 	if (fields->protocol)
 		nv[count++] = field("capsule-protocol", "?1");
+	/* Incremental (RFC 9218): streams share the way back; otherwise one is served to its end before the next. */
+	nv[count++] = field("priority", "i");
 	rv = nghttp3_conn_submit_request(stream->conn->http, stream->id, nv, count, &reader,
 					 stream);
 	if (rv != 0)

@@ -24,7 +24,7 @@
 #define CONNECTION_IDS 8
 
 /* Acknowledge every so many packets: each acknowledgement costs both sides about as much as a packet. */
-#define ACK_THRESHOLD 8
+#define ACK_THRESHOLD 4
 
 /*
  * A fast path gets several batches between two pacing timers. ngtcp2 says when it is fast: the quantum is what a
