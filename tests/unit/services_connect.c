@@ -31,8 +31,8 @@ static int open_world(void **state)
 	snprintf(hosts_path, sizeof(hosts_path), "/tmp/berth-hosts-XXXXXX");
 	close(mkstemp(hosts_path));
 	assert_int_equal(fs_write_file(hosts_path, span_of_str(hosts), 0600, NULL), 0);
-	world_open(&world,
-		   &(struct service_config){ .allow = allow, .allow_len = 1, .hosts = hosts_path });
+	world_open(&world, &(struct service_config){
+				   .allow = allow, .allow_len = 1, .names.hosts = hosts_path });
 	return 0;
 }
 

@@ -303,6 +303,7 @@ static void a_process_has_a_session_and_nothing_of_ours(void **state)
 {
 	struct client *c;
 	sigset_t mask;
+	char expected[100];
 
 	(void)state;
 	sigemptyset(&mask);
@@ -311,11 +312,13 @@ static void a_process_has_a_session_and_nothing_of_ours(void **state)
 	c = world_exec(&world,
 		       "for i in $(seq 3 40); do test -e /proc/$$/fd/$i && echo fd $i; done; "
 		       "grep -E 'SigBlk|SigIgn' /proc/$$/status | tr -d '\\t\\n'; "
-		       "test $(ps -o sid= -p $$) -eq $$ && echo ' leader'");
+		       "test $(ps -o sid= -p $$) -eq $$ && echo ' leader'; ulimit -n");
 	sigprocmask(SIG_UNBLOCK, &mask, NULL);
 	world_wait(&world, all_ended);
-	assert_string_equal(buf_str(&c->out), "SigBlk:0000000000000000"
-					      "SigIgn:0000000000000000 leader\n");
+	snprintf(expected, sizeof(expected),
+		 "SigBlk:0000000000000000SigIgn:0000000000000000 leader\n%llu\n",
+		 (unsigned long long)world.env.files.rlim_cur);
+	assert_string_equal(buf_str(&c->out), expected);
 }
 
 static void what_cannot_be_run_is_refused_with_a_reason(void **state)

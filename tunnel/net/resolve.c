@@ -23,7 +23,7 @@ struct watch {
 
 struct resolver {
 	uv_loop_t *loop;
-	const char *hosts;
+	struct resolve_sources sources;
 	ares_channel_t *channel; /* NULL before the first query */
 	uv_timer_t timer;
 	struct watch *watches;
@@ -139,12 +139,12 @@ static void on_socket(void *user, ares_socket_t fd, int readable, int writable)
 		      on_poll);
 }
 
-struct resolver *resolver_new(uv_loop_t *loop, const char *hosts)
+struct resolver *resolver_new(uv_loop_t *loop, const struct resolve_sources *sources)
 {
 	struct resolver *resolver = new_zero(struct resolver);
 
 	resolver->loop = loop;
-	resolver->hosts = hosts;
+	resolver->sources = *sources;
 	uv_timer_init(loop, &resolver->timer);
 	resolver->handles = 1;
 	return resolver;
@@ -168,15 +168,21 @@ static bool start(struct resolver *resolver)
 		.tries = TRIES,
 		.sock_state_cb = on_socket,
 		.sock_state_cb_data = resolver,
-		.hosts_path = (char *)(uintptr_t)resolver->hosts, /* only copied */
+		.hosts_path = (char *)(uintptr_t)resolver->sources.hosts, /* only copied */
 	};
 	int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
 
-	if (resolver->hosts)
+	if (resolver->sources.hosts)
 		mask |= ARES_OPT_HOSTS_FILE;
 
-	return resolver->channel ||
-	       ares_init_options(&resolver->channel, &options, mask) == ARES_SUCCESS;
+	if (resolver->channel)
+		return true;
+	if (ares_init_options(&resolver->channel, &options, mask) != ARES_SUCCESS)
+		return false;
+	/* A list that c-ares does not take leaves it with the machine's own. */
+	return !resolver->sources.servers ||
+	       ares_set_servers_ports_csv(resolver->channel, resolver->sources.servers) ==
+		       ARES_SUCCESS;
 }
 
 static void collect(const struct ares_addrinfo *info, struct resolve_list *ret)

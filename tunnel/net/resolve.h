@@ -28,8 +28,14 @@ struct resolve_list {
 struct resolver;
 struct resolve_query;
 
-/* Nothing is read before the first query. hosts: a file instead of /etc/hosts, borrowed; or NULL. */
-struct resolver *resolver_new(uv_loop_t *loop, const char *hosts);
+/* Instead of what this machine has; borrowed. All-zero: /etc/hosts and /etc/resolv.conf. */
+struct resolve_sources {
+	const char *hosts;   /* a file */
+	const char *servers; /* "127.0.0.1:5353,..." */
+};
+
+/* Nothing is read before the first query. */
+struct resolver *resolver_new(uv_loop_t *loop, const struct resolve_sources *sources);
 
 /* Ends every query without a callback; closed follows in a later turn of the loop. */
 void resolver_close(struct resolver *resolver, void (*closed)(void *owner), void *owner);

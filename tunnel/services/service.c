@@ -180,6 +180,6 @@ void service_leave(struct service_env *env)
 struct resolver *service_resolver(struct service_env *env)
 {
 	if (!env->resolver)
-		env->resolver = resolver_new(env->config.loop, env->config.hosts);
+		env->resolver = resolver_new(env->config.loop, &env->config.names);
 	return env->resolver;
 }

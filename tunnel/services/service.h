@@ -43,8 +43,8 @@ struct service_config {
 	char *const *environment; /* the job's, given to processes as it is; usually environ */
 	char *const *allow; /* CONNECT targets beside loopback: "host:port", "*:port", "host:*" */
 	size_t allow_len;
-	const char *hosts;  /* instead of /etc/hosts, or NULL */
-	size_t streams_max; /* streams at once; 0: SERVICE_STREAMS_MAX */
+	struct resolve_sources names; /* for tests; all-zero is this machine's */
+	size_t streams_max;	      /* streams at once; 0: SERVICE_STREAMS_MAX */
 };
 
 /* Something to do at the end of a turn; a member of the object that it is about. */
