@@ -10,6 +10,7 @@
 #include "controller/store/schema.h"
 
 #define BUSY_TIMEOUT_MS 10000
+#define BUSY_PAUSE_MS 5
 
 struct store {
 	sqlite3 *db;
@@ -111,6 +112,23 @@ static int migrate(struct store *store, struct err *err)
 	}
 }
 
+/*
+ * A file system without shared memory (NFS) keeps the older journal: that is slower, not wrong. While
+ * another process makes the same change, SQLite says "busy" at once instead of waiting as elsewhere.
+ */
+static int use_write_ahead_log(struct store *store, struct err *err)
+{
+	for (int waited_ms = 0;; waited_ms += BUSY_PAUSE_MS) {
+		int result = sqlite3_exec(store->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
+
+		if (result == SQLITE_OK)
+			return 0;
+		if (result != SQLITE_BUSY || waited_ms >= BUSY_TIMEOUT_MS)
+			return fail(store, err);
+		sqlite3_sleep(BUSY_PAUSE_MS);
+	}
+}
+
 int store_open(const char *path, struct store **ret, struct err *err)
 {
 	cleanup(store_close) struct store *store = new_zero(struct store);
@@ -125,8 +143,7 @@ int store_open(const char *path, struct store **ret, struct err *err)
 	if (result != SQLITE_OK)
 		return fail(store, err);
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-	/* A file system without shared memory (NFS) keeps the older journal; that is slower, not wrong. */
-	if (execute(store, "PRAGMA journal_mode=WAL", err) < 0 ||
+	if (use_write_ahead_log(store, err) < 0 ||
 	    execute(store, "PRAGMA synchronous=NORMAL", err) < 0 || migrate(store, err) < 0)
 		return -1;
 	*ret = take_ptr(store);
