@@ -204,7 +204,7 @@ def test_a_long_command_is_taken(loop):
 def test_a_terminal_has_the_size_it_was_given_and_follows_changes(loop):
     parent, child = pty.openpty()
     set_size(parent, 40, 100)
-    with started(loop.argv("-tt", "loop", "stty size; trap 'stty size' WINCH; while :; do read x; done"),
+    with started(loop.argv("-tt", "loop", "trap 'stty size' WINCH; stty size; while :; do read x; done"),
                  stdin=child, stdout=child, stderr=child, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY)):
         os.close(child)
         read_until(parent, b"40 100")
