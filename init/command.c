@@ -14,31 +14,31 @@
 #define SHELL "/bin/sh"
 
 /* Returns errno: it comes back only when the file cannot be executed. */
-static int execute_file(char *path, char **argv, char **shell_argv)
+static int execute_file(char *path, char **argv)
 {
 	static char shell[] = SHELL;
-	size_t i;
+	size_t len = 0;
 
 	execve(path, argv, environ);
 	if (errno != ENOEXEC)
 		return errno;
 	/* POSIX: a script without an interpreter line is the shell's. */
-	shell_argv[0] = shell;
-	shell_argv[1] = path;
-	for (i = 1; argv[i]; i++)
-		shell_argv[i + 1] = argv[i];
-	shell_argv[i + 1] = NULL;
-	execve(SHELL, shell_argv, environ);
+	while (argv[len])
+		len++;
+	memmove(argv + 2, argv + 1, len * sizeof(*argv));
+	argv[0] = shell;
+	argv[1] = path;
+	execve(SHELL, argv, environ);
 	return ENOEXEC;
 }
 
-int command_execute(char **argv, char **shell_argv)
+int command_execute(char **argv)
 {
 	const char *dirs = getenv("PATH");
 	int seen = ENOENT;
 
 	if (strchr(argv[0], '/'))
-		return execute_file(argv[0], argv, shell_argv);
+		return execute_file(argv[0], argv);
 	if (argv[0][0] == '\0')
 		return ENOENT;
 	for (const char *dir = dirs ? dirs : PATH_DEFAULT, *end; dir; dir = *end ? end + 1 : NULL) {
@@ -50,7 +50,7 @@ int command_execute(char **argv, char **shell_argv)
 			       end == dir ? "./" : "/", argv[0]);
 		if (len < 0 || (size_t)len >= sizeof(path))
 			continue;
-		os = execute_file(path, argv, shell_argv);
+		os = execute_file(path, argv);
 		if (os == EACCES)
 			seen = os;
 		else if (os != ENOENT && os != ENOTDIR && os != ESTALE && os != ENODEV &&
@@ -79,6 +79,7 @@ struct start {
 
 static void attr_noreturn run(const struct command *command, const struct start *start)
 {
+	const char *name = command->argv[0];
 	int os;
 
 	setpgid(0, 0);
@@ -90,8 +91,8 @@ static void attr_noreturn run(const struct command *command, const struct start 
 		raise(SIGTERM);
 	setitimer(ITIMER_REAL, &start->alarm, NULL);
 	signals_restore(&command->signals);
-	os = command_execute(command->argv, command->shell_argv);
-	command_report(command->argv[0], os);
+	os = command_execute(command->argv);
+	command_report(name, os);
 	_exit(os == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_EXECUTABLE);
 }
 

@@ -20,12 +20,8 @@
 #define COMMAND_NOT_EXECUTABLE 126
 
 struct command {
-	char **argv; /* NULL-terminated */
-	/*
-	 * Room for two more than argv has, the terminating NULL included: the argv with which
-	 * /bin/sh runs a script that does not say what runs it.
-	 */
-	char **shell_argv;
+	/* NULL-terminated, with room for one more: see command_execute(). */
+	char **argv;
 	struct signals_inherited signals;
 	struct terminal terminal;
 };
@@ -38,9 +34,10 @@ pid_t command_start(const struct command *command, struct err *err) attr_must_us
 
 /*
  * Executes argv in this process, searching PATH like execvp(3); returns errno when it cannot. The
- * search has a default where PATH is not set, and nothing is allocated.
+ * search has a default where PATH is not set, and nothing is allocated. A script that does not say
+ * what runs it is run by /bin/sh, for which argv grows by one in place; it is of no use afterwards.
  */
-int command_execute(char **argv, char **shell_argv);
+int command_execute(char **argv);
 
 /* One line on standard error, in a child that could not execute a program. */
 void command_report(const char *name, int os);

@@ -29,6 +29,7 @@ struct process {
 struct table {
 	struct process items[TABLE_MAX];
 	size_t len;
+	pid_t self;
 };
 
 static struct process *find(struct table *t, pid_t pid)
@@ -53,7 +54,7 @@ static void add(unsigned int number, void *arg)
 	struct table *t = arg;
 	struct proc_stat stat;
 
-	if ((pid_t)number == getpid() || t->len == TABLE_MAX ||
+	if ((pid_t)number == t->self || t->len == TABLE_MAX ||
 	    (t->len > 0 && t->items[t->len - 1].pid >= (pid_t)number) ||
 	    !proc_read_stat((pid_t)number, &stat) || stat.parent == KERNEL_THREADS_PARENT)
 		return;
@@ -64,7 +65,6 @@ static void add(unsigned int number, void *arg)
 /* Follows the parents up to one whose place is known, and tells it to all on the way. */
 static void place(struct table *t, struct process *p)
 {
-	pid_t self = getpid();
 	enum place found = PLACE_UNKNOWN;
 	struct process *at = p;
 
@@ -74,7 +74,7 @@ static void place(struct table *t, struct process *p)
 			found = PLACE_OUTSIDE;
 		else if (at->place != PLACE_UNKNOWN)
 			found = at->place;
-		else if (at->parent == self)
+		else if (at->parent == t->self)
 			found = PLACE_BELOW;
 		else
 			at = find(t, at->parent);
@@ -103,6 +103,7 @@ static size_t sweep(struct table *now, struct table *before, int signo)
 	size_t sent = 0;
 
 	now->len = 0;
+	now->self = getpid();
 	proc_each_number("/proc", add, now);
 	for (size_t i = 0; i < now->len; i++) {
 		struct process *p = &now->items[i], *old = find(before, p->pid);

@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
 	struct signals_inherited signals;
-	static struct plan plan;
+	cleanup(plan_finish) struct plan plan = { 0 };
 	struct err err = { 0 };
 	int result;
 

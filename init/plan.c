@@ -18,7 +18,6 @@
 
 #define GRACE_DEFAULT (5 * NSEC_PER_SEC)
 #define RANK_UNSET UINT64_MAX
-#define NUMBER_SIZE 16
 
 struct args {
 	const char *dir, *tunnel;
@@ -96,48 +95,43 @@ static char *find_beside(const char *name)
 	return fs_join(self, name);
 }
 
-static int plan_tunnel(const struct args *args, char *dir, struct plan *plan, struct err *err)
+static int plan_tunnel(const struct args *args, struct plan *plan, struct err *err)
 {
 	static char serve[] = "serve", dir_opt[] = "--dir", rank_opt[] = "--rank",
 		    pid_opt[] = "--pid";
-	char *path = args->tunnel ? make_absolute(args->tunnel, err) : find_beside("berth-tunnel");
-	size_t n = 0;
 
+	plan->tunnel_path =
+		args->tunnel ? make_absolute(args->tunnel, err) : find_beside("berth-tunnel");
 	/* Asked for by name it has to be findable; a default that is not is no tunnel. */
-	if (!path)
+	if (!plan->tunnel_path)
 		return args->tunnel ? -1 : 0;
-	plan->tunnel_log = str_printf("%s/tunnel.%u.log", dir, plan->rank);
-	plan->tunnel_pid_size = NUMBER_SIZE;
-	plan->tunnel_pid_arg = alloc_zero(NUMBER_SIZE, 1);
-	plan->tunnel = new_array(char *, 9);
-	plan->tunnel[n++] = path;
-	plan->tunnel[n++] = serve;
-	plan->tunnel[n++] = dir_opt;
-	plan->tunnel[n++] = dir;
-	plan->tunnel[n++] = rank_opt;
-	plan->tunnel[n++] = str_printf("%u", plan->rank);
-	plan->tunnel[n++] = pid_opt;
-	plan->tunnel[n++] = plan->tunnel_pid_arg;
+	plan->tunnel_argv[0] = plan->tunnel_path;
+	plan->tunnel_argv[1] = serve;
+	plan->tunnel_argv[2] = dir_opt;
+	plan->tunnel_argv[3] = plan->dir;
+	plan->tunnel_argv[4] = rank_opt;
+	plan->tunnel_argv[5] = plan->rank_arg;
+	plan->tunnel_argv[6] = pid_opt;
+	plan->tunnel_argv[7] = plan->pid_arg;
+	snprintf(plan->rank_arg, sizeof(plan->rank_arg), "%u", plan->rank);
+	plan->tunnel_log = str_printf("%s/tunnel.%u.log", plan->dir, plan->rank);
 	return 0;
 }
 
 static int plan_dir(const struct args *args, struct plan *plan, struct err *err)
 {
-	char *dir;
-
 	if (!args->dir)
 		return 0;
-	dir = make_absolute(args->dir, err);
-	if (!dir)
+	plan->dir = make_absolute(args->dir, err);
+	if (!plan->dir)
 		return -1;
-	plan->status_path = str_printf("%s/status.%u.json", dir, plan->rank);
-	return args->no_tunnel ? 0 : plan_tunnel(args, dir, plan, err);
+	plan->status_path = str_printf("%s/status.%u.json", plan->dir, plan->rank);
+	return args->no_tunnel ? 0 : plan_tunnel(args, plan, err);
 }
 
-int plan_make(int argc, char **argv, struct plan *ret, struct err *err)
+int plan_make(int argc, char **argv, struct plan *plan, struct err *err)
 {
 	struct args args = { .rank = RANK_UNSET, .grace = GRACE_DEFAULT };
-	struct plan plan = { 0 };
 	int operands = opt_parse(opts, OPT_STOP_AT_OPERAND, argc, argv, &args, err);
 
 	if (operands < 0)
@@ -152,13 +146,19 @@ int plan_make(int argc, char **argv, struct plan *ret, struct err *err)
 		return err_set(err, ERR_INVALID, "which command? See --help");
 	if (args.rank != RANK_UNSET && args.rank > INT_MAX)
 		return err_set(err, ERR_INVALID, "--rank: at most %d", INT_MAX);
-	plan.command = argv;
-	plan.shell_command = new_array(char *, (size_t)operands + 2);
-	plan.grace_ns = args.grace;
-	plan.rank = choose_rank(args.rank);
-	plan.verbose = args.verbose;
-	if (plan_dir(&args, &plan, err) < 0)
-		return -1;
-	*ret = plan;
-	return PLAN_RUN;
+	/* The operands are at the front of an array that has held our own name too. */
+	plan->command = argv;
+	plan->grace_ns = args.grace;
+	plan->rank = choose_rank(args.rank);
+	plan->verbose = args.verbose;
+	return plan_dir(&args, plan, err) < 0 ? -1 : PLAN_RUN;
+}
+
+void plan_finish(struct plan *plan)
+{
+	free(plan->dir);
+	free(plan->status_path);
+	free(plan->tunnel_path);
+	free(plan->tunnel_log);
+	*plan = (struct plan){ 0 };
 }

@@ -29,7 +29,7 @@
 enum phase { PHASE_RUNNING, PHASE_ENDING, PHASE_KILLING, PHASE_DONE };
 
 struct supervisor {
-	const struct plan *plan;
+	struct plan *plan;
 	struct command command;
 	struct tunnel tunnel;
 	struct status status;
@@ -53,7 +53,7 @@ static bool command_lives(const struct supervisor *s)
 
 static int start(struct supervisor *s, struct err *err)
 {
-	const struct plan *plan = s->plan;
+	struct plan *plan = s->plan;
 	int log_fd = -1;
 
 	terminal_find(&s->command.terminal);
@@ -68,8 +68,7 @@ static int start(struct supervisor *s, struct err *err)
 		log_setup("berth-init", log_fd, LOG_LEVEL_DEBUG, LOG_FORMAT_AUTO);
 	descriptors_let_go((const int[]){ s->command.terminal.fd, log_fd }, 2);
 	log_info("command: started as process %d", (int)s->status.pid);
-	if (plan->tunnel_pid_arg)
-		snprintf(plan->tunnel_pid_arg, plan->tunnel_pid_size, "%d", (int)s->status.pid);
+	snprintf(plan->pid_arg, sizeof(plan->pid_arg), "%d", (int)s->status.pid);
 	status_write(&s->status);
 	return 0;
 }
@@ -209,17 +208,19 @@ static void advance(struct supervisor *s)
 		kill_phase(s, now);
 }
 
-int supervise(const struct plan *plan, const struct signals_inherited *signals, struct err *err)
+int supervise(struct plan *plan, const struct signals_inherited *signals, struct err *err)
 {
 	static struct supervisor s;
 
 	s.plan = plan;
 	s.command = (struct command){
 		.argv = plan->command,
-		.shell_argv = plan->shell_command,
 		.signals = *signals,
 	};
-	s.tunnel = (struct tunnel){ .argv = plan->tunnel, .log = plan->tunnel_log };
+	s.tunnel = (struct tunnel){
+		.argv = plan->tunnel_path ? plan->tunnel_argv : NULL,
+		.log = plan->tunnel_log,
+	};
 	s.status = (struct status){ .path = plan->status_path,
 				    .rank = plan->rank,
 				    .init_pid = getpid() };

@@ -19,7 +19,7 @@
 
 /*
  * Returns the exit status that belongs to how the command ended, or -1 when it could not be
- * started.
+ * started. Fills the command's process id into the plan.
  */
-int supervise(const struct plan *plan, const struct signals_inherited *signals, struct err *err)
+int supervise(struct plan *plan, const struct signals_inherited *signals, struct err *err)
 	attr_must_use;

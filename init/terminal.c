@@ -11,25 +11,28 @@
 #include "init/base/fd.h"
 #include "signals.h"
 
-/* A description of our own (not a shared one) of whatever terminal the path leads to. */
+/* A description of our own (not a shared one) of the terminal that the path leads to. */
 static int open_terminal(const char *path)
 {
 	cleanup_close int fd = fd_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
 
-	/* It answers only for the controlling terminal. */
-	if (fd < 0 || tcgetpgrp(fd) < 0)
-		return -1;
-	return descriptors_copy(fd);
+	return fd < 0 ? -1 : descriptors_copy(fd);
 }
 
 void terminal_find(struct terminal *ret)
 {
-	static const char *const paths[] = { "/dev/tty", "/proc/self/fd/0", "/proc/self/fd/1",
-					     "/proc/self/fd/2" };
+	static const char *const standard[] = { "/proc/self/fd/0", "/proc/self/fd/1",
+						"/proc/self/fd/2" };
 
-	ret->fd = -1;
-	for (size_t i = 0; i < ARRAY_LEN(paths) && ret->fd < 0; i++)
-		ret->fd = open_terminal(paths[i]);
+	ret->fd = open_terminal("/dev/tty");
+	/* This one says that there is none; others, that there is no such file. */
+	if (ret->fd >= 0 || errno == ENXIO)
+		return;
+	for (int i = 0; i < (int)ARRAY_LEN(standard) && ret->fd < 0; i++) {
+		/* It answers only for the controlling terminal. */
+		if (tcgetpgrp(i) >= 0)
+			ret->fd = open_terminal(standard[i]);
+	}
 }
 
 bool terminal_is_foreground(const struct terminal *t)

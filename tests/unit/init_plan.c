@@ -10,7 +10,6 @@
 #include "init/base/fs.h"
 #include "init/plan.h"
 
-/* Plans live as long as the program and are not freed; so do these. */
 static struct plan plan;
 static struct err err;
 
@@ -21,7 +20,7 @@ static int make(char **argv)
 
 	while (argv[argc])
 		argc++;
-	memset(&plan, 0, sizeof(plan));
+	plan_finish(&plan);
 	return plan_make(argc, argv, &plan, &err);
 }
 
@@ -31,6 +30,13 @@ static int set_up(void **state)
 {
 	(void)state;
 	unsetenv("SLURM_PROCID");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	plan_finish(&plan);
 	return 0;
 }
 
@@ -47,7 +53,7 @@ static void options_end_at_the_command(void **state)
 	assert_false(plan.verbose);
 	assert_int_equal(plan.grace_ns, 60 * NSEC_PER_SEC);
 	assert_null(plan.status_path);
-	assert_null(plan.tunnel);
+	assert_null(plan.tunnel_path);
 }
 
 static void a_directory_brings_a_status_and_a_tunnel(void **state)
@@ -57,19 +63,19 @@ static void a_directory_brings_a_status_and_a_tunnel(void **state)
 			 PLAN_RUN);
 	assert_string_equal(plan.status_path, "/job/status.3.json");
 	assert_string_equal(plan.tunnel_log, "/job/tunnel.3.log");
-	snprintf(plan.tunnel_pid_arg, plan.tunnel_pid_size, "%d", 42);
-	assert_string_equal(plan.tunnel[0], "/x/t");
-	assert_string_equal(plan.tunnel[1], "serve");
-	assert_string_equal(plan.tunnel[2], "--dir");
-	assert_string_equal(plan.tunnel[3], "/job");
-	assert_string_equal(plan.tunnel[4], "--rank");
-	assert_string_equal(plan.tunnel[5], "3");
-	assert_string_equal(plan.tunnel[6], "--pid");
-	assert_string_equal(plan.tunnel[7], "42");
-	assert_null(plan.tunnel[8]);
+	snprintf(plan.pid_arg, sizeof(plan.pid_arg), "%d", 42);
+	assert_string_equal(plan.tunnel_argv[0], "/x/t");
+	assert_string_equal(plan.tunnel_argv[1], "serve");
+	assert_string_equal(plan.tunnel_argv[2], "--dir");
+	assert_string_equal(plan.tunnel_argv[3], "/job");
+	assert_string_equal(plan.tunnel_argv[4], "--rank");
+	assert_string_equal(plan.tunnel_argv[5], "3");
+	assert_string_equal(plan.tunnel_argv[6], "--pid");
+	assert_string_equal(plan.tunnel_argv[7], "42");
+	assert_null(plan.tunnel_argv[8]);
 	assert_int_equal(MAKE("--dir", "/job", "--no-tunnel", "true"), PLAN_RUN);
 	assert_non_null(plan.status_path);
-	assert_null(plan.tunnel);
+	assert_null(plan.tunnel_path);
 }
 
 static void relative_paths_are_from_where_it_was_started(void **state)
@@ -81,7 +87,7 @@ static void relative_paths_are_from_where_it_was_started(void **state)
 	(void)state;
 	assert_int_equal(MAKE("--dir", "a/b", "--tunnel", "t", "true"), PLAN_RUN);
 	assert_string_equal(plan.status_path, status);
-	assert_string_equal(plan.tunnel[0], tunnel);
+	assert_string_equal(plan.tunnel_argv[0], tunnel);
 }
 
 static void the_tunnel_is_found_beside_the_program(void **state)
@@ -92,7 +98,7 @@ static void the_tunnel_is_found_beside_the_program(void **state)
 
 	(void)state;
 	assert_int_equal(MAKE("--dir", "/job", "true"), PLAN_RUN);
-	assert_string_equal(plan.tunnel[0], tunnel);
+	assert_string_equal(plan.tunnel_argv[0], tunnel);
 }
 
 static void the_rank_is_slurms_unless_given(void **state)
@@ -132,5 +138,5 @@ int main(void)
 		cmocka_unit_test(wrong_command_lines_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
