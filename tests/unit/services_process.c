@@ -379,6 +379,9 @@ static void a_broken_capsule_resets_the_stream_and_unknown_ones_are_skipped(void
 	client_send_capsule(c, PROCESS_WINDOW, span_of("\1", 1));
 	assert_true(c->stream->reset);
 	client_send_str(c, "ignored");
+	c = world_exec(&world, "cat");
+	client_send_capsule(c, PROCESS_STDIN_END, span_of_str("x"));
+	assert_true(c->stream->reset);
 }
 
 static void what_cannot_be_executed_is_told_on_standard_error(void **state)

@@ -359,6 +359,9 @@ static int on_whole(void *user, uint64_t type, struct span value, struct err *er
 		return on_window(p, value, err);
 	if (type == PROCESS_SIGNAL) {
 		on_signal(p, value);
+	} else if (value.len > 0) {
+		return err_set(err, ERR_PROTOCOL, "capsule 0x%x is to be empty",
+			       (unsigned int)type);
 	} else if (type == PROCESS_STDIN_END) {
 		p->input_ended = true;
 		end_input(p);

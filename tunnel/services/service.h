@@ -101,8 +101,8 @@ struct resolver *service_resolver(struct service_env *env);
 struct service {
 	const char *method;
 	const char *protocol; /* ":protocol", or NULL */
-	const char
-		*path; /* "/x" exactly, "/x/" with anything behind it, or NULL: a plain CONNECT */
+	/* "/x" exactly, "/x/" with anything behind it, or NULL: a plain CONNECT. */
+	const char *path;
 	void (*open)(struct service_env *env, struct h3_stream *stream,
 		     const struct h3_request *request);
 };
