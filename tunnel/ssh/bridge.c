@@ -327,6 +327,7 @@ void bridge_connect(struct bridge *bridge, struct h3_conn *conn)
 void bridge_disconnect(struct bridge *bridge)
 {
 	bridge->conn = NULL;
+	bridge->is_over = true;
 }
 
 /* Nothing more will be written: a clean end if all was said, else an abrupt one. */
@@ -359,7 +360,7 @@ static void tidy(struct bridge_channel *c)
 
 void bridge_tidy(struct bridge *bridge)
 {
-	if (!bridge->needs_tidying)
+	if (!bridge->needs_tidying || bridge->is_over)
 		return;
 	bridge->needs_tidying = false;
 	for (struct bridge_channel *c = bridge->channels, *next; c; c = next) {

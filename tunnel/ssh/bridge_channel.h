@@ -42,6 +42,7 @@ struct bridge {
 	struct bridge_channel *channels;
 	size_t channels_len;
 	bool needs_tidying;
+	bool is_over; /* the connection ended, and its streams with it */
 };
 
 /* Callbacks of the SSH server. */
