@@ -33,21 +33,31 @@ def test_an_ended_job_says_how_it_ended(cluster):
     assert name in line and "FAILED" in line.upper() or "ended" in line, line
 
 
-def test_a_pending_job_says_that_it_waits_and_is_entered_later(berth, ssh, slurm):
+@pytest.fixture
+def closed_partition(slurm):
+    """What is submitted waits; open() lets it run."""
+    def set_state(state):
+        slurm.run("scontrol", "update", "PartitionName=debug", f"State={state}").ok()
+    set_state("DOWN")
+    yield lambda: set_state("UP")
+    set_state("UP")
+
+
+def test_a_pending_job_says_that_it_waits_and_is_entered_when_it_runs(berth, ssh, slurm, closed_partition):
     berth, ssh = berth.with_env(SLURM_CONF=slurm.config), ssh.with_env(SLURM_CONF=slurm.config)
-    slurm.run("scontrol", "update", "PartitionName=debug", "State=DOWN").ok()
+    name = berth.submit("--backend", "slurm", "--", "sleep", "1000")
+    berth.wait(name, "QUEUED")
+    result = berth("proxy", "--wait", "1s", name)
+    assert result.status == TIMEOUT and name in result.stderr and "QUEUED" in result.stderr, result
+    client = subprocess.Popen(ssh.argv(name, "echo in"), env=ssh.env(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        name = berth.submit("--backend", "slurm", "--", "sleep", "1000")
-        berth.wait(name, "QUEUED")
-        result = berth("proxy", "--wait", "1s", name)
-        waiting, gave_up = result.stderr.splitlines()
-        assert waiting.startswith(f"berth: {name} is QUEUED") and "waiting" in waiting, result
-        assert result.status == TIMEOUT and gave_up.startswith(f"berth: {name} is still QUEUED"), result
+        assert b"QUEUED" in client.stderr.readline()
+        closed_partition()
+        assert client.communicate(timeout=60 * harness.PATIENCE)[0] == b"in\n"
     finally:
-        slurm.run("scontrol", "update", "PartitionName=debug", "State=UP").ok()
-    berth.wait(name, "RUNNING")
-    harness.until((berth.job_dir(name) / "endpoint.0.json").exists, "endpoint")
-    ssh(name, "true").ok()
+        client.kill()
+        client.communicate()
     berth("cancel", name).ok()
 
 
