@@ -15,7 +15,7 @@
 
 static const char golden_job[] =
 	"{\"version\": 1, \"secret\": \"" ONES "\", \"peer\": \"" TWOS
-	"\", \"allow\": [\"licence.example:27000\", \"[2001:db8::1]:80\"], "
+	"\", \"allow\": [\"licence.example:27000\", \"[2001:db8::1]:80\", \"*:22\", \"db:*\"], "
 	"\"idle_timeout_s\": 86400}\n";
 static const char golden_client[] =
 	"{\"version\": 1, \"secret\": \"" ONES "\", \"key\": \"" TWOS "\"}\n";
@@ -31,7 +31,7 @@ static void a_job_file_survives_reading_and_writing(void **state)
 	assert_int_equal(job_file_parse(span_of_str(golden_job), &file, &err), 0);
 	assert_int_equal(file.secret.bytes[31], 1);
 	assert_int_equal(file.peer.bytes[0], 2);
-	assert_int_equal(file.allow_len, 2);
+	assert_int_equal(file.allow_len, 4);
 	assert_string_equal(file.allow[0], "licence.example:27000");
 	assert_true(job_file_format(&file, &b));
 	assert_string_equal(buf_str(&b), golden_job);

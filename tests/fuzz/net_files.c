@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tunnel's JSON files. The first byte chooses which: what is accepted survives being written
+ * and read again, and what is refused is refused with a text that shows none of it.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#include "tunnel/net/endpoint.h"
+#include "tunnel/net/host_key.h"
+#include "tunnel/net/job_file.h"
+#include "tunnel/net/jsonfile.h"
+
+static void try_endpoint(struct span text)
+{
+	cleanup(buf_finish) struct buf b = BUF_INIT(JSONFILE_MAX);
+	struct endpoint endpoint, again;
+	struct err err;
+
+	if (endpoint_parse(text, &endpoint, &err) < 0 || !endpoint_format(&endpoint, &b))
+		return;
+	assert(endpoint_parse(buf_span(&b), &again, &err) == 0);
+	assert(strcmp(endpoint.host, again.host) == 0 && endpoint.rank == again.rank);
+	assert(endpoint.addresses.len == again.addresses.len);
+	for (size_t i = 0; i < endpoint.addresses.len; i++)
+		assert(addr_equal(&endpoint.addresses.items[i], &again.addresses.items[i]));
+}
+
+static void try_job_file(struct span text)
+{
+	cleanup(job_file_finish) struct job_file file = { 0 }, again = { 0 };
+	cleanup(buf_finish) struct buf b = BUF_INIT(JSONFILE_MAX);
+	struct err err;
+
+	if (job_file_parse(text, &file, &err) < 0 || !job_file_format(&file, &b))
+		return;
+	assert(job_file_parse(buf_span(&b), &again, &err) == 0);
+	assert(secret_equal(&file.secret, &again.secret));
+	assert(file.allow_len == again.allow_len && file.idle_timeout_s == again.idle_timeout_s);
+	for (size_t i = 0; i < file.allow_len; i++)
+		assert(strcmp(file.allow[i], again.allow[i]) == 0);
+}
+
+static void try_client_file(struct span text)
+{
+	cleanup(client_file_finish) struct client_file file = { 0 };
+	struct err err;
+
+	if (client_file_parse(text, &file, &err) < 0)
+		assert(strlen(err.text) < 200);
+}
+
+static void try_host_key(struct span text)
+{
+	cleanup(key_pair_finish) struct key_pair key = { 0 };
+	struct err err;
+
+	if (host_key_parse(text, &key, &err) < 0)
+		assert(strlen(err.text) < 200);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	static void (*const targets[])(struct span) = { try_endpoint, try_job_file, try_client_file,
+							try_host_key };
+
+	if (len > 0)
+		targets[(size_t)(bytes[0] - 'a') % ARRAY_LEN(targets)](span_of(bytes + 1, len - 1));
+	return 0;
+}
