@@ -252,6 +252,26 @@ static void a_small_message_is_not_stuck_behind_bulk_data(void **state)
 	assert_true(late <= 5);
 }
 
+/* A pacing timer for every keystroke would wake both programs for nothing. */
+static void a_stream_that_is_written_now_and_then_sets_no_short_timers(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&plain);
+	struct peer_stream s = { .keep_open = true };
+	struct world_client *client = world_connect(w, &peer_client_ops, NULL);
+
+	(void)state;
+	peer_request(client, w, "/echo", &s);
+	world_run(w, NULL, NULL, 10 * NSEC_PER_SEC);
+	for (int i = 0; i < 50; i++) {
+		peer_send(&s, 3000);
+		world_run(w, NULL, NULL, 0);
+		assert_true(quic_conn_deadline(h3_conn_quic(client->h3)) - w->now >=
+			    20 * NSEC_PER_MSEC);
+		world_run(w, NULL, NULL, NSEC_PER_SEC / 3);
+		assert_int_equal(s.received, s.to_send);
+	}
+}
+
 /* The direction in which data flows: the client's scheduler, or the server's. */
 static void share(bool up)
 {
@@ -314,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_reset_reaches_the_other_side),
 		cmocka_unit_test(a_request_may_be_given_up_before_the_handshake),
 		cmocka_unit_test(a_small_message_is_not_stuck_behind_bulk_data),
+		cmocka_unit_test(a_stream_that_is_written_now_and_then_sets_no_short_timers),
 		cmocka_unit_test(streams_to_the_server_share_the_link),
 		cmocka_unit_test(streams_from_the_server_share_the_link),
 	};

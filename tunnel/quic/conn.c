@@ -27,13 +27,6 @@
 #define ACK_THRESHOLD 4
 
 /*
- * A fast path gets several batches between two pacing timers. ngtcp2 says when it is fast: the quantum is what a
- * millisecond carries, up to QUANTUM_FAST.
- */
-#define QUANTUM_FAST (64 * 1024)
-#define BURST_FAST (4 * QUANTUM_FAST)
-
-/*
  * What path MTU discovery tries, in this order: Ethernet first, then the larger ones (ngtcp2 skips what a success or a
  * failure has already answered), then what tunnels leave of Ethernet.
  */
@@ -136,6 +129,7 @@ void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 void quic_conn_attach_tls(struct quic_conn *conn)
 {
 	ngtcp2_conn_set_tls_native_handle(conn->tp, conn->crypto);
+	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 }
 
 struct quic_conn *quic_conn_connect(const struct quic_client_config *config, struct err *err)
@@ -246,6 +240,7 @@ void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_
 		return;
 	rv = ngtcp2_conn_read_pkt(conn->tp, &borrowed, &info, packet.ptr, packet.len, now);
 	note_packet(conn, now);
+	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 	if (rv != 0)
 		quic_conn_fail(conn, rv);
 	quic_conn_end_turn(conn);
@@ -255,7 +250,7 @@ uint64_t quic_conn_deadline(const struct quic_conn *conn)
 {
 	if (conn->state == QUIC_OVER)
 		return QUIC_NEVER;
-	return conn->state == QUIC_CLOSING ? 0 : ngtcp2_conn_get_expiry(conn->tp);
+	return conn->state == QUIC_CLOSING ? 0 : conn->deadline;
 }
 
 void quic_conn_expire(struct quic_conn *conn, uint64_t now)
@@ -265,101 +260,10 @@ void quic_conn_expire(struct quic_conn *conn, uint64_t now)
 	if (conn->state >= QUIC_CLOSING)
 		return;
 	rv = ngtcp2_conn_handle_expiry(conn->tp, now);
+	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 	if (rv != 0)
 		quic_conn_fail(conn, rv);
 	quic_conn_end_turn(conn);
-}
-
-/* Lets the application fill one packet from as many streams as fit; the last parameter of ngtcp2 is our conn. */
-static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_info *info,
-				 uint8_t *dest, size_t size, ngtcp2_tstamp now, void *user)
-{
-	struct quic_conn *conn = user;
-
-	for (;;) {
-		struct quic_send send = { .stream = -1 };
-		ngtcp2_vec vec[QUIC_SEND_VECS];
-		ngtcp2_ssize taken = -1, len;
-		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_PADDING;
-		int more = 0;
-
-		if (ngtcp2_conn_get_max_data_left(tp) > 0)
-			more = conn->ops->next(conn->app, &send);
-		if (more < 0)
-			return NGTCP2_ERR_CALLBACK_FAILURE;
-		if (more > 0)
-			flags |= NGTCP2_WRITE_STREAM_FLAG_MORE;
-		if (send.fin)
-			flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
-		for (size_t i = 0; i < send.vec_len; i++)
-			vec[i] = (ngtcp2_vec){ .base = send.vec[i].base, .len = send.vec[i].len };
-		len = ngtcp2_conn_writev_stream(tp, path, info, dest, size, &taken, flags,
-						send.stream, vec, send.vec_len, now);
-		if (len == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
-			conn->ops->blocked(conn->app, send.stream);
-			continue;
-		}
-		if (len == NGTCP2_ERR_STREAM_SHUT_WR || len == NGTCP2_ERR_STREAM_NOT_FOUND) {
-			conn->ops->shut(conn->app, send.stream);
-			continue;
-		}
-		if (taken >= 0 && conn->ops->sent(conn->app, send.stream, (size_t)taken) < 0)
-			return NGTCP2_ERR_CALLBACK_FAILURE;
-		if (len != NGTCP2_ERR_WRITE_MORE)
-			return len;
-	}
-}
-
-static size_t burst_limit(const struct quic_conn *conn)
-{
-	size_t quantum = ngtcp2_conn_get_send_quantum(conn->tp);
-
-	return quantum < QUANTUM_FAST ? quantum : BURST_FAST;
-}
-
-/* Bytes written into *batch, 0 for none, or an error of ngtcp2. */
-static ngtcp2_ssize fill_batch(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
-{
-	size_t limit = burst_limit(conn), room = conn->burst < limit ? limit - conn->burst : 0;
-	ngtcp2_path_storage path;
-	ngtcp2_pkt_info info = { 0 };
-	ngtcp2_ssize len;
-
-	room = MAX(room, ngtcp2_conn_get_max_tx_udp_payload_size(conn->tp));
-	if (conn->burst >= limit)
-		return 0;
-	ngtcp2_path_storage_zero(&path);
-	len = ngtcp2_conn_write_aggregate_pkt2(conn->tp, &path.path, &info, batch->bytes,
-					       MIN(room, sizeof(batch->bytes)), &batch->segment,
-					       write_packet, QUIC_BATCH_SEGMENTS_MAX, now);
-	if (len <= 0)
-		return len;
-	conn->burst += (size_t)len;
-	batch->len = (size_t)len;
-	batch->ecn = (uint8_t)info.ecn;
-	quic_path_take(&path.path, &batch->path);
-	return len;
-}
-
-bool quic_conn_write(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
-{
-	ngtcp2_ssize len = 0;
-	bool wrote;
-
-	if (conn->state < QUIC_CLOSING) {
-		len = fill_batch(conn, batch, now);
-		if (len < 0)
-			quic_conn_fail(conn, (int)len);
-	}
-	wrote = len > 0;
-	if (len == 0 && conn->state < QUIC_CLOSING) {
-		ngtcp2_conn_update_pkt_tx_time(conn->tp, now);
-		conn->burst = 0;
-	}
-	if (conn->state == QUIC_CLOSING && !wrote)
-		wrote = quic_conn_write_close(conn, batch, now);
-	quic_conn_end_turn(conn);
-	return wrote;
 }
 
 int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint64_t now,
@@ -389,6 +293,7 @@ void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns)
 	assert(!quic_conn_is_server(conn));
 	conn->settings.keep_alive_ns = keep_alive_ns;
 	ngtcp2_conn_set_keep_alive_timeout(conn->tp, keep_alive_ns ? keep_alive_ns : UINT64_MAX);
+	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 }
 
 void quic_conn_path(const struct quic_conn *conn, struct quic_path *ret)

@@ -38,7 +38,10 @@ struct quic_conn {
 	bool was_reset; /* by a stateless reset */
 	bool was_asked_to_retry;
 	uint64_t received_at, packets_received;
-	size_t burst; /* bytes written since the pacing timer was set */
+	uint64_t deadline;
+	size_t burst;	      /* bytes written since the pacing timer was set */
+	uint64_t paced_until; /* what that timer says; 0: it does not matter */
+	bool has_more;	      /* a stream has bytes that did not go into the last packet */
 
 	/* Why it ends, and the packet that says so, which is sent CLOSE_COPIES times. */
 	struct err why;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Building datagrams: packets from the streams that have something to say, paced. */
+#include "tunnel/quic/internal.h"
+
+/*
+ * A fast path gets several batches between two pacing timers. ngtcp2 says when it is fast: the quantum is what a
+ * millisecond carries, up to QUANTUM_FAST.
+ */
+#define QUANTUM_FAST (64 * 1024)
+#define BURST_FAST (4 * QUANTUM_FAST)
+
+/* How late a timer may be that nobody waits for. */
+#define IDLE_SLACK_NS NSEC_PER_MSEC
+
+/* Lets the application fill one packet from as many streams as fit; the last parameter of ngtcp2 is our conn. */
+static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_info *info,
+				 uint8_t *dest, size_t size, ngtcp2_tstamp now, void *user)
+{
+	struct quic_conn *conn = user;
+
+	for (;;) {
+		struct quic_send send = { .stream = -1 };
+		ngtcp2_vec vec[QUIC_SEND_VECS];
+		ngtcp2_ssize taken = -1, len;
+		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_PADDING;
+		int more = 0;
+
+		if (ngtcp2_conn_get_max_data_left(tp) > 0)
+			more = conn->ops->next(conn->app, &send);
+		if (more < 0)
+			return NGTCP2_ERR_CALLBACK_FAILURE;
+		conn->has_more = more > 0;
+		if (more > 0)
+			flags |= NGTCP2_WRITE_STREAM_FLAG_MORE;
+		if (send.fin)
+			flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+		for (size_t i = 0; i < send.vec_len; i++)
+			vec[i] = (ngtcp2_vec){ .base = send.vec[i].base, .len = send.vec[i].len };
+		len = ngtcp2_conn_writev_stream(tp, path, info, dest, size, &taken, flags,
+						send.stream, vec, send.vec_len, now);
+		if (len == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+			conn->ops->blocked(conn->app, send.stream);
+			continue;
+		}
+		if (len == NGTCP2_ERR_STREAM_SHUT_WR || len == NGTCP2_ERR_STREAM_NOT_FOUND) {
+			conn->ops->shut(conn->app, send.stream);
+			continue;
+		}
+		if (taken >= 0 && conn->ops->sent(conn->app, send.stream, (size_t)taken) < 0)
+			return NGTCP2_ERR_CALLBACK_FAILURE;
+		if (len != NGTCP2_ERR_WRITE_MORE)
+			return len;
+	}
+}
+
+static size_t burst_limit(const struct quic_conn *conn)
+{
+	size_t quantum = ngtcp2_conn_get_send_quantum(conn->tp);
+
+	return quantum < QUANTUM_FAST ? quantum : BURST_FAST;
+}
+
+/* Bytes written into *batch, 0 for none, or an error of ngtcp2. */
+static ngtcp2_ssize fill_batch(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
+{
+	size_t limit = burst_limit(conn), room = conn->burst < limit ? limit - conn->burst : 0;
+	ngtcp2_path_storage path;
+	ngtcp2_pkt_info info = { 0 };
+	ngtcp2_ssize len;
+
+	room = MAX(room, ngtcp2_conn_get_max_tx_udp_payload_size(conn->tp));
+	if (conn->burst >= limit)
+		return 0;
+	ngtcp2_path_storage_zero(&path);
+	len = ngtcp2_conn_write_aggregate_pkt2(conn->tp, &path.path, &info, batch->bytes,
+					       MIN(room, sizeof(batch->bytes)), &batch->segment,
+					       write_packet, QUIC_BATCH_SEGMENTS_MAX, now);
+	if (len <= 0)
+		return len;
+	conn->burst += (size_t)len;
+	batch->len = (size_t)len;
+	batch->ecn = (uint8_t)info.ecn;
+	quic_path_take(&path.path, &batch->path);
+	return len;
+}
+
+/*
+ * The end of a burst: sets the pacing timer, which is of no use while there is nothing to send. Without this, a program
+ * that writes a few bytes at a time would cost two timers a packet.
+ */
+static void end_burst(struct quic_conn *conn, uint64_t now)
+{
+	bool is_idle = !conn->has_more && conn->burst < burst_limit(conn);
+	uint64_t plain = ngtcp2_conn_get_expiry(conn->tp), paced;
+
+	ngtcp2_conn_update_pkt_tx_time(conn->tp, now);
+	paced = ngtcp2_conn_get_expiry(conn->tp);
+	conn->deadline = paced;
+	if (conn->burst > 0) {
+		/* Something was written, so that pacing did not count before the update. */
+		conn->paced_until = paced < plain ? paced : 0;
+		if (is_idle)
+			conn->deadline = plain;
+	} else if (is_idle && paced == conn->paced_until) {
+		/* What comes after the pacing timer is not known yet. */
+		conn->deadline = paced + IDLE_SLACK_NS;
+	}
+	conn->burst = 0;
+}
+
+bool quic_conn_write(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
+{
+	ngtcp2_ssize len = 0;
+	bool wrote;
+
+	if (conn->state < QUIC_CLOSING) {
+		len = fill_batch(conn, batch, now);
+		if (len < 0)
+			quic_conn_fail(conn, (int)len);
+	}
+	wrote = len > 0;
+	if (len == 0 && conn->state < QUIC_CLOSING)
+		end_burst(conn, now);
+	if (conn->state == QUIC_CLOSING && !wrote)
+		wrote = quic_conn_write_close(conn, batch, now);
+	quic_conn_end_turn(conn);
+	return wrote;
+}
