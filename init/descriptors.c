@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -65,4 +67,21 @@ void descriptors_let_go(const int *keep, size_t len)
 int descriptors_copy(int fd)
 {
 	return fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST);
+}
+
+int descriptors_copy_unblocking(int fd)
+{
+	cleanup_close int own = -1;
+	struct stat st;
+	char path[32];
+
+	/*
+	 * The flag belongs to the open file, which is the command's too; a pipe and a terminal can
+	 * be opened anew. A regular file cannot, as its position would be another; it does not block.
+	 */
+	if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd))) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		own = fd_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+	}
+	return descriptors_copy(own >= 0 ? own : fd);
 }

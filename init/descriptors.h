@@ -14,3 +14,9 @@ void descriptors_let_go(const int *keep, size_t len);
 
 /* A copy, 3 or above and close-on-exec; -1 when there is nothing to copy. */
 int descriptors_copy(int fd);
+
+/*
+ * The same, for writing what may as well be lost: a pipe that is full or a terminal that is held
+ * (Ctrl-S) does not make the writer wait.
+ */
+int descriptors_copy_unblocking(int fd);

@@ -63,7 +63,7 @@ static int start(struct supervisor *s, struct err *err)
 	/* The command is on its way; from here on nothing may fail any more. */
 	clock_gettime(CLOCK_REALTIME, &s->status.started);
 	if (plan->verbose)
-		log_fd = descriptors_copy(STDERR_FILENO);
+		log_fd = descriptors_copy_unblocking(STDERR_FILENO);
 	if (log_fd >= 0)
 		log_setup("berth-init", log_fd, LOG_LEVEL_DEBUG, LOG_FORMAT_AUTO);
 	descriptors_let_go((const int[]){ s->command.terminal.fd, log_fd }, 2);

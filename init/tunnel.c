@@ -83,21 +83,17 @@ void tunnel_start(struct tunnel *t, uint64_t now)
 		return;
 	}
 	t->pid = pid;
-	log_info("tunnel: started as process %d", (int)pid);
+	log_info("tunnel: started as process %d (start %u)", (int)pid, t->starts);
 }
 
 bool tunnel_on_exit(struct tunnel *t, const siginfo_t *ended, uint64_t now)
 {
-	uint64_t wait;
-
 	if (t->pid == 0 || ended->si_pid != t->pid)
 		return false;
-	wait = backoff_next(&t->backoff, now - t->started);
 	t->pid = 0;
-	t->due = now + wait;
-	log_info("tunnel: ended by %s %d, starts again in %llu ms",
-		 ended->si_code == CLD_EXITED ? "status" : "signal", ended->si_status,
-		 (unsigned long long)(wait / NSEC_PER_MSEC));
+	t->due = now + backoff_next(&t->backoff, now - t->started);
+	log_info("tunnel: ended by %s %d", ended->si_code == CLD_EXITED ? "status" : "signal",
+		 ended->si_status);
 	return true;
 }
 

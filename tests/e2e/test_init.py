@@ -18,6 +18,8 @@ import harness
 import initrun
 from initrun import CATCHABLE, PYTHON, ROOT, Init, mode, run, script  # noqa: F401
 
+pytestmark = pytest.mark.sanitize
+
 
 def probe(count):
     return PYTHON, initrun.PROBE, count
@@ -284,3 +286,12 @@ def test_nothing_wakes_it_up_while_nothing_happens(mode):
         with pytest.raises(subprocess.TimeoutExpired):
             init.process.wait(1)
         assert switches() == before
+
+
+def test_nobody_reading_its_words_holds_it_up(mode):
+    with Init(mode, "sh", "-c", "echo ready; for i in `seq 3000`; do kill -URG $PPID; done; exit 3",
+              options=["-v"]) as init:
+        # Standard error is a pipe that nobody empties; each of these signals is a line.
+        assert init.line() == "ready"
+        init.process.wait(30 * harness.PATIENCE)
+        assert init.process.returncode == 3

@@ -12,7 +12,10 @@ import time
 import pytest
 
 import harness
+import initrun
 from initrun import ROOT, Init, mode, script  # noqa: F401
+
+pytestmark = pytest.mark.sanitize
 
 SERVING = """
     #!/bin/bash
@@ -78,7 +81,7 @@ def test_a_killed_tunnel_is_started_again_and_the_command_sees_nothing(job):
             harness.until(lambda: len(job.starts()) == count, f"start {count}")
             pids = [int(line.split()[0]) for line in job.starts()]
             if job.mode == "pid1":
-                pids[-1] = harness.until(lambda: [pid for pid in descendants_of(init) if is_named(pid, "tunnel")],
+                pids[-1] = harness.until(lambda: [pid for pid in initrun.descendants(init.pid) if is_serving(pid)],
                                          "tunnel")[0]
             os.kill(pids[-1], signal.SIGKILL)
         harness.until(lambda: len(job.starts()) == 4, "start 4")
@@ -87,15 +90,10 @@ def test_a_killed_tunnel_is_started_again_and_the_command_sees_nothing(job):
     assert job.status()["tunnel_restarts"] == 3
 
 
-def descendants_of(init) -> list:
-    import initrun
-    return initrun.descendants(init.pid)
-
-
-def is_named(pid: int, name: str) -> bool:
+def is_serving(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/cmdline") as file:
-            return name in file.read()
+            return "serve" in file.read().split("\0")
     except OSError:
         return False
 
