@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* Both ends of the tunnel in one program, over real sockets on loopback. */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "init/base/alloc.h"
+#include "init/base/fs.h"
+#include "tunnel/net/attempt.h"
+#include "tunnel/net/client.h"
+#include "tunnel/net/clock.h"
+#include "tunnel/net/endpoint.h"
+#include "tunnel/net/server.h"
+#include "tunnel/net/timer.h"
+
+#define LEN (4 * 1024 * 1024)
+#define RESET_KEY ((struct secret){ .bytes = { 9 } })
+
+static uv_loop_t loop;
+static struct timer watchdog;
+static struct key_pair job_key, client_key, other_key;
+static char dir[] = "/tmp/berth-connect-XXXXXX";
+static char *endpoint_path;
+
+static struct {
+	struct server *server;
+	struct tls_context *server_tls, *client_tls;
+	struct h3_conn *conn;
+	struct h3_stream *stream;
+	size_t sent, received;
+	size_t stop_at; /* received */
+	struct err why;
+	bool closed, server_closed;
+} world;
+
+static void give_up(struct timer *timer, void *owner)
+{
+	(void)timer;
+	(void)owner;
+	fail_msg("nothing happened for twenty seconds");
+}
+
+/* The server answers with what it gets. */
+
+static void echo_body(struct h3_stream *stream, void *user, struct span bytes)
+{
+	(void)user;
+	assert_true(h3_stream_write(stream, bytes));
+	h3_stream_consumed(stream, bytes.len);
+}
+
+static void echo_end(struct h3_stream *stream, void *user)
+{
+	(void)user;
+	h3_stream_end(stream);
+}
+
+static const struct h3_stream_ops echo_ops = { .body = echo_body, .end = echo_end };
+
+static void on_request(void *owner, struct h3_stream *stream, const struct h3_request *request)
+{
+	(void)owner;
+	(void)request;
+	h3_stream_set_ops(stream, &echo_ops, NULL);
+	h3_stream_respond(stream, 200);
+}
+
+static const struct server_ops server_ops = { on_request };
+
+/* The client sends LEN bytes, never more than 64 KiB ahead of the echo. */
+
+static void send_more(void)
+{
+	static const uint8_t block[16 * 1024];
+
+	while (world.sent < LEN && world.sent - world.received < 4 * sizeof(block)) {
+		if (!h3_stream_write(world.stream, span_of(block, sizeof(block))))
+			return;
+		world.sent += sizeof(block);
+	}
+}
+
+static void on_body(struct h3_stream *stream, void *user, struct span bytes)
+{
+	(void)user;
+	world.received += bytes.len;
+	h3_stream_consumed(stream, bytes.len);
+	send_more();
+	if (world.received >= world.stop_at)
+		uv_stop(&loop);
+}
+
+static const struct h3_stream_ops stream_ops = { .body = on_body };
+
+static void on_connected(void *owner, struct h3_conn *conn)
+{
+	struct h3_request request = { .method = "CONNECT", .authority = "echo:7" };
+
+	(void)owner;
+	world.conn = conn;
+	assert_int_equal(h3_conn_request(conn, &request, &stream_ops, NULL, &world.stream, NULL),
+			 0);
+	send_more();
+}
+
+static void on_closed(void *owner, const struct err *why)
+{
+	(void)owner;
+	world.closed = true;
+	world.why = *why;
+	uv_stop(&loop);
+}
+
+static const struct client_ops client_ops = { on_connected, on_closed };
+
+static void on_attempt_ready(struct attempt *attempt, void *owner)
+{
+	on_connected(owner, attempt_h3(attempt));
+}
+
+static void on_attempt_over(struct attempt *attempt, void *owner, const struct err *why)
+{
+	(void)attempt;
+	on_closed(owner, why);
+}
+
+static const struct attempt_ops attempt_ops = { on_attempt_ready, on_attempt_over };
+
+/* Setting up */
+
+static int make_keys(void **state)
+{
+	(void)state;
+	endpoint_path = NULL;
+	if (!mkdtemp(dir) || key_pair_generate(&job_key, NULL) < 0 ||
+	    key_pair_generate(&client_key, NULL) < 0 || key_pair_generate(&other_key, NULL) < 0)
+		return -1;
+	endpoint_path = fs_join(dir, "endpoint.0.json");
+	return 0;
+}
+
+static int remove_keys(void **state)
+{
+	(void)state;
+	free(endpoint_path);
+	return fs_remove_tree(dir, NULL);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	world.stop_at = LEN;
+	unlink(endpoint_path);
+	uv_loop_init(&loop);
+	if (timer_open(&watchdog, &loop, give_up, NULL, NULL) < 0)
+		return -1;
+	timer_set(&watchdog, clock_now() + 20 * NSEC_PER_SEC);
+	world.server_tls = tls_context_new(TLS_SERVER, &job_key, &client_key.public, NULL);
+	world.client_tls = tls_context_new(TLS_CLIENT, &client_key, &job_key.public, NULL);
+	return world.server_tls && world.client_tls ? 0 : -1;
+}
+
+static void on_server_closed(void *owner)
+{
+	(void)owner;
+	world.server_closed = true;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (world.server)
+		server_close(world.server, on_server_closed);
+	timer_close(&watchdog, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	tls_context_free(world.server_tls);
+	tls_context_free(world.client_tls);
+	return uv_loop_close(&loop);
+}
+
+static struct quic_addr serve(void)
+{
+	struct server_config config = {
+		.loop = &loop,
+		.tls = world.server_tls,
+		.reset_key = &RESET_KEY,
+		.settings = QUIC_SETTINGS_DEFAULT,
+		.ops = &server_ops,
+	};
+	struct quic_addr addr;
+	struct err err;
+
+	assert_true(addr_parse_listen("127.0.0.1:0", &config.listen));
+	world.server = server_new(&config, &err);
+	assert_non_null(world.server);
+	addr = *server_local(world.server);
+	return addr;
+}
+
+static void write_endpoint(const struct quic_addr *addrs, size_t len)
+{
+	struct endpoint endpoint = { .host = "elsewhere", .started = clock_wall() };
+
+	for (size_t i = 0; i < len; i++)
+		assert_true(addr_list_add(&endpoint.addresses, &addrs[i]));
+	assert_int_equal(endpoint_write(endpoint_path, &endpoint, NULL), 0);
+}
+
+static struct client *dial(void)
+{
+	const struct client_config config = {
+		.loop = &loop,
+		.name = "job-7",
+		.endpoint = endpoint_path,
+		.tls = world.client_tls,
+		.ops = &client_ops,
+	};
+
+	return client_new(&config);
+}
+
+/* The tests */
+
+static void what_is_sent_comes_back(void **state)
+{
+	struct quic_addr addr = serve();
+	struct client *client;
+
+	(void)state;
+	write_endpoint(&addr, 1);
+	client = dial();
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_false(world.closed);
+	assert_int_equal(world.received, LEN);
+	client_close(client);
+}
+
+static void a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer(void **state)
+{
+	struct attempt_config config = {
+		.loop = &loop,
+		.tls = world.client_tls,
+		.settings = QUIC_SETTINGS_DEFAULT,
+		.remote = serve(),
+		.ops = &attempt_ops,
+	};
+	struct attempt *attempt = attempt_new(&config, NULL);
+	struct err err = { 0 };
+
+	(void)state;
+	assert_non_null(attempt);
+	for (int move = 1; move <= 3; move++) {
+		world.stop_at = (size_t)move * LEN / 4;
+		uv_run(&loop, UV_RUN_DEFAULT);
+		if (attempt_migrate(attempt, &err) < 0)
+			fail_msg("%s", err.text);
+	}
+	world.stop_at = LEN;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_false(world.closed);
+	assert_int_equal(world.received, LEN);
+	attempt_close(attempt);
+}
+
+static void the_address_that_answers_wins(void **state)
+{
+	struct quic_addr addrs[3];
+	struct client *client;
+
+	(void)state;
+	assert_true(addr_parse("192.0.2.1:9", &addrs[0]));
+	assert_true(addr_parse("127.0.0.1:1", &addrs[1]));
+	addrs[2] = serve();
+	write_endpoint(addrs, 3);
+	client = dial();
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(world.received, LEN);
+	client_close(client);
+}
+
+static void a_job_with_another_key_is_refused_in_words(void **state)
+{
+	struct quic_addr addr = serve();
+	struct client *client;
+
+	(void)state;
+	tls_context_free(world.client_tls);
+	world.client_tls = tls_context_new(TLS_CLIENT, &client_key, &other_key.public, NULL);
+	write_endpoint(&addr, 1);
+	client = dial();
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(world.closed);
+	assert_int_equal(world.why.kind, ERR_DENIED);
+	assert_memory_equal(world.why.text, "job-7: ", 7);
+	client_close(client);
+}
+
+static void a_server_that_closes_tells_its_clients(void **state)
+{
+	struct quic_addr addr = serve();
+	struct client *client;
+
+	(void)state;
+	world.stop_at = LEN / 4;
+	write_endpoint(&addr, 1);
+	client = dial();
+	uv_run(&loop, UV_RUN_DEFAULT);
+	server_close(world.server, on_server_closed);
+	world.server = NULL;
+	world.stop_at = SIZE_MAX;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(world.closed);
+	assert_string_equal(world.why.text, "job-7: the job has ended");
+	client_close(client);
+}
+
+static void an_endpoint_that_appears_late_is_found(void **state)
+{
+	struct client *client = dial();
+	struct quic_addr addr;
+
+	(void)state;
+	for (int turn = 0; turn < 3; turn++)
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_false(world.closed);
+	addr = serve();
+	write_endpoint(&addr, 1);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(world.received, LEN);
+	client_close(client);
+}
+
+static void addresses_of_this_host_come_first_only_on_this_host(void **state)
+{
+	struct endpoint endpoint = { .host = "node1" };
+	struct addr_list own = { .len = 0 }, order;
+	struct quic_addr far, loopback, mine;
+
+	(void)state;
+	assert_true(addr_parse("10.1.2.3:4000", &far));
+	assert_true(addr_parse("127.0.0.1:4000", &loopback));
+	assert_true(addr_list_add(&endpoint.addresses, &far));
+	assert_true(addr_list_add(&endpoint.addresses, &loopback));
+	client_order(&endpoint, "laptop", &own, &order);
+	assert_true(addr_equal(&order.items[0], &far));
+	client_order(&endpoint, "node1", &own, &order);
+	assert_true(addr_equal(&order.items[0], &loopback));
+	assert_int_equal(order.len, 2);
+	/* Another name for this host, as in a container: its addresses tell. */
+	mine = far;
+	addr_set_port(&mine, 0);
+	assert_true(addr_list_add(&own, &mine));
+	client_order(&endpoint, "laptop", &own, &order);
+	assert_true(addr_equal(&order.items[0], &loopback));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_sent_comes_back),
+		TEST(a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer),
+		TEST(the_address_that_answers_wins),
+		TEST(a_job_with_another_key_is_refused_in_words),
+		TEST(a_server_that_closes_tells_its_clients),
+		TEST(an_endpoint_that_appears_late_is_found),
+		TEST(addresses_of_this_host_come_first_only_on_this_host),
+	};
+
+	return cmocka_run_group_tests(tests, make_keys, remove_keys);
+}
