@@ -115,11 +115,13 @@ static void a_handshake_without_an_answer_ends_after_ten_seconds(void **state)
 	assert_int_equal(w->now, WORLD_START + 10 * NSEC_PER_SEC);
 }
 
+#define CROWD 64
+
 static bool all_ready(const void *arg)
 {
 	const struct peer_client *owners = arg;
 
-	for (size_t i = 0; i < WORLD_CLIENTS_MAX; i++)
+	for (size_t i = 0; i < CROWD; i++)
 		if (!owners[i].is_ready)
 			return false;
 	return true;
@@ -128,22 +130,47 @@ static bool all_ready(const void *arg)
 static void many_handshakes_at_once_succeed_with_the_help_of_retry(void **state)
 {
 	cleanup(world_free) struct world *w = world_new(&(struct world_config){ .link = plain });
-	struct peer_client owners[WORLD_CLIENTS_MAX] = { 0 };
+	struct peer_client owners[CROWD] = { 0 };
 	size_t retried = 0;
 
 	(void)state;
-	assert_true(WORLD_CLIENTS_MAX > QUIC_SERVER_HANDSHAKES_MAX);
-	for (size_t i = 0; i < WORLD_CLIENTS_MAX; i++) {
+	assert_true(CROWD > QUIC_SERVER_HANDSHAKES_MAX);
+	for (size_t i = 0; i < CROWD; i++) {
 		owners[i].world = w;
 		world_connect(w, &peer_client_ops, &owners[i]);
 	}
 	assert_true(world_run(w, all_ready, owners, 10 * NSEC_PER_SEC));
-	for (size_t i = 0; i < WORLD_CLIENTS_MAX; i++)
+	for (size_t i = 0; i < CROWD; i++)
 		retried += round_trips(w, owners[i].ready_at) > 1.9;
-	assert_int_equal(retried, WORLD_CLIENTS_MAX - QUIC_SERVER_HANDSHAKES_MAX);
+	assert_int_equal(retried, CROWD - QUIC_SERVER_HANDSHAKES_MAX);
 	world_run(w, NULL, NULL, NSEC_PER_SEC);
-	assert_int_equal(quic_server_count(w->server), WORLD_CLIENTS_MAX);
+	assert_int_equal(quic_server_count(w->server), CROWD);
 	assert_int_equal(quic_server_handshakes(w->server), 0);
+}
+
+static void a_client_too_many_is_told_so(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&(struct world_config){ .link = plain });
+	struct peer_client owner = { 0 }, last = { .world = w };
+	struct world_client *first = world_connect(w, &peer_client_ops, NULL);
+
+	(void)state;
+	for (size_t i = 1; i < QUIC_SERVER_CONNS_MAX; i++) {
+		world_connect(w, &peer_client_ops, NULL);
+		if (i % 16 == 0)
+			world_run(w, NULL, NULL, 4 * RTT);
+	}
+	world_run(w, NULL, NULL, NSEC_PER_SEC);
+	assert_int_equal(quic_server_count(w->server), QUIC_SERVER_CONNS_MAX);
+	world_connect(w, &peer_client_ops, &owner);
+	assert_true(world_run(w, peer_is_gone, &owner, NSEC_PER_SEC));
+	assert_int_equal(owner.why.kind, ERR_LIMIT);
+	assert_string_equal(owner.why.text, "the job takes no more connections");
+	/* When one leaves, another may come. */
+	h3_conn_close(first->h3);
+	world_run(w, NULL, NULL, NSEC_PER_SEC);
+	world_connect(w, &peer_client_ops, &last);
+	assert_true(world_run(w, peer_is_ready, &last, NSEC_PER_SEC));
 }
 
 static void handshakes_survive_loss_duplicates_and_disorder(void **state)
@@ -194,6 +221,7 @@ int main(void)
 		cmocka_unit_test(a_server_refuses_a_client_with_another_key),
 		cmocka_unit_test(a_handshake_without_an_answer_ends_after_ten_seconds),
 		cmocka_unit_test(many_handshakes_at_once_succeed_with_the_help_of_retry),
+		cmocka_unit_test(a_client_too_many_is_told_so),
 		cmocka_unit_test(handshakes_survive_loss_duplicates_and_disorder),
 		cmocka_unit_test(
 			an_address_that_answers_nothing_gets_at_most_three_times_what_it_sent),

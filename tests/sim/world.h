@@ -18,7 +18,7 @@
 #include "tunnel/h3/conn.h"
 #include "tunnel/quic/server.h"
 
-#define WORLD_CLIENTS_MAX 64
+#define WORLD_CLIENTS_MAX 300
 #define WORLD_START (1000 * NSEC_PER_SEC)
 
 struct world_config {
@@ -54,7 +54,7 @@ struct world {
 	struct world_client clients[WORLD_CLIENTS_MAX];
 	size_t client_count;
 	/* The server's connections, newest last; NULL once freed. */
-	struct h3_conn *accepted[4 * WORLD_CLIENTS_MAX];
+	struct h3_conn *accepted[2 * WORLD_CLIENTS_MAX];
 	size_t accepted_count;
 	struct err server_why; /* of the last connection that ended there */
 	size_t server_closed;

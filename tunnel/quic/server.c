@@ -135,6 +135,7 @@ static void admit(struct quic_server *server, const struct quic_path *path, uint
 		return;
 	}
 	server->ops->accept(server->owner, conn);
+	assert(conn->ops); /* it was given to an h3_conn */
 	quic_conn_read(conn, path, ecn, packet, now);
 	if (conn->was_asked_to_retry)
 		quic_reply_retry(server, path, &admission.hd, now);
