@@ -118,7 +118,10 @@ void jobdir_first_line(const char *dir, const char *name, char *out, size_t size
 
 void jobdir_copy_text(char *out, size_t size, const char *text)
 {
-	snprintf(out, size, "%.*s", (int)size - 1, text);
+	size_t len = strnlen(text, size - 1);
+
+	memcpy(out, text, len);
+	out[len] = '\0';
 	for (char *p = out; *p; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
