@@ -46,7 +46,7 @@ static void reset_signals(void)
 /* In the process that becomes the program. */
 attr_noreturn static void become(const struct launch *launch, int out, int errors, int failed)
 {
-	int null = open("/dev/null", O_RDWR);
+	int null = open("/dev/null", O_RDONLY);
 	int os = 0;
 
 	hide_descriptors();

@@ -93,8 +93,10 @@ static void show(const struct args *args, const struct job *job)
 		printf("job-%" PRIu64 "\n", job->id);
 		return;
 	}
-	printf("job-%" PRIu64 " is %s on %s; enter it with: ssh job-%" PRIu64 "\n", job->id,
-	       job_state_word(job->state), job->backend, job->id);
+	printf("job-%" PRIu64 " is %s on %s", job->id, job_state_word(job->state), job->backend);
+	if (!job_state_is_ended(job->state))
+		printf("; enter it with: ssh job-%" PRIu64, job->id);
+	putchar('\n');
 }
 
 static bool is_waiting(const struct job *job)

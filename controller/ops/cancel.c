@@ -18,6 +18,10 @@ static int ask(struct controller *c, struct job *job, struct err *err)
 {
 	struct backend *backend;
 
+	if (job->native_id[0] == '\0')
+		return err_set(err, ERR_NOT_FOUND,
+			       "job-%" PRIu64 " was never handed to %s: 'berth gc' clears it away",
+			       job->id, job->backend);
 	if (controller_backend(c, job->backend, &backend, err) < 0 ||
 	    store_mark_cancel_requested(c->store, job->id, err) < 0)
 		return -1;

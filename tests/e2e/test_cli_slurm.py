@@ -8,6 +8,7 @@ import pytest
 
 import harness
 
+pytestmark = pytest.mark.sanitize
 UNAVAILABLE, INVALID = 69, 64
 
 

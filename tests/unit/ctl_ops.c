@@ -174,6 +174,20 @@ static void cancelling_insists_when_asking_is_not_enough(void **state)
 	assert_int_equal(fake_counts(user.fake).kills, 1);
 }
 
+static void a_job_that_was_never_handed_over_cannot_be_cancelled(void **state)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	struct job job = user_submitted(NULL);
+	struct err err;
+
+	(void)state;
+	job_set_text(&job.native_id, "");
+	job_list_take(&jobs, &job);
+	assert_int_equal(ops_cancel(user.c, &jobs, 40, &err), -1);
+	assert_non_null(strstr(err.text, "never handed to fake"));
+	assert_int_equal(fake_counts(user.fake).cancels, 0);
+}
+
 static void logs_are_read_piece_by_piece_until_they_are_collected(void **state)
 {
 	cleanup(job_finish) struct job job = user_submitted(NULL);
@@ -280,6 +294,7 @@ int main(void)
 		TEST(a_backend_that_does_not_answer_changes_nothing),
 		TEST(cancelling_ends_jobs_and_leaves_ended_ones_alone),
 		TEST(cancelling_insists_when_asking_is_not_enough),
+		TEST(a_job_that_was_never_handed_over_cannot_be_cancelled),
 		TEST(logs_are_read_piece_by_piece_until_they_are_collected),
 		TEST(the_way_into_a_job_is_berth_tunnel_with_its_files),
 		TEST(a_job_that_waits_is_waited_for_with_one_line),
