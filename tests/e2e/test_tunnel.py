@@ -45,6 +45,7 @@ class Tunnel:
         self.program = build / "tunnel" / "berth-tunnel"
         self.endpoint = self.job / "endpoint.0.json"
         self.process = None
+        self.prefix = []  # what serve and ssh are run by
         self.job.mkdir(mode=0o700)
         self.run("keygen", "--job-file", self.job / "tunnel.json", "--client-file", dir / "client.json").ok()
         self.run("keygen", "--host-key", dir / "host_key.json", "--known-hosts", dir / "known_hosts").ok()
@@ -59,7 +60,7 @@ class Tunnel:
     def start(self) -> "Tunnel":
         before = self.endpoint.stat().st_mtime_ns if self.endpoint.exists() else 0
         with open(self.dir / "log", "ab") as log:
-            self.process = subprocess.Popen([self.program, "serve", "--dir", self.job, "--rank", "0"],
+            self.process = subprocess.Popen([*self.prefix, self.program, "serve", "--dir", self.job, "--rank", "0"],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
 
         def listens():
@@ -76,7 +77,7 @@ class Tunnel:
         self.process.wait()
 
     def argv(self, *argv) -> list:
-        return ["ssh", "-F", str(self.dir / "config"), *map(str, argv)]
+        return [*self.prefix, "ssh", "-F", str(self.dir / "config"), *map(str, argv)]
 
     def ssh(self, *argv, **more) -> harness.Result:
         return harness.run(self.argv(*argv), **more)
@@ -319,6 +320,39 @@ def test_addresses_that_all_keep_silent_are_named(own):
         result = own.ssh("job-7", "true", timeout=60)
     assert result.status == 255
     assert f"job-7: no answer from {address}" in result.stderr
+
+
+@pytest.fixture
+def network():
+    """A network namespace of its own with two addresses: the words that run a program in it."""
+    holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && ip address add 10.9.0.1/32 dev lo && "
+                               "ip address add 10.9.0.2/32 dev lo && echo ready && exec sleep 600"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        if holder.stdout.readline() != b"ready\n":
+            pytest.skip(f"no network namespace: {holder.stderr.read().decode().strip()}")
+        yield ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_a_session_moves_at_once_when_the_address_changes(own, network):
+    own.prefix = network
+    own.start()
+    own.set_addresses([own.addresses()[-1].replace("127.0.0.1", "10.9.0.1").replace("[::1]", "10.9.0.1")])
+    own.configure("-v")
+    client = subprocess.Popen(own.argv("job-7", "cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+    for source, line in ("10.9.0.1", b"before\n"), ("10.9.0.2", b"after\n"), ("10.9.0.1", b"back\n"):
+        harness.run([*network, "ip", "route", "replace", "local", "10.9.0.1", "dev", "lo", "src", source,
+                     "table", "local"]).ok()
+        client.stdin.write(line)
+        client.stdin.flush()
+        assert client.stdout.readline() == line
+    _, errors = client.communicate(timeout=30 * harness.PATIENCE)
+    assert client.returncode == 0
+    assert errors.count(b"the address changed: moving to a fresh path") == 2, errors
 
 
 def test_no_secret_is_in_a_command_line_environment_or_log(own):

@@ -249,6 +249,14 @@ const struct quic_addr *attempt_remote(const struct attempt *a)
 	return &a->config.remote;
 }
 
+bool attempt_is_misplaced(const struct attempt *a)
+{
+	struct quic_addr now = udp_source(&a->config.remote), then = a->udp->local;
+
+	addr_set_port(&then, 0);
+	return now.len > 0 && !addr_equal(&now, &then);
+}
+
 int attempt_migrate(struct attempt *a, struct err *err)
 {
 	struct quic_path path = a->path;

@@ -43,6 +43,9 @@ void attempt_close(struct attempt *attempt);
 struct h3_conn *attempt_h3(struct attempt *attempt);
 const struct quic_addr *attempt_remote(const struct attempt *attempt);
 
+/* Whether the kernel would now choose another local address than the one in use. */
+bool attempt_is_misplaced(const struct attempt *attempt);
+
 /* Moves to a fresh path, from whatever address the kernel chooses now. */
 int attempt_migrate(struct attempt *attempt, struct err *err) attr_must_use;
 

@@ -10,6 +10,7 @@
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/endpoint.h"
+#include "tunnel/net/route.h"
 
 #define STAGGER_MS 50
 #define RETRY_MS 100
@@ -38,8 +39,10 @@ struct client {
 	size_t running;
 	uint64_t started;
 	struct err worst; /* the most telling failure of this round */
-	bool closing;
+	bool closing, reported;
 	/* Looking after the winner */
+	struct route route;
+	bool route_changed; /* since the last tick */
 	struct clock_wake wake;
 	uint64_t active_at, bytes, keep_alive, moved_at, patience;
 };
@@ -51,6 +54,7 @@ static void report(struct client *c, const struct err *why)
 	struct err err = *why;
 
 	uv_timer_stop(&c->timer);
+	c->reported = true;
 	err_wrap(&err, "%s", c->config.name);
 	c->config.ops->closed(c->config.owner, &err);
 }
@@ -148,6 +152,27 @@ static bool is_gone(const struct client *c, uint64_t now, struct err *ret)
 	return true;
 }
 
+/*
+ * The new address often follows the news of the old one's end, so that the next tick looks once
+ * more.
+ */
+static void on_route_changed(void *owner)
+{
+	struct client *c = owner;
+
+	c->route_changed = true;
+	if (!c->closing && !c->reported && attempt_is_misplaced(c->winner))
+		move(c, "the address changed");
+}
+
+static bool is_misplaced(struct client *c)
+{
+	bool look = c->route_changed;
+
+	c->route_changed = false;
+	return look && attempt_is_misplaced(c->winner);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct client *c = timer->data;
@@ -162,6 +187,8 @@ static void on_tick(uv_timer_t *timer)
 		c->patience = 2 * c->keep_alive + 2 * NSEC_PER_SEC;
 	if (clock_wake_check(&c->wake, clock_slept())) {
 		move(c, "the machine slept");
+	} else if (is_misplaced(c)) {
+		move(c, "the address changed");
 	} else if (is_gone(c, now, &gone)) {
 		report(c, &gone);
 	} else if (silent > c->patience) {
@@ -183,6 +210,7 @@ static void look_after(struct client *c)
 	c->moved_at = now;
 	c->patience = 2 * HEARTBEAT_ACTIVE + 2 * NSEC_PER_SEC;
 	uv_timer_start(&c->timer, on_tick, TICK_MS, TICK_MS);
+	route_open(&c->route, c->config.loop, on_route_changed, c);
 }
 
 /* Racing */
@@ -426,9 +454,17 @@ struct client *client_new(const struct client_config *config)
 	return c;
 }
 
+static void on_route_closed(void *owner)
+{
+	free(owner);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct client *c = handle->data;
+
+	c->route.owner = c;
+	route_close(&c->route, on_route_closed);
 }
 
 void client_close(struct client *c)

@@ -10,10 +10,10 @@
  * being restarted, has no endpoint file or a stale one, so that for some seconds the file is read
  * again after a failure.
  *
- * Looking after: a heartbeat of 5 s while in use and 25 s when idle; when the machine slept, or the
- * job was silent for more than two heartbeats, the connection moves to a fresh path at once, which
- * repairs within two round trips what its backed-off timers would repair in a minute. A connection
- * whose other end is provably gone ends with an error.
+ * Looking after: a heartbeat of 5 s while in use and 25 s when idle; when the machine slept, its
+ * address changed, or the job was silent for more than two heartbeats, the connection moves to a
+ * fresh path at once, which repairs within two round trips what its backed-off timers would repair
+ * in a minute. A connection whose other end is provably gone ends with an error.
  */
 
 #include <uv.h>

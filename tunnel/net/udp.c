@@ -339,6 +339,26 @@ static void on_event(uv_poll_t *poll, int status, int events)
 		receive(udp);
 }
 
+static struct quic_addr local_of(int fd)
+{
+	struct quic_addr local = { .len = sizeof(local.v6) };
+
+	if (getsockname(fd, &local.any, &local.len) < 0)
+		return (struct quic_addr){ 0 };
+	return addr_from_sockaddr(&local.any);
+}
+
+struct quic_addr udp_source(const struct quic_addr *remote)
+{
+	cleanup_close int fd = open_connected(remote, NULL);
+	struct quic_addr local = { 0 };
+
+	if (fd >= 0)
+		local = local_of(fd);
+	addr_set_port(&local, 0);
+	return local;
+}
+
 struct quic_batch *udp_batch(struct udp *udp)
 {
 	return &udp->batch;
@@ -361,16 +381,17 @@ bool udp_is_blocked(const struct udp *udp)
 int udp_open(struct udp *udp, uv_loop_t *loop, const struct udp_config *config, struct err *err)
 {
 	cleanup_close int fd = open_socket(config, err);
-	struct quic_addr local = { .len = sizeof(local.v6) };
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof(bound);
 
 	udp->open = false;
 	udp->owner = config->owner;
 	if (fd < 0)
 		return -1;
-	if (getsockname(fd, &local.any, &local.len) < 0)
+	if (getsockname(fd, (struct sockaddr *)&bound, &len) < 0)
 		return err_set_errno(err, errno, "getsockname");
-	udp->family = local.any.sa_family;
-	udp->local = addr_from_sockaddr(&local.any);
+	udp->family = bound.ss_family;
+	udp->local = addr_from_sockaddr((const struct sockaddr *)&bound);
 	set_options(fd, udp->family);
 	if (uv_poll_init(loop, &udp->poll, fd) < 0)
 		return err_set(err, ERR_SYSTEM, "cannot watch a socket");

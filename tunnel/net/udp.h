@@ -77,6 +77,12 @@ int udp_open(struct udp *udp, uv_loop_t *loop, const struct udp_config *config, 
 /* closed is called once the memory is the owner's again; at once when it was never opened. */
 void udp_close(struct udp *udp, void (*closed)(struct udp *udp, void *owner));
 
+/*
+ * The local address, without a port, that the kernel uses to reach a remote one; all zero: no
+ * route.
+ */
+struct quic_addr udp_source(const struct quic_addr *remote);
+
 struct quic_batch *udp_batch(struct udp *udp);
 /* Sends udp_batch(); false when it has to wait. Not while udp_is_blocked(). */
 bool udp_send(struct udp *udp);
