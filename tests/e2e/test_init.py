@@ -289,9 +289,15 @@ def test_nothing_wakes_it_up_while_nothing_happens(mode):
 
 
 def test_nobody_reading_its_words_holds_it_up(mode):
-    with Init(mode, "sh", "-c", "echo ready; for i in `seq 3000`; do kill -URG $PPID; done; exit 3",
-              options=["-v"]) as init:
-        # Standard error is a pipe that nobody empties; each of these signals is a line.
+    with Init(mode, "bash", "-c", "trap '' 40; echo ready; read line; exit 3", options=["-v"],
+              stdin=subprocess.PIPE) as init:
         assert init.line() == "ready"
+        # Standard error is a pipe that nobody empties, and each of these is a line.
+        for value in range(2000):
+            initrun.queue(init.pid, 40, value)
+        harness.until(lambda: "ShdPnd:\t0000000000000000" in pathlib.Path(f"/proc/{init.pid}/status").read_text(),
+                      "end of the signals")
+        init.process.stdin.write(b"\n")
+        init.process.stdin.flush()
         init.process.wait(30 * harness.PATIENCE)
         assert init.process.returncode == 3
