@@ -185,16 +185,20 @@ def test_the_command_has_a_group_of_its_own_and_gets_sigterm_when_init_is_killed
 
 def test_descriptors_are_the_commands_alone(mode):
     reader, writer = os.pipe()
-    with Init(mode, "sh", "-c", f"exec <&- >&- 2>&- {writer}>&-; exec sleep 60", pass_fds=[writer],
+    with Init(mode, "bash", "-c", f"echo ready; exec <&- >&- 2>&- {writer}>&-; exec sleep 60", pass_fds=[writer],
               stdin=subprocess.PIPE) as init:
         os.close(writer)
-        # Each of these waits until the last copy is closed.
-        assert os.read(reader, 1) == b""
-        assert init.process.stdout.read() == b"" and init.process.stderr.read() == b""
-        with pytest.raises(BrokenPipeError):
-            while True:
-                os.write(init.process.stdin.fileno(), b"x" * 4096)
-        init.process.stdin = None
+        assert init.line() == "ready"
+        fds = pathlib.Path(f"/proc/{init.pid}/fd")
+        harness.until(lambda: [os.readlink(fd) for fd in fds.iterdir()] == ["/dev/null"] * 3, "letting go")
+        # unshare(1), which runs above PID 1, keeps copies.
+        if mode == "sub":
+            assert os.read(reader, 1) == b""
+            assert init.process.stdout.read() == b"" and init.process.stderr.read() == b""
+            with pytest.raises(BrokenPipeError):
+                while True:
+                    os.write(init.process.stdin.fileno(), b"x" * 4096)
+        assert init.process.poll() is None
     os.close(reader)
 
 
