@@ -43,9 +43,9 @@ packages() {
 packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools
 	libjansson-dev libsqlite3-dev libmd-dev libcurl4-openssl-dev libcmocka-dev)
 
-# What the checks need beyond that.
-packages_test=(clang-format shellcheck)
+# What the checks and unit tests need beyond that.
+packages_test=(clang-format shellcheck procps)
 
 # What the end-to-end tests need: the stock clients, bubblewrap, and a real Slurm.
 packages_e2e=(python3 python3-pytest openssh-client dropbear-bin putty-tools openssl util-linux
-	bubblewrap procps munge slurmctld slurmd slurm-client)
+	bubblewrap procps strace munge slurmctld slurmd slurm-client)

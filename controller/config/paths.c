@@ -56,7 +56,7 @@ static int find_homes(const char **ret_home, const char **ret_ssh_home, struct e
 static int fill(struct paths *paths, struct err *err)
 {
 	cleanup_free char *config = NULL, *state = NULL, *berth_home = NULL;
-	const char *home, *ssh_home;
+	const char *home = NULL, *ssh_home = NULL;
 
 	if (find_homes(&home, &ssh_home, err) < 0 || find_program(&paths->program, err) < 0 ||
 	    from_env("XDG_CONFIG_HOME", home, ".config", &config, err) < 0 ||
