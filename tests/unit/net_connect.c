@@ -33,6 +33,8 @@ static struct {
 	size_t stop_at; /* received */
 	struct err why;
 	bool closed, server_closed;
+	const struct attempt *over;
+	size_t many; /* of server_config */
 } world;
 
 static void give_up(struct timer *timer, void *owner)
@@ -122,7 +124,7 @@ static void on_attempt_ready(struct attempt *attempt, void *owner)
 
 static void on_attempt_over(struct attempt *attempt, void *owner, const struct err *why)
 {
-	(void)attempt;
+	world.over = attempt;
 	on_closed(owner, why);
 }
 
@@ -188,6 +190,8 @@ static struct quic_addr serve(void)
 		.tls = world.server_tls,
 		.reset_key = &RESET_KEY,
 		.settings = QUIC_SETTINGS_DEFAULT,
+		.many = world.many,
+		.silent_ns = 1,
 		.ops = &server_ops,
 	};
 	struct quic_addr addr;
@@ -263,6 +267,36 @@ static void a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer(void 
 	assert_false(world.closed);
 	assert_int_equal(world.received, LEN);
 	attempt_close(attempt);
+}
+
+static void where_there_are_many_the_most_silent_one_ends(void **state)
+{
+	struct attempt_config config = {
+		.loop = &loop,
+		.tls = world.client_tls,
+		.settings = QUIC_SETTINGS_DEFAULT,
+		.ops = &attempt_ops,
+	};
+	struct attempt *attempts[3] = { NULL };
+
+	(void)state;
+	world.many = 2;
+	config.remote = serve();
+	for (size_t i = 0; i < ARRAY_LEN(attempts) && !world.closed; i++) {
+		world.sent = 0;
+		world.received = 0;
+		world.stop_at = LEN;
+		attempts[i] = attempt_new(&config, NULL);
+		assert_non_null(attempts[i]);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		assert_true(world.received == LEN || i == 2);
+	}
+	if (!world.closed)
+		uv_run(&loop, UV_RUN_DEFAULT);
+	assert_true(world.closed);
+	assert_ptr_equal(world.over, attempts[0]);
+	for (size_t i = 0; i < ARRAY_LEN(attempts); i++)
+		attempt_close(attempts[i]);
 }
 
 static void the_address_that_answers_wins(void **state)
@@ -364,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_sent_comes_back),
 		TEST(a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer),
+		TEST(where_there_are_many_the_most_silent_one_ends),
 		TEST(the_address_that_answers_wins),
 		TEST(a_job_with_another_key_is_refused_in_words),
 		TEST(a_server_that_closes_tells_its_clients),

@@ -14,13 +14,17 @@
 /* Batches a turn may send before the loop looks at other events. */
 #define TURN_BATCHES_MAX 16
 #define GOODBYE_MS 1000
+/* Some are left for those that come while silent ones go. */
+#define MANY_DEFAULT (QUIC_SERVER_CONNS_MAX - 32)
+/* An idle client is heard every 25 s. */
+#define SILENT_DEFAULT (60 * NSEC_PER_SEC)
 
 struct server_conn {
 	struct server_conn *next;
 	struct server *server;
 	struct h3_conn *h3;
 	unsigned int id;
-	bool over;
+	bool over, leaving;
 };
 
 struct server {
@@ -87,11 +91,37 @@ static const struct h3_conn_ops h3_ops = {
 	.closed = on_conn_closed,
 };
 
+static void end_most_silent(struct server *s)
+{
+	uint64_t now = clock_now(), longest = s->config.silent_ns;
+	struct server_conn *most = NULL;
+
+	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
+		struct quic_stats stats;
+
+		if (!quic_conn_is_ready(h3_conn_quic(conn->h3)))
+			continue; /* a handshake has a limit of its own */
+		quic_conn_stats(h3_conn_quic(conn->h3), &stats);
+		if (conn->over || conn->leaving || now - stats.received_at < longest)
+			continue;
+		longest = now - stats.received_at;
+		most = conn;
+	}
+	if (!most)
+		return;
+	log_info("conn %u: silent for %llu s, and there are many", most->id,
+		 (unsigned long long)(longest / NSEC_PER_SEC));
+	most->leaving = true;
+	h3_conn_close(most->h3);
+}
+
 static void on_accept(void *owner, struct quic_conn *quic)
 {
 	struct server *s = owner;
 	struct server_conn *conn = new_zero(struct server_conn);
 
+	if (quic_server_count(s->quic) > s->config.many)
+		end_most_silent(s);
 	conn->server = s;
 	conn->id = ++s->ids;
 	conn->h3 = h3_conn_new(quic, &h3_ops, conn);
@@ -265,6 +295,8 @@ struct server *server_new(const struct server_config *config, struct err *err)
 	};
 
 	s->config = *config;
+	s->config.many = config->many ? config->many : MANY_DEFAULT;
+	s->config.silent_ns = config->silent_ns ? config->silent_ns : SILENT_DEFAULT;
 	s->handles = 4;
 	uv_timer_init(config->loop, &s->goodbye);
 	s->goodbye.data = s;

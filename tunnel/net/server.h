@@ -24,6 +24,11 @@ struct server_config {
 	const struct secret *reset_key;
 	struct quic_settings settings;
 	struct quic_addr listen; /* all zero: every address and any port */
+	/*
+	 * More connections are many, and so long is silent; 0: sensible values. Tests lower them.
+	 */
+	size_t many;
+	uint64_t silent_ns;
 	const struct server_ops *ops;
 	void *owner;
 };
