@@ -16,6 +16,39 @@
 
 static const char *const times_in_seconds[] = { "SLURM_TIME_FORMAT=%s", NULL };
 
+/* What Slurm's commands say when no controller answers them, and when it does not want us. */
+static const struct {
+	const char *words;
+	enum err_kind kind;
+} complaints[] = {
+	{ "unable to contact", ERR_UNAVAILABLE },
+	{ "connection refused", ERR_UNAVAILABLE },
+	{ "slurm.conf", ERR_UNAVAILABLE },
+	{ "s_p_parse_file", ERR_UNAVAILABLE },
+	{ "configuration source", ERR_UNAVAILABLE },
+	{ "resolve_ctls", ERR_UNAVAILABLE },
+	{ "munge", ERR_UNAVAILABLE },
+	{ "permission", ERR_DENIED },
+	{ "denied", ERR_DENIED },
+};
+
+static int explain(const char *why, struct err *err)
+{
+	enum err_kind kind = ERR_INVALID;
+
+	for (size_t i = 0; i < ARRAY_LEN(complaints) && kind == ERR_INVALID; i++) {
+		if (strcasestr(why, complaints[i].words))
+			kind = complaints[i].kind;
+	}
+	if (kind == ERR_UNAVAILABLE)
+		return err_set(
+			err, kind,
+			"the controller (slurmctld) cannot be asked: %s: try again later, or "
+			"check that this machine is part of the cluster",
+			why);
+	return err_set(err, kind, "%s", why);
+}
+
 /* Runs a command of Slurm. A refusal is an error of its words; the kind follows from them. */
 static int run(const char *const *argv, const char *const *env, struct child *ret, struct err *err)
 {
@@ -35,15 +68,7 @@ static int run(const char *const *argv, const char *const *env, struct child *re
 	if (ret->status == 0)
 		return 0;
 	child_complaint(ret, why, sizeof(why));
-	if (strcasestr(why, "unable to contact") || strcasestr(why, "connection refused") ||
-	    strcasestr(why, "slurm.conf") || strcasestr(why, "s_p_parse_file") ||
-	    strcasestr(why, "munge"))
-		return err_set(err, ERR_UNAVAILABLE,
-			       "the controller (slurmctld) cannot be asked: %s: try again later",
-			       why);
-	if (strcasestr(why, "permission") || strcasestr(why, "denied"))
-		return err_set(err, ERR_DENIED, "%s", why);
-	return err_set(err, ERR_INVALID, "%s", why[0] ? why : argv[0]);
+	return explain(why[0] ? why : argv[0], err);
 }
 
 static const char **make_environment(const struct spec *spec)

@@ -72,6 +72,17 @@ def test_without_slurm_the_job_is_not_lost_in_silence(fresh_home, build_dir, ber
     one_line(result, UNAVAILABLE)
 
 
+def test_a_machine_of_no_cluster_says_so(fresh_home, berth):
+    if not shutil.which("sbatch"):
+        pytest.skip("no sbatch: apt-get install slurm-client")
+    if os.path.exists("/etc/slurm/slurm.conf"):
+        pytest.skip("this machine is part of a cluster: /etc/slurm/slurm.conf is there")
+    alone = type(berth)(berth.program, fresh_home)
+    result = alone("run", "--backend", "slurm", "--", "true", timeout=120)
+    one_line(result, UNAVAILABLE)
+    assert "part of the cluster" in result.stderr, result
+
+
 def test_without_bubblewrap_the_job_runs_and_the_user_is_told(fresh_home, berth, short_dir):
     """A PATH that has everything but bwrap."""
     for folder in ("/usr/bin", "/bin"):
