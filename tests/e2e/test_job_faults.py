@@ -2,6 +2,7 @@
 """The tunnel never hurts the job, and the job's end is the scheduler's: kill, break and starve what is around it."""
 
 import os
+import secrets
 import shutil
 import signal
 
@@ -63,15 +64,16 @@ def test_a_job_whose_tunnel_cannot_start_runs_to_its_end(cluster, build_dir, sho
 
 def test_the_job_is_left_with_nothing_running(cluster, tmp_path):
     """Background processes of the command, of ssh sessions, and the tunnel end with the job."""
-    name = cluster.start("--", "sh", "-c", f"sleep 4321 & while [ ! -e {tmp_path}/go ]; do sleep 0.05; done")
+    marks = [f"432{i}.{secrets.randbelow(10**9)}" for i in (1, 2)]  # other tests run on this machine
+    name = cluster.start("--", "sh", "-c", f"sleep {marks[0]} & while [ ! -e {tmp_path}/go ]; do sleep 0.05; done")
     job_dir = cluster.berth.job_dir(name)
-    cluster.ssh(name, "setsid sleep 4322 >/dev/null 2>&1 </dev/null & true").ok()
+    cluster.ssh(name, f"setsid sleep {marks[1]} >/dev/null 2>&1 </dev/null & true").ok()
     (tmp_path / "go").touch()
     cluster.berth.wait(name, "SUCCEEDED")
 
     def leftovers():
         words = [processes.argv(pid) for pid in processes.all_pids()]
-        return [word for word in words if word in (["sleep", "4321"], ["sleep", "4322"])]
+        return [word for word in words if word in (["sleep", marks[0]], ["sleep", marks[1]])]
     harness.until(lambda: not leftovers() and not processes.tunnels_of(job_dir), "end of everything in the job")
 
 
