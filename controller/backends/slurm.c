@@ -130,18 +130,16 @@ static size_t find(const struct job *const *jobs, size_t len, uint64_t id)
 	return len;
 }
 
-typedef int next_line(struct span *text, uint64_t *ret_id, struct observation *ret);
-
 /* Gives each job what the output says about it; returns how many lines were about jobs at all. */
-static size_t take_lines(next_line *next, struct span text, const struct job *const *jobs,
-			 size_t len, struct observation *ret)
+static size_t take_lines(struct span text, const struct job *const *jobs, size_t len,
+			 struct observation *ret)
 {
 	struct observation seen;
 	size_t count = 0, i;
 	uint64_t id;
 	int kind;
 
-	while ((kind = next(&text, &id, &seen)) >= 0) {
+	while ((kind = slurm_next_line(&text, &id, &seen)) >= 0) {
 		if (kind == 0)
 			continue;
 		count++;
@@ -162,8 +160,7 @@ static int ask_queue(const struct job *const *jobs, size_t len, struct observati
 
 	if (run(argv, times_in_seconds, &child, err) < 0)
 		return -1;
-	if (take_lines(slurm_next_queue_line, buf_span(&child.output), jobs, len, ret) == 0 &&
-	    buf_len(&child.output) > 0)
+	if (take_lines(buf_span(&child.output), jobs, len, ret) == 0 && buf_len(&child.output) > 0)
 		return err_set(err, ERR_PROTOCOL,
 			       "squeue printed something that is not understood");
 	return 0;
@@ -188,7 +185,7 @@ static void ask_accounting(const struct job *const *jobs, size_t len, struct obs
 	argv[7] = buf_str(&ids);
 	if (run(argv, times_in_seconds, &child, NULL) < 0)
 		return; /* no accounting here: the status files decide */
-	take_lines(slurm_next_account_line, buf_span(&child.output), jobs, len, ret);
+	take_lines(buf_span(&child.output), jobs, len, ret);
 }
 
 /* What the scheduler cannot tell: the end of a job that it forgot, and the signal of one that ended. */

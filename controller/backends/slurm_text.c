@@ -113,37 +113,33 @@ static void set_exit(struct observation *ret, uint64_t code, uint64_t signal)
 	ret->signal = (int)(signal & 0x7f);
 }
 
-int slurm_next_queue_line(struct span *text, uint64_t *ret_id, struct observation *ret)
+/* "3:0", or the wait status that squeue printed before Slurm 23: "768". */
+static bool parse_exit(char *text, uint64_t *ret_code, uint64_t *ret_signal)
+{
+	char *colon = strchr(text, ':');
+	uint64_t status;
+
+	if (colon) {
+		*colon = '\0';
+		return text_parse_uint(text, 255, ret_code) &&
+		       text_parse_uint(colon + 1, 127, ret_signal);
+	}
+	if (!text_parse_uint(text, UINT32_MAX, &status))
+		return false;
+	*ret_code = status >> 8;
+	*ret_signal = status & 0x7f;
+	return true;
+}
+
+int slurm_next_line(struct span *text, uint64_t *ret_id, struct observation *ret)
 {
 	struct observation seen = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
 	char line[LINE_MAX_LEN], *fields[FIELDS];
-	uint64_t status;
+	uint64_t code = 0, signal = 0;
 
 	if (!next_line(text, line))
 		return -1;
-	if (!split(line, fields) || !text_parse_uint(fields[2], UINT32_MAX, &status) ||
-	    !read_fields(fields, ret_id, &seen))
-		return 0;
-	set_exit(&seen, status >> 8, status & 0x7f);
-	*ret = seen;
-	return 1;
-}
-
-int slurm_next_account_line(struct span *text, uint64_t *ret_id, struct observation *ret)
-{
-	struct observation seen = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
-	char line[LINE_MAX_LEN], *fields[FIELDS], *colon;
-	uint64_t code, signal;
-
-	if (!next_line(text, line))
-		return -1;
-	if (!split(line, fields))
-		return 0;
-	colon = strchr(fields[2], ':');
-	if (!colon)
-		return 0;
-	*colon = '\0';
-	if (!text_parse_uint(fields[2], 255, &code) || !text_parse_uint(colon + 1, 127, &signal) ||
+	if (!split(line, fields) || !parse_exit(fields[2], &code, &signal) ||
 	    !read_fields(fields, ret_id, &seen))
 		return 0;
 	set_exit(&seen, code, signal);

@@ -12,10 +12,11 @@
 #include "controller/run/argv.h"
 #include "init/base/span.h"
 
-/* One line: id|state|exit code (wait status)|start|end|reason, the reason last: it may hold a '|'. */
+/*
+ * One line: id|state|exit|start|end|reason, the reason last: it may hold a '|'. squeue of Slurm 22.05
+ * prints the exit as a wait status, newer ones as sacct does: code:signal.
+ */
 #define SLURM_QUEUE_FORMAT "JobID:|,State:|,exit_code:|,StartTime:|,EndTime:|,Reason:"
-
-/* One line: id|state|exit code:signal|start|end|reason. */
 #define SLURM_ACCOUNT_FORMAT "JobIDRaw,State,ExitCode,Start,End,Reason"
 
 #define SLURM_SCRIPT_MAX (1024 * 1024)
@@ -24,8 +25,7 @@
 enum job_state slurm_state(const char *word);
 
 /* Each takes the next line from *text. 1: a job; 0: a line that is not one; -1: no line left. */
-int slurm_next_queue_line(struct span *text, uint64_t *ret_id, struct observation *ret);
-int slurm_next_account_line(struct span *text, uint64_t *ret_id, struct observation *ret);
+int slurm_next_line(struct span *text, uint64_t *ret_id, struct observation *ret);
 
 /* The id in what `sbatch --parsable` prints: "123" or "123;cluster". */
 bool slurm_parse_submitted(struct span text, uint64_t *ret_id) attr_must_use;

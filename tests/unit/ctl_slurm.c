@@ -22,31 +22,54 @@ static void the_queue_is_read_line_by_line(void **state)
 	uint64_t id;
 
 	(void)state;
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(id, 41);
 	assert_int_equal(seen.state, JOB_QUEUED);
 	assert_string_equal(seen.native_state, "PENDING");
 	assert_string_equal(seen.reason, "Priority");
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_RUNNING);
 	assert_int_equal(seen.started_ns, UINT64_C(1795257704) * NSEC_PER_SEC);
 	assert_int_equal(seen.ended_ns, 0); /* that is when its limit would end it */
 	assert_string_equal(seen.reason, "");
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_FAILED);
 	assert_int_equal(seen.exit_code, 3);
 	assert_int_equal(seen.ended_ns, UINT64_C(1795257709) * NSEC_PER_SEC);
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_CANCELLED);
 	assert_int_equal(seen.signal, 15);
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 0);
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 0);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_UNKNOWN);
 	assert_string_equal(seen.native_state, "HIBERNATING");
 	assert_string_equal(seen.reason, "a|b");
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.started_ns, 0); /* a guess, while it waits */
-	assert_int_equal(slurm_next_queue_line(&text, &id, &seen), -1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), -1);
+}
+
+static void newer_slurm_spells_the_exit_as_accounting_does(void **state)
+{
+	struct span text = span_of_str("2|FAILED|3:0|1795262380|1795262381|NonZeroExitCode\n"
+				       "3|CANCELLED|0:15|1795262380|1795262381|None\n"
+				       "4|RUNNING|0:0|1795262379|NONE|None\n"
+				       "5|FAILED|3:|1795262380|1795262381|None\n");
+	struct observation seen;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_FAILED);
+	assert_int_equal(seen.exit_code, 3);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.exit_code, JOB_NO_EXIT_CODE);
+	assert_int_equal(seen.signal, 15);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.state, JOB_RUNNING);
+	assert_int_equal(seen.ended_ns, 0);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 0);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), -1);
 }
 
 static void accounting_has_its_own_spelling(void **state)
@@ -60,18 +83,18 @@ static void accounting_has_its_own_spelling(void **state)
 	uint64_t id;
 
 	(void)state;
-	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_CANCELLED);
 	assert_string_equal(seen.native_state, "CANCELLED by 1000");
 	assert_int_equal(seen.signal, 15);
-	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 0); /* a step */
-	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 0); /* a step */
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_FAILED);
 	assert_string_equal(seen.reason, "OutOfMemory");
-	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.ended_ns, 0);
-	assert_int_equal(slurm_next_account_line(&text, &id, &seen), 0);
-	assert_int_equal(slurm_next_account_line(&text, &id, &seen), -1);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), 0);
+	assert_int_equal(slurm_next_line(&text, &id, &seen), -1);
 }
 
 static void the_id_of_a_submission_may_have_a_cluster_behind_it(void **state)
@@ -181,6 +204,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_queue_is_read_line_by_line),
+		cmocka_unit_test(newer_slurm_spells_the_exit_as_accounting_does),
 		cmocka_unit_test(accounting_has_its_own_spelling),
 		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
 		cmocka_unit_test(a_script_is_berth_init_with_the_command_word_for_word),
