@@ -48,4 +48,4 @@ packages_test=(clang-format shellcheck procps)
 
 # What the end-to-end tests need: the stock clients, bubblewrap, and a real Slurm.
 packages_e2e=(python3 python3-pytest openssh-client dropbear-bin putty-tools openssl util-linux
-	bubblewrap procps strace munge slurmctld slurmd slurm-client)
+	bubblewrap procps strace iproute2 munge slurmctld slurmd slurm-client)
