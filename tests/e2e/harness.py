@@ -20,6 +20,10 @@ PATIENCE = float(os.environ.get("BERTH_TEST_PATIENCE", "1"))
 # ssh(1) finds ~/.ssh by the passwd entry and never by $HOME; so do we.
 PASSWD_HOME = pathlib.Path(pwd.getpwuid(os.getuid()).pw_dir)
 
+# Root of a user namespace with one user in it (unshare --map-root-user) is none: it can neither become somebody else
+# nor mount a disk.
+IS_ROOT = os.getuid() == 0 and int(pathlib.Path("/proc/self/uid_map").read_text().split()[2]) > 1
+
 
 @dataclasses.dataclass
 class Result:

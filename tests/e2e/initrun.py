@@ -25,7 +25,7 @@ PROGRAM = BUILD / "init" / "berth-init"
 PROBE = pathlib.Path(__file__).resolve()
 PYTHON = "/usr/bin/python3"
 
-ROOT = os.getuid() == 0
+ROOT = harness.IS_ROOT
 CATCHABLE = [n for n in range(1, 65) if n not in (9, 19)]
 SI_QUEUE = -1
 

@@ -85,7 +85,7 @@ class Slurm:
         missing = [program for program in PROGRAMS if not find(program)]
         if missing:
             raise Unavailable(f"no {', '.join(missing)}: apt-get install {' '.join(PACKAGES)}")
-        if os.getuid() != 0:
+        if not harness.IS_ROOT:
             raise Unavailable("slurmctld and slurmd run as root here, and these tests do not")
         try:
             self._write_config()
