@@ -172,9 +172,8 @@ def test_an_alarm_that_was_set_is_the_commands(mode):
 # ---- what the command is given
 
 
+@pytest.mark.parametrize("mode", ["sub"])  # as PID 1 the kernel ends the whole namespace
 def test_the_command_has_a_group_of_its_own_and_gets_sigterm_when_init_is_killed(mode, tmp_path):
-    if mode == "pid1":
-        pytest.skip("the kernel ends the whole namespace")
     with Init(mode, "sh", "-c", f"trap 'echo told >{tmp_path}/told; exit' TERM; echo ready; while :; do sleep 0.05; done"
               ) as init:
         assert init.line() == "ready"
