@@ -28,7 +28,8 @@ struct command {
 
 /*
  * Forks, and executes the command in the child; one that cannot be executed says so on standard
- * error and exits like in a shell. Returns its process id, or -1 when there is no process to be had.
+ * error and exits like in a shell. Returns its process id, or -1 when there is no process to be
+ * had.
  */
 pid_t command_start(const struct command *command, struct err *err) attr_must_use;
 

@@ -11,7 +11,9 @@
 #include "init/base/cleanup.h"
 #include "proc.h"
 
-/* All processes of a machine but the kernel's threads. Memory that is never touched costs nothing. */
+/*
+ * All processes of a machine but the kernel's threads. Memory that is never touched costs nothing.
+ */
 #define TABLE_MAX 16384
 #define ROUNDS_MAX 8
 #define KERNEL_THREADS_PARENT 2

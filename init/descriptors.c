@@ -77,7 +77,8 @@ int descriptors_copy_unblocking(int fd)
 
 	/*
 	 * The flag belongs to the open file, which is the command's too; a pipe and a terminal can
-	 * be opened anew. A regular file cannot, as its position would be another; it does not block.
+	 * be opened anew. A regular file cannot, as its position would be another; it does not
+	 * block.
 	 */
 	if (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd))) {
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

@@ -70,7 +70,9 @@ int forward_signal(const siginfo_t *info, pid_t leader)
 {
 	cleanup_close int pidfd = -1;
 
-	/* A sender of plain kill(2) or tgkill(2) cannot be named to the receiver; kill(2) says us. */
+	/*
+	 * A sender of plain kill(2) or tgkill(2) cannot be named to the receiver; kill(2) says us.
+	 */
 	if (info->si_code >= 0 || info->si_code == SI_TKILL)
 		return kill(-leader, info->si_signo);
 	pidfd = (int)syscall(SYS_pidfd_open, leader, 0);
@@ -79,6 +81,8 @@ int forward_signal(const siginfo_t *info, pid_t leader)
 		return 0;
 	if (forward_queue_each(info, leader) == 0)
 		return 0;
-	/* The user's limit of queued signals is reached: better without its value than not at all. */
+	/*
+	 * The user's limit of queued signals is reached: better without its value than not at all.
+	 */
 	return errno == EAGAIN ? kill(-leader, info->si_signo) : -1;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Children that ended or were stopped: our own, and every orphan below us, as we are either PID 1 or
- * a child subreaper (prctl(2)).
+ * Children that ended or were stopped: our own, and every orphan below us, as we are either PID 1
+ * or a child subreaper (prctl(2)).
  */
 
 #include <signal.h>

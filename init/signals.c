@@ -65,7 +65,9 @@ int signals_wait(siginfo_t *ret, uint64_t deadline)
 			return (int)signo;
 		if (errno == EAGAIN)
 			return 0;
-		/* Otherwise we were stopped and continued, and wait for what is left of the time. */
+		/*
+		 * Otherwise we were stopped and continued, and wait for what is left of the time.
+		 */
 	}
 }
 

@@ -43,7 +43,9 @@ void signals_unblock(void);
  */
 int signals_wait(siginfo_t *ret, uint64_t deadline);
 
-/* Lets one signal that may be pending take its effect on us, now; it is blocked again afterwards. */
+/*
+ * Lets one signal that may be pending take its effect on us, now; it is blocked again afterwards.
+ */
 void signals_admit(int signo);
 
 bool signals_is_pending(int signo);

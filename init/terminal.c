@@ -65,7 +65,9 @@ void terminal_follow_stop(const struct terminal *t, pid_t group, int signo)
 	/* Somebody who stops a command in the background deals with the command alone. */
 	if (!by_terminal && tcgetpgrp(t->fd) != group)
 		return;
-	/* The kernel decides, as it does for any group: it knows whether a shell can continue us. */
+	/*
+	 * The kernel decides, as it does for any group: it knows whether a shell can continue us.
+	 */
 	kill(0, SIGTSTP);
 	signals_admit(SIGTSTP);
 	/* Whoever has been stopped was continued by a SIGCONT, which is pending now. */

@@ -3,10 +3,10 @@
 
 /*
  * `berth-tunnel serve` beside the command: one at a time, started again with a growing wait
- * whenever it ends, whatever the reason. Nothing that can happen to it reaches the command: it has a
- * session of its own, no terminal, no descriptor of the command's, its words go to a log file, and
- * where memory is short the kernel prefers it (and what users started through it) as a victim. The
- * log is opened by the child: a file system that hangs holds up the tunnel, not us.
+ * whenever it ends, whatever the reason. Nothing that can happen to it reaches the command: it has
+ * a session of its own, no terminal, no descriptor of the command's, its words go to a log file,
+ * and where memory is short the kernel prefers it (and what users started through it) as a victim.
+ * The log is opened by the child: a file system that hangs holds up the tunnel, not us.
  */
 
 #include <signal.h>

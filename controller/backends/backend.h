@@ -3,12 +3,12 @@
 
 /*
  * A backend is what runs jobs: this machine, Slurm, later others. It is one vtable; users call the
- * backend_ functions, which check what the implementation may rely on, and add the backend's name to
- * its errors. A backend keeps nothing: the record is the store's, and what belongs to the job lies in
- * the job directory.
+ * backend_ functions, which check what the implementation may rely on, and add the backend's name
+ * to its errors. A backend keeps nothing: the record is the store's, and what belongs to the job
+ * lies in the job directory.
  *
- * To add one: a file here with `const struct backend_ops NAME_backend_ops` and an open function, one
- * line in registry.c, one in meson.build, and tests.
+ * To add one: a file here with `const struct backend_ops NAME_backend_ops` and an open function,
+ * one line in registry.c, one in meson.build, and tests.
  */
 
 #include "controller/model/job.h"
@@ -56,9 +56,9 @@ struct backend_ops {
 		      struct submitted *ret, struct err *err);
 
 	/*
-	 * Mandatory. Tells about all of these jobs, in one request: ret[i] is about jobs[i], which is
-	 * a job of this backend that has not ended. Fails only when nothing could be found out about
-	 * any; a job that the scheduler forgot is UNKNOWN, unless its status files tell.
+	 * Mandatory. Tells about all of these jobs, in one request: ret[i] is about jobs[i], which
+	 * is a job of this backend that has not ended. Fails only when nothing could be found out
+	 * about any; a job that the scheduler forgot is UNKNOWN, unless its status files tell.
 	 */
 	int (*observe)(struct backend *backend, const struct job *const *jobs, size_t len,
 		       struct observation *ret, struct err *err);
@@ -66,19 +66,21 @@ struct backend_ops {
 	/* Mandatory. Asks a job to end; it may take its time. A job that is gone is success. */
 	int (*cancel)(struct backend *backend, const struct job *job, struct err *err);
 
-	/* Ends a job that did not listen to cancel, at once. NULL: the scheduler insists by itself. */
+	/*
+	 * Ends a job that did not listen to cancel, at once. NULL: the scheduler insists by itself.
+	 */
 	int (*kill)(struct backend *backend, const struct job *job, struct err *err);
 
 	/*
-	 * Mandatory. Appends what a log holds from this offset on, at most max bytes (nothing: no more
-	 * yet). A log that is not there yet is empty.
+	 * Mandatory. Appends what a log holds from this offset on, at most max bytes (nothing: no
+	 * more yet). A log that is not there yet is empty.
 	 */
 	int (*read_log)(struct backend *backend, const struct job *job, enum backend_log which,
 			uint64_t offset, size_t max, struct buf *ret, struct err *err);
 
 	/*
-	 * Mandatory. A local file with the endpoint of this rank, for berth-tunnel; ERR_NOT_FOUND when
-	 * the rank has not said yet where it listens. free() it.
+	 * Mandatory. A local file with the endpoint of this rank, for berth-tunnel; ERR_NOT_FOUND
+	 * when the rank has not said yet where it listens. free() it.
 	 */
 	int (*endpoint)(struct backend *backend, const struct job *job, unsigned int rank,
 			char **ret, struct err *err);

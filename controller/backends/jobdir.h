@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What every backend whose job directory is on a file system of this machine shares: reading what the
- * job left there. A job can write there too, so that nothing in it is trusted.
+ * What every backend whose job directory is on a file system of this machine shares: reading what
+ * the job left there. A job can write there too, so that nothing in it is trusted.
  */
 
 #include "controller/backends/backend.h"

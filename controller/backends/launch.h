@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Starts a program that outlives berth: in a session of its own, with nothing on its standard input,
- * its output in files, no descriptor of ours, default signals, and the environment and umask of the
- * caller.
+ * Starts a program that outlives berth: in a session of its own, with nothing on its standard
+ * input, its output in files, no descriptor of ours, default signals, and the environment and umask
+ * of the caller.
  *
  *	berth --fork--> (setsid) --fork--> launcher --fork--> program
  *

@@ -20,7 +20,10 @@
 #define FIELD_PARENT 4
 #define FIELD_START 22
 
-/* The nth field of proc(5)'s stat, n > 2. The second is a name in parentheses that may hold anything. */
+/*
+ * The nth field of proc(5)'s stat, n > 2. The second is a name in parentheses that may hold
+ * anything.
+ */
 static bool find_field(char *stat, int n, const char **ret)
 {
 	char *p = strrchr(stat, ')');
@@ -138,7 +141,9 @@ bool process_is_alive(const struct process *process)
 
 int process_signal(const struct process *process, int signal, struct err *err)
 {
-	/* The descriptor holds the process: it cannot become another one between check and signal. */
+	/*
+	 * The descriptor holds the process: it cannot become another one between check and signal.
+	 */
 	cleanup_close int fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
 
 	if (fd < 0 && errno != ESRCH)

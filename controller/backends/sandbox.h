@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Bubblewrap (bwrap(1)) around a local job: a pid namespace of its own, in which berth-init is PID 1,
- * so that nothing of the job outlives it. The file system is the user's own, or with an image the
- * image's, with the bundle at /berth and the job directory at /berth-job.
+ * Bubblewrap (bwrap(1)) around a local job: a pid namespace of its own, in which berth-init is PID
+ * 1, so that nothing of the job outlives it. The file system is the user's own, or with an image
+ * the image's, with the bundle at /berth and the job directory at /berth-job.
  *
  * --die-with-parent is not used: berth ends long before the job does.
  */

@@ -188,7 +188,10 @@ static void ask_accounting(const struct job *const *jobs, size_t len, struct obs
 	take_lines(buf_span(&child.output), jobs, len, ret);
 }
 
-/* What the scheduler cannot tell: the end of a job that it forgot, and the signal of one that ended. */
+/*
+ * What the scheduler cannot tell: the end of a job that it forgot, and the signal of one that
+ * ended.
+ */
 static void add_status(const struct job *job, struct observation *ret)
 {
 	struct observation left = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };

@@ -13,15 +13,17 @@
 #include "init/base/span.h"
 
 /*
- * One line: id|state|exit|start|end|reason, the reason last: it may hold a '|'. squeue of Slurm 22.05
- * prints the exit as a wait status, newer ones as sacct does: code:signal.
+ * One line: id|state|exit|start|end|reason, the reason last: it may hold a '|'. squeue of Slurm
+ * 22.05 prints the exit as a wait status, newer ones as sacct does: code:signal.
  */
 #define SLURM_QUEUE_FORMAT "JobID:|,State:|,exit_code:|,StartTime:|,EndTime:|,Reason:"
 #define SLURM_ACCOUNT_FORMAT "JobIDRaw,State,ExitCode,Start,End,Reason"
 
 #define SLURM_SCRIPT_MAX (1024 * 1024)
 
-/* Our state for Slurm's word ("CANCELLED by 0" is CANCELLED); UNKNOWN for one that we do not know. */
+/*
+ * Our state for Slurm's word ("CANCELLED by 0" is CANCELLED); UNKNOWN for one that we do not know.
+ */
 enum job_state slurm_state(const char *word);
 
 /* Each takes the next line from *text. 1: a job; 0: a line that is not one; -1: no line left. */

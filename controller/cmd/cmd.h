@@ -5,8 +5,8 @@
  * The verbs of `berth`, one file each. A verb reads its options, calls an operation and shows what
  * came of it; what it can do, it can do because an operation can.
  *
- * To add one: a file here with `const struct verb cmd_NAME`, its line below and in main.c's table, a
- * line in meson.build, a section in berth.1.scd, and a test of its --help in tests/golden.
+ * To add one: a file here with `const struct verb cmd_NAME`, its line below and in main.c's table,
+ * a line in meson.build, a section in berth.1.scd, and a test of its --help in tests/golden.
  */
 
 #include "controller/ops/controller.h"

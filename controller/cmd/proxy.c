@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* berth proxy: what ssh runs as its ProxyCommand. Every ssh waits for it: it does no more than it must. */
+/*
+ * berth proxy: what ssh runs as its ProxyCommand. Every ssh waits for it: it does no more than it
+ * must.
+ */
 #include "controller/cmd/cmd.h"
 #include "controller/ops/connect.h"
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The bundle: berth-init and berth-tunnel, the two static programs that go with a job. Looked for in
- * $BERTH_BUNDLE (one directory with both), then beside the build directory of this program
+ * The bundle: berth-init and berth-tunnel, the two static programs that go with a job. Looked for
+ * in $BERTH_BUNDLE (one directory with both), then beside the build directory of this program
  * (../init/berth-init, ../tunnel/berth-tunnel), then in PREFIX/libexec/berth.
  */
 

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Where things are. The user's files follow the XDG base directory specification; $BERTH_HOME is what
- * jobs read and lies on a file system that they see. Only ~/.ssh is found by the passwd entry and
- * never by $HOME, because that is where ssh looks.
+ * Where things are. The user's files follow the XDG base directory specification; $BERTH_HOME is
+ * what jobs read and lies on a file system that they see. Only ~/.ssh is found by the passwd entry
+ * and never by $HOME, because that is where ssh looks.
  *
  *	$XDG_STATE_HOME/berth   (~/.local/state/berth)   database, keys, known_hosts
  *	$XDG_CONFIG_HOME/berth  (~/.config/berth)        configuration

@@ -49,8 +49,10 @@ enum job_state {
 
 #define JOB_NO_EXIT_CODE (-1)
 
-/* Times are nanoseconds since the epoch, 0 for "not yet" or "not known". Strings are never NULL in a
- * record that job_init() made. */
+/*
+ * Times are nanoseconds since the epoch, 0 for "not yet" or "not known". Strings are never NULL in
+ * a record that job_init() made.
+ */
 struct job {
 	uint64_t id;	 /* N of job-N; 0 until it is recorded */
 	char *uid;	 /* names the job directory and its key file */

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * What a user asked for: which command, how much, where, for how long, and who may be reached through
- * the tunnel. It is written down beside the job as spec.json. Zero and NULL mean "the backend's
- * default". All strings are borrowed: the specification lives as long as the verb that made it.
+ * What a user asked for: which command, how much, where, for how long, and who may be reached
+ * through the tunnel. It is written down beside the job as spec.json. Zero and NULL mean "the
+ * backend's default". All strings are borrowed: the specification lives as long as the verb that
+ * made it.
  */
 
 #include "init/base/buf.h"

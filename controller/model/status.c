@@ -14,7 +14,9 @@ static int invalid(struct err *err, const char *what)
 	return err_set(err, ERR_INVALID, "%s", what);
 }
 
-/* An integer member between min and max; null (or absence) gives `missing` where that is allowed. */
+/*
+ * An integer member between min and max; null (or absence) gives `missing` where that is allowed.
+ */
 static bool get_int(const json_t *object, const char *key, json_int_t min, json_int_t max,
 		    int missing, int *ret)
 {

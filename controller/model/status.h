@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * status.RANK.json, which berth-init writes into the job directory: what the command of one rank did.
- * It is the only source of truth that survives the scheduler's memory, and it comes from a file that
- * a job can write, so that the parser accepts nothing but the documented form.
+ * status.RANK.json, which berth-init writes into the job directory: what the command of one rank
+ * did. It is the only source of truth that survives the scheduler's memory, and it comes from a
+ * file that a job can write, so that the parser accepts nothing but the documented form.
  */
 
 #include <stdbool.h>

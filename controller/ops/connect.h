@@ -12,8 +12,8 @@ struct progress {
 
 /*
  * The way into a job: waits at most wait_ns for it to run, and gives the command that connects
- * standard input and output with it. The scheduler is not asked when the job's own files tell enough.
- * A job that ended is ERR_UNAVAILABLE, with how it ended.
+ * standard input and output with it. The scheduler is not asked when the job's own files tell
+ * enough. A job that ended is ERR_UNAVAILABLE, with how it ended.
  */
 int ops_connect(struct controller *c, const struct ref *ref, uint64_t wait_ns,
 		const struct progress *progress, struct argv *ret, struct err *err) attr_must_use;

@@ -37,8 +37,10 @@ static void note(struct collection *g, int result)
 	}
 }
 
-/* Whether nothing is needed for entering this job any more: it ended, or it is not recorded and could
- * not be entered anyway. */
+/*
+ * Whether nothing is needed for entering this job any more: it ended, or it is not recorded and
+ * could not be entered anyway.
+ */
 static bool is_over(struct collection *g, uint64_t id)
 {
 	cleanup(job_finish) struct job job = { 0 };

@@ -20,9 +20,9 @@ int ops_find_text(struct controller *c, const char *text, struct job *ret, struc
 int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *err) attr_must_use;
 
 /*
- * Asks the backends, one request each, and brings the records up to date; what belongs to a job that
- * turns out to have ended is released. When a backend does not answer, its jobs stay as they were
- * last known, the others are done, and the result is -1.
+ * Asks the backends, one request each, and brings the records up to date; what belongs to a job
+ * that turns out to have ended is released. When a backend does not answer, its jobs stay as they
+ * were last known, the others are done, and the result is -1.
  */
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
 int ops_refresh_job(struct controller *c, struct job *job, struct err *err) attr_must_use;
@@ -31,13 +31,16 @@ int ops_refresh_job(struct controller *c, struct job *job, struct err *err) attr
 #define OPS_CANCEL_PATIENCE_MS 10000
 
 /*
- * Ends jobs: asks each, waits so long where the backend needs that, then insists. Jobs that ended already are
- * left alone. Every job is tried; the first failure is reported.
+ * Ends jobs: asks each, waits so long where the backend needs that, then insists. Jobs that ended
+ * already are left alone. Every job is tried; the first failure is reported.
  */
 int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patience_ms,
 	       struct err *err) attr_must_use;
 
-/* Appends what the job printed from this offset on; at most max bytes, nothing when there is no more. */
+/*
+ * Appends what the job printed from this offset on; at most max bytes, nothing when there is no
+ * more.
+ */
 int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, uint64_t offset,
 		 size_t max, struct buf *ret, struct err *err) attr_must_use;
 

@@ -47,7 +47,9 @@ static int define(struct controller *c, const char *backend, const struct spec *
 	return store_add_job(c->store, job, err);
 }
 
-/* The link tells whoever collects old bundles, from whatever workstation, that this one is in use. */
+/*
+ * The link tells whoever collects old bundles, from whatever workstation, that this one is in use.
+ */
 static int make_directory(const struct job *job, const struct spec *spec, const char *bundle,
 			  struct err *err)
 {
@@ -152,7 +154,9 @@ int ops_submit(struct controller *c, const char *backend, const struct spec *spe
 	    keys_make_host(c, bundle.tunnel, err) < 0 || define(c, backend, spec, &job, err) < 0)
 		return -1;
 	if (prepare_and_submit(c, spec, &bundle, installed, &job, notes, err) < 0) {
-		/* The first error is the one to report; what this leaves, collecting finds later. */
+		/*
+		 * The first error is the one to report; what this leaves, collecting finds later.
+		 */
 		if (leftovers_remove(c, &job, NULL) == 0 &&
 		    store_delete_job(c->store, job.id, NULL) == 0)
 			return -1;

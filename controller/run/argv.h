@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * An argument vector that grows: words are copied in, and items is NULL-terminated whenever there is
- * at least one.
+ * An argument vector that grows: words are copied in, and items is NULL-terminated whenever there
+ * is at least one.
  */
 
 #include "init/base/alloc.h"

@@ -15,7 +15,9 @@
 
 #define READ_CHUNK 65536
 
-/* The ends that we keep (read) and that the child gets (write); one more pipe tells a failed exec. */
+/*
+ * The ends that we keep (read) and that the child gets (write); one more pipe tells a failed exec.
+ */
 struct pipes {
 	int output[2], errors[2], exec[2];
 };
@@ -66,7 +68,9 @@ out:
 	_exit(127);
 }
 
-/* Reads what is there; false at the end. Beyond the maximum, bytes are dropped when `drop` says so. */
+/*
+ * Reads what is there; false at the end. Beyond the maximum, bytes are dropped when `drop` says so.
+ */
 static bool take(int fd, struct buf *b, bool drop, bool *ret_overflow)
 {
 	char chunk[READ_CHUNK];
@@ -83,7 +87,9 @@ static bool take(int fd, struct buf *b, bool drop, bool *ret_overflow)
 	return true;
 }
 
-/* Collects both streams until both end; false when the deadline passed or the output is too large. */
+/*
+ * Collects both streams until both end; false when the deadline passed or the output is too large.
+ */
 static bool collect(struct pipes *p, struct child *child, uint64_t deadline, bool *ret_overflow)
 {
 	struct pollfd fds[2] = {

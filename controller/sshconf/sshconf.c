@@ -135,7 +135,9 @@ static int try_include(const char *target, char **ret_why, struct err *err)
 	return 1;
 }
 
-/* ~/.ssh and our directory in it. 0 when they cannot be made because what holds them is read-only. */
+/*
+ * ~/.ssh and our directory in it. 0 when they cannot be made because what holds them is read-only.
+ */
 static int make_directories(const struct sshconf *sc, char **ret_why, struct err *err)
 {
 	struct err own;

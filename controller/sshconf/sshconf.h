@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * How ssh learns of our jobs. Each job has one file of its own in ~/.ssh/berth/, so that collecting it
- * is unlinking it; the user's own ~/.ssh/config gets one line, SSHCONF_INCLUDE, once, at
- * its top.
+ * How ssh learns of our jobs. Each job has one file of its own in ~/.ssh/berth/, so that collecting
+ * it is unlinking it; the user's own ~/.ssh/config gets one line, SSHCONF_INCLUDE, once, at its
+ * top.
  *
- * The top, because in ssh_config(5) the first value wins, and a line below "Host" would hold for that
- * host only. The rest of the user's file is kept byte for byte, with its mode; where it is a symbolic
- * link, the file that it leads to is replaced. What the user made read-only is not touched: then the
- * line is theirs to add, and `berth ssh` works without it.
+ * The top, because in ssh_config(5) the first value wins, and a line below "Host" would hold for
+ * that host only. The rest of the user's file is kept byte for byte, with its mode; where it is a
+ * symbolic link, the file that it leads to is replaced. What the user made read-only is not
+ * touched: then the line is theirs to add, and `berth ssh` works without it.
  */
 
 #include "controller/model/job.h"

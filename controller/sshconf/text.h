@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Text of ssh_config(5): looking for our Include line in the user's file, and putting it there. Pure
- * functions on bytes; the file belongs to the user and is not interpreted further than this.
+ * Text of ssh_config(5): looking for our Include line in the user's file, and putting it there.
+ * Pure functions on bytes; the file belongs to the user and is not interpreted further than this.
  */
 
 #include <stdbool.h>

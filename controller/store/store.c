@@ -113,8 +113,9 @@ static int migrate(struct store *store, struct err *err)
 }
 
 /*
- * A file system without shared memory (NFS) keeps the older journal: that is slower, not wrong. While
- * another process makes the same change, SQLite says "busy" at once instead of waiting as elsewhere.
+ * A file system without shared memory (NFS) keeps the older journal: that is slower, not wrong.
+ * While another process makes the same change, SQLite says "busy" at once instead of waiting as
+ * elsewhere.
  */
 static int use_write_ahead_log(struct store *store, struct err *err)
 {

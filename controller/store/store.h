@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * The database of jobs: one SQLite file in the user's state directory. What the scheduler forgets, we
- * remember here.
+ * The database of jobs: one SQLite file in the user's state directory. What the scheduler forgets,
+ * we remember here.
  *
- * Several berth processes use it at once: it is in WAL mode with a busy timeout, every change is one
- * statement or one immediate transaction, and a record that has ended stays as it ended, whatever a
- * slower process still believes. Numbers (job-7) are never used twice. The schema has a version
- * (user_version); an older file is migrated on opening, a newer one is refused.
+ * Several berth processes use it at once: it is in WAL mode with a busy timeout, every change is
+ * one statement or one immediate transaction, and a record that has ended stays as it ended,
+ * whatever a slower process still believes. Numbers (job-7) are never used twice. The schema has a
+ * version (user_version); an older file is migrated on opening, a newer one is refused.
  */
 
 #include "controller/model/job.h"
@@ -25,8 +25,8 @@ DEFINE_CLEANUP(struct store, store_close)
 int store_add_job(struct store *store, struct job *job, struct err *err) attr_must_use;
 
 /*
- * Writes what can change about a job. A job that is recorded as ended keeps that record: then nothing
- * is written, and that is no error.
+ * Writes what can change about a job. A job that is recorded as ended keeps that record: then
+ * nothing is written, and that is no error.
  */
 int store_update_job(struct store *store, const struct job *job, struct err *err) attr_must_use;
 

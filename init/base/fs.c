@@ -71,7 +71,10 @@ int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err 
 		unlink(part);
 		return err_wrap(err, "write %s", path);
 	}
-	/* Unlike rename(2), link(2) never replaces; where there are no hard links, a check has to do. */
+	/*
+	 * Unlike rename(2), link(2) never replaces; where there are no hard links, a check has to
+	 * do.
+	 */
 	if (link(part, path) < 0)
 		os = errno;
 	if (os == EPERM || os == EOPNOTSUPP || os == ENOSYS)

@@ -21,8 +21,10 @@ int fs_read_file(const char *path, size_t max, struct buf *ret, struct err *err)
  */
 int fs_write_file(const char *path, struct span bytes, mode_t mode, struct err *err) attr_must_use;
 
-/* The same for a file that must be new: ERR_EXISTS, and nothing changed, when there is one. Of several
- * writers at the same time exactly one succeeds. */
+/*
+ * The same for a file that must be new: ERR_EXISTS, and nothing changed, when there is one. Of
+ * several writers at the same time exactly one succeeds.
+ */
 int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err *err) attr_must_use;
 
 /* mkdir -p; existing directories are kept as they are, new ones get the mode. */

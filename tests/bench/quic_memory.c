@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bulk data through HTTP/3 streams in memory: sending and receiving on one core, without system calls. It bounds what
- * the real programs can reach and compares the congestion controllers and datagram sizes in one run.
+ * Bulk data through HTTP/3 streams in memory: sending and receiving on one core, without system
+ * calls. It bounds what the real programs can reach and compares the congestion controllers and
+ * datagram sizes in one run.
  *
  *	bench-quic-memory [MEBIBYTES]
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goodput of one stream over simulated wide-area links, in virtual time: congestion controllers side by side. The
- * links are those of the table in the design notes, with a queue of one product of rate and delay.
+ * Goodput of one stream over simulated wide-area links, in virtual time: congestion controllers
+ * side by side. The links are those of the table in the design notes, with a queue of one product
+ * of rate and delay.
  *
  *	bench-quic-wan [SECONDS]
  */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Host names that ssh hands to `berth proxy`: what is accepted is safe to use in paths and messages. */
+/*
+ * Host names that ssh hands to `berth proxy`: what is accepted is safe to use in paths and
+ * messages.
+ */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What squeue, sacct and sbatch print: it is read to its end, and nothing that a terminal would act on
- * gets through. The first byte of the input is not part of it. */
+/*
+ * What squeue, sacct and sbatch print: it is read to its end, and nothing that a terminal would act
+ * on gets through. The first byte of the input is not part of it.
+ */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

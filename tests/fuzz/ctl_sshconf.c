@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The user's ssh configuration: after our line is put in, it is found, and the rest is as it was. */
+/*
+ * The user's ssh configuration: after our line is put in, it is found, and the rest is as it was.
+ */
 #include "tests/fuzz/fuzz.h"
 
 #include "controller/sshconf/text.h"

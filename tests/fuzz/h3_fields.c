@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Field sections: what is accepted as a request can be asked for again and means the same. The input is fields, each a
- * name and a value that end with a newline; a backslash makes the next byte literal.
+ * Field sections: what is accepted as a request can be asked for again and means the same. The
+ * input is fields, each a name and a value that end with a newline; a backslash makes the next byte
+ * literal.
  */
 #include "tests/fuzz/fuzz.h"
 

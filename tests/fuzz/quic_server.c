@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Datagrams for a server and for its client: raw ones, and those of a real handshake, changed. The input is a list of
- * steps, each a byte and what it needs:
+ * Datagrams for a server and for its client: raw ones, and those of a real handshake, changed. The
+ * input is a list of steps, each a byte and what it needs:
  *
  *	0 LEN(2) BYTES   a datagram out of the blue, to the server
  *	1 LEN(2) BYTES   the same, to the client

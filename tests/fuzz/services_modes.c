@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Terminal modes: what is refused changes nothing, what is accepted is accepted twice in the same way. */
+/*
+ * Terminal modes: what is refused changes nothing, what is accepted is accepted twice in the same
+ * way.
+ */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

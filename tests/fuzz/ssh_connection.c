@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Everything after authentication, without its cipher: a list of steps. A step is a byte that says
- * what happens; 0 to 199 is a message of the client's (two bytes of length, payload), the others are
- * what the owner does to one of its channels.
+ * what happens; 0 to 199 is a message of the client's (two bytes of length, payload), the others
+ * are what the owner does to one of its channels.
  */
 #include "tests/fuzz/fuzz.h"
 

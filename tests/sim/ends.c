@@ -38,7 +38,10 @@ static void a_close_reaches_the_other_side(void **state)
 	assert_string_equal(w->server_why.text, "closed by the peer");
 }
 
-/* Half of all datagrams are lost; the close is said twice, and of a hundred tries nearly all must be heard. */
+/*
+ * Half of all datagrams are lost; the close is said twice, and of a hundred tries nearly all must
+ * be heard.
+ */
 static void a_close_is_said_twice(void **state)
 {
 	size_t heard = 0;
@@ -244,7 +247,10 @@ static void a_move_without_a_blackout_loses_nothing(void **state)
 	assert_false(down.is_wrong || down.has_error || up.has_error);
 }
 
-/* Each move takes a connection id; when no answer brings new ones, it says so instead of breaking anything. */
+/*
+ * Each move takes a connection id; when no answer brings new ones, it says so instead of breaking
+ * anything.
+ */
 static void moves_without_an_answer_run_out_and_recover(void **state)
 {
 	cleanup(world_free) struct world *w = world_new(&plain);

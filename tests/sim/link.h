@@ -2,17 +2,20 @@
 #pragma once
 
 /*
- * One direction of a simulated network path, in virtual time: datagrams go in at a time and come out later, in another
- * order, twice, changed, or not at all. The same seed gives the same faults. It knows nothing of QUIC.
+ * One direction of a simulated network path, in virtual time: datagrams go in at a time and come
+ * out later, in another order, twice, changed, or not at all. The same seed gives the same faults.
+ * It knows nothing of QUIC.
  *
- *	struct link *there = link_new(&(struct link_settings){ .delay_ns = 25 * NSEC_PER_MSEC, .loss = 0.01 }, 1);
+ *	const struct link_settings lossy = { .delay_ns = 25 * NSEC_PER_MSEC, .loss = 0.01 };
+ *	struct link *there = link_new(&lossy, 1);
  *
  *	link_send(there, now, &head, bytes);
  *	...later, at now >= link_deadline(there):
  *	while (link_receive(there, now, &head, &bytes))
  *		...
  *
- * The settings may be changed at any time, also while datagrams are on their way (link_settings(there)->is_cut = true).
+ * The settings may be changed at any time, also while datagrams are on their way
+ * (link_settings(there)->is_cut = true).
  */
 
 #include <stdbool.h>
@@ -23,8 +26,8 @@
 struct link_settings {
 	uint64_t delay_ns; /* one way */
 	uint64_t rate_bps; /* bits a second; 0: unlimited */
-	size_t queue_max; /* bytes that wait for the rate before further ones are dropped; 0: unlimited */
-	size_t datagram_max; /* larger ones are dropped, as where the path MTU is smaller; 0: unlimited */
+	size_t queue_max; /* bytes that wait for the rate; further ones are dropped; 0: unlimited */
+	size_t datagram_max; /* larger ones are dropped, as by a smaller MTU; 0: unlimited */
 	double loss, duplicate, corrupt, reorder; /* probabilities */
 	uint64_t reorder_delay_ns;		  /* how much later a reordered one comes */
 	bool is_cut;				  /* drops everything */

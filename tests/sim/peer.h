@@ -11,8 +11,8 @@
  *	/refuse      403
  *	/late        sets its callbacks only when it is told to (peer_release_late())
  *
- * The client side is struct peer_stream: it sends a number of patterned bytes, checks what it receives against the
- * pattern, and keeps book.
+ * The client side is struct peer_stream: it sends a number of patterned bytes, checks what it
+ * receives against the pattern, and keeps book.
  */
 
 #include "tests/sim/world.h"

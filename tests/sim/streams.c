@@ -40,7 +40,10 @@ static void two_hundred_streams_run_in_parallel(void **state)
 	}
 }
 
-/* More than may be open at once: the rest wait their turn, also across several credits of the server. */
+/*
+ * More than may be open at once: the rest wait their turn, also across several credits of the
+ * server.
+ */
 static void requests_beyond_the_limit_wait_their_turn(void **state)
 {
 	cleanup(world_free) struct world *w = world_new(&plain);
@@ -244,7 +247,10 @@ static void a_small_message_is_not_stuck_behind_bulk_data(void **state)
 		peer_send(&key, 1);
 		while (key.received < i && w->now - asked < NSEC_PER_SEC)
 			world_run(w, NULL, NULL, NSEC_PER_MSEC);
-		/* The round trip, and the queue that bulk data keeps on the link: at most as long again. */
+		/*
+		 * The round trip, and the queue that bulk data keeps on the link: at most as long
+		 * again.
+		 */
 		late += w->now - asked > 45 * NSEC_PER_MSEC;
 		assert_true(w->now - asked < 250 * NSEC_PER_MSEC);
 	}

@@ -144,7 +144,10 @@ static void large_datagrams_are_found_where_the_path_carries_them(void **state)
 	}
 }
 
-/* A single stream fills a long fat pipe: credit and send buffer must grow to its product of rate and delay. */
+/*
+ * A single stream fills a long fat pipe: credit and send buffer must grow to its product of rate
+ * and delay.
+ */
 static void a_long_fat_pipe_is_filled_by_one_stream(void **state)
 {
 	cleanup(world_free) struct world *w =

@@ -175,7 +175,10 @@ static void translate(struct world *world, struct quic_addr *addr, int sign)
 	addr->v6.sin6_port = htons((uint16_t)(port + sign * world->nat_shift));
 }
 
-/* Puts a batch on a link, datagram by datagram, as the network does with one that was sent with UDP_SEGMENT. */
+/*
+ * Puts a batch on a link, datagram by datagram, as the network does with one that was sent with
+ * UDP_SEGMENT.
+ */
 static void send_batch(struct world *world, struct link *link)
 {
 	const struct quic_batch *batch = world->batch;

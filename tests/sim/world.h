@@ -2,16 +2,17 @@
 #pragma once
 
 /*
- * A server and some clients on simulated links, in virtual time: what net/ is to the real programs. Nothing here waits;
- * a day passes in a few milliseconds.
+ * A server and some clients on simulated links, in virtual time: what net/ is to the real programs.
+ * Nothing here waits; a day passes in a few milliseconds.
  *
- *	struct world *w = world_new(&(struct world_config){ .link = { .delay_ns = 25 * NSEC_PER_MSEC } });
+ *	struct world_config config = { .link = { .delay_ns = 25 * NSEC_PER_MSEC } };
+ *	struct world *w = world_new(&config);
  *	struct h3_conn *client = world_connect(w, &h3_ops, owner);
  *
  *	assert_true(world_run(w, is_done, &done, 10 * NSEC_PER_SEC));
  *
- * Addresses are synthetic: fd00::CLIENT:PATH on the client's side, so that a migration is a new PATH, and the link that
- * a datagram of the server takes follows from its destination.
+ * Addresses are synthetic: fd00::CLIENT:PATH on the client's side, so that a migration is a new
+ * PATH, and the link that a datagram of the server takes follows from its destination.
  */
 
 #include "tests/sim/link.h"
@@ -71,7 +72,10 @@ struct world_client *world_connect(struct world *world, const struct h3_conn_ops
 bool world_run(struct world *world, bool (*done)(const void *arg), const void *arg,
 	       uint64_t limit_ns);
 
-/* All connections of the server vanish without a word, and a new one with the same keys takes its place. */
+/*
+ * All connections of the server vanish without a word, and a new one with the same keys takes its
+ * place.
+ */
 void world_restart_server(struct world *world);
 
 /* Moves the client to a fresh local address; 0 or -1 as quic_conn_migrate(). */

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A user with everything of their own (home, state, ssh configuration, bundle) and a backend in memory,
- * made for each test and gone after it.
+ * A user with everything of their own (home, state, ssh configuration, bundle) and a backend in
+ * memory, made for each test and gone after it.
  */
 
 #include "controller/backends/fake.h"

@@ -3,9 +3,9 @@
 
 /*
  * The stream half of tunnel/h3/conn.h in memory, for tests of services: what the service writes is
- * taken by the test, what the test sends is handed to the service. It keeps the contract strictly: a
- * send buffer in chunks with a limit, writable() only after room was found too small, body() within a
- * receive window, no callback after a rejection, closed() at the end.
+ * taken by the test, what the test sends is handed to the service. It keeps the contract strictly:
+ * a send buffer in chunks with a limit, writable() only after room was found too small, body()
+ * within a receive window, no callback after a rejection, closed() at the end.
  */
 
 #include <stdbool.h>

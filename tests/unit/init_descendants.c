@@ -10,7 +10,9 @@
 
 #include "init/descendants.h"
 
-/* A process that says that it runs, by closing the pipe it was given, and then waits for its end. */
+/*
+ * A process that says that it runs, by closing the pipe it was given, and then waits for its end.
+ */
 static void linger(int ready)
 {
 	close(ready);

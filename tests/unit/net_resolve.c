@@ -11,7 +11,10 @@
 #include "init/base/macro.h"
 #include "tunnel/net/resolve.h"
 
-/* A name server on loopback: "host.test" is 10.9.8.7, other names do not exist, "silent" gets no answer. */
+/*
+ * A name server on loopback: "host.test" is 10.9.8.7, other names do not exist, "silent" gets no
+ * answer.
+ */
 struct world {
 	uv_loop_t loop;
 	uv_poll_t poll;
@@ -28,7 +31,9 @@ struct world {
 
 static struct world world;
 
-/* Answers a question (RFC 1035 section 4.1): the header and question back, and one A record for it. */
+/*
+ * Answers a question (RFC 1035 section 4.1): the header and question back, and one A record for it.
+ */
 static void on_question(uv_poll_t *poll, int status, int events)
 {
 	/* A pointer to the name of the question, A, IN, 60 s, 4 bytes. */

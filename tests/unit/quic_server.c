@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server answers to datagrams that belong to no connection; connections themselves are tested in tests/sim. */
+/*
+ * What a server answers to datagrams that belong to no connection; connections themselves are
+ * tested in tests/sim.
+ */
 #include "tests/unit/unit.h"
 
 #include <string.h>

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * A job side for tests: a real loop, a service environment, and clients on fake streams. world_wait()
- * runs the loop and moves the clients' bytes until a condition holds, and fails the test after 20 s.
+ * A job side for tests: a real loop, a service environment, and clients on fake streams.
+ * world_wait() runs the loop and moves the clients' bytes until a condition holds, and fails the
+ * test after 20 s.
  */
 
 #include <stdbool.h>

@@ -92,7 +92,10 @@ static void check_engine(const struct expectation *e, int number)
 	o.strict = e->strict;
 	peer_init(&p, &o);
 	peer_skip_to(&p, e->state);
-	/* Nothing follows the number: most of them are malformed then, but that is said differently. */
+	/*
+	 * Nothing follows the number: most of them are malformed then, but that is said
+	 * differently.
+	 */
 	peer_put(&p, (uint8_t)number, "");
 	got = answer(&p, text, sizeof(text));
 	if (is_legal(e, number)) {

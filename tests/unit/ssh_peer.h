@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * An SSH client in memory, opposite the engine: for unit tests, fuzz targets and benchmarks. It shares
- * framing and ciphers with the engine (ssh_loopback and the real client test those from outside) and
- * does key exchange and key derivation by itself.
+ * An SSH client in memory, opposite the engine: for unit tests, fuzz targets and benchmarks. It
+ * shares framing and ciphers with the engine (ssh_loopback and the real client test those from
+ * outside) and does key exchange and key derivation by itself.
  *
  *	struct peer peer;
  *

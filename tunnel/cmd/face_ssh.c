@@ -43,8 +43,8 @@ static void connected(struct face *face, struct h3_conn *conn)
 }
 
 /*
- * What is still on its way to ssh gets there, and then the program ends with one line that says why.
- * An SSH_MSG_DISCONNECT would say it a second time.
+ * What is still on its way to ssh gets there, and then the program ends with one line that says
+ * why. An SSH_MSG_DISCONNECT would say it a second time.
  */
 static void lost(struct face *face)
 {

@@ -4,18 +4,20 @@
 /*
  * Identity: Ed25519 keys (RFC 8032), and the two small JSON files that carry them.
  *
- * A submission makes one random secret for the job and one key pair for the workstation. From the secret come,
- * by HKDF-SHA256 (RFC 5869), the key of each rank and the other keys of the job side:
+ * A submission makes one random secret for the job and one key pair for the workstation. From the
+ * secret come, by HKDF-SHA256 (RFC 5869), the key of each rank and the other keys of the job side:
  *
  *	rank key seed        info = "berth rank " RANK
  *	stateless reset key  info = "berth reset " RANK
  *
- * tunnel.json (job side) and the client file (workstation side) are both 0600, written by `berth-tunnel keygen`
- * and described in tunnel/berth-tunnel-files.5.scd.
+ * tunnel.json (job side) and the client file (workstation side) are both 0600, written by
+ * `berth-tunnel keygen` and described in tunnel/berth-tunnel-files.5.scd.
  *
- *	tunnel.json   {"version": 1, "secret": BASE64(32), "peer": BASE64(32, public key of the workstation),
+ *	tunnel.json   {"version": 1, "secret": BASE64(32),
+ *	               "peer": BASE64(32, public key of the workstation),
  *	               "allow": ["host:port", ...], "idle_timeout_s": 86400}
- *	client file   {"version": 1, "secret": BASE64(32, same), "key": BASE64(32, seed of the workstation's key)}
+ *	client file   {"version": 1, "secret": BASE64(32, same),
+ *	               "key": BASE64(32, seed of the workstation's key)}
  */
 
 #include <stdbool.h>

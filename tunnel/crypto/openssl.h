@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Scope guards for OpenSSL's objects, and the border where its errors become ours. For the files of this folder and
- * for others that call OpenSSL themselves.
+ * Scope guards for OpenSSL's objects, and the border where its errors become ours. For the files of
+ * this folder and for others that call OpenSSL themselves.
  */
 
 #include <openssl/evp.h>

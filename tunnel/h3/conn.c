@@ -53,7 +53,10 @@ struct h3_conn *h3_conn_free(struct h3_conn *conn)
 
 	if (!conn)
 		return NULL;
-	/* Of the send buffers that this frees, the QUIC connection still knows, but it sends nothing any more. */
+	/*
+	 * Of the send buffers that this frees, the QUIC connection still knows, but it sends
+	 * nothing any more.
+	 */
 	conn->is_over = true;
 	err_set(&why, ERR_UNAVAILABLE, "the connection was given up");
 	while (conn->streams)
@@ -78,7 +81,10 @@ void h3_conn_close(struct h3_conn *conn)
 	quic_conn_close(conn->quic, NGHTTP3_H3_NO_ERROR, &why);
 }
 
-/* A request may go: extended CONNECT only after the peer said that it knows it (RFC 9220 section 3). */
+/*
+ * A request may go: extended CONNECT only after the peer said that it knows it (RFC 9220 section
+ * 3).
+ */
 static bool may_open(const struct h3_conn *conn, const struct h3_stream *stream)
 {
 	return conn->handshake_done && (conn->settings_came || !stream->fields.protocol);

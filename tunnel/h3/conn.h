@@ -2,20 +2,22 @@
 #pragma once
 
 /*
- * HTTP/3 (RFC 9114) with extended CONNECT (RFC 9220) on one QUIC connection: what the rest of the tunnel uses. It
- * does no I/O and knows no clock.
+ * HTTP/3 (RFC 9114) with extended CONNECT (RFC 9220) on one QUIC connection: what the rest of the
+ * tunnel uses. It does no I/O and knows no clock.
  *
  *	net/ (or the simulator)                         services/, ssh/
  *	  packets, now  ->  quic/conn.h  ->  h3/conn.h  ->  h3_stream_ops
  *	  packets, deadline <-   "       <-     "       <-  h3_stream_write()
  *
- * Packets and timers go through the quic_conn that h3_conn_quic() returns (see quic/conn.h). After anything was
- * written to a stream, whoever drives the connection must send: h3_conn_ops.wants_write() tells it so.
+ * Packets and timers go through the quic_conn that h3_conn_quic() returns (see quic/conn.h). After
+ * anything was written to a stream, whoever drives the connection must send:
+ * h3_conn_ops.wants_write() tells it so.
  *
- * Flow control. Sending: a stream has a send buffer; h3_stream_room() says how much fits, and writable() is
- * called when it falls under half. What was sent stays until the peer acknowledged it, but only what waits to be sent
- * counts: how much may be under way is for the congestion window and the peer's credit to say. Receiving: body() hands bytes over, and
- * the receiver calls h3_stream_consumed() once it has passed them on; until then the peer's credit shrinks. That is
+ * Flow control. Sending: a stream has a send buffer; h3_stream_room() says how much fits, and
+ * writable() is called when it falls under half. What was sent stays until the peer acknowledged
+ * it, but only what waits to be sent counts: how much may be under way is for the congestion window
+ * and the peer's credit to say. Receiving: body() hands bytes over, and the receiver calls
+ * h3_stream_consumed() once it has passed them on; until then the peer's credit shrinks. That is
  * the whole back-pressure from a slow reader in the job to a fast writer on the workstation.
  */
 
@@ -42,55 +44,77 @@ struct h3_request {
 };
 
 struct h3_conn_ops {
-	/* Client: the peer's key was checked and its SETTINGS arrived. Server: the handshake is complete. */
+	/*
+	 * Client: the peer's key was checked and its SETTINGS arrived. Server: the handshake is
+	 * complete.
+	 */
 	void (*ready)(struct h3_conn *conn, void *owner);
 	/*
-	 * Server only: a request arrived. The callee calls h3_stream_set_ops() and h3_stream_respond(), now or
-	 * later, or h3_stream_reject(). The stream is valid until its closed().
+	 * Server only: a request arrived. The callee calls h3_stream_set_ops() and
+	 * h3_stream_respond(), now or later, or h3_stream_reject(). The stream is valid until its
+	 * closed().
 	 */
 	void (*request)(struct h3_conn *conn, void *owner, struct h3_stream *stream,
 			const struct h3_request *request);
 	/* There may be something to send; called at most once per send. */
 	void (*wants_write)(struct h3_conn *conn, void *owner);
 	/*
-	 * The connection is over: closed by the peer (with its reason), timed out, or refused. Every stream got
-	 * its closed() before. The owner frees the connection later, not from inside a callback.
+	 * The connection is over: closed by the peer (with its reason), timed out, or refused.
+	 * Every stream got its closed() before. The owner frees the connection later, not from
+	 * inside a callback.
 	 */
 	void (*closed)(struct h3_conn *conn, void *owner, const struct err *why);
 };
 
-/* Callbacks of one stream; a NULL member ignores the event. user is what h3_stream_set_ops() was given. */
+/*
+ * Callbacks of one stream; a NULL member ignores the event. user is what h3_stream_set_ops() was
+ * given.
+ */
 struct h3_stream_ops {
 	/* Client: the final response. 200 for an accepted CONNECT. */
 	void (*response)(struct h3_stream *stream, void *user, int status);
-	/* Body bytes, in order, borrowed for the call. Give credit back with h3_stream_consumed(). */
+	/*
+	 * Body bytes, in order, borrowed for the call. Give credit back with h3_stream_consumed().
+	 */
 	void (*body)(struct h3_stream *stream, void *user, struct span bytes);
 	/* The peer sends no more. */
 	void (*end)(struct h3_stream *stream, void *user);
-	/* h3_stream_room() is at least half of H3_SEND_MAX again, after it had been found too small. */
+	/*
+	 * h3_stream_room() is at least half of H3_SEND_MAX again, after it had been found too
+	 * small.
+	 */
 	void (*writable)(struct h3_stream *stream, void *user);
-	/* The stream is over; why is NULL after a clean end of both directions. It is freed after this returns. */
+	/*
+	 * The stream is over; why is NULL after a clean end of both directions. It is freed after
+	 * this returns.
+	 */
 	void (*closed)(struct h3_stream *stream, void *user, const struct err *why);
 };
 
 /*
- * Speaks HTTP/3 on a connection and owns it from here on: a client's from quic_conn_connect(), a server's from
- * quic_server_ops.accept(). Nothing is called back before packets are read or written.
+ * Speaks HTTP/3 on a connection and owns it from here on: a client's from quic_conn_connect(), a
+ * server's from quic_server_ops.accept(). Nothing is called back before packets are read or
+ * written.
  */
 struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *ops, void *owner);
 /*
- * Frees it and the QUIC connection without a word to the peer; not from inside a callback of its own. Streams that are
- * still there get their closed(), as they always do.
+ * Frees it and the QUIC connection without a word to the peer; not from inside a callback of its
+ * own. Streams that are still there get their closed(), as they always do.
  */
 struct h3_conn *h3_conn_free(struct h3_conn *conn);
 DEFINE_CLEANUP(struct h3_conn, h3_conn_free)
 
-/* Sends a request. The stream may be written to at once; the bytes follow the headers in the same flight. */
+/*
+ * Sends a request. The stream may be written to at once; the bytes follow the headers in the same
+ * flight.
+ */
 int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
 		    const struct h3_stream_ops *ops, void *user, struct h3_stream **ret,
 		    struct err *err) attr_must_use;
 
-/* Closes the connection with H3_NO_ERROR; closed() follows with ERR_NONE once the close was sent. */
+/*
+ * Closes the connection with H3_NO_ERROR; closed() follows with ERR_NONE once the close was sent.
+ */
 void h3_conn_close(struct h3_conn *conn);
 
 struct quic_conn *h3_conn_quic(struct h3_conn *conn);
@@ -99,16 +123,19 @@ void h3_stream_set_ops(struct h3_stream *stream, const struct h3_stream_ops *ops
 
 /* Server: 2xx opens the stream in both directions. */
 void h3_stream_respond(struct h3_stream *stream, int status);
-/* Server: answers with the status that the error's kind stands for, its text as a plain-text body, and ends. */
+/*
+ * Server: answers with the status that the error's kind stands for, its text as a plain-text body,
+ * and ends.
+ */
 void h3_stream_reject(struct h3_stream *stream, const struct err *why);
 
 /* How many bytes h3_stream_write() takes now. */
 size_t h3_stream_room(struct h3_stream *stream);
 
 /*
- * Appends to the send buffer. To avoid a copy, h3_stream_reserve() lends memory inside the send buffer (at least
- * 1, at most want bytes; empty when there is no room) and h3_stream_commit() claims what was filled; nothing else
- * may be done with the stream in between.
+ * Appends to the send buffer. To avoid a copy, h3_stream_reserve() lends memory inside the send
+ * buffer (at least 1, at most want bytes; empty when there is no room) and h3_stream_commit()
+ * claims what was filled; nothing else may be done with the stream in between.
  */
 struct h3_space {
 	uint8_t *ptr;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The field section of a request or a response, as far as we care: the pseudo-header fields. Others are counted, so that
- * nobody can send them without end (nghttp3 leaves that limit to us), and dropped.
+ * The field section of a request or a response, as far as we care: the pseudo-header fields. Others
+ * are counted, so that nobody can send them without end (nghttp3 leaves that limit to us), and
+ * dropped.
  */
 
 #include "init/base/err.h"
@@ -21,7 +22,10 @@ struct h3_fields {
 void h3_fields_finish(struct h3_fields *fields);
 DEFINE_CLEANUP_VALUE(struct h3_fields, h3_fields_finish)
 
-/* ERR_LIMIT for too many or too large ones, ERR_INVALID for a bad value; the section is to be refused then. */
+/*
+ * ERR_LIMIT for too many or too large ones, ERR_INVALID for a bad value; the section is to be
+ * refused then.
+ */
 int h3_fields_add(struct h3_fields *fields, struct span name, struct span value, struct err *err)
 	attr_must_use;
 

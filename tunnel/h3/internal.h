@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * What the files of this folder share. Users' callbacks run in two places only: while a packet is read, and in
- * after(), when a read, a write or an expiry is complete. While a packet is built, streams that have something to tell
- * are put on the conn's wake list instead, because ngtcp2 must not be asked anything until the packet is done.
+ * What the files of this folder share. Users' callbacks run in two places only: while a packet is
+ * read, and in after(), when a read, a write or an expiry is complete. While a packet is built,
+ * streams that have something to tell are put on the conn's wake list instead, because ngtcp2 must
+ * not be asked anything until the packet is done.
  */
 
 #include <nghttp3/nghttp3.h>

@@ -7,9 +7,10 @@
  *	| lent out, not yet acknowledged | waiting |  room
  *	head                             lent      tail
  *
- * in chunks that never move, because QUIC sends from where the bytes are and sends them again when a packet is lost.
- * The first chunk may be small, for the many streams that carry a few bytes; the others are large, because whoever
- * fills one reads from a pipe or a socket straight into it. Free large chunks are kept in a pool of the connection.
+ * in chunks that never move, because QUIC sends from where the bytes are and sends them again when
+ * a packet is lost. The first chunk may be small, for the many streams that carry a few bytes; the
+ * others are large, because whoever fills one reads from a pipe or a socket straight into it. Free
+ * large chunks are kept in a pool of the connection.
  */
 
 #include "init/base/span.h"
@@ -41,11 +42,16 @@ void h3_send_finish(struct h3_send *send);
 /* Appends a copy. */
 void h3_send_append(struct h3_send *send, struct span bytes);
 
-/* Memory at the tail, at least 1 and at most want bytes (want > 0); claim it with h3_send_commit(). */
+/*
+ * Memory at the tail, at least 1 and at most want bytes (want > 0); claim it with h3_send_commit().
+ */
 uint8_t *h3_send_reserve(struct h3_send *send, size_t want, size_t *ret_len);
 void h3_send_commit(struct h3_send *send, size_t len);
 
-/* The next waiting bytes that lie side by side; they count as lent afterwards. Empty when nothing waits. */
+/*
+ * The next waiting bytes that lie side by side; they count as lent afterwards. Empty when nothing
+ * waits.
+ */
 struct span h3_send_lend(struct h3_send *send);
 
 /* The oldest len lent bytes were acknowledged. */

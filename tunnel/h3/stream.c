@@ -7,12 +7,14 @@
 #include "init/base/alloc.h"
 #include "tunnel/h3/internal.h"
 
-/* Body that comes before the server's user has set its callbacks; the peer's first credit is 1 MiB. */
+/*
+ * Body that comes before the server's user has set its callbacks; the peer's first credit is 1 MiB.
+ */
 #define INBOX_MAX (1024 * 1024)
 
 /*
- * So much unconsumed body of a connection does not count against the connection's credit: a few streams whose readers
- * sleep shall not stop the others. Beyond it, they do, and memory is bounded.
+ * So much unconsumed body of a connection does not count against the connection's credit: a few
+ * streams whose readers sleep shall not stop the others. Beyond it, they do, and memory is bounded.
  */
 #define UNCONSUMED_FREE (32 * 1024 * 1024)
 
@@ -222,7 +224,9 @@ void h3_stream_set_ops(struct h3_stream *stream, const struct h3_stream_ops *ops
 	}
 }
 
-/* nghttp3 asks for body: lends it all that waits, in as many pieces as it takes, as one DATA frame. */
+/*
+ * nghttp3 asks for body: lends it all that waits, in as many pieces as it takes, as one DATA frame.
+ */
 static nghttp3_ssize read_data(nghttp3_conn *http, int64_t id, nghttp3_vec *vec, size_t vec_max,
 			       uint32_t *flags, void *user, void *stream_user)
 {
@@ -268,7 +272,10 @@ int h3_stream_submit_request(struct h3_stream *stream)
 	size_t count = 0;
 	int rv;
 
-	/* Pseudo-header fields come first (RFC 9114 section 4.3); a plain CONNECT has no scheme and no path. */
+	/*
+	 * Pseudo-header fields come first (RFC 9114 section 4.3); a plain CONNECT has no scheme and
+	 * no path.
+	 */
 	nv[count++] = field(":method", fields->method);
 	if (fields->protocol)
 		nv[count++] = field(":protocol", fields->protocol);
@@ -280,7 +287,10 @@ int h3_stream_submit_request(struct h3_stream *stream)
 		nv[count++] = field(":path", fields->path);
 	if (fields->protocol)
 		nv[count++] = field("capsule-protocol", "?1");
-	/* Incremental (RFC 9218): streams share the way back; otherwise one is served to its end before the next. */
+	/*
+	 * Incremental (RFC 9218): streams share the way back; otherwise one is served to its end
+	 * before the next.
+	 */
 	nv[count++] = field("priority", "i");
 	rv = nghttp3_conn_submit_request(stream->conn->http, stream->id, nv, count, &reader,
 					 stream);

@@ -5,7 +5,8 @@
  * endpoint.RANK.json: where the `serve` of a rank listens. Written 0600 and atomically each time it
  * starts, removed when it ends; described in tunnel/berth-tunnel-files.5.scd.
  *
- *	{"version": 1, "rank": 0, "host": "node1", "uid": 0, "addresses": ["10.1.2.3:40001", "127.0.0.1:40001"],
+ *	{"version": 1, "rank": 0, "host": "node1", "uid": 0,
+ *	 "addresses": ["10.1.2.3:40001", "127.0.0.1:40001"],
  *	 "started": 1790000000.5}
  */
 

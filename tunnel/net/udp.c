@@ -278,8 +278,8 @@ static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 static bool send_unsent(struct udp *udp)
 {
 	size_t segment = udp->batch.segment;
-	bool again =
-		true; /* an error that an earlier datagram caused is reported instead of sending: once */
+	/* An error that an earlier datagram caused is reported instead of sending: once. */
+	bool again = true;
 
 	while (udp->unsent > 0) {
 		bool many = udp->gso && udp->unsent > segment;

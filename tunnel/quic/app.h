@@ -2,15 +2,16 @@
 #pragma once
 
 /*
- * What runs on a QUIC connection: the streams' side of quic/conn.h, used by h3/. Streams are numbers here (RFC 9000
- * section 2.1); who they belong to is the application's business.
+ * What runs on a QUIC connection: the streams' side of quic/conn.h, used by h3/. Streams are
+ * numbers here (RFC 9000 section 2.1); who they belong to is the application's business.
  *
- * Sending is pulled: while a packet is built, next() says which stream goes next and lends its bytes, and sent() says
- * how many went into the packet. Lent bytes stay where they are until acked(). Between next() and after() nothing else
- * may be asked of the connection, because the packet is half built.
+ * Sending is pulled: while a packet is built, next() says which stream goes next and lends its
+ * bytes, and sent() says how many went into the packet. Lent bytes stay where they are until
+ * acked(). Between next() and after() nothing else may be asked of the connection, because the
+ * packet is half built.
  *
- * Receiving is pushed by data(); each byte of it must be given back with quic_conn_extend_stream() and
- * quic_conn_extend_conn(), at once or later, or the peer runs out of credit.
+ * Receiving is pushed by data(); each byte of it must be given back with quic_conn_extend_stream()
+ * and quic_conn_extend_conn(), at once or later, or the peer runs out of credit.
  */
 
 #include "tunnel/quic/conn.h"
@@ -86,7 +87,8 @@ void quic_conn_shutdown_stream(struct quic_conn *conn, int64_t stream, enum quic
 			       uint64_t code);
 
 /*
- * Ends the connection with an application error code: CONNECTION_CLOSE is written next, over() follows with a copy of
+ * Ends the connection with an application error code: CONNECTION_CLOSE is written next, over()
+ * follows with a copy of
  * *why. Of several calls the first counts.
  */
 void quic_conn_close(struct quic_conn *conn, uint64_t code, const struct err *why);

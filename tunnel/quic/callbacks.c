@@ -5,13 +5,17 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
-/* An application that returned -1 has closed the connection; ngtcp2 stops with the packet it is at. */
+/*
+ * An application that returned -1 has closed the connection; ngtcp2 stops with the packet it is at.
+ */
 static int verdict(int result)
 {
 	return result < 0 ? NGTCP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-/* Callbacks that are still due for the packet at hand when the connection was closed reach nobody. */
+/*
+ * Callbacks that are still due for the packet at hand when the connection was closed reach nobody.
+ */
 static bool is_live(const struct quic_conn *conn)
 {
 	return conn->ops && conn->state < QUIC_CLOSING;
@@ -19,7 +23,9 @@ static bool is_live(const struct quic_conn *conn)
 
 void quic_random(uint8_t *ret, size_t len)
 {
-	/* RAND_bytes() fails only where there is no entropy at all, and nothing can be done then. */
+	/*
+	 * RAND_bytes() fails only where there is no entropy at all, and nothing can be done then.
+	 */
 	if (RAND_bytes(ret, (int)len) != 1)
 		abort();
 }
@@ -62,7 +68,10 @@ static int tx_key(ngtcp2_conn *tp, ngtcp2_encryption_level level, void *user)
 {
 	struct quic_conn *conn = user;
 
-	/* A client may not open streams yet: the server's limits count from the end of the handshake. */
+	/*
+	 * A client may not open streams yet: the server's limits count from the end of the
+	 * handshake.
+	 */
 	if (level != NGTCP2_ENCRYPTION_LEVEL_1RTT || !ngtcp2_conn_is_server(tp) || !is_live(conn))
 		return 0;
 	return verdict(conn->ops->writable(conn->app));

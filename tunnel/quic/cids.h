@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A table from connection ids to whatever they lead to. A connection has several at a time: the one that the client
- * made up for its first packets, and each one that we issued and that was not retired. The hash is keyed (SipHash),
- * since clients choose some of them.
+ * A table from connection ids to whatever they lead to. A connection has several at a time: the one
+ * that the client made up for its first packets, and each one that we issued and that was not
+ * retired. The hash is keyed (SipHash), since clients choose some of them.
  */
 
 #include <stdbool.h>
@@ -13,7 +13,9 @@
 #include "init/base/cleanup.h"
 #include "init/base/span.h"
 
-/* Every id that we issue has this length: a short header does not carry it (RFC 9000 section 17.3). */
+/*
+ * Every id that we issue has this length: a short header does not carry it (RFC 9000 section 17.3).
+ */
 #define QUIC_CID_LEN 16
 #define QUIC_CID_MAX 20
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* How a connection ends: error codes from both sides become words, and our last packet is written. */
+/*
+ * How a connection ends: error codes from both sides become words, and our last packet is written.
+ */
 #include "tunnel/quic/internal.h"
 
 #include <stdio.h>
 
 /*
- * A peer that did not hear our CONNECTION_CLOSE would keep the session for the whole idle timeout, and nobody would be
- * here to tell it again: so it is said twice.
+ * A peer that did not hear our CONNECTION_CLOSE would keep the session for the whole idle timeout,
+ * and nobody would be here to tell it again: so it is said twice.
  */
 #define CLOSE_COPIES 2
 

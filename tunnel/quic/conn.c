@@ -10,7 +10,10 @@
 #include "tunnel/crypto/openssl.h"
 #include "tunnel/quic/internal.h"
 
-/* The peer's credit: where it begins, and how far it grows while the data is taken as fast as it comes. */
+/*
+ * The peer's credit: where it begins, and how far it grows while the data is taken as fast as it
+ * comes.
+ */
 #define STREAM_WINDOW_FIRST (1024 * 1024)
 #define STREAM_WINDOW_MAX (16 * 1024 * 1024)
 #define CONN_WINDOW_FIRST (4 * 1024 * 1024)
@@ -23,12 +26,15 @@
 /* Migration needs a connection id that was not used yet; ngtcp2's default of 2 leaves one. */
 #define CONNECTION_IDS 8
 
-/* Acknowledge every so many packets: each acknowledgement costs both sides about as much as a packet. */
+/*
+ * Acknowledge every so many packets: each acknowledgement costs both sides about as much as a
+ * packet.
+ */
 #define ACK_THRESHOLD 4
 
 /*
- * What path MTU discovery tries, in this order: Ethernet first, then the larger ones (ngtcp2 skips what a success or a
- * failure has already answered), then what tunnels leave of Ethernet.
+ * What path MTU discovery tries, in this order: Ethernet first, then the larger ones (ngtcp2 skips
+ * what a success or a failure has already answered), then what tunnels leave of Ethernet.
  */
 static const uint16_t probes[] = { 1452, 8952, QUIC_DATAGRAM_MAX, 1420, 1392, 1350, 1280 };
 
@@ -167,7 +173,9 @@ struct quic_conn *quic_conn_free(struct quic_conn *conn)
 		return NULL;
 	if (conn->route)
 		quic_route_leave(conn->route);
-	/* SSL_free() gives crypto data back through the ngtcp2_conn, which therefore goes second. */
+	/*
+	 * SSL_free() gives crypto data back through the ngtcp2_conn, which therefore goes second.
+	 */
 	if (conn->ssl) {
 		SSL_set_app_data(conn->ssl, NULL);
 		SSL_free(conn->ssl);
@@ -344,8 +352,8 @@ bool quic_conn_open_uni(struct quic_conn *conn, int64_t *ret)
 }
 
 /*
- * These fail only for a stream that is gone, which is no news to anyone, or for want of memory, of which there is
- * always enough (init/base/alloc.h).
+ * These fail only for a stream that is gone, which is no news to anyone, or for want of memory, of
+ * which there is always enough (init/base/alloc.h).
  */
 void quic_conn_extend_stream(struct quic_conn *conn, int64_t stream, size_t len)
 {

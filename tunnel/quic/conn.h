@@ -2,32 +2,36 @@
 #pragma once
 
 /*
- * One QUIC connection (RFC 9000) on ngtcp2 with OpenSSL's TLS: what whoever moves the packets uses. No sockets, no
- * clock: datagrams and `now` go in, batches of datagrams and a deadline come out.
+ * One QUIC connection (RFC 9000) on ngtcp2 with OpenSSL's TLS: what whoever moves the packets uses.
+ * No sockets, no clock: datagrams and `now` go in, batches of datagrams and a deadline come out.
  *
- *	struct quic_conn *quic = quic_conn_connect(&config, err);    client; a server's come from quic/server.h
+ *	struct quic_conn *quic = quic_conn_connect(&config, err);    server: see quic/server.h
  *	struct h3_conn *h3 = h3_conn_new(quic, &ops, owner);         h3 owns quic from here on
  *
  *	for each datagram received:  quic_conn_read(quic, &path, ecn, bytes, now);
  *	when the deadline passed:    quic_conn_expire(quic, now);
  *	then, and whenever h3_conn_ops.wants_write() was called:
  *	        while (quic_conn_write(quic, &batch, now))
- *	                ...sendmsg(2) batch with UDP_SEGMENT = batch.segment; on EAGAIN keep it and send it first later
+ *	                ...sendmsg(2) with UDP_SEGMENT = batch.segment; on EAGAIN keep it for later
  *	        ...arm the timer for quic_conn_deadline(quic)
  *
- * Times are nanoseconds of CLOCK_MONOTONIC and never go back. The deadline also paces packets, often by less than a
- * millisecond: arm a timer with that resolution (timerfd_create(2)), or bulk data is throttled to a burst a tick.
+ * Times are nanoseconds of CLOCK_MONOTONIC and never go back. The deadline also paces packets,
+ * often by less than a millisecond: arm a timer with that resolution (timerfd_create(2)), or bulk
+ * data is throttled to a burst a tick.
  *
- * Paths. A connection is bound to connection ids, not to addresses. A path is a pair of addresses, and ngtcp2 takes
- * a new local address for a new path, so that the local address is chosen by the caller: real, or synthetic (one for
- * each transport or route) with the real pair looked up when a batch is sent. A client must pass the local address it
- * dialled or migrated to; packets of unknown paths are dropped. A server passes whatever it received from.
+ * Paths. A connection is bound to connection ids, not to addresses. A path is a pair of addresses,
+ * and ngtcp2 takes a new local address for a new path, so that the local address is chosen by the
+ * caller: real, or synthetic (one for each transport or route) with the real pair looked up when a
+ * batch is sent. A client must pass the local address it dialled or migrated to; packets of unknown
+ * paths are dropped. A server passes whatever it received from.
  *
- * Sleep. After a blackout a connection waits for a timer that was doubled again and again (53 s after five minutes).
- * quic_conn_migrate() to a fresh local address resets that: call it on wake, on a change of address, and when
- * quic_stats.received_at says that the peer is silent although keep-alives were sent.
+ * Sleep. After a blackout a connection waits for a timer that was doubled again and again (53 s
+ * after five minutes). quic_conn_migrate() to a fresh local address resets that: call it on wake,
+ * on a change of address, and when quic_stats.received_at says that the peer is silent although
+ * keep-alives were sent.
  *
- * The end. Whatever goes wrong, the connection writes its last packet by itself, and h3_conn_ops.closed() tells why.
+ * The end. Whatever goes wrong, the connection writes its last packet by itself, and
+ * h3_conn_ops.closed() tells why.
  */
 
 #include <netinet/in.h>
@@ -78,7 +82,10 @@ struct quic_settings {
 
 /* The largest datagram we send; receive buffers are at least QUIC_BATCH_MAX, for GRO. */
 #define QUIC_DATAGRAM_MAX 16000
-/* A batch is at most so many bytes and so many segments: what one sendmsg(2) with UDP_SEGMENT takes. */
+/*
+ * A batch is at most so many bytes and so many segments: what one sendmsg(2) with UDP_SEGMENT
+ * takes.
+ */
 #define QUIC_BATCH_MAX 65000
 #define QUIC_BATCH_SEGMENTS_MAX 64
 
@@ -102,7 +109,10 @@ struct quic_client_config {
 struct quic_conn *quic_conn_connect(const struct quic_client_config *config, struct err *err)
 	attr_must_use;
 
-/* Frees it, also from a server's tables. Whoever made an h3_conn of it calls h3_conn_free() instead. */
+/*
+ * Frees it, also from a server's tables. Whoever made an h3_conn of it calls h3_conn_free()
+ * instead.
+ */
 struct quic_conn *quic_conn_free(struct quic_conn *conn);
 DEFINE_CLEANUP(struct quic_conn, quic_conn_free)
 
@@ -110,7 +120,10 @@ DEFINE_CLEANUP(struct quic_conn, quic_conn_free)
 void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_t ecn,
 		    struct span packet, uint64_t now);
 
-/* True: *batch holds datagrams to send; call again. False: nothing to send until the deadline or the next event. */
+/*
+ * True: *batch holds datagrams to send; call again. False: nothing to send until the deadline or
+ * the next event.
+ */
 bool quic_conn_write(struct quic_conn *conn, struct quic_batch *batch, uint64_t now) attr_must_use;
 
 /* When quic_conn_expire() is to be called; QUIC_NEVER when the connection is over. */
@@ -118,13 +131,17 @@ uint64_t quic_conn_deadline(const struct quic_conn *conn);
 void quic_conn_expire(struct quic_conn *conn, uint64_t now);
 
 /*
- * Client: moves to another path at once, without waiting for its validation; path->local must differ from the current
- * one. ERR_UNAVAILABLE before the handshake is confirmed; ERR_LIMIT when seven moves in a row met no answer.
+ * Client: moves to another path at once, without waiting for its validation; path->local must
+ * differ from the current one. ERR_UNAVAILABLE before the handshake is confirmed; ERR_LIMIT when
+ * seven moves in a row met no answer.
  */
 int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint64_t now,
 		      struct err *err) attr_must_use;
 
-/* Client: see quic_settings.keep_alive_ns; heartbeats of 5 s while in use and 25 s when idle are a good habit. */
+/*
+ * Client: see quic_settings.keep_alive_ns; heartbeats of 5 s while in use and 25 s when idle are a
+ * good habit.
+ */
 void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns);
 
 /* The peer proved its key and the handshake is complete. */

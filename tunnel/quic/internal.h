@@ -6,8 +6,9 @@
  *
  *	HANDSHAKE -> READY -> CLOSING -> OVER
  *
- * CLOSING: an error or quic_conn_close() was noted, and the next write sends CONNECTION_CLOSE. OVER: nothing is sent or
- * read any more. Every state may go to CLOSING, and to OVER when there is nobody to tell.
+ * CLOSING: an error or quic_conn_close() was noted, and the next write sends CONNECTION_CLOSE.
+ * OVER: nothing is sent or read any more. Every state may go to CLOSING, and to OVER when there is
+ * nobody to tell.
  */
 
 #include <ngtcp2/ngtcp2.h>

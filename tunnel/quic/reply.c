@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server answers without a connection: version negotiation, Retry, refusal, stateless reset. */
+/*
+ * What a server answers without a connection: version negotiation, Retry, refusal, stateless reset.
+ */
 #include "tunnel/quic/route.h"
 
 /* Between the Retry and the packet that returns its token. */

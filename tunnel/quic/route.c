@@ -112,7 +112,10 @@ void quic_route_leave(struct quic_route *route)
 
 void quic_route_remind(struct quic_route *route, const struct quic_path *path)
 {
-	/* The 1st, 2nd, 4th, 8th... packet is answered, so that two ends cannot keep each other busy. */
+	/*
+	 * The 1st, 2nd, 4th, 8th... packet is answered, so that two ends cannot keep each other
+	 * busy.
+	 */
 	route->heard++;
 	if (route->close_len == 0 || (route->heard & (route->heard - 1)) != 0)
 		return;

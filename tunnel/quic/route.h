@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * A route is what a server's connection ids lead to: a connection, or, for a short while after it was freed, the memory
- * of it. RFC 9000 section 10.2 asks for three PTO of that: a peer that did not hear our CONNECTION_CLOSE is told again
- * (ever less often), and late packets of a closed connection do not look like those of an unknown one.
+ * A route is what a server's connection ids lead to: a connection, or, for a short while after it
+ * was freed, the memory of it. RFC 9000 section 10.2 asks for three PTO of that: a peer that did
+ * not hear our CONNECTION_CLOSE is told again (ever less often), and late packets of a closed
+ * connection do not look like those of an unknown one.
  */
 
 #include "tunnel/quic/internal.h"
@@ -70,7 +71,10 @@ void quic_reply_retry(struct quic_server *server, const struct quic_path *path,
 void quic_reply_refuse(struct quic_server *server, const struct quic_path *path,
 		       const ngtcp2_pkt_hd *hd, uint64_t code);
 bool quic_reply_write(struct quic_server *server, struct quic_batch *batch) attr_must_use;
-/* Whether hd carries a token of ours for this address; *ret_original is the id that the client began with. */
+/*
+ * Whether hd carries a token of ours for this address; *ret_original is the id that the client
+ * began with.
+ */
 bool quic_retry_verify(struct quic_server *server, const struct quic_path *path,
 		       const ngtcp2_pkt_hd *hd, uint64_t now, ngtcp2_cid *ret_original)
 	attr_must_use;

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The server side of one UDP socket: finds the connection that a datagram is for, or makes one; answers what needs no
- * connection (version negotiation, Retry, stateless reset); and drives all connections as one object, so that
- * whoever owns the socket only moves datagrams.
+ * The server side of one UDP socket: finds the connection that a datagram is for, or makes one;
+ * answers what needs no connection (version negotiation, Retry, stateless reset); and drives all
+ * connections as one object, so that whoever owns the socket only moves datagrams.
  *
  *	for each datagram received:  quic_server_read(server, &path, ecn, bytes, now);
  *	when the deadline passed:    quic_server_expire(server, now);
@@ -13,21 +13,22 @@
  *	                ...send it
  *	        ...arm the timer for quic_server_deadline(server)
  *
- * accept() is called for a new connection, before its first packet is processed; the callee makes an h3_conn of it
- * and later frees that (the server never frees a connection by itself):
+ * accept() is called for a new connection, before its first packet is processed; the callee makes
+ * an h3_conn of it and later frees that (the server never frees a connection by itself):
  *
  *	static void accept(void *owner, struct quic_conn *conn)
  *	{
  *		struct h3_conn *h3 = h3_conn_new(conn, &h3_ops, owner);
  *		...
  *
- * Limits. An address that was not validated gets at most three times what it sent (RFC 9000 section 8). When
- * QUIC_SERVER_HANDSHAKES_MAX handshakes are under way, further clients must first return a Retry token; above
- * QUIC_SERVER_CONNS_MAX connections they are refused. Stateless resets and the like leave through a short queue and are
- * dropped when it is full. A reset is shorter than the packet that caused it, so that two servers cannot play ping-pong.
+ * Limits. An address that was not validated gets at most three times what it sent (RFC 9000 section
+ * 8). When QUIC_SERVER_HANDSHAKES_MAX handshakes are under way, further clients must first return a
+ * Retry token; above QUIC_SERVER_CONNS_MAX connections they are refused. Stateless resets and the
+ * like leave through a short queue and are dropped when it is full. A reset is shorter than the
+ * packet that caused it, so that two servers cannot play ping-pong.
  *
- * A restarted server that was given the same reset key tells the clients of its predecessor within one round trip
- * that their session is gone (RFC 9000 section 10.3).
+ * A restarted server that was given the same reset key tells the clients of its predecessor within
+ * one round trip that their session is gone (RFC 9000 section 10.3).
  */
 
 #include "tunnel/quic/conn.h"

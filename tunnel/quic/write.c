@@ -3,8 +3,8 @@
 #include "tunnel/quic/internal.h"
 
 /*
- * A fast path gets several batches between two pacing timers. ngtcp2 says when it is fast: the quantum is what a
- * millisecond carries, up to QUANTUM_FAST.
+ * A fast path gets several batches between two pacing timers. ngtcp2 says when it is fast: the
+ * quantum is what a millisecond carries, up to QUANTUM_FAST.
  */
 #define QUANTUM_FAST (64 * 1024)
 #define BURST_FAST (4 * QUANTUM_FAST)
@@ -12,7 +12,10 @@
 /* How late a timer may be that nobody waits for. */
 #define IDLE_SLACK_NS NSEC_PER_MSEC
 
-/* Lets the application fill one packet from as many streams as fit; the last parameter of ngtcp2 is our conn. */
+/*
+ * Lets the application fill one packet from as many streams as fit; the last parameter of ngtcp2 is
+ * our conn.
+ */
 static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_info *info,
 				 uint8_t *dest, size_t size, ngtcp2_tstamp now, void *user)
 {
@@ -85,8 +88,8 @@ static ngtcp2_ssize fill_batch(struct quic_conn *conn, struct quic_batch *batch,
 }
 
 /*
- * The end of a burst: sets the pacing timer, which is of no use while there is nothing to send. Without this, a program
- * that writes a few bytes at a time would cost two timers a packet.
+ * The end of a burst: sets the pacing timer, which is of no use while there is nothing to send.
+ * Without this, a program that writes a few bytes at a time would cost two timers a packet.
  */
 static void end_burst(struct quic_conn *conn, uint64_t now)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CONNECT to a TCP port or a Unix socket in the job. The request is answered once the connection
- * stands, or with why it does not; from then on bytes go both ways, each direction with an end of its
- * own: the end of the stream becomes shutdown(2), the end of the connection ends the stream, and a
- * connection that is reset resets the stream.
+ * stands, or with why it does not; from then on bytes go both ways, each direction with an end of
+ * its own: the end of the stream becomes shutdown(2), the end of the connection ends the stream,
+ * and a connection that is reset resets the stream.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -194,7 +194,10 @@ static void start_splice(struct link *link)
 
 	link->connected = true;
 	uv_timer_stop(&link->timeout);
-	/* What was sent comes in packets already: waiting for more only adds delay. Fails on Unix sockets. */
+	/*
+	 * What was sent comes in packets already: waiting for more only adds delay. Fails on Unix
+	 * sockets.
+	 */
 	setsockopt(link->port.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	port_want(&link->port, UV_WRITABLE, false);
 	port_want(&link->port, UV_READABLE, true);
@@ -333,7 +336,10 @@ static struct link *new_link(struct service_env *env, struct h3_stream *stream)
 	link->env = env;
 	link->stream = stream;
 	sink_init(&link->output, env, stream, &link->port, on_written);
-	/* The timer is there from the beginning, so that the memory always goes in a close callback. */
+	/*
+	 * The timer is there from the beginning, so that the memory always goes in a close
+	 * callback.
+	 */
 	uv_timer_init(env->config.loop, &link->timeout);
 	link->handles = 1;
 	service_enter(env);

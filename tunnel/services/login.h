@@ -24,8 +24,9 @@ struct login_sources {
 void login_sources_init(struct login_sources *sources, char *const *environment);
 
 /*
- * The first that can be executed: SHELL of the environment, the shell of the uid's passwd entry, the
- * fallbacks. Shells that only refuse (nologin, false) are passed over. ERR_NOT_FOUND if there is none.
+ * The first that can be executed: SHELL of the environment, the shell of the uid's passwd entry,
+ * the fallbacks. Shells that only refuse (nologin, false) are passed over. ERR_NOT_FOUND if there
+ * is none.
  */
 int login_shell(const struct login_sources *sources, char ret[PATH_MAX], struct err *err)
 	attr_must_use;
@@ -35,9 +36,9 @@ const char *login_getenv(char *const *environment, struct span name);
 
 /*
  * The environment of a process: the job's, then ours (SSH_CONNECTION; with a terminal TERM and
- * SSH_TTY), then what the client asked for; later ones replace earlier ones of the same name. Free it
- * with login_environment_free(). ERR_INVALID for a name that is empty or has '=' or NUL in it, and for
- * a value with NUL.
+ * SSH_TTY), then what the client asked for; later ones replace earlier ones of the same name. Free
+ * it with login_environment_free(). ERR_INVALID for a name that is empty or has '=' or NUL in it,
+ * and for a value with NUL.
  */
 char **login_environment(char *const *job, const struct process_start *start, const char *tty,
 			 struct err *err) attr_must_use;

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Terminal modes as SSH encodes them (RFC 4254 section 8, RFC 8160): pairs of an opcode byte and, for
- * opcodes 1 to 159, a 32-bit argument; opcode 0 ends the list, and one above 159 ends what can be read.
+ * Terminal modes as SSH encodes them (RFC 4254 section 8, RFC 8160): pairs of an opcode byte and,
+ * for opcodes 1 to 159, a 32-bit argument; opcode 0 ends the list, and one above 159 ends what can
+ * be read.
  */
 
 #include <termios.h>

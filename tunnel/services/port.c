@@ -12,7 +12,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	struct port *port = container_of(poll, struct port, poll);
 
 	if (status < 0) {
-		/* libuv reports an error condition so and stops; the owner learns it from its next call. */
+		/*
+		 * libuv reports an error condition so and stops; the owner learns it from its next
+		 * call.
+		 */
 		events = port->wanted;
 		watch(port);
 	}

@@ -4,8 +4,9 @@
 /*
  * A descriptor on the loop: a pipe, a pty or a socket, watched for what its owner wants just now.
  *
- * Polling is level-triggered: whoever is told that a descriptor is readable reads it or stops wanting
- * to. Errors and hang-ups are not told apart from readiness: the next read(2) or write(2) knows more.
+ * Polling is level-triggered: whoever is told that a descriptor is readable reads it or stops
+ * wanting to. Errors and hang-ups are not told apart from readiness: the next read(2) or write(2)
+ * knows more.
  */
 
 #include <stdbool.h>
@@ -16,7 +17,9 @@
 struct port;
 
 struct port_ops {
-	/* events: UV_READABLE and UV_WRITABLE, only what is wanted. The port may be closed in it. */
+	/*
+	 * events: UV_READABLE and UV_WRITABLE, only what is wanted. The port may be closed in it.
+	 */
 	void (*ready)(struct port *port, int events);
 	/* After port_close(): the memory is the owner's again. */
 	void (*closed)(struct port *port);

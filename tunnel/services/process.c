@@ -31,8 +31,8 @@
 #define READS_PER_TURN 4
 
 /*
- * After the end of a process with a terminal that others keep open: how long its last bytes may take
- * to come through the kernel's buffers, and how many that can be.
+ * After the end of a process with a terminal that others keep open: how long its last bytes may
+ * take to come through the kernel's buffers, and how many that can be.
  */
 #define DRAIN_MS 100
 #define DRAIN_MAX (128 * 1024)
@@ -257,7 +257,9 @@ static void on_exited(struct reaper_child *child, int status)
 		p->drain_left = DRAIN_MAX;
 		uv_timer_start(&p->drain, on_drain, DRAIN_MS, 0);
 	}
-	/* What it wrote is read now, with the end behind it: one wake-up less for short commands. */
+	/*
+	 * What it wrote is read now, with the end behind it: one wake-up less for short commands.
+	 */
 	read_outputs(p);
 }
 
@@ -479,7 +481,10 @@ static void open_process(struct service_env *env, struct h3_stream *stream,
 	p->stream = stream;
 	sink_init(&p->input, env, stream, &p->in, on_written);
 	capsule_reader_init(&p->reader, &capsule_ops, p, PROCESS_VALUE_MAX);
-	/* The timer is there from the beginning, so that the memory always goes in a close callback. */
+	/*
+	 * The timer is there from the beginning, so that the memory always goes in a close
+	 * callback.
+	 */
 	uv_timer_init(env->config.loop, &p->drain);
 	p->handles = 1;
 	service_enter(env);

@@ -73,12 +73,15 @@ struct service_env {
 int service_env_open(struct service_env *env, const struct service_config *config, struct err *err)
 	attr_must_use;
 
-/* Every stream must have had its closed(). The callback says that the memory is the owner's again. */
+/*
+ * Every stream must have had its closed(). The callback says that the memory is the owner's again.
+ */
 void service_env_close(struct service_env *env, void (*closed)(void *owner), void *owner);
 
 /*
- * Takes a request's stream: hands it to the service that the request names, or rejects it. 404: there
- * is no such service; 403: the target is not allowed; 503: too many streams; others by service.
+ * Takes a request's stream: hands it to the service that the request names, or rejects it. 404:
+ * there is no such service; 403: the target is not allowed; 503: too many streams; others by
+ * service.
  */
 void service_open(struct service_env *env, struct h3_stream *stream,
 		  const struct h3_request *request);
@@ -91,8 +94,8 @@ void service_leave(struct service_env *env);
 void service_later(struct service_env *env, struct service_later *later);
 
 /*
- * Rejects a stream and lets go of it: none of the callbacks that were set is called any more, so that
- * the caller gives back what it holds as if closed() had been called.
+ * Rejects a stream and lets go of it: none of the callbacks that were set is called any more, so
+ * that the caller gives back what it holds as if closed() had been called.
  */
 void service_reject(struct h3_stream *stream, const struct err *why);
 

@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * Bytes on their way from a stream to a descriptor. They come in packets and are written at the end of
- * the loop's turn, all at once: one system call, and one wake-up of whoever reads, for what would be
- * sixty of each. What the descriptor does not take waits until it is writable.
+ * Bytes on their way from a stream to a descriptor. They come in packets and are written at the end
+ * of the loop's turn, all at once: one system call, and one wake-up of whoever reads, for what
+ * would be sixty of each. What the descriptor does not take waits until it is writable.
  *
  *	body arrives:  sink_received(), sink_put() of what is for the descriptor, sink_credit()
  *	it is ready:   sink_write()
  *
- * Credit. Whatever was received and does not wait here is reported as consumed, so that what waits is
- * at most the window of the stream.
+ * Credit. Whatever was received and does not wait here is reported as consumed, so that what waits
+ * is at most the window of the stream.
  */
 
 #include <stdbool.h>

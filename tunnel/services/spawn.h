@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Starts a program as if nobody stood between: a session of its own, no signal blocked or ignored, no
- * descriptor but 0, 1 and 2, the limits that the job has.
+ * Starts a program as if nobody stood between: a session of its own, no signal blocked or ignored,
+ * no descriptor but 0, 1 and 2, the limits that the job has.
  */
 
 #include <stdbool.h>
@@ -22,7 +22,7 @@ struct spawn {
 };
 
 /*
- * The process id, or -1. That the file cannot be executed shows only in the child: it says so on its
- * standard error and exits with 126, or 127 if there is no such file.
+ * The process id, or -1. That the file cannot be executed shows only in the child: it says so on
+ * its standard error and exits with 126, or 127 if there is no such file.
  */
 pid_t spawn_run(const struct spawn *spawn, struct err *err) attr_must_use;

@@ -19,14 +19,14 @@ enum splice_result {
 };
 
 /*
- * One read of at most max bytes from fd into the stream: as they are (type 0), or as the value of one
- * capsule of the type. *ret_len is how many were read.
+ * One read of at most max bytes from fd into the stream: as they are (type 0), or as the value of
+ * one capsule of the type. *ret_len is how many were read.
  */
 enum splice_result splice_read(int fd, struct h3_stream *stream, uint64_t type, size_t max,
 			       size_t *ret_len);
 
 /*
- * A pipe starts with 64 KiB, few for bulk data. This asks for more, once (*done); the user's quota of
- * pipe memory, which the job shares, may be in the way, so that only pipes that were full ask.
+ * A pipe starts with 64 KiB, few for bulk data. This asks for more, once (*done); the user's quota
+ * of pipe memory, which the job shares, may be in the way, so that only pipes that were full ask.
  */
 void splice_grow_pipe(int fd, bool *done);

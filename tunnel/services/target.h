@@ -26,14 +26,14 @@ int target_parse(const char *authority, struct target *ret, struct err *err) att
 bool target_is_loopback(const struct target *target);
 
 /*
- * Loopback always; others by a list of "host:port", where either part may be "*". Names are compared
- * as text: what a name resolves to is not looked at.
+ * Loopback always; others by a list of "host:port", where either part may be "*". Names are
+ * compared as text: what a name resolves to is not looked at.
  */
 bool target_is_allowed(const struct target *target, char *const *allow, size_t allow_len);
 
 /*
- * The path behind "/unix/", percent-decoded (RFC 3986 section 2.1). ERR_INVALID unless it is absolute,
- * without NUL and short enough for a socket.
+ * The path behind "/unix/", percent-decoded (RFC 3986 section 2.1). ERR_INVALID unless it is
+ * absolute, without NUL and short enough for a socket.
  */
 int target_parse_unix(const char *path, char ret[TARGET_PATH_MAX + 1], struct err *err)
 	attr_must_use;

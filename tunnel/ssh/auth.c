@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Service request (RFC 4253 section 10) and authentication (RFC 4252): method "none". The pipe is
- * private to the user's own ssh process, and who may enter the job is decided by the keys of the QUIC
- * connection.
+ * private to the user's own ssh process, and who may enter the job is decided by the keys of the
+ * QUIC connection.
  */
 #include "engine.h"
 

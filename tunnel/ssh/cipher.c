@@ -142,7 +142,10 @@ static bool gcm_open(struct cipher *c, struct span packet, uint8_t *out)
 	return ok;
 }
 
-/* OpenSSL's IV is the block counter (64 bits, little endian) and then the nonce: the sequence number. */
+/*
+ * OpenSSL's IV is the block counter (64 bits, little endian) and then the nonce: the sequence
+ * number.
+ */
 static bool chacha_begin(EVP_CIPHER_CTX *ctx, uint32_t seq)
 {
 	uint8_t iv[CHACHA_IV_LEN] = { 0 };

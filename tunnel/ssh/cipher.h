@@ -4,7 +4,7 @@
 /*
  * The authenticated ciphers of the binary packet protocol, over OpenSSL's EVP:
  *
- *	aes128-gcm@openssh.com, aes256-gcm@openssh.com   RFC 5647, as OpenSSH's PROTOCOL file reads it
+ *	aes128-gcm@openssh.com, aes256-gcm@openssh.com   RFC 5647, as OpenSSH's PROTOCOL reads it
  *	chacha20-poly1305@openssh.com                    OpenSSH's PROTOCOL.chacha20poly1305
  *
  * A packet on the wire is 4 bytes of length, `length` bytes that are encrypted, and a tag of 16
@@ -33,7 +33,9 @@ struct cipher_kind {
 	bool is_chacha;
 };
 
-/* By preference, though the client's order decides (RFC 4253 section 7.1); ends with a NULL name. */
+/*
+ * By preference, though the client's order decides (RFC 4253 section 7.1); ends with a NULL name.
+ */
 extern const struct cipher_kind cipher_kinds[];
 
 const struct cipher_kind *cipher_find(struct span name); /* NULL: not ours */
@@ -74,9 +76,9 @@ bool cipher_read_length(struct cipher *c, uint32_t seq, const uint8_t *head, uin
 bool cipher_open(struct cipher *c, uint32_t seq, struct span packet, uint8_t *out) attr_must_use;
 
 /*
- * Encrypts a packet where it lies and adds the tag: packet has 4 bytes of length, len bytes and room
- * for the tag. The bytes of body belong at packet + body_at: they are read from where they are, which
- * saves copying them there first.
+ * Encrypts a packet where it lies and adds the tag: packet has 4 bytes of length, len bytes and
+ * room for the tag. The bytes of body belong at packet + body_at: they are read from where they
+ * are, which saves copying them there first.
  */
 bool cipher_seal(struct cipher *c, uint32_t seq, uint8_t *packet, size_t len, size_t body_at,
 		 struct span body) attr_must_use;

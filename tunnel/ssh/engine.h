@@ -28,7 +28,9 @@
 #define OUTPUT_SOFT_MAX (1024 * 1024)
 /* Control messages may exceed it, but not without limit. */
 #define OUTPUT_MAX (32 * 1024 * 1024)
-/* No input is read while this much waits, so that a client that only asks ends up waiting itself. */
+/*
+ * No input is read while this much waits, so that a client that only asks ends up waiting itself.
+ */
 #define OUTPUT_INPUT_MAX (4 * 1024 * 1024)
 /* Messages that wait for the end of a key exchange. */
 #define HELD_MAX (32 * 1024 * 1024)
@@ -37,8 +39,9 @@
 #define CHANNEL_DATA_MAX (32 * 1024) /* bytes in one data message, in both directions */
 #define CHANNEL_PACKET_MIN 256	     /* a client that takes less at a time is refused */
 /*
- * As sshd has it. The client sits at the other end of a pipe, where no round trip asks for more, and
- * ssh keeps a whole window of input in memory: at 16 MiB that alone made an upload three times slower.
+ * As sshd has it. The client sits at the other end of a pipe, where no round trip asks for more,
+ * and ssh keeps a whole window of input in memory: at 16 MiB that alone made an upload three times
+ * slower.
  */
 #define CHANNEL_WINDOW (2 * 1024 * 1024)
 #define CHANNEL_WINDOW_SMALL (64 * 1024) /* of further channels, once the budget is given away */

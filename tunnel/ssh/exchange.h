@@ -19,8 +19,8 @@
 struct exchange {
 	const char *name;
 	/*
-	 * Appends our public value to *reply and the shared secret, encoded as the exchange hash and
-	 * the key derivation take it (mpint or string), to *secret.
+	 * Appends our public value to *reply and the shared secret, encoded as the exchange hash
+	 * and the key derivation take it (mpint or string), to *secret.
 	 */
 	int (*run)(struct span client, struct buf *reply, struct buf *secret, struct err *err);
 };

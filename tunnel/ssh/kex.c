@@ -3,10 +3,10 @@
  * Key exchange (RFC 4253 sections 7 to 9), with strict key exchange as OpenSSH's PROTOCOL file
  * section 1.9 describes it.
  *
- * The server's part is three steps. Its KEXINIT may be sent at any time; from then on nothing but the
- * exchange itself is sent (held messages wait in s->held). When the client's KEXINIT and public value
- * are there, the reply and NEWKEYS go out together and everything after them is under the new keys,
- * held messages first. The client's NEWKEYS switches the other direction.
+ * The server's part is three steps. Its KEXINIT may be sent at any time; from then on nothing but
+ * the exchange itself is sent (held messages wait in s->held). When the client's KEXINIT and public
+ * value are there, the reply and NEWKEYS go out together and everything after them is under the new
+ * keys, held messages first. The client's NEWKEYS switches the other direction.
  */
 #include "engine.h"
 
@@ -22,8 +22,8 @@
 #define SIGNATURE_LEN 64
 #define TRANSCRIPT_MAX (2 * PROPOSAL_MAX + 4 * EXCHANGE_VALUE_MAX + 4096)
 /*
- * New keys after so much in one direction: 2^32 blocks of AES (RFC 4344 section 3.2), and before the
- * sequence number repeats (RFC 4344 section 3.1).
+ * New keys after so much in one direction: 2^32 blocks of AES (RFC 4344 section 3.2), and before
+ * the sequence number repeats (RFC 4344 section 3.1).
  */
 #define REKEY_BYTES (UINT64_C(64) * 1024 * 1024 * 1024)
 #define REKEY_PACKETS (UINT64_C(1) << 31)

@@ -8,9 +8,9 @@
  *
  *	VERSION -> KEXINIT -> KEX -> NEWKEYS -> SERVICE -> AUTH -> OPEN
  *
- * and a later key exchange leads from SERVICE, AUTH or OPEN through REKEX and RENEWKEYS back to where
- * it began. That we have sent a KEXINIT of our own does not change what the client may send: until
- * its own KEXINIT it does not know of ours. OVER is after the end.
+ * and a later key exchange leads from SERVICE, AUTH or OPEN through REKEX and RENEWKEYS back to
+ * where it began. That we have sent a KEXINIT of our own does not change what the client may send:
+ * until its own KEXINIT it does not know of ours. OVER is after the end.
  *
  * The table in message.c is the only place that decides on legality.
  */

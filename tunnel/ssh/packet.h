@@ -5,8 +5,8 @@
  * The binary packet protocol (RFC 4253 section 6): payloads in, framed and encrypted bytes out, and
  * back. One struct for each direction; neither knows what a payload means or whose side it is on.
  *
- * Speed. The reader decrypts straight from the caller's bytes and copies only a packet that is cut in
- * two; the writer encrypts straight from the caller's body into the output.
+ * Speed. The reader decrypts straight from the caller's bytes and copies only a packet that is cut
+ * in two; the writer encrypts straight from the caller's body into the output.
  */
 
 #include "init/base/buf.h"

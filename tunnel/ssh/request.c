@@ -3,8 +3,8 @@
  * Global requests (RFC 4254 section 4) and channel requests (sections 5.4 and 6), each a table. To
  * add one, write a function and a line; README.md says how.
  *
- * Answers come in the order of the requests (RFC 4254 section 5.4), and a start may be answered much
- * later: answers to what follows it wait in c->replies.
+ * Answers come in the order of the requests (RFC 4254 section 5.4), and a start may be answered
+ * much later: answers to what follows it wait in c->replies.
  */
 #include "engine.h"
 

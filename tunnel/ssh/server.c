@@ -6,7 +6,9 @@
 
 #include "init/base/alloc.h"
 
-/* Clients look for "OpenSSH_" before they use OpenSSH's extensions (eow@openssh.com, Unix sockets). */
+/*
+ * Clients look for "OpenSSH_" before they use OpenSSH's extensions (eow@openssh.com, Unix sockets).
+ */
 #define VERSION_LINE "SSH-2.0-OpenSSH_10.0-berth"
 #define VERSION_MAX 255 /* with CR LF (RFC 4253 section 4.2) */
 #define DISCONNECT_TEXT_MAX 1024

@@ -3,24 +3,24 @@
 
 /*
  * An SSH server (RFC 4251-4254) for exactly one client on a private pipe: the ssh process that
- * started us as its ProxyCommand. It does no I/O: bytes go in and come out, and what the client asks
- * for is told through ssh_server_ops. bridge.c gives each channel an HTTP/3 stream to the job.
+ * started us as its ProxyCommand. It does no I/O: bytes go in and come out, and what the client
+ * asks for is told through ssh_server_ops. bridge.c gives each channel an HTTP/3 stream to the job.
  *
- * One role and few algorithms: kex mlkem768x25519-sha256 and curve25519-sha256 with strict kex, host
- * key ssh-ed25519, ciphers aes128-gcm@, aes256-gcm@ and chacha20-poly1305@openssh.com, no
+ * One role and few algorithms: kex mlkem768x25519-sha256 and curve25519-sha256 with strict kex,
+ * host key ssh-ed25519, ciphers aes128-gcm@, aes256-gcm@ and chacha20-poly1305@openssh.com, no
  * compression, authentication "none". A table (message.c) says which message is legal in which
  * state; anything else ends the connection.
  *
- * Flow control. From the client: data() hands bytes over and ssh_channel_consumed() opens the window
- * again. To the client: ssh_channel_room() is what its window and our output buffer take;
+ * Flow control. From the client: data() hands bytes over and ssh_channel_consumed() opens the
+ * window again. To the client: ssh_channel_room() is what its window and our output buffer take;
  * writable() follows when there is room again.
  *
  * Use. After ssh_server_new() the banner waits in ssh_server_output(). Then, until input() returns
  * -1 or the pipe ends: read bytes into ssh_server_input() while ssh_server_wants_input(), and write
  * ssh_server_output() out whenever it is not empty.
  *
- * Callbacks run inside input(), output_taken() and free(), wants_write() inside any call that sends.
- * They may call anything here but input(), output_taken() and free() on the same server.
+ * Callbacks run inside input(), output_taken() and free(), wants_write() inside any call that
+ * sends. They may call anything here but input(), output_taken() and free() on the same server.
  */
 
 #include <stdbool.h>
@@ -68,8 +68,8 @@ struct ssh_server_ops {
 		     const char *target);
 	/*
 	 * A session's command, at most once a channel. Answer, now or later, with
-	 * ssh_channel_started(channel, ok); data() may come before the answer. *start stays valid as
-	 * long as the channel.
+	 * ssh_channel_started(channel, ok); data() may come before the answer. *start stays valid
+	 * as long as the channel.
 	 */
 	void (*start)(void *owner, struct ssh_channel *channel, const struct ssh_start *start);
 	/* Borrowed for the call. */
@@ -85,8 +85,8 @@ struct ssh_server_ops {
 	/* There is room again, after ssh_channel_room() had found little. */
 	void (*writable)(void *owner, struct ssh_channel *channel);
 	/*
-	 * The channel is over: both sides closed it, or the server is being freed. It is freed after
-	 * this returns. Not called for a channel that was refused.
+	 * The channel is over: both sides closed it, or the server is being freed. It is freed
+	 * after this returns. Not called for a channel that was refused.
 	 */
 	void (*closed)(void *owner, struct ssh_channel *channel);
 	/* Bytes wait in ssh_server_output(), which was empty before. */
@@ -97,7 +97,10 @@ struct ssh_server_config {
 	const struct key_pair *host_key; /* borrowed; must outlive the server */
 	const struct ssh_server_ops *ops;
 	void *owner;
-	/* Bytes in one direction after which we ask for new keys; 0: a sensible number. Tests lower it. */
+	/*
+	 * Bytes in one direction after which we ask for new keys; 0: a sensible number. Tests lower
+	 * it.
+	 */
 	uint64_t rekey_bytes;
 };
 
@@ -112,7 +115,10 @@ DEFINE_CLEANUP(struct ssh_server, ssh_server_free)
  */
 int ssh_server_input(struct ssh_server *server, struct span bytes, struct err *err) attr_must_use;
 
-/* Bytes for the client, borrowed until the next call into the server; then tell how many were taken. */
+/*
+ * Bytes for the client, borrowed until the next call into the server; then tell how many were
+ * taken.
+ */
 struct span ssh_server_output(struct ssh_server *server);
 void ssh_server_output_taken(struct ssh_server *server, size_t len);
 
@@ -149,8 +155,9 @@ void ssh_channel_exit_signal(struct ssh_channel *channel, const char *name, bool
 /* len more of the bytes that data() gave are passed on. */
 void ssh_channel_consumed(struct ssh_channel *channel, size_t len);
 /*
- * Nobody reads the client's data any more, for example because the process closed its standard input
- * (eow@openssh.com): ssh is told, and what still comes is dropped here; data() is not called again.
+ * Nobody reads the client's data any more, for example because the process closed its standard
+ * input (eow@openssh.com): ssh is told, and what still comes is dropped here; data() is not called
+ * again.
  */
 void ssh_channel_stop_input(struct ssh_channel *channel);
 /* Sends close; closed() follows when the client's close arrived. */

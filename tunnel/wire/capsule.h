@@ -26,7 +26,10 @@ struct capsule_ops {
 	/* True: hand the value on in pieces through piece(); false: collect it and call whole(). */
 	bool (*is_stream)(void *user, uint64_t type);
 	void (*piece)(void *user, uint64_t type, struct span bytes);
-	/* 0, or -1 with *err set, which capsule_reader_feed() returns. Unknown types are to be ignored. */
+	/*
+	 * 0, or -1 with *err set, which capsule_reader_feed() returns. Unknown types are to be
+	 * ignored.
+	 */
 	int (*whole)(void *user, uint64_t type, struct span value, struct err *err);
 };
 

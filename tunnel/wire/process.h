@@ -14,13 +14,15 @@
  *	0x2b10  from the job   STDOUT: bytes
  *	0x2b11  from the job   STDERR: bytes
  *	0x2b12  from the job   EXIT: the status as a varint, after the last output
- *	0x2b13  from the job   EXIT_SIGNAL: core dumped (one byte, 0 or 1), then the name without "SIG"
+ *	0x2b13  from the job   EXIT_SIGNAL: core dumped (one byte: 0, 1), then the name without "SIG"
  *
- * START is the first capsule; STDIN may follow in the same flight. Strings are a varint length and bytes:
+ * START is the first capsule; STDIN may follow in the same flight. Strings are a varint length and
+ * bytes:
  *
  *	START { kind (varint: 0 shell, 1 exec, 2 subsystem), command (string),
  *	        env count (varint), that many { name (string), value (string) },
- *	        pty (varint: 0 or 1), if 1 { term (string), columns, rows, width_px, height_px (varints),
+ *	        pty (varint: 0 or 1), if 1 { term (string),
+ *	        columns, rows, width_px, height_px (varints),
  *	        modes (string: the encoded terminal modes of RFC 4254 section 8) } }
  *
  * Unknown capsule types are skipped (RFC 9297); trailing bytes in a known one are an error.
