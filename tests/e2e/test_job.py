@@ -178,6 +178,15 @@ def test_the_environment_inside_is_the_one_of_the_job(cluster, job):
     assert ours <= set(inside)
 
 
+def test_git_clones_from_inside_the_job(cluster, job, tmp_path):
+    repository, copy = tmp_path / "repository", tmp_path / "copy"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "safe.directory=*"]
+    harness.run(["git", "init", "--quiet", repository]).ok()
+    harness.run([*git, "-C", repository, "commit", "--quiet", "--allow-empty", "-m", "first"]).ok()
+    harness.run([*git, "clone", "--quiet", f"{job}:{repository}", copy], env=cluster.ssh.env()).ok()
+    assert harness.run([*git, "-C", copy, "log", "--format=%s"]).ok().stdout == "first\n"
+
+
 def test_what_ssh_sets_reaches_the_command(cluster, job):
     assert cluster.ssh("-o", "SetEnv=BERTH_E2E=hello", job, "echo $BERTH_E2E").ok().stdout == "hello\n"
 
