@@ -12,6 +12,7 @@
 
 #include "controller/backends/localkill.h"
 #include "controller/backends/sandbox.h"
+#include "init/base/exec.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 
@@ -33,16 +34,6 @@ static void hide_descriptors(void)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	for (int signal_number = 1; signal_number < NSIG; signal_number++)
-		signal(signal_number, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* In the process that becomes the program. */
 attr_noreturn static void become(const struct launch *launch, int out, int errors, int failed)
 {
@@ -50,7 +41,7 @@ attr_noreturn static void become(const struct launch *launch, int out, int error
 	int os = 0;
 
 	hide_descriptors();
-	reset_signals();
+	exec_reset_signals();
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(errors, 2) < 0 ||
 	    (launch->info[1] >= 0 && fcntl(launch->info[1], F_SETFD, 0) < 0) ||
 	    chdir(launch->workdir) < 0)

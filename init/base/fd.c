@@ -70,26 +70,16 @@ int fd_write_all(int fd, struct span bytes, struct err *err)
 	return 0;
 }
 
-static int set_flag(int fd, int get, int set, int flag, bool on, struct err *err)
+int fd_set_nonblock(int fd, bool on, struct err *err)
 {
-	int flags = fcntl(fd, get);
+	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0)
 		return err_set_errno(err, errno, "fcntl");
-	flags = on ? flags | flag : flags & ~flag;
-	if (fcntl(fd, set, flags) < 0)
+	flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	if (fcntl(fd, F_SETFL, flags) < 0)
 		return err_set_errno(err, errno, "fcntl");
 	return 0;
-}
-
-int fd_set_nonblock(int fd, bool on, struct err *err)
-{
-	return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on, err);
-}
-
-int fd_set_cloexec(int fd, bool on, struct err *err)
-{
-	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on, err);
 }
 
 int fd_close(int fd)

@@ -22,7 +22,6 @@ int fd_read_all(int fd, size_t max, struct buf *ret, struct err *err) attr_must_
 int fd_write_all(int fd, struct span bytes, struct err *err) attr_must_use;
 
 int fd_set_nonblock(int fd, bool on, struct err *err) attr_must_use;
-int fd_set_cloexec(int fd, bool on, struct err *err) attr_must_use;
 
 /* Closes unless negative; returns -1, so that `x->fd = fd_close(x->fd)` reads well. Keeps errno. */
 int fd_close(int fd);

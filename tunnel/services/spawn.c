@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "init/base/exec.h"
 #include "init/base/macro.h"
 
 #define EXIT_CANNOT_EXECUTE 126
@@ -52,18 +53,6 @@ static bool set_descriptors(const struct spawn *spawn)
 	return true;
 }
 
-/* Ignored signals and the mask would be inherited through execve(2). */
-static void reset_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int signal = 1; signal < _NSIG; signal++)
-		sigaction(signal, &action, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static attr_noreturn void run_child(const struct spawn *spawn)
 {
 	/* No allocation, no log: only what is safe after fork(2). */
@@ -75,7 +64,7 @@ static attr_noreturn void run_child(const struct spawn *spawn)
 	close_others();
 	if (spawn->files)
 		setrlimit(RLIMIT_NOFILE, spawn->files);
-	reset_signals();
+	exec_reset_signals();
 	execve(spawn->file, spawn->argv, spawn->environment);
 	if (errno == ENOENT) {
 		say("berth: the shell, or the interpreter that it names, does not exist\r\n");

@@ -15,8 +15,6 @@
 #define UP_MAX (64 * 1024 * 1024)
 #define DOWN_MAX (64 * 1024 * 1024)
 #define STATUS_OK 200
-/* What sshd and ssh use for "the command did not end by itself". */
-#define EXIT_LOST 255
 
 static void channel_free(struct bridge_channel *c)
 {
@@ -79,8 +77,8 @@ static void end_session(struct bridge_channel *c, const struct err *why)
 		ssh_channel_started(c->ssh, true);
 	ssh_channel_write(c->ssh, SSH_STDERR, span_of(line, MIN((size_t)len, room)));
 	if (!c->exited)
-		ssh_channel_exit_status(c->ssh,
-					c->accepted ? EXIT_LOST : (uint32_t)err_exit_status(why));
+		ssh_channel_exit_status(c->ssh, c->accepted ? BRIDGE_EXIT_LOST
+							    : (uint32_t)err_exit_status(why));
 	ssh_channel_eof(c->ssh);
 	ssh_channel_close(c->ssh);
 }

@@ -14,6 +14,9 @@
 #include "tunnel/ssh/bridge.h"
 #include "tunnel/wire/capsule.h"
 
+/* What sshd and ssh use for "the command did not end by itself". */
+#define BRIDGE_EXIT_LOST 255
+
 struct bridge_channel {
 	struct bridge_channel *next, **link;
 	struct bridge *bridge;

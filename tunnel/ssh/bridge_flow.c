@@ -7,9 +7,6 @@
 #include "init/base/alloc.h"
 #include "tunnel/wire/process.h"
 
-/* What sshd and ssh use for "the command did not end by itself". */
-#define EXIT_LOST 255
-
 void flow_fail(struct bridge_channel *c, const struct err *why)
 {
 	if (c->failed)
@@ -214,7 +211,7 @@ static ssize_t deliver(struct bridge_channel *c, struct span bytes, struct err *
 static void end_down(struct bridge_channel *c)
 {
 	if (c->type == SSH_CHANNEL_SESSION && !c->exited)
-		ssh_channel_exit_status(c->ssh, EXIT_LOST);
+		ssh_channel_exit_status(c->ssh, BRIDGE_EXIT_LOST);
 	ssh_channel_eof(c->ssh);
 	if (c->type == SSH_CHANNEL_SESSION || c->up_ended)
 		ssh_channel_close(c->ssh);
