@@ -49,3 +49,7 @@ packages_test=(clang-format shellcheck procps)
 # What the end-to-end tests need: the stock clients, bubblewrap, and a real Slurm.
 packages_e2e=(python3 python3-pytest openssh-client dropbear-bin putty-tools openssl util-linux
 	bubblewrap procps strace iproute2 munge slurmctld slurmd slurm-client)
+
+# What the benches need, by their names.
+packages_bench_ssh=(python3 openssh-client openssh-server util-linux bubblewrap iproute2)
+packages_bench_init=(python3 util-linux bubblewrap)
