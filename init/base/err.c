@@ -105,6 +105,15 @@ enum err_kind err_kind_from_errno(int os)
 	}
 }
 
+enum err_kind err_kind_from_http(int status)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (kinds[i].http_status == status)
+			return (enum err_kind)i;
+	}
+	return ERR_UNAVAILABLE;
+}
+
 const char *err_kind_word(enum err_kind kind)
 {
 	return kinds[kind].word;

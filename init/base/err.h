@@ -61,6 +61,8 @@ int err_set_errno(struct err *err, int os, const char *fmt, ...) attr_printf(3, 
 int err_wrap(struct err *err, const char *fmt, ...) attr_printf(2, 3);
 
 enum err_kind err_kind_from_errno(int os);
+/* What a status stands for; ERR_UNAVAILABLE for one that is not in the table. */
+enum err_kind err_kind_from_http(int status);
 const char *err_kind_word(enum err_kind kind);
 int err_exit_status(const struct err *err);
 int err_http_status(const struct err *err);

@@ -28,6 +28,18 @@ static void the_kind_decides_exit_and_http_status(void **state)
 	assert_int_equal(err_http_status(&err), 403);
 }
 
+static void a_status_that_came_back_is_the_kind_that_was_sent(void **state)
+{
+	struct err err;
+
+	(void)state;
+	for (enum err_kind kind = ERR_NONE; kind <= ERR_PROTOCOL; kind++) {
+		err.kind = kind;
+		assert_int_equal(err_kind_from_http(err_http_status(&err)), kind);
+	}
+	assert_int_equal(err_kind_from_http(599), ERR_UNAVAILABLE);
+}
+
 static void a_caller_may_not_care(void **state)
 {
 	(void)state;
@@ -56,6 +68,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(context_is_put_before_the_cause),
 		cmocka_unit_test(the_kind_decides_exit_and_http_status),
+		cmocka_unit_test(a_status_that_came_back_is_the_kind_that_was_sent),
 		cmocka_unit_test(a_caller_may_not_care),
 		cmocka_unit_test(a_long_text_is_cut_not_overrun),
 	};

@@ -39,23 +39,13 @@ static void finish(struct bridge_channel *c)
 	c->bridge->needs_tidying = true;
 }
 
-static enum err_kind kind_of_status(int status)
-{
-#define X(name, word, exit_status, http_status) \
-	if (status == (http_status))            \
-		return ERR_##name;
-	ERR_KINDS(X)
-#undef X
-	return ERR_UNAVAILABLE;
-}
-
 static void on_response(struct h3_stream *stream, void *user, int status)
 {
 	struct bridge_channel *c = user;
 
 	(void)stream;
 	c->accepted = status == STATUS_OK;
-	c->why.kind = kind_of_status(status);
+	c->why.kind = err_kind_from_http(status);
 	if (!c->ssh || !c->accepted)
 		return;
 	if (c->type == SSH_CHANNEL_SESSION)

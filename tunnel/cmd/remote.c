@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs of the workstation share; see remote.h. */
+#include "remote.h"
+
+#include <limits.h>
+#include <signal.h>
+
+#include "init/base/log.h"
+
+/* How long the last words may wait for somebody to read them. */
+#define LAST_WORDS_MS 2000
+
+/* ssh ends its ProxyCommand with SIGHUP, often before we see the end of the input. */
+static const int end_signals[REMOTE_SIGNALS] = { SIGHUP, SIGINT, SIGTERM };
+
+static void finish(struct remote *r)
+{
+	if (r->finished)
+		return;
+	r->finished = true;
+	client_close(r->client);
+	turn_close(&r->turn, NULL);
+	uv_close((uv_handle_t *)&r->timer, NULL);
+	for (size_t i = 0; i < REMOTE_SIGNALS; i++)
+		uv_close((uv_handle_t *)&r->signals[i], NULL);
+	if (r->ops->close)
+		r->ops->close(r->owner);
+}
+
+void remote_end(struct remote *r, int status)
+{
+	if (r->ending)
+		return;
+	r->ending = true;
+	r->status = status;
+}
+
+void remote_fail(struct remote *r, const struct err *why)
+{
+	if (!r->ending && !r->lost)
+		r->why = *why;
+	remote_end(r, 0);
+}
+
+static void on_turn(void *owner)
+{
+	struct remote *r = owner;
+
+	if (!r->finished && !r->ending && r->ops->turn)
+		r->ops->turn(r->owner);
+	/* The verb may have decided in its turn, or in a callback that must not close anything. */
+	if (r->ending)
+		finish(r);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	struct remote *r = signal->data;
+
+	if (r->ops->signal)
+		r->ops->signal(r->owner, number);
+	else
+		remote_end(r, 128 + number);
+}
+
+static void watch_signals(struct remote *r)
+{
+	for (size_t i = 0; i < REMOTE_SIGNALS; i++) {
+		uv_signal_init(&r->loop, &r->signals[i]);
+		r->signals[i].data = r;
+		uv_signal_start(&r->signals[i], on_signal, end_signals[i]);
+	}
+}
+
+/* The connection */
+
+static void on_connected(void *owner, struct h3_conn *conn)
+{
+	struct remote *r = owner;
+
+	r->ops->connected(r->owner, conn);
+}
+
+static void on_last_words(uv_timer_t *timer)
+{
+	remote_end(timer->data, 0);
+}
+
+static void on_lost(void *owner, const struct err *why)
+{
+	struct remote *r = owner;
+
+	r->lost = true;
+	r->why = *why;
+	if (!r->ops->lost || !r->ops->lost(r->owner, why))
+		remote_end(r, 0);
+	else if (r->lost) /* and no new connection is on its way */
+		uv_timer_start(&r->timer, on_last_words, LAST_WORDS_MS, 0);
+}
+
+static const struct client_ops client_ops = { on_connected, on_lost };
+
+static int open_tls(struct remote *r, struct err *err)
+{
+	cleanup(client_file_finish) struct client_file file = { 0 };
+	cleanup(key_pair_finish) struct key_pair rank = { 0 };
+	struct tls_context *tls;
+
+	if (client_file_read(r->args->client_file, &file, err) < 0)
+		return -1;
+	if (r->tls && secret_equal(&file.secret, &r->keys.secret) &&
+	    key_public_equal(&file.key.public, &r->keys.key.public))
+		return 0;
+	if (key_pair_of_rank(&file.secret, (unsigned int)r->args->rank, &rank, err) < 0)
+		return -1;
+	tls = tls_context_new(TLS_CLIENT, &file.key, &rank.public, err);
+	if (!tls)
+		return -1;
+	tls_context_free(r->tls);
+	r->tls = tls;
+	r->keys = file;
+	return 0;
+}
+
+int remote_connect(struct remote *r, struct err *err)
+{
+	struct client_config config = {
+		.loop = &r->loop,
+		.name = remote_name(r),
+		.endpoint = r->args->endpoint,
+		.ops = &client_ops,
+		.owner = r,
+	};
+
+	if (open_tls(r, err) < 0)
+		return -1;
+	config.tls = r->tls;
+	r->client = client_new(&config);
+	return 0;
+}
+
+static void on_reconnect(uv_timer_t *timer)
+{
+	struct remote *r = timer->data;
+	struct err err;
+
+	/* Not earlier: the caller may be inside a callback of the client. */
+	client_close(r->client);
+	r->client = NULL;
+	if (remote_connect(r, &err) < 0)
+		remote_fail(r, &err);
+}
+
+void remote_reconnect(struct remote *r, uint64_t delay_ms)
+{
+	r->lost = false;
+	r->why = (struct err){ 0 };
+	uv_timer_start(&r->timer, on_reconnect, delay_ms, 0);
+}
+
+/* The whole */
+
+const char *remote_name(const struct remote *r)
+{
+	return r->args->name ? r->args->name : "job";
+}
+
+static int check(const struct remote_args *args, struct err *err)
+{
+	if (!args->client_file || !args->endpoint)
+		return err_set(err, ERR_INVALID, "--client-file and --endpoint are needed");
+	if (args->rank > UINT_MAX)
+		return err_set(err, ERR_INVALID, "--rank: too large");
+	return 0;
+}
+
+int remote_open(struct remote *r, const struct remote_args *args, const struct remote_ops *ops,
+		void *owner, struct err *err)
+{
+	if (check(args, err) < 0)
+		return -1;
+	*r = (struct remote){ .args = args, .ops = ops, .owner = owner };
+	log_setup("berth-tunnel", STDERR_FILENO, args->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+		  LOG_FORMAT_TEXT);
+	signal(SIGPIPE, SIG_IGN);
+	uv_loop_init(&r->loop);
+	uv_timer_init(&r->loop, &r->timer);
+	r->timer.data = r;
+	watch_signals(r);
+	turn_open(&r->turn, &r->loop, on_turn, r);
+	return 0;
+}
+
+int remote_loop(struct remote *r, struct err *err)
+{
+	uv_run(&r->loop, UV_RUN_DEFAULT);
+	tls_context_free(r->tls);
+	client_file_finish(&r->keys);
+	uv_loop_close(&r->loop);
+	if (r->why.kind == ERR_NONE)
+		return r->status;
+	if (err)
+		*err = r->why;
+	return -1;
+}
+
+int remote_run(struct remote *r, const struct remote_args *args, const struct remote_ops *ops,
+	       void *owner, struct err *err)
+{
+	struct err why;
+
+	if (remote_open(r, args, ops, owner, err) < 0)
+		return -1;
+	if (remote_connect(r, &why) < 0)
+		remote_fail(r, &why);
+	return remote_loop(r, err);
+}
