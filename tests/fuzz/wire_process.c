@@ -29,6 +29,7 @@ static void try_start(struct span value)
 	parsed = process_start_parse(value_of(&b), &again, &err);
 	assert(parsed == 0);
 	assert(start.kind == again.kind && span_equal(start.command, again.command));
+	assert(span_equal(start.directory, again.directory));
 	assert(start.env_len == again.env_len && start.env_len <= PROCESS_ENV_MAX);
 	for (size_t i = 0; i < start.env_len; i++) {
 		assert(span_equal(start.env[i].name, again.env[i].name));

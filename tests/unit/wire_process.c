@@ -53,6 +53,46 @@ static void a_start_survives_the_wire(void **state)
 	assert_memory_equal(&again.window, &start.window, sizeof(start.window));
 }
 
+static void an_argument_list_survives_the_wire(void **state)
+{
+	static struct process_start start, again;
+	cleanup(buf_finish) struct buf b = BUF_INIT(4096);
+
+	(void)state;
+	start.kind = PROCESS_ARGV;
+	start.command = span_of("printf\0%s|\0\0two words\0", 22);
+	start.directory = span_of_str("/tmp");
+	assert_true(process_start_format(&start, &b));
+	assert_int_equal(process_start_parse(value_of(&b, PROCESS_START), &again, NULL), 0);
+	assert_int_equal(again.kind, PROCESS_ARGV);
+	assert_true(span_equal(again.command, start.command));
+	assert_true(span_equal_str(again.directory, "/tmp"));
+	assert_false(again.has_pty);
+}
+
+static void arguments_that_are_no_list_are_refused(void **state)
+{
+	static const struct span wrong[] = {
+		{ (const uint8_t *)"", 0 },	    { (const uint8_t *)"\0", 1 }, /* no program */
+		{ (const uint8_t *)"\0a\0", 3 },				  /* nor here */
+		{ (const uint8_t *)"true", 4 },					  /* not ended */
+		{ (const uint8_t *)"true\0-x", 7 }, /* the last is not */
+	};
+	static struct process_start start, again;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		cleanup(buf_finish) struct buf b = BUF_INIT(4096);
+		struct err err = { 0 };
+
+		start = (struct process_start){ .kind = PROCESS_ARGV, .command = wrong[i] };
+		assert_true(process_start_format(&start, &b));
+		assert_int_equal(process_start_parse(value_of(&b, PROCESS_START), &again, &err),
+				 -1);
+		assert_int_equal(err.kind, ERR_PROTOCOL);
+	}
+}
+
 static void a_start_that_is_cut_short_anywhere_is_refused(void **state)
 {
 	static struct process_start start, again;
@@ -169,6 +209,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_start_survives_the_wire),
+		cmocka_unit_test(an_argument_list_survives_the_wire),
+		cmocka_unit_test(arguments_that_are_no_list_are_refused),
 		cmocka_unit_test(a_start_that_is_cut_short_anywhere_is_refused),
 		cmocka_unit_test(trailing_bytes_are_refused),
 		cmocka_unit_test(values_beyond_their_limits_are_refused),

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,9 @@
 #include "login.h"
 #include "pty.h"
 #include "spawn.h"
+
+/* Where programs are looked for in a job without PATH. */
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Both ends of the process's standard descriptors. */
 struct stdio {
@@ -75,54 +79,93 @@ static int refuse_subsystem(struct span name, struct err *err)
 		       plain ? (int)name.len : 1, plain ? (const char *)name.ptr : "?");
 }
 
-/* argv of a shell: "-bash" for a login, "bash -c COMMAND" otherwise, as sshd has it. */
+/* What is executed: file, and the arguments with the memory they point into. */
 struct arguments {
-	char *name, *command;
-	char *argv[4];
+	char *file, *text, *directory;
+	char **argv;
 };
 
 static void arguments_finish(struct arguments *arguments)
 {
-	free(arguments->name);
-	free(arguments->command);
+	free(arguments->file);
+	free(arguments->text);
+	free(arguments->directory);
+	free(arguments->argv);
 }
 DEFINE_CLEANUP_VALUE(struct arguments, arguments_finish)
 
-static char dash_c[] = "-c";
-
-static void arguments_init(struct arguments *ret, const char *shell,
-			   const struct process_start *start)
+/* "-bash" for a login, "bash -c COMMAND" otherwise, as sshd has it. */
+static int shell_arguments(const struct service_env *env, const struct process_start *start,
+			   struct arguments *ret, struct err *err)
 {
-	const char *base = strrchr(shell, '/') + 1;
-
-	ret->name = str_printf("%s%s", start->kind == PROCESS_SHELL ? "-" : "", base);
-	ret->argv[0] = ret->name;
-	if (start->kind == PROCESS_SHELL)
-		return;
-	ret->command = str_dup_len((const char *)start->command.ptr, start->command.len);
-	ret->argv[1] = dash_c;
-	ret->argv[2] = ret->command;
-}
-
-static int run_shell(const struct service_env *env, const struct process_start *start,
-		     const struct stdio *stdio, struct err *err)
-{
+	static char dash_c[] = "-c";
+	bool is_login = start->kind == PROCESS_SHELL;
 	struct login_sources sources;
 	char shell[PATH_MAX];
-	cleanup(arguments_finish) struct arguments arguments = { 0 };
-	char **environment;
-	struct spawn spawn;
-	pid_t pid;
+	const char *base;
+	size_t len;
 
 	login_sources_init(&sources, env->config.environment);
 	if (login_shell(&sources, shell, err) < 0)
 		return -1;
+	base = strrchr(shell, '/') + 1;
+	len = strlen(base) + 2;
+	ret->file = str_dup(shell);
+	ret->argv = new_array(char *, 4);
+	ret->text = alloc_zero(len + start->command.len + 1, 1);
+	snprintf(ret->text, len, "%s%s", is_login ? "-" : "", base);
+	ret->argv[0] = ret->text;
+	if (is_login)
+		return 0;
+	if (start->command.len > 0)
+		memcpy(ret->text + len, start->command.ptr, start->command.len);
+	ret->argv[1] = dash_c;
+	ret->argv[2] = ret->text + len;
+	return 0;
+}
+
+/* The parser saw to it that every argument has its NUL and that there is one. */
+static void list_arguments(const struct process_start *start, struct arguments *ret)
+{
+	const char *end;
+	size_t len = 0;
+
+	ret->text = str_dup_len((const char *)start->command.ptr, start->command.len);
+	end = ret->text + start->command.len;
+	for (const char *at = ret->text; at < end; at += strlen(at) + 1)
+		len++;
+	ret->argv = new_array(char *, len + 1);
+	len = 0;
+	for (char *at = ret->text; at < end; at += strlen(at) + 1)
+		ret->argv[len++] = at;
+	ret->file = str_dup(ret->argv[0]);
+	if (start->directory.len > 0)
+		ret->directory =
+			str_dup_len((const char *)start->directory.ptr, start->directory.len);
+}
+
+static int run(const struct service_env *env, const struct process_start *start,
+	       const struct stdio *stdio, struct err *err)
+{
+	bool is_argv = start->kind == PROCESS_ARGV;
+	cleanup(arguments_finish) struct arguments arguments = { 0 };
+	char **environment;
+	struct spawn spawn;
+	const char *path;
+	pid_t pid;
+
+	if (is_argv)
+		list_arguments(start, &arguments);
+	else if (shell_arguments(env, start, &arguments, err) < 0)
+		return -1;
 	environment = login_environment(env->config.environment, start, stdio->tty, err);
 	if (!environment)
 		return -1;
-	arguments_init(&arguments, shell, start);
+	path = login_getenv(environment, span_of_str("PATH"));
 	spawn = (struct spawn){
-		.file = shell,
+		.file = arguments.file,
+		.path = is_argv && !path ? PATH_DEFAULT : path,
+		.directory = arguments.directory,
 		.argv = arguments.argv,
 		.environment = environment,
 		.in = stdio->theirs[0],
@@ -136,6 +179,11 @@ static int run_shell(const struct service_env *env, const struct process_start *
 	return pid;
 }
 
+static bool has_nul(struct span s)
+{
+	return s.len > 0 && memchr(s.ptr, '\0', s.len);
+}
+
 int launch(const struct service_env *env, const struct process_start *start, struct launched *ret,
 	   struct err *err)
 {
@@ -144,11 +192,12 @@ int launch(const struct service_env *env, const struct process_start *start, str
 
 	if (start->kind == PROCESS_SUBSYSTEM)
 		return refuse_subsystem(start->command, err);
-	if (start->command.len > 0 && memchr(start->command.ptr, '\0', start->command.len))
-		return err_set(err, ERR_INVALID, "the command has a NUL in it");
+	if (start->kind == PROCESS_ARGV ? has_nul(start->directory) : has_nul(start->command))
+		return err_set(err, ERR_INVALID, "the %s has a NUL in it",
+			       start->kind == PROCESS_ARGV ? "directory" : "command");
 	if (start->has_pty ? open_terminal(start, &stdio, err) < 0 : open_pipes(&stdio, err) < 0)
 		return -1;
-	pid = run_shell(env, start, &stdio, err);
+	pid = run(env, start, &stdio, err);
 	if (pid < 0)
 		return -1;
 	*ret = (struct launched){

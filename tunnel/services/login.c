@@ -161,11 +161,13 @@ char **login_environment(char *const *job, const struct process_start *start, co
 	/* Exactly as the job has them, also what has no '=' or comes twice. */
 	for (; env.len < job_len; env.len++)
 		env.items[env.len] = str_dup(job[env.len]);
-	put_str(&env, "SSH_CONNECTION", SSH_CONNECTION);
-	if (start->has_pty) {
-		if (start->term.len > 0)
-			put(&env, span_of_str("TERM"), start->term);
-		put_str(&env, "SSH_TTY", tty);
+	if (start->has_pty && start->term.len > 0)
+		put(&env, span_of_str("TERM"), start->term);
+	/* Nobody came by ssh who asks for an argument list. */
+	if (start->kind != PROCESS_ARGV) {
+		put_str(&env, "SSH_CONNECTION", SSH_CONNECTION);
+		if (start->has_pty)
+			put_str(&env, "SSH_TTY", tty);
 	}
 	for (size_t i = 0; i < start->env_len; i++)
 		put(&env, start->env[i].name, start->env[i].value);

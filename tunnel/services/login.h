@@ -35,10 +35,10 @@ int login_shell(const struct login_sources *sources, char ret[PATH_MAX], struct 
 const char *login_getenv(char *const *environment, struct span name);
 
 /*
- * The environment of a process: the job's, then ours (SSH_CONNECTION; with a terminal TERM and
- * SSH_TTY), then what the client asked for; later ones replace earlier ones of the same name. Free
- * it with login_environment_free(). ERR_INVALID for a name that is empty or has '=' or NUL in it,
- * and for a value with NUL.
+ * The environment of a process: the job's, then ours (with a terminal TERM; unless it is an argv
+ * SSH_CONNECTION, and with a terminal SSH_TTY), then what the client asked for; later ones replace
+ * earlier ones of the same name. Free it with login_environment_free(). ERR_INVALID for a name that
+ * is empty or has '=' or NUL in it, and for a value with NUL.
  */
 char **login_environment(char *const *job, const struct process_start *start, const char *tty,
 			 struct err *err) attr_must_use;

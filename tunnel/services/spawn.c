@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,26 +54,81 @@ static bool set_descriptors(const struct spawn *spawn)
 	return true;
 }
 
+static attr_noreturn void give_up(const char *what, const char *why, int status)
+{
+	say("berth: ");
+	say(what);
+	say(why);
+	_exit(status);
+}
+
+/* "DIR/FILE"; an empty DIR is the current directory. False when it is too long. */
+static bool join(char out[PATH_MAX], const char *dir, size_t dir_len, const char *file)
+{
+	size_t file_len = strlen(file);
+
+	if (dir_len + 2 + file_len > PATH_MAX)
+		return false;
+	memcpy(out, dir, dir_len);
+	if (dir_len > 0)
+		out[dir_len++] = '/';
+	memcpy(out + dir_len, file, file_len + 1);
+	return true;
+}
+
+/*
+ * As execvp(3), without its memory and without the shell that it takes for what is no program.
+ * Returns the errno that tells most.
+ */
+static int execute(const struct spawn *spawn)
+{
+	const char *at = spawn->path;
+	char candidate[PATH_MAX];
+	int denied = ENOENT;
+
+	if (!at || strchr(spawn->file, '/')) {
+		execve(spawn->file, spawn->argv, spawn->environment);
+		return errno;
+	}
+	for (;; at++) {
+		size_t len = strcspn(at, ":");
+
+		if (join(candidate, at, len, spawn->file)) {
+			execve(candidate, spawn->argv, spawn->environment);
+			if (errno == EACCES)
+				denied = EACCES;
+			else if (errno != ENOENT && errno != ENOTDIR)
+				return errno;
+		}
+		at += len;
+		if (*at == '\0')
+			return denied;
+	}
+}
+
 static attr_noreturn void run_child(const struct spawn *spawn)
 {
 	/* No allocation, no log: only what is safe after fork(2). */
 	if (setsid() < 0 || (spawn->is_tty && ioctl(spawn->in, TIOCSCTTY, 0) < 0) ||
-	    !set_descriptors(spawn)) {
-		say("berth: cannot set up the session\r\n");
-		_exit(EXIT_CANNOT_EXECUTE);
-	}
+	    !set_descriptors(spawn))
+		give_up("cannot set up the session", "\n", EXIT_CANNOT_EXECUTE);
 	close_others();
 	if (spawn->files)
 		setrlimit(RLIMIT_NOFILE, spawn->files);
 	exec_reset_signals();
-	execve(spawn->file, spawn->argv, spawn->environment);
-	if (errno == ENOENT) {
-		say("berth: the shell, or the interpreter that it names, does not exist\r\n");
-		_exit(EXIT_NO_SUCH_FILE);
+	if (spawn->directory && chdir(spawn->directory) < 0)
+		give_up(spawn->directory, ": cannot change to this directory\n",
+			EXIT_CANNOT_EXECUTE);
+	switch (execute(spawn)) {
+	case ENOENT:
+		give_up(spawn->file, ": it, or the interpreter that it names, does not exist\n",
+			EXIT_NO_SUCH_FILE);
+	case E2BIG:
+		give_up(spawn->file, ": the arguments and the environment are too long\n",
+			EXIT_CANNOT_EXECUTE);
+	default:
+		give_up(spawn->file, ": cannot be executed\n", EXIT_CANNOT_EXECUTE);
 	}
-	say(errno == E2BIG ? "berth: the command and the environment are too long\r\n"
-			   : "berth: the shell cannot be executed\r\n");
-	_exit(EXIT_CANNOT_EXECUTE);
 }
 
 pid_t spawn_run(const struct spawn *spawn, struct err *err)

@@ -14,6 +14,8 @@
 
 struct spawn {
 	const char *file;
+	const char *path;      /* where a file without a slash is looked for; NULL: nowhere */
+	const char *directory; /* to change to, or NULL */
 	char *const *argv;
 	char *const *environment;
 	int in, out, err;	    /* become 0, 1 and 2; remain the caller's */

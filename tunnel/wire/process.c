@@ -80,18 +80,30 @@ static int read_pty(struct span *s, struct process_start *start, struct err *err
 	return 0;
 }
 
+/* At least one argument, the first not empty, all of them ended. */
+static int read_argv(struct span *s, struct process_start *start, struct err *err)
+{
+	struct span command = start->command;
+
+	if (command.len == 0 || command.ptr[0] == '\0' || command.ptr[command.len - 1] != '\0')
+		return err_set(err, ERR_PROTOCOL, "the arguments are no list");
+	return read_string(s, &start->directory, err, "directory");
+}
+
 int process_start_parse(struct span value, struct process_start *ret, struct err *err)
 {
 	struct process_start start = { 0 };
 	uint64_t kind = 0;
 
-	if (read_uint(&value, PROCESS_SUBSYSTEM, &kind, err, "kind") < 0 ||
+	if (read_uint(&value, PROCESS_ARGV, &kind, err, "kind") < 0 ||
 	    read_string(&value, &start.command, err, "command") < 0)
 		return err_wrap(err, "START");
 	start.kind = (enum process_kind)kind;
 	if (start.command.len > PROCESS_COMMAND_MAX)
 		return err_set(err, ERR_LIMIT, "START: the command is longer than %d bytes",
 			       PROCESS_COMMAND_MAX);
+	if (start.kind == PROCESS_ARGV && read_argv(&value, &start, err) < 0)
+		return err_wrap(err, "START");
 	if (read_env(&value, &start, err) < 0 || read_pty(&value, &start, err) < 0 ||
 	    refuse_trailing(value, err) < 0)
 		return err_wrap(err, "START");
@@ -113,6 +125,7 @@ static bool append_window(struct buf *b, const struct process_window *w)
 static bool append_start(struct buf *b, const struct process_start *start)
 {
 	if (!varint_append(b, start->kind) || !append_string(b, start->command) ||
+	    (start->kind == PROCESS_ARGV && !append_string(b, start->directory)) ||
 	    !varint_append(b, start->env_len))
 		return false;
 	for (size_t i = 0; i < start->env_len; i++) {

@@ -19,11 +19,15 @@
  * START is the first capsule; STDIN may follow in the same flight. Strings are a varint length and
  * bytes:
  *
- *	START { kind (varint: 0 shell, 1 exec, 2 subsystem), command (string),
+ *	START { kind (varint: 0 shell, 1 exec, 2 subsystem, 3 argv), command (string),
+ *	        if argv { directory (string) },
  *	        env count (varint), that many { name (string), value (string) },
  *	        pty (varint: 0 or 1), if 1 { term (string),
  *	        columns, rows, width_px, height_px (varints),
  *	        modes (string: the encoded terminal modes of RFC 4254 section 8) } }
+ *
+ * The command of an argv is its arguments, each ended by a NUL: no shell has a part in it. The
+ * directory may be empty, which is the job's.
  *
  * Unknown capsule types are skipped (RFC 9297); trailing bytes in a known one are an error.
  */
@@ -51,7 +55,7 @@ enum process_capsule {
 	PROCESS_EXIT_SIGNAL = 0x2b13,
 };
 
-enum process_kind { PROCESS_SHELL, PROCESS_EXEC, PROCESS_SUBSYSTEM };
+enum process_kind { PROCESS_SHELL, PROCESS_EXEC, PROCESS_SUBSYSTEM, PROCESS_ARGV };
 
 /* Most bytes in a capsule that is not data: a START with the longest command and environment. */
 #define PROCESS_VALUE_MAX (256 * 1024)
@@ -68,6 +72,7 @@ struct process_env {
 struct process_start {
 	enum process_kind kind;
 	struct span command;
+	struct span directory; /* of an argv */
 	struct process_env env[PROCESS_ENV_MAX];
 	size_t env_len;
 	bool has_pty; /* the rest is meaningful if so */
