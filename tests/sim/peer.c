@@ -328,6 +328,7 @@ void peer_request(struct world_client *client, const struct world *world, const 
 		.protocol = "test",
 		.authority = "job",
 		.path = path,
+		.urgency = s->urgency,
 	};
 	struct err err;
 

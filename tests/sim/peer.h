@@ -35,7 +35,8 @@ struct peer_stream {
 	bool keep_open; /* do not end after to_send bytes */
 	bool hold;	/* consume nothing */
 	bool checks;	/* what is received must be the pattern */
-	bool is_wrong;	/* it was not */
+	unsigned int urgency;
+	bool is_wrong; /* it was not */
 	int status;
 	uint64_t answered_at;
 	bool ended, closed, has_error;

@@ -17,6 +17,15 @@ int h3_conn_fail(struct h3_conn *conn, int code, const char *what)
 	return -1;
 }
 
+struct h3_stream *h3_conn_find(const struct h3_conn *conn, int64_t id)
+{
+	struct h3_stream *stream = conn->streams;
+
+	while (stream && stream->id != id)
+		stream = stream->next;
+	return stream;
+}
+
 struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *ops, void *owner)
 {
 	struct h3_conn *conn = new_zero(struct h3_conn);
@@ -127,6 +136,8 @@ int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
 		return -1;
 	stream = h3_stream_new(conn);
 	stream->fields = fields;
+	if (request->urgency)
+		stream->urgency = stream->urgency_now = request->urgency;
 	conn->waiting++;
 	h3_stream_set_ops(stream, ops, user);
 	/* A failure ends the connection and with it this stream, which then gets its closed(). */
@@ -180,15 +191,6 @@ static int read_stream(void *app, int64_t id, struct span bytes, bool fin, uint6
 	return conn->settings_came == had_settings ? 0 : h3_conn_open_waiting(conn);
 }
 
-static struct h3_stream *find(const struct h3_conn *conn, int64_t id)
-{
-	struct h3_stream *stream = conn->streams;
-
-	while (stream && stream->id != id)
-		stream = stream->next;
-	return stream;
-}
-
 /* One direction was reset: half a stream is of no use to anyone here. */
 static int stream_was_reset(void *app, int64_t id, uint64_t code)
 {
@@ -206,7 +208,7 @@ static int stream_was_reset(void *app, int64_t id, uint64_t code)
 static int stream_was_stopped(void *app, int64_t id, uint64_t code)
 {
 	struct h3_conn *conn = app;
-	struct h3_stream *stream = find(conn, id);
+	struct h3_stream *stream = h3_conn_find(conn, id);
 
 	if (stream)
 		h3_stream_stop(stream);
@@ -259,7 +261,7 @@ static int next(void *app, struct quic_send *send)
 	nghttp3_ssize count;
 	int fin = 0;
 
-	count = nghttp3_conn_writev_stream(conn->http, &send->stream, &fin, vec, QUIC_SEND_VECS);
+	count = h3_urgency_next(conn, &send->stream, &fin, vec, QUIC_SEND_VECS);
 	if (count < 0)
 		return h3_conn_fail(conn, (int)count, "write");
 	for (nghttp3_ssize i = 0; i < count; i++)

@@ -19,6 +19,12 @@
  * and the peer's credit to say. Receiving: body() hands bytes over, and the receiver calls
  * h3_stream_consumed() once it has passed them on; until then the peer's credit shrinks. That is
  * the whole back-pressure from a slow reader in the job to a fast writer on the workstation.
+ *
+ * Turns. Streams share the connection by urgency (RFC 9218): a lower number goes first, equals take
+ * turns packet by packet, and one that has just got something to say comes before those that always
+ * have. So that a terminal with a flood of output starves nobody, an urgent stream whose backlog
+ * exceeds H3_URGENT_MAX is like any other until it is short again. The client's choice travels with
+ * its request (the priority field) and holds for both directions.
  */
 
 #include <stdbool.h>
@@ -35,12 +41,19 @@ struct h3_stream;
 #define H3_STREAMS_MAX 1000	 /* requests that may be open at once on a connection */
 #define H3_SEND_MAX (512 * 1024) /* bytes that wait to be sent on a stream before room is 0 */
 
+/* Urgency of a stream (RFC 9218 section 4.1). */
+#define H3_URGENCY_TYPED 1 /* somebody waits for each byte: a terminal */
+#define H3_URGENCY_DEFAULT 3
+#define H3_URGENCY_LEAST 7
+#define H3_URGENT_MAX (32 * 1024) /* a stream with more to send is not urgent */
+
 /* A request as the server sees it and the client makes it. Strings are borrowed for the call. */
 struct h3_request {
 	const char *method;    /* "GET", "POST", "CONNECT" */
 	const char *protocol;  /* ":protocol" of an extended CONNECT (RFC 9220), or NULL */
 	const char *authority; /* "127.0.0.1:8888" for a plain CONNECT; otherwise "job" */
 	const char *path;      /* NULL for a plain CONNECT */
+	unsigned int urgency;  /* 1 to H3_URGENCY_LEAST; 0: H3_URGENCY_DEFAULT */
 };
 
 struct h3_conn_ops {
@@ -128,6 +141,12 @@ void h3_stream_respond(struct h3_stream *stream, int status);
  * and ends.
  */
 void h3_stream_reject(struct h3_stream *stream, const struct err *why);
+
+/*
+ * Which streams go first in what we send, when that turns out later than with the request: 0 to
+ * H3_URGENCY_LEAST.
+ */
+void h3_stream_set_urgency(struct h3_stream *stream, unsigned int urgency);
 
 /* How many bytes h3_stream_write() takes now. */
 size_t h3_stream_room(struct h3_stream *stream);

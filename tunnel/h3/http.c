@@ -53,6 +53,7 @@ static void tell_request(struct h3_stream *stream)
 		h3_stream_reject(stream, &stream->why);
 		return;
 	}
+	h3_urgency_take(stream);
 	conn->ops->request(conn, conn->owner, stream, &request);
 }
 

@@ -35,8 +35,11 @@ struct h3_stream {
 	bool peer_ended, end_told;
 	struct err why;
 	struct h3_send send;
-	struct buf inbox;  /* body that came before there was anyone to take it */
-	size_t unconsumed; /* body handed out and not yet consumed */
+	struct buf inbox;		   /* body that came before there was anyone to take it */
+	size_t unconsumed;		   /* body handed out and not yet consumed */
+	unsigned int urgency, urgency_now; /* asked for, and in force: see urgency.c */
+	struct h3_stream *held_next;
+	bool is_held;
 };
 
 struct h3_conn {
@@ -52,6 +55,8 @@ struct h3_conn {
 	bool handshake_done, settings_came, is_over;
 	bool write_asked;
 	size_t unconsumed; /* of all streams */
+	bool is_urgent;	   /* a client's urgent stream got something to say */
+	struct h3_stream *held;
 };
 
 extern const struct quic_app_ops h3_app_ops;
@@ -59,6 +64,7 @@ extern const nghttp3_callbacks h3_http_callbacks;
 
 /* Ends the connection because of an error of nghttp3; returns -1. */
 int h3_conn_fail(struct h3_conn *conn, int code, const char *what);
+struct h3_stream *h3_conn_find(const struct h3_conn *conn, int64_t id);
 /* Opens what may be opened now. */
 int h3_conn_open_waiting(struct h3_conn *conn);
 void h3_conn_wake(struct h3_conn *conn);
@@ -78,3 +84,12 @@ void h3_stream_receive(struct h3_stream *stream, struct span bytes);
 /* No more body, or no interest in what came: the peer's credit is given back. */
 void h3_stream_release(struct h3_stream *stream, size_t len);
 bool h3_stream_is_pending(const struct h3_stream *stream);
+
+/* urgency.c: the stream has something new to send; and, which one goes next. */
+void h3_urgency_note(struct h3_stream *stream);
+nghttp3_ssize h3_urgency_next(struct h3_conn *conn, int64_t *ret_id, int *ret_fin, nghttp3_vec *vec,
+			      size_t vec_max);
+/* The stream is about to be freed, or closed in nghttp3. */
+void h3_urgency_forget(struct h3_stream *stream);
+/* What a client asked for: taken over by the server. */
+void h3_urgency_take(struct h3_stream *stream);

@@ -24,6 +24,7 @@ struct h3_stream *h3_stream_new(struct h3_conn *conn)
 
 	stream->conn = conn;
 	stream->id = -1;
+	stream->urgency = stream->urgency_now = H3_URGENCY_DEFAULT;
 	h3_send_init(&stream->send, &conn->pool);
 	buf_init(&stream->inbox, INBOX_MAX);
 	stream->next = conn->streams;
@@ -61,6 +62,7 @@ void h3_stream_free(struct h3_stream *stream)
 	struct h3_conn *conn = stream->conn;
 
 	leave_wake_list(stream);
+	h3_urgency_forget(stream);
 	if (h3_stream_is_pending(stream))
 		conn->waiting--;
 	if (stream->prev)
@@ -269,6 +271,7 @@ int h3_stream_submit_request(struct h3_stream *stream)
 	static const nghttp3_data_reader reader = { .read_data = read_data };
 	const struct h3_fields *fields = &stream->fields;
 	nghttp3_nv nv[8];
+	char priority[16];
 	size_t count = 0;
 	int rv;
 
@@ -291,7 +294,8 @@ int h3_stream_submit_request(struct h3_stream *stream)
 	 * Incremental (RFC 9218): streams share the way back; otherwise one is served to its end
 	 * before the next.
 	 */
-	nv[count++] = field("priority", "i");
+	snprintf(priority, sizeof(priority), "u=%u, i", stream->urgency);
+	nv[count++] = field("priority", priority);
 	rv = nghttp3_conn_submit_request(stream->conn->http, stream->id, nv, count, &reader,
 					 stream);
 	if (rv != 0)
@@ -336,6 +340,7 @@ static void resume(struct h3_stream *stream)
 		stream->is_parked = false;
 		nghttp3_conn_resume_stream(stream->conn->http, stream->id);
 	}
+	h3_urgency_note(stream);
 	quic_conn_wants_write(stream->conn->quic);
 }
 

@@ -164,13 +164,18 @@ static void request(struct bridge_channel *c)
 
 	switch (c->type) {
 	case SSH_CHANNEL_SESSION:
-		r = (struct h3_request){ "CONNECT", "berth-process", "job", "/process" };
+		r.protocol = "berth-process";
+		r.authority = "job";
+		r.path = "/process";
+		r.urgency = c->typed ? H3_URGENCY_TYPED : H3_URGENCY_DEFAULT;
 		break;
 	case SSH_CHANNEL_TCP:
 		r.authority = c->target;
 		break;
 	case SSH_CHANNEL_UNIX:
-		r = (struct h3_request){ "CONNECT", "berth-unix", "job", path };
+		r.protocol = "berth-unix";
+		r.authority = "job";
+		r.path = path;
 		break;
 	}
 	c->requested = true;
@@ -223,6 +228,7 @@ static void on_start(void *owner, struct ssh_channel *channel, const struct ssh_
 		p.env[p.env_len++] = (struct process_env){ span_of_str(start->env[i].name),
 							   span_of_str(start->env[i].value) };
 	if (start->pty) {
+		c->typed = true;
 		p.has_pty = true;
 		p.term = span_of_str(start->pty->term);
 		p.modes = start->pty->modes;

@@ -26,6 +26,7 @@ struct bridge_channel {
 	char *target;
 	bool requested; /* the stream was opened */
 	bool accepted;	/* the job said 200 */
+	bool typed;	/* a terminal: goes before the others */
 	bool up_ended, down_ended, exited;
 	bool failed;   /* bridge_tidy() shall end it; why says why */
 	bool tidied;   /* bridge_tidy() has ended the stream */
