@@ -46,9 +46,13 @@ packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs
 # What the checks and unit tests need beyond that.
 packages_test=(clang-format shellcheck procps)
 
-# What the end-to-end tests need: the stock clients, bubblewrap, and a real Slurm.
+# What the end-to-end tests need: the stock clients, bubblewrap, a real Slurm, a real Docker and what its images are
+# made of, and the inits that ours is compared with.
 packages_e2e=(python3 python3-pytest openssh-client dropbear-bin putty-tools openssl util-linux
-	bubblewrap procps strace iproute2 munge slurmctld slurmd slurm-client)
+	bubblewrap procps strace iproute2 munge slurmctld slurmd slurm-client
+	docker.io busybox-static tini dumb-init catatonit)
+# Since Debian 13 the client is a package of its own.
+[ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 
 # What the benches need, by their names.
 packages_bench_ssh=(python3 openssh-client openssh-server util-linux bubblewrap iproute2)

@@ -8,6 +8,7 @@
     berth       berth("run", "--", "true") -> Result, as the user of `home`
     ssh         ssh("job-1", "exit 7") -> Result: the stock client as the user of `home`
     slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
+    docker      a real dockerd (docker.Docker), started once, or a skip with the reason
     local_job   a running job of the local backend, shared by the tests of one file
     cluster     berth, ssh and the options of `berth run` for one backend; its tests run once for each: local, slurm
 
@@ -26,6 +27,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import docker as docker_module  # noqa: E402
 import harness  # noqa: E402
 import slurm as slurm_module  # noqa: E402
 
@@ -185,6 +187,18 @@ def slurm(session_dir):
         pytest.skip(f"no Slurm: {reason}")
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def docker(session_dir):
+    path = session_dir / "docker"
+    path.mkdir(mode=0o755)
+    try:
+        daemon = docker_module.Docker(path).start()
+    except docker_module.Unavailable as reason:
+        pytest.skip(f"no Docker: {reason}")
+    yield daemon
+    daemon.stop()
 
 
 @pytest.fixture(scope="module")
