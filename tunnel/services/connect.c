@@ -5,6 +5,8 @@
  * its own: the end of the stream becomes shutdown(2), the end of the connection ends the stream,
  * and a connection that is reset resets the stream.
  */
+#include "connect.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -434,6 +436,19 @@ static void open_unix(struct service_env *env, struct h3_stream *stream,
 	link->addresses[0] = (struct address){ .path = path, .len = sizeof(path) };
 	link->addresses_len = 1;
 	try_next(link);
+}
+
+void connect_adopt(struct service_env *env, struct h3_stream *stream, int fd)
+{
+	struct link *link = new_link(env, stream);
+	struct err err;
+
+	if (port_open(&link->port, env->config.loop, fd, &port_ops, link, &err) < 0) {
+		reject(link, &err);
+		return;
+	}
+	link->handles++;
+	start_splice(link);
 }
 
 const struct service service_tcp = { .method = "CONNECT", .open = open_tcp };

@@ -34,6 +34,11 @@
 
 #define SERVICE_STREAMS_MAX 4096
 
+/* Connections that the job accepted and the workstation did not fetch: of one listener, of all. */
+#define LISTEN_PENDING_MAX 256
+#define LISTEN_PENDING_ALL_MAX 1024
+#define LISTEN_FETCH_MS 30000
+
 /* Everything is borrowed and stays valid until service_env_close() is done. */
 struct service_config {
 	uv_loop_t *loop;
@@ -45,6 +50,7 @@ struct service_config {
 	size_t allow_len;
 	struct resolve_sources names; /* for tests; all-zero is this machine's */
 	size_t streams_max;	      /* streams at once; 0: SERVICE_STREAMS_MAX */
+	uint64_t fetch_ms; /* how long a connection waits to be fetched; 0: LISTEN_FETCH_MS */
 };
 
 /* Something to do at the end of a turn; a member of the object that it is about. */
@@ -62,6 +68,8 @@ struct service_env {
 	struct service_later *later;
 	struct rlimit files; /* RLIMIT_NOFILE as the job has it; ours is raised to the hard limit */
 	double started;	     /* seconds since the epoch */
+	struct listener *listeners; /* listen.c */
+	size_t pending;		    /* connections that wait to be fetched */
 	size_t streams; /* how many there are, including those whose descriptors are being closed */
 	unsigned int handles; /* reaper, resolver and turn, until they are closed */
 	bool closing;
@@ -113,4 +121,6 @@ struct service {
 extern const struct service service_process; /* process.c */
 extern const struct service service_tcp;     /* connect.c */
 extern const struct service service_unix;    /* connect.c */
+extern const struct service service_listen;  /* listen.c */
+extern const struct service service_accept;  /* listen.c */
 extern const struct service service_info;    /* info.c */

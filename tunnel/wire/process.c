@@ -3,30 +3,8 @@
 #include "process.h"
 
 #include "capsule.h"
+#include "value.h"
 #include "varint.h"
-
-static int read_uint(struct span *s, uint64_t max, uint64_t *ret, struct err *err, const char *what)
-{
-	uint64_t v = 0;
-
-	if (!varint_read(s, &v))
-		return err_set(err, ERR_PROTOCOL, "%s is cut short", what);
-	if (v > max)
-		return err_set(err, ERR_PROTOCOL, "%s is larger than %llu", what,
-			       (unsigned long long)max);
-	*ret = v;
-	return 0;
-}
-
-static int read_string(struct span *s, struct span *ret, struct err *err, const char *what)
-{
-	uint64_t len;
-
-	if (!varint_read(s, &len) || len > s->len)
-		return err_set(err, ERR_PROTOCOL, "%s is cut short", what);
-	*ret = span_cut(s, (size_t)len);
-	return 0;
-}
 
 static int read_window(struct span *s, struct process_window *ret, struct err *err)
 {
@@ -34,17 +12,10 @@ static int read_window(struct span *s, struct process_window *ret, struct err *e
 	uint64_t v = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (read_uint(s, UINT32_MAX, &v, err, "window size") < 0)
+		if (value_read_uint(s, UINT32_MAX, &v, err, "window size") < 0)
 			return -1;
 		*fields[i] = (uint32_t)v;
 	}
-	return 0;
-}
-
-static int refuse_trailing(struct span rest, struct err *err)
-{
-	if (rest.len > 0)
-		return err_set(err, ERR_PROTOCOL, "%zu bytes too many", rest.len);
 	return 0;
 }
 
@@ -52,13 +23,13 @@ static int read_env(struct span *s, struct process_start *start, struct err *err
 {
 	uint64_t count = 0;
 
-	if (read_uint(s, PROCESS_ENV_MAX, &count, err, "number of variables") < 0)
+	if (value_read_uint(s, PROCESS_ENV_MAX, &count, err, "number of variables") < 0)
 		return -1;
 	for (; start->env_len < count; start->env_len++) {
 		struct process_env *env = &start->env[start->env_len];
 
-		if (read_string(s, &env->name, err, "name of a variable") < 0 ||
-		    read_string(s, &env->value, err, "value of a variable") < 0)
+		if (value_read_string(s, &env->name, err, "name of a variable") < 0 ||
+		    value_read_string(s, &env->value, err, "value of a variable") < 0)
 			return -1;
 	}
 	return 0;
@@ -68,14 +39,14 @@ static int read_pty(struct span *s, struct process_start *start, struct err *err
 {
 	uint64_t has_pty = 0;
 
-	if (read_uint(s, 1, &has_pty, err, "pty") < 0)
+	if (value_read_uint(s, 1, &has_pty, err, "pty") < 0)
 		return -1;
 	start->has_pty = has_pty != 0;
 	if (!start->has_pty)
 		return 0;
-	if (read_string(s, &start->term, err, "terminal type") < 0 ||
+	if (value_read_string(s, &start->term, err, "terminal type") < 0 ||
 	    read_window(s, &start->window, err) < 0 ||
-	    read_string(s, &start->modes, err, "terminal modes") < 0)
+	    value_read_string(s, &start->modes, err, "terminal modes") < 0)
 		return -1;
 	return 0;
 }
@@ -87,7 +58,7 @@ static int read_argv(struct span *s, struct process_start *start, struct err *er
 
 	if (command.len == 0 || command.ptr[0] == '\0' || command.ptr[command.len - 1] != '\0')
 		return err_set(err, ERR_PROTOCOL, "the arguments are no list");
-	return read_string(s, &start->directory, err, "directory");
+	return value_read_string(s, &start->directory, err, "directory");
 }
 
 int process_start_parse(struct span value, struct process_start *ret, struct err *err)
@@ -95,8 +66,8 @@ int process_start_parse(struct span value, struct process_start *ret, struct err
 	struct process_start start = { 0 };
 	uint64_t kind = 0;
 
-	if (read_uint(&value, PROCESS_ARGV, &kind, err, "kind") < 0 ||
-	    read_string(&value, &start.command, err, "command") < 0)
+	if (value_read_uint(&value, PROCESS_ARGV, &kind, err, "kind") < 0 ||
+	    value_read_string(&value, &start.command, err, "command") < 0)
 		return err_wrap(err, "START");
 	start.kind = (enum process_kind)kind;
 	if (start.command.len > PROCESS_COMMAND_MAX)
@@ -105,15 +76,10 @@ int process_start_parse(struct span value, struct process_start *ret, struct err
 	if (start.kind == PROCESS_ARGV && read_argv(&value, &start, err) < 0)
 		return err_wrap(err, "START");
 	if (read_env(&value, &start, err) < 0 || read_pty(&value, &start, err) < 0 ||
-	    refuse_trailing(value, err) < 0)
+	    value_end(value, err) < 0)
 		return err_wrap(err, "START");
 	*ret = start;
 	return 0;
-}
-
-static bool append_string(struct buf *b, struct span s)
-{
-	return varint_append(b, s.len) && buf_append_span(b, s);
 }
 
 static bool append_window(struct buf *b, const struct process_window *w)
@@ -124,19 +90,20 @@ static bool append_window(struct buf *b, const struct process_window *w)
 
 static bool append_start(struct buf *b, const struct process_start *start)
 {
-	if (!varint_append(b, start->kind) || !append_string(b, start->command) ||
-	    (start->kind == PROCESS_ARGV && !append_string(b, start->directory)) ||
+	if (!varint_append(b, start->kind) || !value_append_string(b, start->command) ||
+	    (start->kind == PROCESS_ARGV && !value_append_string(b, start->directory)) ||
 	    !varint_append(b, start->env_len))
 		return false;
 	for (size_t i = 0; i < start->env_len; i++) {
-		if (!append_string(b, start->env[i].name) || !append_string(b, start->env[i].value))
+		if (!value_append_string(b, start->env[i].name) ||
+		    !value_append_string(b, start->env[i].value))
 			return false;
 	}
 	if (!varint_append(b, start->has_pty))
 		return false;
 	return !start->has_pty ||
-	       (append_string(b, start->term) && append_window(b, &start->window) &&
-		append_string(b, start->modes));
+	       (value_append_string(b, start->term) && append_window(b, &start->window) &&
+		value_append_string(b, start->modes));
 }
 
 bool process_start_format(const struct process_start *start, struct buf *b)
@@ -150,7 +117,7 @@ int process_window_parse(struct span value, struct process_window *ret, struct e
 {
 	struct process_window window = { 0 };
 
-	if (read_window(&value, &window, err) < 0 || refuse_trailing(value, err) < 0)
+	if (read_window(&value, &window, err) < 0 || value_end(value, err) < 0)
 		return err_wrap(err, "WINDOW");
 	*ret = window;
 	return 0;
@@ -169,8 +136,8 @@ int process_exit_parse(uint64_t type, struct span value, struct process_exit *re
 	uint64_t v = 0;
 
 	if (!end.signalled) {
-		if (read_uint(&value, UINT32_MAX, &v, err, "status") < 0 ||
-		    refuse_trailing(value, err) < 0)
+		if (value_read_uint(&value, UINT32_MAX, &v, err, "status") < 0 ||
+		    value_end(value, err) < 0)
 			return err_wrap(err, "EXIT");
 		end.status = (uint32_t)v;
 	} else {
