@@ -7,10 +7,14 @@
 #include "init/base/alloc.h"
 
 struct datagram {
-	uint64_t at, order; /* order: first in, first out at the same time */
 	struct link_head head;
 	size_t len;
 	uint8_t bytes[];
+};
+
+struct entry {
+	uint64_t at, order; /* order: first in, first out at the same time */
+	struct datagram *datagram;
 };
 
 struct link {
@@ -19,7 +23,8 @@ struct link {
 	uint64_t random;
 	uint64_t free_at; /* when the rate lets the next datagram go */
 	uint64_t order;
-	struct datagram **heap; /* a binary heap by time */
+	bool in_burst;
+	struct entry *heap; /* a binary heap by time */
 	size_t count, size;
 	struct datagram *lent;
 };
@@ -36,7 +41,7 @@ struct link *link_new(const struct link_settings *settings, uint64_t seed)
 void link_clear(struct link *link)
 {
 	while (link->count > 0)
-		free(link->heap[--link->count]);
+		free(link->heap[--link->count].datagram);
 }
 
 struct link *link_free(struct link *link)
@@ -75,12 +80,22 @@ static bool happens(struct link *link, double probability)
 	return probability > 0 && (double)(next_random(link) >> 11) * 0x1p-53 < probability;
 }
 
-static bool is_before(const struct datagram *a, const struct datagram *b)
+/* Whether this datagram falls into a burst of losses. */
+static bool is_in_burst(struct link *link)
+{
+	const struct link_settings *s = &link->settings;
+
+	if (happens(link, link->in_burst ? s->burst_end : s->burst_begin))
+		link->in_burst = !link->in_burst;
+	return link->in_burst;
+}
+
+static bool is_before(const struct entry *a, const struct entry *b)
 {
 	return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-static void heap_push(struct link *link, struct datagram *d)
+static void heap_push(struct link *link, struct entry new)
 {
 	size_t at = link->count++;
 
@@ -88,22 +103,24 @@ static void heap_push(struct link *link, struct datagram *d)
 		link->size = link->size ? 2 * link->size : 64;
 		link->heap = alloc_grow(link->heap, link->size, sizeof(*link->heap));
 	}
-	for (size_t up; at > 0 && is_before(d, link->heap[up = (at - 1) / 2]); at = up)
+	for (size_t up; at > 0 && is_before(&new, &link->heap[up = (at - 1) / 2]); at = up)
 		link->heap[at] = link->heap[up];
-	link->heap[at] = d;
+	link->heap[at] = new;
 }
 
 static struct datagram *heap_pop(struct link *link)
 {
-	struct datagram *top = link->heap[0], *last = link->heap[--link->count];
+	struct datagram *top = link->heap[0].datagram;
+	struct entry last = link->heap[--link->count];
 	size_t at = 0;
 
 	for (;;) {
 		size_t child = 2 * at + 1;
 
-		if (child + 1 < link->count && is_before(link->heap[child + 1], link->heap[child]))
+		if (child + 1 < link->count &&
+		    is_before(&link->heap[child + 1], &link->heap[child]))
 			child++;
-		if (child >= link->count || !is_before(link->heap[child], last))
+		if (child >= link->count || !is_before(&link->heap[child], &last))
 			break;
 		link->heap[at] = link->heap[child];
 		at = child;
@@ -134,16 +151,15 @@ static void put_under_way(struct link *link, uint64_t at, const struct link_head
 {
 	struct datagram *d = alloc_grow(NULL, 1, sizeof(*d) + bytes.len);
 
-	d->at = at + link->settings.delay_ns;
-	d->order = link->order++;
 	d->head = *head;
 	d->len = bytes.len;
 	memcpy(d->bytes, bytes.ptr, bytes.len);
 	if (happens(link, link->settings.corrupt))
 		d->bytes[next_random(link) % d->len] ^= (uint8_t)(1 + next_random(link) % 255);
+	at += link->settings.delay_ns;
 	if (happens(link, link->settings.reorder))
-		d->at += link->settings.reorder_delay_ns;
-	heap_push(link, d);
+		at += link->settings.reorder_delay_ns;
+	heap_push(link, (struct entry){ .at = at, .order = link->order++, .datagram = d });
 }
 
 void link_send(struct link *link, uint64_t now, const struct link_head *head, struct span bytes)
@@ -154,7 +170,8 @@ void link_send(struct link *link, uint64_t now, const struct link_head *head, st
 	link->stats.sent++;
 	link->stats.bytes += bytes.len;
 	if (s->is_cut || bytes.len == 0 || (s->datagram_max && bytes.len > s->datagram_max) ||
-	    happens(link, s->loss) || !pass_rate(link, now, bytes.len, &left_at)) {
+	    happens(link, s->loss) || is_in_burst(link) ||
+	    !pass_rate(link, now, bytes.len, &left_at)) {
 		link->stats.lost++;
 		return;
 	}
@@ -165,7 +182,7 @@ void link_send(struct link *link, uint64_t now, const struct link_head *head, st
 
 uint64_t link_deadline(const struct link *link)
 {
-	return link->count ? link->heap[0]->at : QUIC_NEVER;
+	return link->count ? link->heap[0].at : QUIC_NEVER;
 }
 
 bool link_receive(struct link *link, uint64_t now, struct link_head *ret_head,

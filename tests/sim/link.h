@@ -4,7 +4,7 @@
 /*
  * One direction of a simulated network path, in virtual time: datagrams go in at a time and come
  * out later, in another order, twice, changed, or not at all. The same seed gives the same faults.
- * It knows nothing of QUIC.
+ * It knows nothing of QUIC. The shaper (tests/tools/shaper.c) puts it between real interfaces.
  *
  *	const struct link_settings lossy = { .delay_ns = 25 * NSEC_PER_MSEC, .loss = 0.01 };
  *	struct link *there = link_new(&lossy, 1);
@@ -30,7 +30,14 @@ struct link_settings {
 	size_t datagram_max; /* larger ones are dropped, as by a smaller MTU; 0: unlimited */
 	double loss, duplicate, corrupt, reorder; /* probabilities */
 	uint64_t reorder_delay_ns;		  /* how much later a reordered one comes */
-	bool is_cut;				  /* drops everything */
+	/*
+	 * Losses in bursts (Gilbert, 1960): with each datagram a burst begins, or the one that is
+	 * there ends, with these probabilities; all of a burst is lost. The mean length of a burst
+	 * is 1 / burst_end datagrams, the share of what is lost burst_begin / (burst_begin +
+	 * burst_end).
+	 */
+	double burst_begin, burst_end;
+	bool is_cut; /* drops everything */
 };
 
 struct link_stats {
