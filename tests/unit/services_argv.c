@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The berth-process service, asked for an argument list instead of a command line. */
+/* The berth-process service, asked for an argument list or a subsystem, not a command line. */
 #include "tests/unit/services_world.h"
 
 #include <stdlib.h>
@@ -87,6 +87,25 @@ static void nobody_came_by_ssh(void **state)
 	assert_non_null(strstr(buf_str(&c->out), "SHELL=/nonexistent"));
 }
 
+static void a_subsystem_is_a_verb_of_this_program_without_a_terminal(void **state)
+{
+	static struct process_start start;
+	struct client *c;
+
+	(void)state;
+	world.env.config.program = "/bin/sh";
+	start = (struct process_start){ .kind = PROCESS_SUBSYSTEM,
+					.command = span_of_str("sftp"),
+					.has_pty = true,
+					.term = span_of_str("vt100") };
+	c = world_process(&world, &start);
+	world_wait(&world, all_ended);
+	/* The shell takes the verb for a script and says under which name it was started. */
+	assert_int_not_equal(c->exit.status, 0);
+	assert_non_null(strstr(buf_str(&c->err), "berth-tunnel: "));
+	assert_non_null(strstr(buf_str(&c->err), "sftp"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
 int main(void)
@@ -97,6 +116,7 @@ int main(void)
 		TEST(a_program_that_is_not_there_says_so_and_is_127),
 		TEST(what_cannot_be_executed_says_so_and_is_126),
 		TEST(nobody_came_by_ssh),
+		TEST(a_subsystem_is_a_verb_of_this_program_without_a_terminal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

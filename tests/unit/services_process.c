@@ -324,17 +324,18 @@ static void a_process_has_a_session_and_nothing_of_ours(void **state)
 static void what_cannot_be_run_is_refused_with_a_reason(void **state)
 {
 	static struct process_start start;
-	struct client *sftp, *nul;
+	struct client *netconf, *nul;
 
 	(void)state;
-	start = (struct process_start){ .kind = PROCESS_SUBSYSTEM, .command = span_of_str("sftp") };
-	sftp = world_process(&world, &start);
+	start = (struct process_start){ .kind = PROCESS_SUBSYSTEM,
+					.command = span_of_str("netconf") };
+	netconf = world_process(&world, &start);
 	start = (struct process_start){ .kind = PROCESS_EXEC, .command = span_of("a\0b", 3) };
 	nul = world_process(&world, &start);
 	world_wait(&world, all_answered);
-	assert_int_equal(sftp->stream->status, 501);
-	assert_string_equal(buf_str(&sftp->stream->error),
-			    "this job does not offer the subsystem sftp");
+	assert_int_equal(netconf->stream->status, 501);
+	assert_string_equal(buf_str(&netconf->stream->error),
+			    "this job does not offer the subsystem netconf");
 	assert_int_equal(nul->stream->status, 400);
 }
 

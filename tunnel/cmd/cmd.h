@@ -12,4 +12,5 @@
 
 extern const struct verb cmd_keygen;
 extern const struct verb cmd_serve;
+extern const struct verb cmd_sftp;
 extern const struct verb cmd_ssh;

@@ -2,7 +2,6 @@
 /* From a START capsule to a running process; see launch.h. */
 #include "launch.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include "login.h"
 #include "pty.h"
 #include "spawn.h"
+#include "subsystem.h"
 
 /* Where programs are looked for in a job without PATH. */
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,17 +66,6 @@ static int open_terminal(const struct process_start *start, struct stdio *ret, s
 		ret->theirs[i] = pty.slave;
 	memcpy(ret->tty, pty.name, sizeof(ret->tty));
 	return 0;
-}
-
-/* What a peer sent is shown only if it looks like a name. */
-static int refuse_subsystem(struct span name, struct err *err)
-{
-	bool plain = name.len > 0 && name.len <= 64;
-
-	for (size_t i = 0; plain && i < name.len; i++)
-		plain = isalnum(name.ptr[i]) || strchr("-_.@", name.ptr[i]);
-	return err_set(err, ERR_UNSUPPORTED, "this job does not offer the subsystem %.*s",
-		       plain ? (int)name.len : 1, plain ? (const char *)name.ptr : "?");
 }
 
 /* What is executed: file, and the arguments with the memory they point into. */
@@ -144,6 +133,37 @@ static void list_arguments(const struct process_start *start, struct arguments *
 			str_dup_len((const char *)start->directory.ptr, start->directory.len);
 }
 
+static int subsystem_arguments(const struct service_env *env, const struct process_start *start,
+			       struct arguments *ret, struct err *err)
+{
+	static char name[] = "berth-tunnel";
+	char *verb = subsystem_verb(start->command, err);
+
+	if (!verb)
+		return -1;
+	ret->file = str_dup(env->config.program ? env->config.program : subsystem_program());
+	ret->argv = new_array(char *, 3);
+	ret->argv[0] = name;
+	ret->argv[1] = verb;
+	return 0;
+}
+
+static int make_arguments(const struct service_env *env, const struct process_start *start,
+			  struct arguments *ret, struct err *err)
+{
+	switch (start->kind) {
+	case PROCESS_ARGV:
+		list_arguments(start, ret);
+		return 0;
+	case PROCESS_SUBSYSTEM:
+		return subsystem_arguments(env, start, ret, err);
+	case PROCESS_SHELL:
+	case PROCESS_EXEC:
+		break;
+	}
+	return shell_arguments(env, start, ret, err);
+}
+
 static int run(const struct service_env *env, const struct process_start *start,
 	       const struct stdio *stdio, struct err *err)
 {
@@ -154,9 +174,7 @@ static int run(const struct service_env *env, const struct process_start *start,
 	const char *path;
 	pid_t pid;
 
-	if (is_argv)
-		list_arguments(start, &arguments);
-	else if (shell_arguments(env, start, &arguments, err) < 0)
+	if (make_arguments(env, start, &arguments, err) < 0)
 		return -1;
 	environment = login_environment(env->config.environment, start, stdio->tty, err);
 	if (!environment)
@@ -171,7 +189,7 @@ static int run(const struct service_env *env, const struct process_start *start,
 		.in = stdio->theirs[0],
 		.out = stdio->theirs[1],
 		.err = stdio->theirs[2],
-		.is_tty = start->has_pty,
+		.is_tty = stdio->tty[0] != '\0',
 		.files = env->files.rlim_max > 0 ? &env->files : NULL,
 	};
 	pid = spawn_run(&spawn, err);
@@ -188,21 +206,21 @@ int launch(const struct service_env *env, const struct process_start *start, str
 	   struct err *err)
 {
 	cleanup(stdio_finish) struct stdio stdio = { { -1, -1, -1 }, { -1, -1, -1 }, "" };
+	/* A subsystem speaks a protocol, which a terminal would garble. */
+	bool has_pty = start->has_pty && start->kind != PROCESS_SUBSYSTEM;
 	pid_t pid;
 
-	if (start->kind == PROCESS_SUBSYSTEM)
-		return refuse_subsystem(start->command, err);
 	if (start->kind == PROCESS_ARGV ? has_nul(start->directory) : has_nul(start->command))
 		return err_set(err, ERR_INVALID, "the %s has a NUL in it",
 			       start->kind == PROCESS_ARGV ? "directory" : "command");
-	if (start->has_pty ? open_terminal(start, &stdio, err) < 0 : open_pipes(&stdio, err) < 0)
+	if (has_pty ? open_terminal(start, &stdio, err) < 0 : open_pipes(&stdio, err) < 0)
 		return -1;
 	pid = run(env, start, &stdio, err);
 	if (pid < 0)
 		return -1;
 	*ret = (struct launched){
 		.pid = pid,
-		.has_pty = start->has_pty,
+		.has_pty = has_pty,
 		.in = take_fd(stdio.ours[0]),
 		.out = take_fd(stdio.ours[1]),
 		.err = take_fd(stdio.ours[2]),

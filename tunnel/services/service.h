@@ -46,6 +46,7 @@ struct service_config {
 	const char *dir;	  /* the job directory */
 	pid_t main_pid;		  /* the job's main command; 0: not known */
 	char *const *environment; /* the job's, given to processes as it is; usually environ */
+	const char *program;	  /* what subsystems are verbs of; NULL: this program */
 	char *const *allow; /* CONNECT targets beside loopback: "host:port", "*:port", "host:*" */
 	size_t allow_len;
 	struct resolve_sources names; /* for tests; all-zero is this machine's */
