@@ -3,15 +3,21 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "init/base/fd.h"
+#include "init/base/text.h"
+
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
 #define SHELL "/bin/sh"
+#define LISTEN_PID "LISTEN_PID="
 
 /* Returns errno: it comes back only when the file cannot be executed. */
 static int execute_file(char *path, char **argv)
@@ -60,11 +66,12 @@ int command_execute(char **argv)
 	return seen;
 }
 
-void command_report(const char *name, int os)
+void command_report(const struct command_failure *how, const char *name, int os)
 {
 	char line[512];
 
-	snprintf(line, sizeof(line), "berth-init: cannot run '%.400s': %s\n", name, strerror(os));
+	snprintf(line, sizeof(line), "%s%.400s%s%s\n", how->before, name, how->between,
+		 strerror(os));
 	/* Nobody else can be told when standard error is gone. */
 	if (write(STDERR_FILENO, line, strlen(line)) < 0)
 		return;
@@ -75,25 +82,77 @@ struct start {
 	pid_t parent;
 	bool foreground;
 	struct itimerval alarm;
+	int ready[2]; /* pipe that ends when the child leads its session; else -1 */
 };
 
-static void attr_noreturn run(const struct command *command, const struct start *start)
+/* Passed sockets are for the process that LISTEN_PID names: now that is this one. */
+static void take_over_sockets(pid_t named)
 {
-	const char *name = command->argv[0];
-	int os;
+	static char own[sizeof(LISTEN_PID) + 10];
+	size_t len = strlen(LISTEN_PID);
+	uint64_t pid = 0;
 
+	for (char **variable = environ; variable && *variable; variable++) {
+		if (strncmp(*variable, LISTEN_PID, len) != 0 ||
+		    !text_parse_uint(*variable + len, INT_MAX, &pid) || (pid_t)pid != named)
+			continue;
+		snprintf(own, sizeof(own), LISTEN_PID "%d", (int)getpid());
+		*variable = own;
+	}
+}
+
+static void lead_group(const struct command *command, const struct start *start)
+{
 	setpgid(0, 0);
 	if (start->foreground)
 		terminal_give(&command->terminal, getpid());
+}
+
+static void lead_session(const struct start *start)
+{
+	setsid();
+	/* Standard input need not be a terminal, and may be that of another session. */
+	if (ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		errno = 0;
+	fd_close(start->ready[1]);
+}
+
+static void attr_noreturn run(const struct command *command, const struct start *start)
+{
+	const struct command_failure *failure = command->failure;
+	const char *name = command->argv[0];
+	int os;
+
+	if (command->own_session)
+		lead_session(start);
+	else
+		lead_group(command, start);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* Our parent may have died before we asked for that signal. */
 	if (getppid() != start->parent)
 		raise(SIGTERM);
 	setitimer(ITIMER_REAL, &start->alarm, NULL);
+	take_over_sockets(start->parent);
 	signals_restore(&command->signals);
 	os = command_execute(command->argv);
-	command_report(name, os);
-	_exit(os == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_EXECUTABLE);
+	command_report(failure, name, os);
+	_exit(os == ENOENT ? failure->not_found : failure->not_executable);
+}
+
+/* Signals are sent to the child's group: it has to be there before the first one is. */
+static void await_group(pid_t pid, struct start *start)
+{
+	char nothing;
+
+	if (start->ready[0] < 0) {
+		/* The child does the same; whoever is second fails. */
+		setpgid(pid, pid);
+		return;
+	}
+	fd_close(start->ready[1]);
+	while (read(start->ready[0], &nothing, 1) < 0 && errno == EINTR)
+		;
+	fd_close(start->ready[0]);
 }
 
 pid_t command_start(const struct command *command, struct err *err)
@@ -101,10 +160,13 @@ pid_t command_start(const struct command *command, struct err *err)
 	struct start start = {
 		.parent = getpid(),
 		.foreground = terminal_is_foreground(&command->terminal),
+		.ready = { -1, -1 },
 	};
 	const struct itimerval none = { 0 };
 	pid_t pid;
 
+	if (command->own_session && pipe2(start.ready, O_CLOEXEC) < 0)
+		return err_set_errno(err, errno, "cannot start '%s'", command->argv[0]);
 	/* An alarm survives execve(2) but not fork(2): `alarm 60; exec berth-init ...` means the
 	 * command. */
 	setitimer(ITIMER_REAL, &none, &start.alarm);
@@ -113,9 +175,7 @@ pid_t command_start(const struct command *command, struct err *err)
 		run(command, &start);
 	if (pid < 0)
 		return err_set_errno(err, errno, "cannot start '%s'", command->argv[0]);
-	/* Here too, so that the group exists before anything is sent to it; whoever is second
-	 * fails. */
-	setpgid(pid, pid);
+	await_group(pid, &start);
 	return pid;
 }
 

@@ -123,7 +123,7 @@ static size_t sweep(struct table *now, struct table *before, int signo)
 	return sent;
 }
 
-static void signal_all(int signo, const pid_t *groups, size_t len)
+void descendants_signal(int signo, const pid_t *groups, size_t len)
 {
 	static struct table tables[2];
 
@@ -146,14 +146,4 @@ static void signal_all(int signo, const pid_t *groups, size_t len)
 		if (sweep(&tables[round % 2], &tables[(round + 1) % 2], signo) == 0)
 			break;
 	}
-}
-
-void descendants_terminate(const pid_t *groups, size_t len)
-{
-	signal_all(SIGTERM, groups, len);
-}
-
-void descendants_kill(const pid_t *groups, size_t len)
-{
-	signal_all(SIGKILL, groups, len);
 }

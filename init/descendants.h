@@ -10,7 +10,5 @@
 
 #include <sys/types.h>
 
-/* Sends SIGTERM, and SIGCONT so that the stopped ones see it, once to each. */
-void descendants_terminate(const pid_t *groups, size_t len);
-
-void descendants_kill(const pid_t *groups, size_t len);
+/* Sends a signal once to each, and SIGCONT after it, so that the stopped ones see it. */
+void descendants_signal(int signo, const pid_t *groups, size_t len);

@@ -15,12 +15,12 @@ int main(int argc, char **argv)
 
 	signals_take(&signals);
 	result = plan_make(argc, argv, &plan, &err);
-	if (result == PLAN_DONE)
-		return 0;
+	if (result == PLAN_DONE || result == PLAN_REFUSED)
+		return result == PLAN_DONE ? 0 : PLAN_REFUSED_STATUS;
 	if (result == PLAN_RUN)
 		result = supervise(&plan, &signals, &err);
 	if (result >= 0)
 		return result;
-	fprintf(stderr, "berth-init: %s\n", err.text);
+	fprintf(stderr, "%s: %s\n", plan.personality->name, err.text);
 	return err_exit_status(&err);
 }

@@ -22,29 +22,49 @@ static void format_int(char *out, bool known, int value)
 		memcpy(out, "null", sizeof("null"));
 }
 
+static void format_time(char *out, bool known, const struct timespec *value)
+{
+	if (known)
+		snprintf(out, MEMBER_MAX, "%lld.%03ld", (long long)value->tv_sec,
+			 value->tv_nsec / 1000000);
+	else
+		format_int(out, false, 0);
+}
+
+static bool is_held(const struct status *s)
+{
+	return s->has_ended && s->hold_until.tv_sec != 0;
+}
+
+static const char *state_of(const struct status *s)
+{
+	if (!s->has_ended)
+		return "running";
+	return is_held(s) ? "held" : "exited";
+}
+
 size_t status_format(const struct status *s, char *ret, size_t size)
 {
-	char ended[MEMBER_MAX], exit_code[MEMBER_MAX], signo[MEMBER_MAX];
+	char ended[MEMBER_MAX], hold[MEMBER_MAX], exit_code[MEMBER_MAX], signo[MEMBER_MAX];
 	bool has_exited = s->has_ended && s->how.si_code == CLD_EXITED;
 	int len;
 
-	format_int(ended, false, 0);
-	if (s->has_ended)
-		snprintf(ended, sizeof(ended), "%lld.%03ld", (long long)s->ended.tv_sec,
-			 s->ended.tv_nsec / 1000000);
+	format_time(ended, s->has_ended, &s->ended);
+	format_time(hold, is_held(s), &s->hold_until);
 	format_int(exit_code, has_exited, s->how.si_status);
 	format_int(signo, s->has_ended && !has_exited, s->how.si_status);
-	len = snprintf(ret, size,
-		       "{\"version\":1,\"rank\":%u,\"state\":\"%s\",\"pid\":%d,\"init_pid\":%d,"
-		       "\"started\":%lld.%03ld,\"ended\":%s,\"exit_code\":%s,\"signal\":%s,"
-		       "\"core_dumped\":%s,\"peak_rss_kib\":%ld,\"user_s\":%lld.%06ld,"
-		       "\"system_s\":%lld.%06ld,\"tunnel_restarts\":%u}\n",
-		       s->rank, s->has_ended ? "exited" : "running", (int)s->pid, (int)s->init_pid,
-		       (long long)s->started.tv_sec, s->started.tv_nsec / 1000000, ended, exit_code,
-		       signo, s->has_ended && s->how.si_code == CLD_DUMPED ? "true" : "false",
-		       s->usage.ru_maxrss, (long long)s->usage.ru_utime.tv_sec,
-		       (long)s->usage.ru_utime.tv_usec, (long long)s->usage.ru_stime.tv_sec,
-		       (long)s->usage.ru_stime.tv_usec, s->tunnel_restarts);
+	len = snprintf(
+		ret, size,
+		"{\"version\":1,\"rank\":%u,\"state\":\"%s\",\"pid\":%d,\"init_pid\":%d,"
+		"\"started\":%lld.%03ld,\"ended\":%s,\"hold_until\":%s,\"exit_code\":%s,\"signal\":%s,"
+		"\"core_dumped\":%s,\"peak_rss_kib\":%ld,\"user_s\":%lld.%06ld,"
+		"\"system_s\":%lld.%06ld,\"tunnel_restarts\":%u}\n",
+		s->rank, state_of(s), (int)s->pid, (int)s->init_pid, (long long)s->started.tv_sec,
+		s->started.tv_nsec / 1000000, ended, hold, exit_code, signo,
+		s->has_ended && s->how.si_code == CLD_DUMPED ? "true" : "false", s->usage.ru_maxrss,
+		(long long)s->usage.ru_utime.tv_sec, (long)s->usage.ru_utime.tv_usec,
+		(long long)s->usage.ru_stime.tv_sec, (long)s->usage.ru_stime.tv_usec,
+		s->tunnel_restarts);
 	assert(len > 0 && (size_t)len < size);
 	return (size_t)len;
 }

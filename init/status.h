@@ -21,7 +21,8 @@ struct status {
 	pid_t pid, init_pid;
 	struct timespec started, ended;
 	bool has_ended;
-	siginfo_t how; /* from waitid(2), when it has ended */
+	struct timespec hold_until; /* all-zero: it is not held */
+	siginfo_t how;		    /* from waitid(2), when it has ended */
 	/* Of the command and all descendants that were waited for, as time(1) has it. */
 	struct rusage usage;
 	unsigned int tunnel_restarts;

@@ -5,6 +5,7 @@
  * The life of a job's first process, in one loop that waits in one place.
  *
  *	RUNNING  the command lives: signals are passed on, orphans reaped, the tunnel kept up
+ *	HELD     it has ended, and all else is left as it is for somebody to look at; see hold.h
  *	ENDING   it has ended: its status is written, everybody else was told to end (SIGTERM)
  *	KILLING  the grace is over: SIGKILL, until nobody is left or nothing helps
  *

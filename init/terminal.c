@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "descriptors.h"
@@ -33,6 +34,14 @@ void terminal_find(struct terminal *ret)
 		if (tcgetpgrp(i) >= 0)
 			ret->fd = open_terminal(standard[i]);
 	}
+}
+
+void terminal_leave(struct terminal *ret)
+{
+	ret->fd = -1;
+	/* There need not be one. */
+	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
+		return;
 }
 
 bool terminal_is_foreground(const struct terminal *t)

@@ -24,6 +24,12 @@ struct terminal {
 
 void terminal_find(struct terminal *ret);
 
+/*
+ * Leaves the terminal to a session that the command will lead. Where it was our own session's, the
+ * kernel says so with SIGHUP and SIGCONT in our own name, which are not passed on.
+ */
+void terminal_leave(struct terminal *ret);
+
 bool terminal_is_foreground(const struct terminal *t);
 
 /* Puts a process group into the foreground; may be called from the background. */

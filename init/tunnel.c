@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "command.h"
 #include "init/base/fd.h"
 #include "init/base/log.h"
 #include "signals.h"
@@ -61,11 +60,14 @@ static void attr_noreturn run(const struct tunnel *t, pid_t parent)
 	if (getppid() != parent)
 		_exit(0);
 	prefer_as_victim();
+	/* Where the tunnel of an earlier run of the same job listened, nobody does. */
+	if (t->starts == 0 && t->endpoint)
+		unlink(t->endpoint);
 	log = open_log(t->log);
 	put(log, STDOUT_FILENO);
 	put(log, STDERR_FILENO);
 	execv(t->argv[0], t->argv);
-	command_report(t->argv[0], errno);
+	command_report(t->failure, t->argv[0], errno);
 	_exit(COMMAND_NOT_FOUND);
 }
 

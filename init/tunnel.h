@@ -14,11 +14,14 @@
 #include <sys/types.h>
 
 #include "backoff.h"
+#include "command.h"
 
 struct tunnel {
-	char **argv;	 /* NULL: there is none */
-	const char *log; /* its standard output and error are appended here */
-	pid_t pid;	 /* 0: not running */
+	char **argv;	      /* NULL: there is none */
+	const char *log;      /* its standard output and error are appended here */
+	const char *endpoint; /* the file that it makes; removed before the first start, or NULL */
+	const struct command_failure *failure;
+	pid_t pid; /* 0: not running */
 	uint64_t started, due;
 	struct backoff backoff;
 	unsigned int starts;

@@ -39,6 +39,7 @@ static int set_number(const struct spelled *s, const char *value, void *member, 
 			       s->text, value);
 	case OPT_TYPE_END:
 	case OPT_TYPE_FLAG:
+	case OPT_TYPE_COUNT:
 	case OPT_TYPE_STR:
 	case OPT_TYPE_LIST:
 		break;
@@ -66,9 +67,19 @@ static int set_value(const struct spelled *s, const char *value, void *args, str
 	return set_number(s, value, member, err);
 }
 
+static bool takes_value(const struct opt *opt)
+{
+	return opt->type != OPT_TYPE_FLAG && opt->type != OPT_TYPE_COUNT;
+}
+
 static void set_flag(const struct opt *opt, bool value, void *args)
 {
-	*(bool *)(void *)((char *)args + opt->offset) = value;
+	void *member = (char *)args + opt->offset;
+
+	if (opt->type == OPT_TYPE_FLAG)
+		*(bool *)member = value;
+	else
+		*(uint64_t *)member = value ? *(uint64_t *)member + 1 : 0;
 }
 
 static const struct opt *find_long(const struct opt *table, const char *name, size_t len)
@@ -100,14 +111,14 @@ static int parse_long(const struct opt *table, char **argv, void *args, struct e
 	if (!s.opt && !equals && strncmp(name, "no-", 3) == 0) {
 		const struct opt *flag = find_long(table, name + 3, len - 3);
 
-		if (flag && flag->type == OPT_TYPE_FLAG) {
+		if (flag && !takes_value(flag)) {
 			set_flag(flag, false, args);
 			return 1;
 		}
 	}
 	if (!s.opt)
 		return err_set(err, ERR_INVALID, "%.*s: unknown option, see --help", s.len, s.text);
-	if (s.opt->type == OPT_TYPE_FLAG) {
+	if (!takes_value(s.opt)) {
 		if (equals)
 			return err_set(err, ERR_INVALID, "%.*s: takes no value", s.len, s.text);
 		set_flag(s.opt, true, args);
@@ -129,7 +140,7 @@ static int parse_short(const struct opt *table, char **argv, void *args, struct 
 
 		if (!s.opt)
 			return err_set(err, ERR_INVALID, "%s: unknown option, see --help", text);
-		if (s.opt->type == OPT_TYPE_FLAG) {
+		if (!takes_value(s.opt)) {
 			set_flag(s.opt, true, args);
 			continue;
 		}

@@ -35,6 +35,7 @@ struct opt_list {
 enum opt_type {
 	OPT_TYPE_END,
 	OPT_TYPE_FLAG,
+	OPT_TYPE_COUNT,
 	OPT_TYPE_STR,
 	OPT_TYPE_UINT,
 	OPT_TYPE_DURATION,
@@ -62,6 +63,11 @@ struct opt {
 #define OPT_FLAG(s, n, t, m, h)                                            \
 	{                                                                  \
 		OPT_TYPE_FLAG, (s), (n), OPT_OFFSET(t, m, bool), NULL, (h) \
+	}
+/* how often it is given: -vvv */
+#define OPT_COUNT(s, n, t, m, h)                                                \
+	{                                                                       \
+		OPT_TYPE_COUNT, (s), (n), OPT_OFFSET(t, m, uint64_t), NULL, (h) \
 	}
 #define OPT_STR(s, n, t, m, v, h)                                                \
 	{                                                                        \

@@ -81,12 +81,12 @@ def descendants(pid: int) -> list:
 class Init:
     """berth-init that runs."""
 
-    def __init__(self, mode: str, *command, options=(), prefix=(), inner=(), **popen):
-        """`prefix` runs all of it, `inner` only berth-init, inside the namespace."""
+    def __init__(self, mode: str, *command, options=(), prefix=(), inner=(), program=PROGRAM, **popen):
+        """`prefix` runs all of it, `inner` only berth-init (or `program`), inside the namespace."""
         outer = namespace() if mode == "pid1" else []
         popen.setdefault("stdin", subprocess.DEVNULL)
         self.process = subprocess.Popen(
-            [str(word) for word in (*prefix, *outer, *inner, PROGRAM, *options, "--", *command)],
+            [str(word) for word in (*prefix, *outer, *inner, program, *options, "--", *command)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **popen)
         self.mode = mode
 

@@ -10,6 +10,7 @@ struct args {
 	uint64_t nodes;
 	uint64_t time_ns;
 	bool quiet;
+	uint64_t verbose;
 	struct opt_list env;
 };
 
@@ -18,6 +19,7 @@ static const struct opt opts[] = {
 	OPT_UINT('N', "nodes", struct args, nodes, "COUNT", "number of nodes"),
 	OPT_DURATION('t', "time", struct args, time_ns, "TIME", "time limit"),
 	OPT_FLAG('q', "quiet", struct args, quiet, "print less"),
+	OPT_COUNT('v', "verbose", struct args, verbose, "print more"),
 	OPT_LIST('e', "env", struct args, env, "KEY=VALUE", "set a variable"),
 	OPT_END,
 };
@@ -50,6 +52,24 @@ static void every_spelling_of_a_value_is_understood(void **state)
 	assert_true(args.quiet);
 	assert_int_equal(args.time_ns, 300 * NSEC_PER_SEC);
 	assert_string_equal(argv[0], "cmd");
+}
+
+static void an_option_can_be_counted(void **state)
+{
+	struct args args;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(
+		parse(OPT_STOP_AT_OPERAND, &args, NULL, ARGV(S("-vqv"), S("--verbose"), S("cmd"))),
+		1);
+	assert_int_equal(args.verbose, 3);
+	assert_int_equal(parse(OPT_STOP_AT_OPERAND, &args, NULL,
+			       ARGV(S("-vv"), S("--no-verbose"), S("-v"), S("cmd"))),
+			 1);
+	assert_int_equal(args.verbose, 1);
+	assert_int_equal(parse(OPT_STOP_AT_OPERAND, &args, &err, ARGV(S("--verbose=2"), S("cmd"))),
+			 -1);
 }
 
 static void options_after_an_operand_belong_to_it_unless_permuted(void **state)
@@ -91,6 +111,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_spelling_of_a_value_is_understood),
+		cmocka_unit_test(an_option_can_be_counted),
 		cmocka_unit_test(options_after_an_operand_belong_to_it_unless_permuted),
 		cmocka_unit_test(mistakes_name_the_option_and_the_value),
 	};

@@ -85,7 +85,7 @@ static void every_descendant_is_reached_in_whatever_session(void **state)
 	fork_lingering(fds[1], false);
 	fork_scattered(fds[1]);
 	wait_until_closed(fds);
-	descendants_terminate(NULL, 0);
+	descendants_signal(SIGTERM, NULL, 0);
 	assert_int_equal(reap_all(SIGTERM), 3);
 }
 
@@ -99,10 +99,10 @@ static void what_ignores_sigterm_is_killed(void **state)
 	fork_lingering(fds[1], false);
 	stubborn = fork_lingering(fds[1], true);
 	wait_until_closed(fds);
-	descendants_terminate(NULL, 0);
+	descendants_signal(SIGTERM, NULL, 0);
 	assert_true(wait(NULL) != stubborn);
 	assert_int_equal(kill(stubborn, 0), 0);
-	descendants_kill(NULL, 0);
+	descendants_signal(SIGKILL, NULL, 0);
 	assert_int_equal(reap_all(SIGKILL), 1);
 }
 
@@ -118,7 +118,7 @@ static void a_stopped_process_sees_sigterm(void **state)
 	wait_until_closed(fds);
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
-	descendants_terminate(NULL, 0);
+	descendants_signal(SIGTERM, NULL, 0);
 	assert_int_equal(reap_all(SIGTERM), 1);
 }
 
@@ -134,14 +134,14 @@ static void neighbours_are_left_alone(void **state)
 	inner = fork();
 	if (inner == 0) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
-		descendants_kill(NULL, 0);
+		descendants_signal(SIGKILL, NULL, 0);
 		_exit(0);
 	}
 	wait_until_closed(fds);
 	assert_int_equal(waitpid(inner, &status, 0), inner);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(waitpid(outer, &status, WNOHANG), 0);
-	descendants_kill(NULL, 0);
+	descendants_signal(SIGKILL, NULL, 0);
 	assert_int_equal(reap_all(SIGKILL), 1);
 }
 

@@ -19,11 +19,13 @@ static siginfo_t info_of(int signo, int code, pid_t sender)
 	return info;
 }
 
+static struct forward_rules rules;
+
 static bool due(int signo, int code, pid_t sender)
 {
 	siginfo_t info = info_of(signo, code, sender);
 
-	return forward_is_due(&info);
+	return forward_is_due(&rules, &info);
 }
 
 static void whatever_somebody_sent_is_due(void **state)
@@ -76,9 +78,52 @@ static pid_t fork_group(int signo, pid_t *ret_member)
 	return leader;
 }
 
+static void what_a_parent_tells_everybody_is_not_passed_on(void **state)
+{
+	(void)state;
+	rules.parent_tells_all = true;
+	assert_false(due(SIGTERM, SI_USER, getppid()));
+	assert_true(due(SIGTERM, SI_USER, getppid() + 1));
+	assert_true(due(SIGWINCH, SI_KERNEL, 0));
+	rules.parent_tells_all = false;
+	assert_true(due(SIGTERM, SI_USER, getppid()));
+}
+
+static void rules_are_names_or_numbers(void **state)
+{
+	static const char *const wrong[] = {
+		"",	  "15",	    "15:",  ":15",   "15:65", "0:1",	      "KILL:1",
+		"STOP:1", "TERM:x", "65:1", "1:2:3", "-1:2",  "SIGSIGTERM:1", "SIGVTALRMX:1"
+	};
+	struct forward_rules r;
+
+	(void)state;
+	forward_rules_init(&r);
+	for (int signo = 1; signo <= SIGNO_LAST; signo++)
+		assert_int_equal(r.becomes[signo], signo);
+	assert_true(forward_parse_rewrite("15:2", &r));
+	assert_true(forward_parse_rewrite("SIGHUP:usr1", &r));
+	assert_true(forward_parse_rewrite("VTALRM:0", &r));
+	assert_true(forward_parse_rewrite("64:KILL", &r));
+	assert_int_equal(r.becomes[SIGTERM], SIGINT);
+	assert_int_equal(r.becomes[SIGHUP], SIGUSR1);
+	assert_int_equal(r.becomes[SIGVTALRM], 0);
+	assert_int_equal(r.becomes[64], SIGKILL);
+	forward_rules_init(&r);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_false(forward_parse_rewrite(wrong[i], &r));
+	for (int signo = 1; signo <= SIGNO_LAST; signo++)
+		assert_int_equal(r.becomes[signo], signo);
+}
+
+static int to_group(const siginfo_t *info, pid_t leader)
+{
+	return forward_signal(info, leader, false);
+}
+
 static void a_value_and_its_sender_reach_the_whole_group(void **state)
 {
-	int (*const ways[])(const siginfo_t *, pid_t) = { forward_signal, forward_queue_each };
+	int (*const ways[])(const siginfo_t *, pid_t) = { to_group, forward_queue_each };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
@@ -95,6 +140,27 @@ static void a_value_and_its_sender_reach_the_whole_group(void **state)
 	}
 }
 
+static void a_single_child_gets_what_its_group_does_not(void **state)
+{
+	siginfo_t infos[] = { info_of(SIGRTMIN + 3, SI_QUEUE, 4242), info_of(SIGUSR1, SI_USER, 1) };
+
+	(void)state;
+	infos[0].si_value.sival_int = 9;
+	for (size_t i = 0; i < ARRAY_LEN(infos); i++) {
+		pid_t member, leader = fork_group(SIGRTMIN + 3, &member);
+		int status;
+
+		assert_int_equal(forward_signal(&infos[i], leader, true), 0);
+		assert_int_equal(waitpid(leader, &status, 0), leader);
+		assert_int_equal(WEXITSTATUS(status), i == 0 ? 9 : 255);
+		/* What arrives first is what it ends by. */
+		assert_int_equal(waitpid(member, &status, WNOHANG), 0);
+		kill(member, SIGUSR2);
+		assert_int_equal(waitpid(member, &status, 0), member);
+		assert_int_equal(WEXITSTATUS(status), 255);
+	}
+}
+
 static void nobody_left_is_an_error_and_no_more(void **state)
 {
 	siginfo_t queued = info_of(SIGTERM, SI_QUEUE, 1), sent = info_of(SIGTERM, SI_USER, 1);
@@ -105,9 +171,9 @@ static void nobody_left_is_an_error_and_no_more(void **state)
 		_exit(0);
 	setpgid(pid, pid);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(forward_signal(&queued, pid), -1);
+	assert_int_equal(forward_signal(&queued, pid, false), -1);
 	assert_int_equal(errno, ESRCH);
-	assert_int_equal(forward_signal(&sent, pid), -1);
+	assert_int_equal(forward_signal(&sent, pid, false), -1);
 	assert_int_equal(errno, ESRCH);
 }
 
@@ -116,6 +182,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_somebody_sent_is_due),
 		cmocka_unit_test(faults_and_children_of_ours_are_not),
+		cmocka_unit_test(what_a_parent_tells_everybody_is_not_passed_on),
+		cmocka_unit_test(rules_are_names_or_numbers),
+		cmocka_unit_test(a_single_child_gets_what_its_group_does_not),
 		cmocka_unit_test(a_value_and_its_sender_reach_the_whole_group),
 		cmocka_unit_test(nobody_left_is_an_error_and_no_more),
 	};

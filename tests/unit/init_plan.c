@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/unit.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,8 @@ static int make(char **argv)
 	return plan_make(argc, argv, &plan, &err);
 }
 
-#define MAKE(...) make((char *[]){ "berth-init", __VA_ARGS__, NULL })
+#define MAKE_AS(name, ...) make((char *[]){ name, __VA_ARGS__, NULL })
+#define MAKE(...) MAKE_AS("berth-init", __VA_ARGS__)
 
 static int set_up(void **state)
 {
@@ -50,7 +52,7 @@ static void options_end_at_the_command(void **state)
 	assert_string_equal(plan.command[1], "-v");
 	assert_string_equal(plan.command[2], "--dir");
 	assert_null(plan.command[3]);
-	assert_false(plan.verbose);
+	assert_int_equal(plan.talk, TALK_NONE);
 	assert_int_equal(plan.grace_ns, 60 * NSEC_PER_SEC);
 	assert_null(plan.status_path);
 	assert_null(plan.tunnel_path);
@@ -124,7 +126,118 @@ static void wrong_command_lines_are_refused(void **state)
 	assert_int_equal(MAKE("--grace", "soon", "true"), -1);
 	assert_int_equal(MAKE("--rank", "-1", "true"), -1);
 	assert_int_equal(MAKE("--rank", "4294967296", "true"), -1);
-	assert_null(plan.command);
+	assert_int_equal(MAKE("--hold", "30m,on-success", "true"), -1);
+	assert_int_equal(MAKE("--rewrite", "9:1", "true"), -1);
+	assert_int_equal(MAKE("--remap-exit", "256", "true"), -1);
+	assert_int_equal(MAKE("--remap-exit", "1:", "true"), -1);
+	assert_int_equal(MAKE("--parent-death", "NONE", "true"), -1);
+}
+
+static void signals_and_exits_can_be_rewritten(void **state)
+{
+	(void)state;
+	assert_int_equal(MAKE("--rewrite", "TERM:INT", "--rewrite=1:0", "--single-child",
+			      "--remap-exit", "143", "--remap-exit", "3:1", "--parent-death",
+			      "SIGTERM", "--hold", "30m,on-failure", "true"),
+			 PLAN_RUN);
+	assert_int_equal(plan.rules.becomes[SIGTERM], SIGINT);
+	assert_int_equal(plan.rules.becomes[SIGHUP], 0);
+	assert_int_equal(plan.rules.becomes[SIGUSR1], SIGUSR1);
+	assert_true(plan.rules.single_child);
+	assert_int_equal(plan.exits[143], 0);
+	assert_int_equal(plan.exits[3], 1);
+	assert_int_equal(plan.exits[4], 4);
+	assert_int_equal(plan.parent_death, SIGTERM);
+	assert_int_equal(plan.hold.ns, 1800 * NSEC_PER_SEC);
+	assert_true(plan.hold.only_on_failure);
+	assert_true(plan.subreaper);
+	assert_int_equal(MAKE("--no-subreaper", "true"), PLAN_RUN);
+	assert_false(plan.subreaper);
+}
+
+static void each_v_says_more(void **state)
+{
+	(void)state;
+	assert_int_equal(MAKE("-v", "true"), PLAN_RUN);
+	assert_int_equal(plan.talk, TALK_EVENTS);
+	assert_int_equal(MAKE("-vv", "true"), PLAN_RUN);
+	assert_int_equal(plan.talk, TALK_SIGNALS);
+	assert_int_equal(MAKE("-vvvvvv", "true"), PLAN_RUN);
+	assert_int_equal(plan.talk, TALK_ALL);
+	assert_int_equal(MAKE("--warn-on-reap", "true"), PLAN_RUN);
+	assert_int_equal(plan.talk, TALK_WARNINGS);
+}
+
+static void under_the_name_of_tini_its_options_are_understood(void **state)
+{
+	static char *const names[] = { "tini", "/usr/bin/tini-static", "/sbin/docker-init" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		char *argv[] = { names[i], "--", "sh", "-g", NULL };
+
+		assert_int_equal(make(argv), PLAN_RUN);
+		assert_ptr_equal(plan.personality, &personality_tini);
+		assert_string_equal(plan.command[0], "sh");
+		assert_string_equal(plan.command[1], "-g");
+		assert_true(plan.rules.single_child);
+		assert_false(plan.subreaper);
+		assert_false(plan.own_session);
+	}
+	assert_int_equal(MAKE_AS("tini", "-gsvvw", "-e", "143", "-e3", "-p", "SIGKILL", "true"),
+			 PLAN_RUN);
+	assert_false(plan.rules.single_child);
+	assert_true(plan.subreaper && plan.warn_on_reap);
+	assert_int_equal(plan.talk, TALK_SIGNALS);
+	assert_int_equal(plan.exits[143] + plan.exits[3], 0);
+	assert_int_equal(plan.parent_death, SIGKILL);
+	setenv("TINI_SUBREAPER", "", 1);
+	setenv("TINI_KILL_PROCESS_GROUP", "1", 1);
+	setenv("TINI_VERBOSITY", "3", 1);
+	assert_int_equal(MAKE_AS("tini", "true"), PLAN_RUN);
+	assert_true(plan.subreaper);
+	assert_false(plan.rules.single_child);
+	assert_int_equal(plan.talk, TALK_SIGNALS);
+	unsetenv("TINI_SUBREAPER");
+	unsetenv("TINI_KILL_PROCESS_GROUP");
+	unsetenv("TINI_VERBOSITY");
+}
+
+static void under_the_name_of_dumb_init_its_options_are_understood(void **state)
+{
+	(void)state;
+	assert_int_equal(MAKE_AS("dumb-init", "-r", "15:3", "--rewrite", "20:0", "sh", "-c"),
+			 PLAN_RUN);
+	assert_ptr_equal(plan.personality, &personality_dumb_init);
+	assert_true(plan.own_session && plan.stops_too && !plan.rules.single_child);
+	assert_int_equal(plan.rules.becomes[SIGTERM], SIGQUIT);
+	assert_int_equal(plan.rules.becomes[SIGTSTP], 0);
+	assert_int_equal(plan.rules.becomes[SIGTTIN], SIGSTOP);
+	assert_int_equal(MAKE_AS("dumb-init", "-cv", "true"), PLAN_RUN);
+	assert_true(!plan.own_session && plan.rules.single_child);
+	assert_int_equal(plan.rules.becomes[SIGTSTP], SIGTSTP);
+	assert_int_equal(plan.talk, TALK_SIGNALS);
+	setenv("DUMB_INIT_SETSID", "0", 1);
+	setenv("DUMB_INIT_DEBUG", "1", 1);
+	assert_int_equal(MAKE_AS("/usr/bin/dumb-init", "true"), PLAN_RUN);
+	assert_true(!plan.own_session && plan.rules.single_child);
+	assert_int_equal(plan.talk, TALK_SIGNALS);
+	unsetenv("DUMB_INIT_SETSID");
+	unsetenv("DUMB_INIT_DEBUG");
+}
+
+static void wrong_command_lines_of_others_are_refused_as_they_do(void **state)
+{
+	(void)state;
+	assert_int_equal(MAKE_AS("tini", "-x", "true"), PLAN_REFUSED);
+	assert_int_equal(MAKE_AS("tini", "-e", "300", "true"), PLAN_REFUSED);
+	assert_int_equal(MAKE_AS("tini", "-p", "SIGFOO", "true"), PLAN_REFUSED);
+	assert_int_equal(MAKE_AS("tini", "--"), PLAN_REFUSED);
+	assert_int_equal(MAKE_AS("tini", "--hold", "1m", "true"), PLAN_REFUSED);
+	assert_int_equal(MAKE_AS("tini", "--version"), PLAN_DONE);
+	assert_int_equal(MAKE_AS("dumb-init", "-r", "15", "true"), PLAN_REFUSED);
+	assert_int_equal(MAKE_AS("dumb-init", "--dir", "x", "true"), PLAN_REFUSED);
+	assert_int_equal(MAKE_AS("dumb-init", "--help", "true"), PLAN_DONE);
 }
 
 int main(void)
@@ -136,6 +249,11 @@ int main(void)
 		cmocka_unit_test(the_tunnel_is_found_beside_the_program),
 		cmocka_unit_test(the_rank_is_slurms_unless_given),
 		cmocka_unit_test(wrong_command_lines_are_refused),
+		cmocka_unit_test(signals_and_exits_can_be_rewritten),
+		cmocka_unit_test(each_v_says_more),
+		cmocka_unit_test(under_the_name_of_tini_its_options_are_understood),
+		cmocka_unit_test(under_the_name_of_dumb_init_its_options_are_understood),
+		cmocka_unit_test(wrong_command_lines_of_others_are_refused_as_they_do),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -47,7 +47,8 @@ static void a_running_command_has_no_end(void **state)
 	assert_int_equal(len, strlen(text));
 	assert_string_equal(
 		text, "{\"version\":1,\"rank\":3,\"state\":\"running\",\"pid\":42,\"init_pid\":1,"
-		      "\"started\":1790000000.007,\"ended\":null,\"exit_code\":null,"
+		      "\"started\":1790000000.007,\"ended\":null,\"hold_until\":null,"
+		      "\"exit_code\":null,"
 		      "\"signal\":null,\"core_dumped\":false,\"peak_rss_kib\":0,"
 		      "\"user_s\":0.000000,\"system_s\":0.000000,\"tunnel_restarts\":0}\n");
 }
@@ -61,7 +62,8 @@ static void an_exit_has_a_code_and_no_signal(void **state)
 	status_format(&s, text, sizeof(text));
 	assert_string_equal(
 		text, "{\"version\":1,\"rank\":3,\"state\":\"exited\",\"pid\":42,\"init_pid\":1,"
-		      "\"started\":1790000000.007,\"ended\":1790000060.999,\"exit_code\":0,"
+		      "\"started\":1790000000.007,\"ended\":1790000060.999,\"hold_until\":null,"
+		      "\"exit_code\":0,"
 		      "\"signal\":null,\"core_dumped\":false,\"peak_rss_kib\":2048,"
 		      "\"user_s\":12.000034,\"system_s\":0.500000,\"tunnel_restarts\":5}\n");
 }
@@ -78,6 +80,23 @@ static void a_signal_has_no_code_and_may_have_left_a_core(void **state)
 	assert_non_null(strstr(text, "\"exit_code\":null,\"signal\":11,\"core_dumped\":true,"));
 }
 
+static void a_held_job_tells_until_when(void **state)
+{
+	struct status s = ended(CLD_EXITED, 3);
+	char text[STATUS_TEXT_MAX];
+
+	(void)state;
+	s.hold_until = (struct timespec){ .tv_sec = 1790001860, .tv_nsec = 1000000 };
+	status_format(&s, text, sizeof(text));
+	assert_non_null(strstr(text, "\"state\":\"held\""));
+	assert_non_null(strstr(text, "\"hold_until\":1790001860.001,\"exit_code\":3,"));
+	/* A command that runs is not held, whatever else is known. */
+	s.has_ended = false;
+	status_format(&s, text, sizeof(text));
+	assert_non_null(strstr(text, "\"state\":\"running\""));
+	assert_non_null(strstr(text, "\"hold_until\":null,"));
+}
+
 static void the_largest_values_fit(void **state)
 {
 	struct status s = ended(CLD_EXITED, INT_MIN);
@@ -86,7 +105,7 @@ static void the_largest_values_fit(void **state)
 	(void)state;
 	s.rank = s.tunnel_restarts = UINT_MAX;
 	s.pid = s.init_pid = INT_MIN;
-	s.started.tv_sec = s.ended.tv_sec = LONG_MIN;
+	s.started.tv_sec = s.ended.tv_sec = s.hold_until.tv_sec = LONG_MIN;
 	s.usage.ru_maxrss = LONG_MIN;
 	s.usage.ru_utime.tv_sec = s.usage.ru_stime.tv_sec = LONG_MIN;
 	assert_true(status_format(&s, text, sizeof(text)) < sizeof(text));
@@ -152,6 +171,7 @@ int main(void)
 		cmocka_unit_test(a_running_command_has_no_end),
 		cmocka_unit_test(an_exit_has_a_code_and_no_signal),
 		cmocka_unit_test(a_signal_has_no_code_and_may_have_left_a_core),
+		cmocka_unit_test(a_held_job_tells_until_when),
 		cmocka_unit_test(the_largest_values_fit),
 		cmocka_unit_test(what_changes_while_it_is_written_is_written_afterwards),
 		cmocka_unit_test(a_directory_that_is_gone_is_only_a_failed_child),

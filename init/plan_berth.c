@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Our own command line; see plan.h. */
+#include "plan.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "init/base/alloc.h"
+#include "init/base/cleanup.h"
+#include "init/base/fs.h"
+#include "init/base/opt.h"
+#include "init/base/text.h"
+
+#define RANK_UNSET UINT64_MAX
+
+struct args {
+	const char *dir, *tunnel, *hold, *parent_death;
+	struct opt_list rewrite, remap;
+	uint64_t rank, grace, verbose;
+	bool no_tunnel, single_child, parent_tells_all, subreaper, warn_on_reap, help, version;
+};
+
+static const struct opt opts[] = {
+	OPT_STR('d', "dir", struct args, dir, "DIR",
+		"job directory: keeps the status, and has the tunnel started"),
+	OPT_UINT('r', "rank", struct args, rank, "N", "rank in the job (default: SLURM_PROCID, 0)"),
+	OPT_STR(0, "tunnel", struct args, tunnel, "PATH",
+		"the tunnel (default: berth-tunnel beside this program)"),
+	OPT_FLAG(0, "no-tunnel", struct args, no_tunnel, "start no tunnel"),
+	OPT_DURATION('g', "grace", struct args, grace, "DURATION",
+		     "time to end for what the command leaves behind (default: 5s)"),
+	OPT_STR(0, "hold", struct args, hold, "DURATION[,on-failure]",
+		"keep the job that long after the command's end"),
+	OPT_LIST(0, "rewrite", struct args, rewrite, "FROM:TO",
+		 "pass signal FROM on as TO, 0 for not at all (repeatable)"),
+	OPT_FLAG(0, "single-child", struct args, single_child,
+		 "pass signals on to the command alone, not to its group"),
+	OPT_FLAG(0, "parent-tells-all", struct args, parent_tells_all,
+		 "pass on nothing that the parent sends: it sends to all itself"),
+	OPT_LIST(0, "remap-exit", struct args, remap, "CODE[:TO]",
+		 "exit with TO (default: 0) when the command does with CODE (repeatable)"),
+	OPT_STR(0, "parent-death", struct args, parent_death, "SIGNAL",
+		"get this signal when the parent dies"),
+	OPT_FLAG(0, "subreaper", struct args, subreaper,
+		 "adopt orphans also where this is not PID 1 (the default)"),
+	OPT_FLAG(0, "warn-on-reap", struct args, warn_on_reap, "tell of each orphan that ended"),
+	OPT_COUNT('v', "verbose", struct args, verbose,
+		  "tell on standard error what happens (-vv: more, -vvv: all)"),
+	OPT_FLAG('h', "help", struct args, help, "show this"),
+	OPT_FLAG(0, "version", struct args, version, "show the version"),
+	OPT_END,
+};
+
+static void print_help(void)
+{
+	printf("berth-init: runs a command as the first process of a job\n\n"
+	       "usage: berth-init [options] [--] COMMAND [ARG...]\n\noptions:\n");
+	opt_print_help(opts, stdout);
+}
+
+static unsigned int choose_rank(uint64_t given)
+{
+	const char *text = getenv("SLURM_PROCID");
+	uint64_t rank = 0;
+
+	if (given != RANK_UNSET)
+		return (unsigned int)given;
+	if (text && !text_parse_uint(text, INT_MAX, &rank))
+		rank = 0;
+	return (unsigned int)rank;
+}
+
+static char *make_absolute(const char *path, struct err *err)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/')
+		return str_dup(path);
+	if (!getcwd(here, sizeof(here))) {
+		err_set_errno(err, errno, "'%s' is relative, and where we are is unknown", path);
+		return NULL;
+	}
+	return fs_join(here, path);
+}
+
+/* The named program in the folder of our own; NULL when that is unknown. */
+static char *find_beside(const char *name)
+{
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (len > 0) {
+		self[len] = '\0';
+	} else {
+		/* Without /proc, the kernel has still told under which path it started us. */
+		const char *started_as = (const char *)getauxval(AT_EXECFN);
+		cleanup_free char *path = started_as ? make_absolute(started_as, NULL) : NULL;
+
+		snprintf(self, sizeof(self), "%s", path ? path : "");
+	}
+	slash = strrchr(self, '/');
+	if (!slash)
+		return NULL;
+	*slash = '\0';
+	return fs_join(self, name);
+}
+
+static int plan_tunnel(const struct args *args, struct plan *plan, struct err *err)
+{
+	static char serve[] = "serve", dir_opt[] = "--dir", rank_opt[] = "--rank",
+		    pid_opt[] = "--pid";
+
+	plan->tunnel_path =
+		args->tunnel ? make_absolute(args->tunnel, err) : find_beside("berth-tunnel");
+	/* Asked for by name it has to be findable; a default that is not is no tunnel. */
+	if (!plan->tunnel_path)
+		return args->tunnel ? -1 : 0;
+	plan->tunnel_argv[0] = plan->tunnel_path;
+	plan->tunnel_argv[1] = serve;
+	plan->tunnel_argv[2] = dir_opt;
+	plan->tunnel_argv[3] = plan->dir;
+	plan->tunnel_argv[4] = rank_opt;
+	plan->tunnel_argv[5] = plan->rank_arg;
+	plan->tunnel_argv[6] = pid_opt;
+	plan->tunnel_argv[7] = plan->pid_arg;
+	snprintf(plan->rank_arg, sizeof(plan->rank_arg), "%u", plan->rank);
+	plan->tunnel_log = str_printf("%s/tunnel.%u.log", plan->dir, plan->rank);
+	return 0;
+}
+
+static int plan_dir(const struct args *args, struct plan *plan, struct err *err)
+{
+	if (!args->dir)
+		return 0;
+	plan->dir = make_absolute(args->dir, err);
+	if (!plan->dir)
+		return -1;
+	plan->status_path = str_printf("%s/status.%u.json", plan->dir, plan->rank);
+	plan->endpoint_path = str_printf("%s/endpoint.%u.json", plan->dir, plan->rank);
+	return args->no_tunnel ? 0 : plan_tunnel(args, plan, err);
+}
+
+static int plan_signals(const struct args *args, struct plan *plan, struct err *err)
+{
+	for (size_t i = 0; i < args->rewrite.len; i++) {
+		if (!forward_parse_rewrite(args->rewrite.items[i], &plan->rules))
+			return err_set(err, ERR_INVALID,
+				       "--rewrite: '%s' is not FROM:TO, such as TERM:INT or 1:0",
+				       args->rewrite.items[i]);
+	}
+	if (args->parent_death && !signo_parse(args->parent_death, &plan->parent_death))
+		return err_set(err, ERR_INVALID,
+			       "--parent-death: '%s' is not a signal, such as TERM or 15",
+			       args->parent_death);
+	plan->rules.single_child = args->single_child;
+	plan->rules.parent_tells_all = args->parent_tells_all;
+	return 0;
+}
+
+static int plan_end(const struct args *args, struct plan *plan, struct err *err)
+{
+	if (args->hold && !hold_parse(args->hold, &plan->hold))
+		return err_set(err, ERR_INVALID,
+			       "--hold: '%s' is not a duration, such as 30m or 30m,on-failure",
+			       args->hold);
+	for (size_t i = 0; i < args->remap.len; i++) {
+		if (!plan_parse_remap(args->remap.items[i], plan))
+			return err_set(err, ERR_INVALID,
+				       "--remap-exit: '%s' is not CODE[:TO], such as 143 or 3:1",
+				       args->remap.items[i]);
+	}
+	plan->grace_ns = args->grace;
+	return 0;
+}
+
+static enum plan_talk choose_talk(const struct args *args)
+{
+	if (args->verbose > 0)
+		return (enum plan_talk)MIN(TALK_WARNINGS + args->verbose, (uint64_t)TALK_ALL);
+	return args->warn_on_reap ? TALK_WARNINGS : TALK_NONE;
+}
+
+static int make(int argc, char **argv, struct plan *plan, struct err *err)
+{
+	static struct args args;
+	int operands;
+
+	args = (struct args){ .rank = RANK_UNSET, .grace = plan->grace_ns, .subreaper = true };
+	operands = opt_parse(opts, OPT_STOP_AT_OPERAND, argc, argv, &args, err);
+	if (operands < 0)
+		return -1;
+	if (args.help)
+		print_help();
+	else if (args.version)
+		printf("berth-init %s\n", BERTH_VERSION);
+	if (args.help || args.version)
+		return PLAN_DONE;
+	if (operands == 0)
+		return err_set(err, ERR_INVALID, "which command? See --help");
+	if (args.rank != RANK_UNSET && args.rank > INT_MAX)
+		return err_set(err, ERR_INVALID, "--rank: at most %d", INT_MAX);
+	plan->rank = choose_rank(args.rank);
+	plan->subreaper = args.subreaper;
+	plan->warn_on_reap = args.warn_on_reap;
+	plan->talk = choose_talk(&args);
+	if (plan_signals(&args, plan, err) < 0 || plan_end(&args, plan, err) < 0)
+		return -1;
+	return plan_dir(&args, plan, err) < 0 ? -1 : PLAN_RUN;
+}
+
+const struct personality personality_berth = {
+	.names = (const char *const[]){ "berth-init", NULL },
+	.name = "berth-init",
+	.failure = { "berth-init: cannot run '", "': ", COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE },
+	.make = make,
+};
