@@ -39,6 +39,31 @@ packages() {
 		"${missing[@]}" >/dev/null || die "cannot install: ${missing[*]}"
 }
 
+# debian13 DIRECTORY NAME...: downloads the named packages of Debian 13 and its backports to DIRECTORY/debs and installs
+# nothing. apt runs on a state of its own in DIRECTORY, with the mirror that the machine's own sources name (in either of
+# apt's formats), and checks signatures with Debian's archive keyring.
+debian13() {
+	local work=$1 arch keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror apt
+	shift
+	arch=$(dpkg --print-architecture)
+	mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
+		2>/dev/null || true; } | grep -v '^ *#' | grep -oE '(https?|file):/[^] ]*debian/?( |$)' | tr -d ' ' |
+		head -n 1) || true
+	[ -n "$mirror" ] || die "no Debian mirror in /etc/apt/sources.list*: add one, for example with 'apt edit-sources'"
+	[ -r "$keyring" ] || packages debian-archive-keyring
+	mkdir -p "$work"/{state/lists/partial,cache/archives/partial,etc,debs}
+	chmod 755 "$work"
+	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" trixie \
+		"$keyring" "$mirror" trixie-backports >"$work/etc/sources.list"
+	apt=(-q -o Dir::State="$work/state" -o Dir::Cache="$work/cache" -o Dir::Etc::SourceList="$work/etc/sources.list"
+		-o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null
+		-o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::status=/dev/null
+		-o APT::Architecture="$arch" -o APT::Architectures="$arch" -o APT::Sandbox::User=root
+		-o Acquire::Languages=none)
+	apt-get "${apt[@]}" update >/dev/null
+	(cd "$work/debs" && apt-get "${apt[@]}" download "$@" >/dev/null)
+}
+
 # What a build needs. Tests, fuzzers and benchmarks name what they need beyond it.
 packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools
 	libjansson-dev libsqlite3-dev libmd-dev libcmocka-dev)
@@ -55,5 +80,5 @@ packages_e2e=(python3 python3-pytest openssh-client dropbear-bin putty-tools ope
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 
 # What the benches need, by their names.
-packages_bench_ssh=(python3 openssh-client openssh-server util-linux bubblewrap iproute2)
+packages_bench_ssh=(python3 openssh-client openssh-server openssl util-linux bubblewrap iproute2)
 packages_bench_init=(python3 util-linux bubblewrap)

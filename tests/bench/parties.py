@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The two that are compared: OpenSSH's sshd with its own keys and configuration, and a job of the local backend.
 
-Both are reached by the same client with the same cipher. `argv` is the words of that client up to the command; `spawn`
-words before each program put a party and its client into network namespaces.
+Both are reached by the same client with the same cipher. `argv` is the words of that client up to the command. `there`
+and `here` are words before a party's and its client's programs, which put them into network namespaces.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -13,6 +14,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import harness  # noqa: E402
+import netns  # noqa: E402, F401
 import slurm  # noqa: E402
 
 CIPHER = "aes128-gcm@openssh.com"
@@ -75,6 +77,9 @@ class Peer:
     def argv(self) -> list:
         return [*self.client(), self.name]
 
+    def forget(self) -> None:
+        """sshd's clients remember nothing that would make the next connection faster."""
+
     def _answers(self) -> bool:
         assert self.process.poll() is None, f"sshd ended: {(self.dir / 'log').read_text()}"
         return harness.run([*self.argv, "true"]).status == 0
@@ -92,7 +97,14 @@ class Job:
         self.berth = [*there, str(build / "controller" / "berth")]
         output = harness.run([*self.berth, "run", "--", "sleep", "3600"], env=self.env).ok().stdout
         self.name = next(word for word in output.split() if word.startswith("job-"))
+        self.dir = self._find_dir(home)
+        self.state = home.state_dir
         harness.until(lambda: harness.run([*self.argv, "true"], env=self.env).status == 0, "answer of the job")
+
+    def _find_dir(self, home: harness.Home) -> pathlib.Path:
+        record = json.loads(harness.run([*self.berth, "get", "jobs", self.name, "-o", "json"], env=self.env).ok().stdout)
+        record = record.get("jobs", record) if isinstance(record, dict) else record
+        return home.berth_home / "jobs" / (record[0] if isinstance(record, list) else record)["uid"]
 
     def client(self, program="ssh") -> list:
         return [*self.here, program, "-o", f"Ciphers={CIPHER}"]
@@ -100,6 +112,11 @@ class Job:
     @property
     def argv(self) -> list:
         return [*self.client(), self.name]
+
+    def forget(self) -> None:
+        """Removes the tickets of earlier connections, so that the next one is cold."""
+        for ticket in self.state.rglob("*.ticket"):
+            ticket.unlink()
 
     def stop(self) -> None:
         harness.run([*self.berth, "cancel", self.name], env=self.env)

@@ -11,6 +11,10 @@ import subprocess
 import time
 
 
+class Missing(Exception):
+    """Why a case cannot be measured on this machine."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Aim:
     """What a figure should be: at most or at least a limit, in its unit."""

@@ -5,15 +5,48 @@ import argparse
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
 import parties
+import ssh_echo
+import ssh_files
+import ssh_links
 import ssh_loopback
-from parties import harness
-from report import Row
+import ssh_memory
+import ssh_quic
+from parties import harness, netns
+from report import Missing, Row
 
-CASES = {**ssh_loopback.CASES}
+CASES = {**ssh_loopback.CASES, **ssh_echo.CASES, **ssh_links.CASES, **ssh_files.CASES, **ssh_quic.CASES,
+         **ssh_memory.CASES}
+
+
+class Far:
+    """A job and an sshd on one side of a link, their clients on the other."""
+
+    def __init__(self, bench):
+        self.network = netns.Network(bench.build)
+        try:
+            self._start(bench)
+        except BaseException:
+            self.network.__exit__()
+            raise
+
+    def _start(self, bench) -> None:
+        there, here = self.network.node("there"), self.network.node("here")
+        self.link = self.network.link(here, there, "10.7.0.1/30", "10.7.0.2/30")
+        for node in there, here:
+            node.set_congestion("cubic")
+        self.pair = []
+        self.pair.append(parties.Job(bench.home, bench.build, there.prefix, here.prefix))
+        self.pair.append(parties.Peer(bench.work / "far", there.address, there.prefix, here.prefix))
+
+    def stop(self) -> None:
+        for party in self.pair:
+            party.stop()
+        self.network.__exit__()
 
 
 class Bench:
@@ -23,13 +56,16 @@ class Bench:
         self.work, self.home, self.quick = work, home, quick
         self.build = pathlib.Path(os.environ["BERTH_BUILD"])
         self.started = []
-        self._pair = None
+        self._pair = self._far = None
 
     def runs(self, count: int) -> int:
         return 1 if self.quick else count
 
     def size(self, size: int) -> int:
         return max(size // 64, 1) if self.quick else size
+
+    def seconds(self, seconds: float) -> float:
+        return 1 if self.quick else seconds
 
     def start(self, party):
         self.started.append(party)
@@ -41,6 +77,19 @@ class Bench:
             self._pair = (self.start(parties.Job(self.home, self.build)),
                           self.start(parties.Peer(self.work / "peer")))
         return self._pair
+
+    def far(self) -> Far:
+        """The same two across a link, which the case shapes."""
+        if not self._far:
+            try:
+                self._far = self.start(Far(self))
+            except netns.Unavailable as reason:
+                raise Missing(f"no network of our own: {reason}") from None
+        return self._far
+
+    def fresh_job(self) -> parties.Job:
+        """A job that served nobody yet."""
+        return self.start(parties.Job(self.home, self.build))
 
     def stop(self) -> None:
         while self.started:
@@ -65,17 +114,23 @@ def main(argv: list) -> int:
     work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
     work.chmod(0o755)
     home = harness.Home(work / "home").enter()
-    bench = Bench(work, home, args.quick)
+    bench, status = Bench(work, home, args.quick), 0
     try:
         print(Row.HEAD, flush=True)
         for name in args.cases or CASES:
-            for row in CASES[name][1](bench):
-                print(row, flush=True)
+            try:
+                for row in CASES[name][1](bench):
+                    print(row, flush=True)
+            except Missing as reason:
+                print(f"{name:16} skipped: {reason}", flush=True)
+            except (AssertionError, subprocess.SubprocessError) as error:
+                print(f"{name:16} FAILED: {error}", flush=True)
+                status = 1
     finally:
         bench.stop()
         home.leave()
         shutil.rmtree(work, ignore_errors=True)
-    return 0
+    return status
 
 
 if __name__ == "__main__":
