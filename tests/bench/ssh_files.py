@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import subprocess
 
 from report import Aim, Row, rate, timed, turns
 
@@ -21,7 +22,8 @@ def sftp(bench, direction: str) -> list:
         target.unlink(missing_ok=True)
         batch = bench.work / "batch"
         batch.write_text(f"{direction} {source} {target}\n")
-        took = timed([*party.client("sftp"), "-q", "-b", str(batch), party.name], party.env)
+        took = timed([*party.client("sftp"), "-q", "-b", str(batch), party.name], party.env,
+                     stdout=subprocess.DEVNULL)
         assert target.stat().st_size == source.stat().st_size
         return took
     ours, theirs = turns(runs, *[lambda party=party: measure(party) for party in bench.pair()])

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""The benches themselves work; what they measure is no test's business."""
+
+import os
+import re
+import sys
+
+import pytest
+
+import harness
+import slurm
+
+
+def test_the_bench_of_ssh_fills_its_table(build_dir):
+    if not slurm.find("sshd"):
+        pytest.skip("no sshd: apt-get install openssh-server")
+    cases = ["connect", "down", "up", "echo", "echo-up", "connect-cold", "gigabit-up", "sftp-get", "scp-put", "memory"]
+    output = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "ssh.py", "--quick", *cases],
+                         env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=120).ok().stdout
+    for case in cases:
+        assert re.search(rf"^{case} .*(held|MISSED|skipped: no network)", output, re.MULTILINE), output
+
+
+def test_a_case_that_there_is_not_is_refused_by_name():
+    result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "ssh.py", "warp"])
+    assert result.status == 2 and "no case 'warp'; there are: connect" in result.stderr
