@@ -169,6 +169,8 @@ void link_send(struct link *link, uint64_t now, const struct link_head *head, st
 
 	link->stats.sent++;
 	link->stats.bytes += bytes.len;
+	if (s->tap)
+		s->tap(s->tap_user, head, bytes);
 	if (s->is_cut || bytes.len == 0 || (s->datagram_max && bytes.len > s->datagram_max) ||
 	    happens(link, s->loss) || is_in_burst(link) ||
 	    !pass_rate(link, now, bytes.len, &left_at)) {

@@ -23,6 +23,12 @@
 #include "init/base/span.h"
 #include "tunnel/quic/conn.h"
 
+/* What travels beside the bytes. */
+struct link_head {
+	struct quic_path path; /* as the receiver sees it: local is the receiver */
+	uint8_t ecn;
+};
+
 struct link_settings {
 	uint64_t delay_ns; /* one way */
 	uint64_t rate_bps; /* bits a second; 0: unlimited */
@@ -38,16 +44,13 @@ struct link_settings {
 	 */
 	double burst_begin, burst_end;
 	bool is_cut; /* drops everything */
+	/* NULL, or who hears each datagram that is sent, also those that are lost. */
+	void (*tap)(void *user, const struct link_head *head, struct span bytes);
+	void *tap_user;
 };
 
 struct link_stats {
 	uint64_t sent, delivered, lost, bytes;
-};
-
-/* What travels beside the bytes. */
-struct link_head {
-	struct quic_path path; /* as the receiver sees it: local is the receiver */
-	uint8_t ecn;
 };
 
 struct link;

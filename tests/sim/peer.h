@@ -26,6 +26,7 @@ struct peer_client {
 	struct err why;
 	const struct world *world; /* NULL, or the clock for ready_at */
 	uint64_t ready_at;
+	struct world_ticket *tickets; /* NULL, or where to keep them */
 };
 
 struct peer_stream {
@@ -51,6 +52,9 @@ void peer_request(struct world_client *client, const struct world *world, const 
 void peer_send(struct peer_stream *stream, uint64_t count);
 
 void peer_release_late(void);
+
+/* A client that comes and goes, and leaves its last ticket; the world's requests count from 0. */
+void peer_get_ticket(struct world *world, struct world_ticket *ret);
 
 /* For world_run(). */
 bool peer_is_ready(const void *peer_client);

@@ -46,6 +46,7 @@ static void accept_conn(void *owner, struct quic_conn *quic)
 	assert(world->accepted_count < ARRAY_LEN(world->accepted));
 	world->accepted[world->accepted_count++] = h3_conn_new(
 		quic, ops ? ops : &peer_server_ops, ops ? world->config.server_owner : world);
+	h3_conn_set_once(world->accepted[world->accepted_count - 1], &world->once);
 }
 
 static void start_server(struct world *world)
@@ -86,11 +87,7 @@ struct world *world_new(const struct world_config *config)
 		TLS_CLIENT, &world->client_key,
 		config->client_expects_other ? &other.public : &world->server_key.public, &err);
 	must(world->client_tls ? 0 : -1, &err);
-	world->server_tls = tls_context_new(
-		TLS_SERVER, &world->server_key,
-		config->server_expects_other ? &other.public : &world->client_key.public, &err);
-	must(world->server_tls ? 0 : -1, &err);
-	start_server(world);
+	world_restart_server(world);
 	return world;
 }
 
@@ -116,23 +113,51 @@ struct world *world_free(struct world *world)
 	tls_context_free(world->server_tls);
 	key_pair_finish(&world->client_key);
 	key_pair_finish(&world->server_key);
+	h3_once_finish(&world->once);
 	free(world->batch);
 	free(world);
 	return NULL;
 }
 
+/* The names of requests and the tickets die with the process. */
 void world_restart_server(struct world *world)
 {
+	const struct key_public *peer =
+		world->config.server_expects_other ? &world->other_key : &world->client_key.public;
+	struct err err;
+
 	stop_server(world);
+	h3_once_finish(&world->once);
+	tls_context_free(world->server_tls);
+	world->server_tls = tls_context_new(TLS_SERVER, &world->server_key, peer, &err);
+	must(world->server_tls ? 0 : -1, &err);
 	start_server(world);
 }
 
+void world_keep_ticket(struct world_ticket *kept, const struct quic_ticket *ticket)
+{
+	assert(ticket->session.len <= sizeof(kept->session));
+	assert(ticket->params.len <= sizeof(kept->params));
+	memcpy(kept->session, ticket->session.ptr, ticket->session.len);
+	memcpy(kept->params, ticket->params.ptr, ticket->params.len);
+	kept->ticket.session = span_of(kept->session, ticket->session.len);
+	kept->ticket.params = span_of(kept->params, ticket->params.len);
+	kept->count++;
+}
+
 struct world_client *world_connect(struct world *world, const struct h3_conn_ops *ops, void *owner)
+{
+	return world_resume(world, ops, owner, NULL);
+}
+
+struct world_client *world_resume(struct world *world, const struct h3_conn_ops *ops, void *owner,
+				  const struct quic_ticket *ticket)
 {
 	uint16_t number = (uint16_t)world->client_count;
 	struct world_client *client = &world->clients[world->client_count++];
 	struct quic_client_config config = {
 		.tls = world->client_tls,
+		.ticket = ticket,
 		.settings = world->config.client,
 		.now = world->now,
 	};

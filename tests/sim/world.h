@@ -17,6 +17,7 @@
 
 #include "tests/sim/link.h"
 #include "tunnel/h3/conn.h"
+#include "tunnel/h3/once.h"
 #include "tunnel/quic/server.h"
 
 #define WORLD_CLIENTS_MAX 300
@@ -30,6 +31,13 @@ struct world_config {
 	uint64_t seed;
 	/* Who pins a key that the other side does not have. */
 	bool client_expects_other, server_expects_other;
+};
+
+/* A client's copy of the last ticket that came. */
+struct world_ticket {
+	size_t count; /* how many came */
+	uint8_t session[TLS_TICKET_MAX], params[QUIC_TICKET_PARAMS_MAX];
+	struct quic_ticket ticket; /* into these */
 };
 
 struct world_client {
@@ -49,6 +57,7 @@ struct world {
 	struct key_public other_key;
 	struct secret reset_key;
 	struct tls_context *client_tls, *server_tls;
+	struct h3_once once;
 	struct quic_server *server;
 	uint8_t nat_shift; /* a NAT in between adds this to the clients' ports */
 	struct quic_batch *batch;
@@ -57,6 +66,7 @@ struct world {
 	/* The server's connections, newest last; NULL once freed. */
 	struct h3_conn *accepted[2 * WORLD_CLIENTS_MAX];
 	size_t accepted_count;
+	size_t requests;       /* that reached the server's peer_server_ops */
 	struct err server_why; /* of the last connection that ended there */
 	size_t server_closed;
 };
@@ -67,6 +77,11 @@ DEFINE_CLEANUP(struct world, world_free)
 
 /* A client that starts its handshake at the next run. ops->closed may be NULL. */
 struct world_client *world_connect(struct world *world, const struct h3_conn_ops *ops, void *owner);
+
+/* The same with a ticket (struct quic_ticket), which is used up. */
+struct world_client *world_resume(struct world *world, const struct h3_conn_ops *ops, void *owner,
+				  const struct quic_ticket *ticket);
+void world_keep_ticket(struct world_ticket *kept, const struct quic_ticket *ticket);
 
 /* Runs until done(arg) is true, or for that long; NULL: for that long. Returns whether done. */
 bool world_run(struct world *world, bool (*done)(const void *arg), const void *arg,

@@ -100,6 +100,37 @@ static void an_empty_buffer_lends_nothing(void **state)
 	h3_pool_finish(&pool);
 }
 
+static void what_was_lent_is_lent_again_after_a_rewind(void **state)
+{
+	static uint8_t bytes[3 * H3_CHUNK_LARGE];
+	struct h3_pool pool = { 0 };
+	struct h3_send send;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = byte_at(i);
+	h3_send_init(&send, &pool);
+	h3_send_rewind(&send);
+	assert_int_equal(h3_send_lend(&send).len, 0);
+	h3_send_append(&send, span_of(bytes, 100));
+	h3_send_append(&send, span_of(bytes + 100, sizeof(bytes) - 100));
+	for (int i = 0; i < 3; i++) {
+		size_t done = 0;
+
+		while (send.waiting > (i == 1 ? H3_CHUNK_LARGE : 0)) {
+			struct span piece = h3_send_lend(&send);
+
+			assert_memory_equal(piece.ptr, bytes + done, piece.len);
+			done += piece.len;
+		}
+		h3_send_rewind(&send);
+		assert_int_equal(send.waiting, sizeof(bytes));
+		assert_int_equal(send.lent, 0);
+	}
+	h3_send_finish(&send);
+	h3_pool_finish(&pool);
+}
+
 static void a_quiet_stream_holds_one_small_chunk_at_most(void **state)
 {
 	struct h3_pool pool = { 0 };
@@ -144,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_come_out_in_order_and_stay_until_they_are_acknowledged),
 		cmocka_unit_test(an_empty_buffer_lends_nothing),
+		cmocka_unit_test(what_was_lent_is_lent_again_after_a_rewind),
 		cmocka_unit_test(a_quiet_stream_holds_one_small_chunk_at_most),
 		cmocka_unit_test(large_chunks_are_used_again_and_not_hoarded),
 	};

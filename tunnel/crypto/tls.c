@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -72,6 +73,66 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* Where a client's session keeps its struct tls_tickets. */
+static int tickets_index(void)
+{
+	static int index = -1;
+
+	if (index < 0)
+		index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	return index;
+}
+
+static int new_session(SSL *ssl, SSL_SESSION *session)
+{
+	const struct tls_tickets *tickets = SSL_get_ex_data(ssl, tickets_index());
+	int len = i2d_SSL_SESSION(session, NULL);
+	uint8_t bytes[TLS_TICKET_MAX];
+	unsigned char *at = bytes;
+
+	if (!tickets || len <= 0 || len > TLS_TICKET_MAX ||
+	    SSL_SESSION_get_max_early_data(session) != UINT32_MAX)
+		return 0;
+	if (i2d_SSL_SESSION(session, &at) == len)
+		tickets->told(tickets->user, span_of(bytes, (size_t)len));
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return 0; /* OpenSSL keeps its reference */
+}
+
+static bool is_peer(const struct tls_context *tls, const SSL *ssl)
+{
+	EVP_PKEY *key = SSL_get0_peer_rpk(ssl);
+
+	return key && SSL_get_verify_result(ssl) == X509_V_OK && EVP_PKEY_eq(key, tls->peer) == 1;
+}
+
+static int allow_early_data(SSL *ssl, void *arg)
+{
+	return is_peer(arg, ssl);
+}
+
+static bool configure_tickets(struct tls_context *tls)
+{
+	static const unsigned char id[] = "berth";
+	SSL_CTX *ctx = tls->ctx;
+
+	if (tls->role == TLS_CLIENT) {
+		SSL_CTX_set_session_cache_mode(ctx,
+					       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+		SSL_CTX_sess_set_new_cb(ctx, new_session);
+		return tickets_index() >= 0;
+	}
+	/* SSL_OP_NO_ANTI_REPLAY stays unset: that is what makes a ticket work once. */
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
+	SSL_CTX_sess_set_cache_size(ctx, TLS_TICKETS_KEPT);
+	SSL_CTX_set_timeout(ctx, TLS_TICKET_LIFETIME_S);
+	SSL_CTX_set_allow_early_data_cb(ctx, allow_early_data, tls);
+	return SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1 &&
+	       /* QUIC has its own limits for early data (RFC 9001 section 4.6.1). */
+	       SSL_CTX_set_max_early_data(ctx, UINT32_MAX) == 1 &&
+	       SSL_CTX_set_num_tickets(ctx, 2) == 1;
+}
+
 static bool configure(struct tls_context *tls, EVP_PKEY *own)
 {
 	static const unsigned char raw_key[] = { TLSEXT_cert_type_rpk };
@@ -80,7 +141,6 @@ static bool configure(struct tls_context *tls, EVP_PKEY *own)
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, verify_peer, tls);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	if (tls->role == TLS_SERVER)
 		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
 	/* SSL_CTX_set_alpn_protos() alone returns 0 for success. */
@@ -92,7 +152,7 @@ static bool configure(struct tls_context *tls, EVP_PKEY *own)
 	       SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
 	       SSL_CTX_set1_server_cert_type(ctx, raw_key, sizeof(raw_key)) == 1 &&
 	       SSL_CTX_set1_client_cert_type(ctx, raw_key, sizeof(raw_key)) == 1 &&
-	       SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_use_PrivateKey(ctx, own) == 1;
+	       SSL_CTX_use_PrivateKey(ctx, own) == 1 && configure_tickets(tls);
 }
 
 struct tls_context *tls_context_new(enum tls_role role, const struct key_pair *own,
@@ -111,6 +171,18 @@ struct tls_context *tls_context_new(enum tls_role role, const struct key_pair *o
 		return NULL;
 	}
 	return take_ptr(tls);
+}
+
+int tls_context_set_peer(struct tls_context *tls, const struct key_public *peer, struct err *err)
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, peer->bytes,
+						    sizeof(peer->bytes));
+
+	if (!key)
+		return err_from_openssl(err, "the peer's key");
+	EVP_PKEY_free(tls->peer);
+	tls->peer = key;
+	return 0;
 }
 
 SSL *tls_session_new(const struct tls_context *tls)
@@ -138,11 +210,42 @@ static int refuse_key(enum tls_role role, struct err *err)
 
 int tls_session_check(const struct tls_context *tls, SSL *ssl, struct err *err)
 {
-	EVP_PKEY *key = SSL_get0_peer_rpk(ssl);
+	return is_peer(tls, ssl) ? 0 : refuse_key(tls->role, err);
+}
 
-	if (!key || SSL_get_verify_result(ssl) != X509_V_OK || EVP_PKEY_eq(key, tls->peer) != 1)
-		return refuse_key(tls->role, err);
-	return 0;
+bool tls_session_on_ticket(SSL *ssl, const struct tls_tickets *tickets)
+{
+	/* OpenSSL's ex_data is not const, but only we look at it. */
+	return SSL_set_ex_data(ssl, tickets_index(), (void *)(uintptr_t)tickets) == 1;
+}
+
+bool tls_session_resume(const struct tls_context *tls, SSL *ssl, struct span bytes)
+{
+	const unsigned char *at = bytes.ptr;
+	SSL_SESSION *session = d2i_SSL_SESSION(NULL, &at, (long)MIN(bytes.len, TLS_TICKET_MAX));
+	bool done = session && at == bytes.ptr + bytes.len &&
+		    SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION &&
+		    SSL_SESSION_get_max_early_data(session) == UINT32_MAX &&
+		    SSL_SESSION_is_resumable(session) == 1;
+	EVP_PKEY *key = done ? SSL_SESSION_get0_peer_rpk(session) : NULL;
+
+	done = key && EVP_PKEY_eq(key, tls->peer) == 1 && SSL_set_session(ssl, session) == 1;
+	SSL_SESSION_free(session);
+	ERR_clear_error();
+	return done;
+}
+
+bool tls_session_is_early(const SSL *ssl)
+{
+	return SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
+}
+
+void tls_session_free(SSL *ssl, bool keep)
+{
+	/* Without this OpenSSL takes the connection for a broken one. */
+	if (ssl && keep)
+		SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(ssl);
 }
 
 /* Alerts that say that the key, not the protocol, was wrong (RFC 8446 section 6.2). */

@@ -14,8 +14,15 @@
  * handshake with an alert, and once more by tls_session_check() when the handshake is complete,
  * because a callback that is not called must not let anyone in.
  *
- * Tickets and 0-RTT are off. A resumed handshake does not call the verify callback, so that whoever
- * turns them on keeps tls_session_check() on that path.
+ * Tickets (RFC 8446 section 2.2) let a client that was here before send its first request with its
+ * ClientHello. A server gives two after a full handshake and one after a resumed one. Each works
+ * once: a ticket is no more than the name of a session in the server's memory, and taking a session
+ * up removes it there (OpenSSL's protection against replays, RFC 8446 section 8.1). Tickets
+ * therefore die with the server, and it keeps at most TLS_TICKETS_KEPT, the oldest give way.
+ *
+ * A resumed handshake does not call the verify callback. The key that was proven when the ticket
+ * was given is part of the session; it is compared with the accepted one before early data is
+ * accepted, and by tls_session_check() as always.
  */
 
 #include "tunnel/crypto/key.h"
@@ -25,6 +32,10 @@
  * The server name we send (RFC 6066 section 3): a constant, so that it tells an onlooker nothing.
  */
 #define TLS_SERVER_NAME "berth"
+
+#define TLS_TICKET_MAX 8192 /* bytes of a session as a client stores it */
+#define TLS_TICKETS_KEPT 128
+#define TLS_TICKET_LIFETIME_S 86400
 
 enum tls_role { TLS_CLIENT, TLS_SERVER };
 
@@ -37,12 +48,47 @@ struct tls_context *tls_context_new(enum tls_role role, const struct key_pair *o
 struct tls_context *tls_context_free(struct tls_context *tls);
 DEFINE_CLEANUP(struct tls_context, tls_context_free)
 
+/*
+ * From now on another key of the peer is accepted, and only that one. Connections that are open
+ * stay; tickets that were given to the old key are worth nothing.
+ */
+int tls_context_set_peer(struct tls_context *tls, const struct key_public *peer, struct err *err)
+	attr_must_use;
+
 enum tls_role tls_context_role(const struct tls_context *tls);
 
 /* An SSL object with our key, for one connection; NULL when OpenSSL refuses. SSL_free() it. */
 struct ssl_st *tls_session_new(const struct tls_context *tls) attr_must_use;
 
-/* After the handshake: 0 when the peer proved the expected key, -1 and ERR_DENIED otherwise. */
+/*
+ * A client's session: told() is called for each ticket that comes, with what tls_session_resume()
+ * takes; borrowed, and secret. Tickets longer than TLS_TICKET_MAX are not told.
+ */
+struct tls_tickets {
+	void (*told)(void *user, struct span session);
+	void *user;
+};
+bool tls_session_on_ticket(struct ssl_st *ssl, const struct tls_tickets *tickets) attr_must_use;
+
+/*
+ * A client's session, before its first packet: resumes, and sends early data. False when the bytes
+ * are no session that can, or one with another peer; then the handshake is a full one.
+ */
+bool tls_session_resume(const struct tls_context *tls, struct ssl_st *ssl, struct span session)
+	attr_must_use;
+/* After the handshake: whether the server took the early data. */
+bool tls_session_is_early(const struct ssl_st *ssl);
+
+/*
+ * SSL_free(). keep: the handshake succeeded, so that the session may be resumed; otherwise OpenSSL
+ * forgets it.
+ */
+void tls_session_free(struct ssl_st *ssl, bool keep);
+
+/*
+ * After the handshake, and before early data is looked at: 0 when the peer proved the expected key,
+ * -1 and ERR_DENIED otherwise.
+ */
 int tls_session_check(const struct tls_context *tls, struct ssl_st *ssl, struct err *err)
 	attr_must_use;
 

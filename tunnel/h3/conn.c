@@ -26,16 +26,13 @@ struct h3_stream *h3_conn_find(const struct h3_conn *conn, int64_t id)
 	return stream;
 }
 
-struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *ops, void *owner)
+static int open_streams(void *app);
+
+void h3_conn_make_http(struct h3_conn *conn)
 {
-	struct h3_conn *conn = new_zero(struct h3_conn);
 	nghttp3_settings settings;
 	int rv;
 
-	conn->quic = quic;
-	conn->ops = ops;
-	conn->owner = owner;
-	conn->is_server = quic_conn_is_server(quic);
 	nghttp3_settings_default(&settings);
 	settings.max_field_section_size = H3_FIELDS_BYTES_MAX;
 	settings.enable_connect_protocol = conn->is_server;
@@ -52,8 +49,27 @@ struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *op
 		abort();
 	if (conn->is_server)
 		nghttp3_conn_set_max_client_streams_bidi(conn->http, H3_STREAMS_MAX);
+}
+
+struct h3_conn *h3_conn_new(struct quic_conn *quic, const struct h3_conn_ops *ops, void *owner)
+{
+	struct h3_conn *conn = new_zero(struct h3_conn);
+
+	conn->quic = quic;
+	conn->ops = ops;
+	conn->owner = owner;
+	conn->is_server = quic_conn_is_server(quic);
+	h3_conn_make_http(conn);
 	quic_conn_set_app(quic, &h3_app_ops, conn);
+	/* A server that gave a ticket allows these streams, or the connection ends. */
+	if (quic_conn_is_early(quic))
+		conn->is_early = open_streams(conn) == 0;
 	return conn;
+}
+
+void h3_conn_set_once(struct h3_conn *conn, struct h3_once *once)
+{
+	conn->once = once;
 }
 
 struct h3_conn *h3_conn_free(struct h3_conn *conn)
@@ -66,8 +82,11 @@ struct h3_conn *h3_conn_free(struct h3_conn *conn)
 	 * Of the send buffers that this frees, the QUIC connection still knows, but it sends
 	 * nothing any more.
 	 */
+	if (conn->is_over)
+		why = conn->why;
+	else
+		err_set(&why, ERR_UNAVAILABLE, "the connection was given up");
 	conn->is_over = true;
-	err_set(&why, ERR_UNAVAILABLE, "the connection was given up");
 	while (conn->streams)
 		h3_stream_finish(conn->streams, &why);
 	quic_conn_free(conn->quic);
@@ -96,6 +115,11 @@ void h3_conn_close(struct h3_conn *conn)
  */
 static bool may_open(const struct h3_conn *conn, const struct h3_stream *stream)
 {
+	if (conn->is_over)
+		return false;
+	/* The settings of the connection that gave the ticket hold (RFC 9114 section 7.2.4.2). */
+	if (conn->is_early)
+		return true;
 	return conn->handshake_done && (conn->settings_came || !stream->fields.protocol);
 }
 
@@ -128,7 +152,7 @@ int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
 	struct h3_fields fields;
 	struct h3_stream *stream;
 
-	if (conn->is_over)
+	if (conn->is_over && !h3_conn_is_holding(conn))
 		return err_set(err, ERR_UNAVAILABLE, "the connection is closed");
 	if (conn->waiting >= H3_STREAMS_MAX)
 		return err_set(err, ERR_LIMIT, "more than %d requests wait", H3_STREAMS_MAX);
@@ -138,6 +162,9 @@ int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
 	stream->fields = fields;
 	if (request->urgency)
 		stream->urgency = stream->urgency_now = request->urgency;
+	/* It may have to be made again, by another connection even, and shall act once. */
+	if (conn->is_early && !conn->handshake_done)
+		h3_once_make(stream->once);
 	conn->waiting++;
 	h3_stream_set_ops(stream, ops, user);
 	/* A failure ends the connection and with it this stream, which then gets its closed(). */
@@ -175,6 +202,15 @@ static int ready(void *app)
 	if ((conn->is_server || conn->settings_came) && conn->ops->ready)
 		conn->ops->ready(conn, conn->owner);
 	return h3_conn_open_waiting(conn);
+}
+
+static void ticket_came(void *app, const struct quic_ticket *ticket)
+{
+	struct h3_conn *conn = app;
+
+	/* What early requests rely on must have been said. */
+	if (conn->settings_came && conn->ops->ticket)
+		conn->ops->ticket(conn, conn->owner, ticket);
 }
 
 static int read_stream(void *app, int64_t id, struct span bytes, bool fin, uint64_t now)
@@ -317,7 +353,8 @@ static void over(void *app, const struct err *why)
 	struct h3_conn *conn = app;
 
 	conn->is_over = true;
-	while (conn->streams)
+	conn->why = *why;
+	while (conn->streams && !h3_conn_is_holding(conn))
 		h3_stream_finish(conn->streams, why);
 	if (conn->ops->closed)
 		conn->ops->closed(conn, conn->owner, why);
@@ -326,6 +363,8 @@ static void over(void *app, const struct err *why)
 const struct quic_app_ops h3_app_ops = {
 	.writable = open_streams,
 	.ready = ready,
+	.rejected = h3_early_rejected,
+	.ticket = ticket_came,
 	.data = read_stream,
 	.reset = stream_was_reset,
 	.stopped = stream_was_stopped,

@@ -20,6 +20,14 @@
  * h3_stream_consumed() once it has passed them on; until then the peer's credit shrinks. That is
  * the whole back-pressure from a slow reader in the job to a fast writer on the workstation.
  *
+ * Early requests (0-RTT). A client with a ticket makes requests before the handshake is complete,
+ * and they reach the server in its first flight. If that did not take them, they are made again,
+ * with what was written to them, and their users notice nothing; h3_conn_adopt() does the same when
+ * another connection takes the place of this one. Who records a first flight can send it once more,
+ * and a client cannot always know whether its early request was heard. So that none acts twice,
+ * each but a GET carries an idempotency-key, which the server's h3_once_claim() (once.h) accepts
+ * one time only.
+ *
  * Turns. Streams share the connection by urgency (RFC 9218): a lower number goes first, equals take
  * turns packet by packet, and one that has just got something to say comes before those that always
  * have. So that a terminal with a flood of output starves nobody, an urgent stream whose backlog
@@ -34,7 +42,9 @@
 #include "init/base/span.h"
 
 struct quic_conn;
+struct quic_ticket;
 struct h3_conn;
+struct h3_once;
 struct h3_stream;
 
 #define H3_FIELDS_MAX 32
@@ -69,12 +79,15 @@ struct h3_conn_ops {
 	 */
 	void (*request)(struct h3_conn *conn, void *owner, struct h3_stream *stream,
 			const struct h3_request *request);
+	/* Client: a ticket for the next connection came; borrowed. */
+	void (*ticket)(struct h3_conn *conn, void *owner, const struct quic_ticket *ticket);
 	/* There may be something to send; called at most once per send. */
 	void (*wants_write)(struct h3_conn *conn, void *owner);
 	/*
 	 * The connection is over: closed by the peer (with its reason), timed out, or refused.
-	 * Every stream got its closed() before. The owner frees the connection later, not from
-	 * inside a callback.
+	 * Every stream got its closed() before, except early requests of a client whose handshake
+	 * failed: they wait for h3_conn_adopt() or h3_conn_free(). The owner frees the connection
+	 * later, not from inside a callback.
 	 */
 	void (*closed)(struct h3_conn *conn, void *owner, const struct err *why);
 };
@@ -129,6 +142,18 @@ int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
  * Closes the connection with H3_NO_ERROR; closed() follows with ERR_NONE once the close was sent.
  */
 void h3_conn_close(struct h3_conn *conn);
+
+/*
+ * Client: takes over the requests of another connection, none of which was answered; before the
+ * callbacks of `from` would end, or after it is over. It must be freed or closed at once.
+ */
+void h3_conn_adopt(struct h3_conn *conn, struct h3_conn *from);
+
+/*
+ * Server: where early requests are claimed, shared by all connections of a server, and borrowed.
+ * Without it they are refused.
+ */
+void h3_conn_set_once(struct h3_conn *conn, struct h3_once *once);
 
 struct quic_conn *h3_conn_quic(struct h3_conn *conn);
 

@@ -12,6 +12,7 @@ void h3_fields_finish(struct h3_fields *fields)
 	free(fields->protocol);
 	free(fields->authority);
 	free(fields->path);
+	free(fields->once);
 	*fields = (struct h3_fields){ 0 };
 }
 
@@ -50,10 +51,9 @@ int h3_fields_add(struct h3_fields *fields, struct span name, struct span value,
 		const char *name;
 		char **at;
 	} kept[] = {
-		{ ":method", &fields->method },
-		{ ":protocol", &fields->protocol },
-		{ ":authority", &fields->authority },
-		{ ":path", &fields->path },
+		{ ":method", &fields->method },	      { ":protocol", &fields->protocol },
+		{ ":authority", &fields->authority }, { ":path", &fields->path },
+		{ "idempotency-key", &fields->once },
 	};
 
 	/* The extra 32 bytes a field are those of RFC 9114 section 4.2.2. */

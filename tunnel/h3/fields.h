@@ -15,6 +15,7 @@
 
 struct h3_fields {
 	char *method, *protocol, *authority, *path; /* NULL: absent */
+	char *once;				    /* idempotency-key, see once.h */
 	int status;				    /* 0: absent */
 	size_t count, bytes;
 };

@@ -42,12 +42,33 @@ static int recv_header(nghttp3_conn *http, int64_t id, int32_t token, nghttp3_rc
 	return 0;
 }
 
+/* An early request acts once or not at all; a GET does not act. */
+static int claim(struct h3_stream *stream, const struct h3_request *request, struct err *err)
+{
+	struct h3_conn *conn = stream->conn;
+	const char *text = stream->fields.once;
+	struct h3_once_name name;
+
+	if (!text && (conn->handshake_done || strcmp(request->method, "GET") == 0))
+		return 0;
+	if (!text || !conn->once || !h3_once_parse(span_of_str(text), &name))
+		return err_set(err, ERR_INVALID,
+			       "idempotency-key: 32 hexadecimal digits are needed");
+	if (!h3_once_claim(conn->once, &name))
+		return err_set(err, ERR_EXISTS,
+			       "this request was made before and its answer was lost: look what "
+			       "it did, then ask again");
+	return 0;
+}
+
 static void tell_request(struct h3_stream *stream)
 {
 	struct h3_conn *conn = stream->conn;
 	struct h3_request request;
 
-	if (!stream->is_refused && h3_fields_request(&stream->fields, &request, &stream->why) < 0)
+	if (!stream->is_refused &&
+	    (h3_fields_request(&stream->fields, &request, &stream->why) < 0 ||
+	     claim(stream, &request, &stream->why) < 0))
 		stream->is_refused = true;
 	if (stream->is_refused) {
 		h3_stream_reject(stream, &stream->why);

@@ -13,6 +13,7 @@
 #include "init/base/buf.h"
 #include "tunnel/h3/conn.h"
 #include "tunnel/h3/fields.h"
+#include "tunnel/h3/once.h"
 #include "tunnel/h3/send.h"
 #include "tunnel/quic/app.h"
 
@@ -40,6 +41,7 @@ struct h3_stream {
 	unsigned int urgency, urgency_now; /* asked for, and in force: see urgency.c */
 	struct h3_stream *held_next;
 	bool is_held;
+	char once[H3_ONCE_TEXT_MAX]; /* the idempotency-key of a client's early request, or "" */
 };
 
 struct h3_conn {
@@ -51,7 +53,10 @@ struct h3_conn {
 	size_t waiting; /* streams that are not open yet */
 	struct h3_stream *wake_first, *wake_last;
 	struct h3_pool pool;
+	struct h3_once *once;
+	struct err why; /* of its end */
 	bool is_server;
+	bool is_early; /* a client's: requests need not wait */
 	bool handshake_done, settings_came, is_over;
 	bool write_asked;
 	size_t unconsumed; /* of all streams */
@@ -65,12 +70,20 @@ extern const nghttp3_callbacks h3_http_callbacks;
 /* Ends the connection because of an error of nghttp3; returns -1. */
 int h3_conn_fail(struct h3_conn *conn, int code, const char *what);
 struct h3_stream *h3_conn_find(const struct h3_conn *conn, int64_t id);
+void h3_conn_make_http(struct h3_conn *conn);
+/* early.c: the requests are to be made again. */
+int h3_early_rejected(void *app);
+/* Over without ever having been ready: its early requests wait for another connection. */
+bool h3_conn_is_holding(const struct h3_conn *conn);
 /* Opens what may be opened now. */
 int h3_conn_open_waiting(struct h3_conn *conn);
 void h3_conn_wake(struct h3_conn *conn);
 
 struct h3_stream *h3_stream_new(struct h3_conn *conn);
 void h3_stream_free(struct h3_stream *stream);
+/* Puts it at the head of a connection's list. */
+void h3_stream_join(struct h3_stream *stream, struct h3_conn *conn);
+void h3_stream_leave(struct h3_stream *stream);
 void h3_stream_wake_later(struct h3_stream *stream);
 void h3_stream_wake(struct h3_stream *stream);
 /* Tells the user and frees it. */

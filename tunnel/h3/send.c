@@ -131,6 +131,14 @@ struct span h3_send_lend(struct h3_send *send)
 	return piece;
 }
 
+void h3_send_rewind(struct h3_send *send)
+{
+	send->waiting += send->lent;
+	send->lent = 0;
+	send->lending = send->waiting ? send->first : NULL;
+	send->lending_at = send->waiting ? send->first->head : 0;
+}
+
 void h3_send_acked(struct h3_send *send, size_t len)
 {
 	assert(len <= send->lent);

@@ -54,5 +54,8 @@ void h3_send_commit(struct h3_send *send, size_t len);
  */
 struct span h3_send_lend(struct h3_send *send);
 
+/* What was lent is waiting again: the connection that it was lent to is no more. */
+void h3_send_rewind(struct h3_send *send);
+
 /* The oldest len lent bytes were acknowledged. */
 void h3_send_acked(struct h3_send *send, size_t len);

@@ -22,15 +22,11 @@ struct h3_stream *h3_stream_new(struct h3_conn *conn)
 {
 	struct h3_stream *stream = new_zero(struct h3_stream);
 
-	stream->conn = conn;
 	stream->id = -1;
 	stream->urgency = stream->urgency_now = H3_URGENCY_DEFAULT;
 	h3_send_init(&stream->send, &conn->pool);
 	buf_init(&stream->inbox, INBOX_MAX);
-	stream->next = conn->streams;
-	if (stream->next)
-		stream->next->prev = stream;
-	conn->streams = stream;
+	h3_stream_join(stream, conn);
 	return stream;
 }
 
@@ -57,20 +53,36 @@ static void leave_wake_list(struct h3_stream *stream)
 	stream->is_waking = false;
 }
 
+void h3_stream_join(struct h3_stream *stream, struct h3_conn *conn)
+{
+	stream->conn = conn;
+	stream->send.pool = &conn->pool;
+	stream->prev = NULL;
+	stream->next = conn->streams;
+	if (stream->next)
+		stream->next->prev = stream;
+	conn->streams = stream;
+}
+
+void h3_stream_leave(struct h3_stream *stream)
+{
+	leave_wake_list(stream);
+	h3_urgency_forget(stream);
+	if (stream->prev)
+		stream->prev->next = stream->next;
+	else
+		stream->conn->streams = stream->next;
+	if (stream->next)
+		stream->next->prev = stream->prev;
+}
+
 void h3_stream_free(struct h3_stream *stream)
 {
 	struct h3_conn *conn = stream->conn;
 
-	leave_wake_list(stream);
-	h3_urgency_forget(stream);
+	h3_stream_leave(stream);
 	if (h3_stream_is_pending(stream))
 		conn->waiting--;
-	if (stream->prev)
-		stream->prev->next = stream->next;
-	else
-		conn->streams = stream->next;
-	if (stream->next)
-		stream->next->prev = stream->prev;
 	h3_send_finish(&stream->send);
 	buf_finish(&stream->inbox);
 	h3_fields_finish(&stream->fields);
@@ -296,6 +308,8 @@ int h3_stream_submit_request(struct h3_stream *stream)
 	 */
 	snprintf(priority, sizeof(priority), "u=%u, i", stream->urgency);
 	nv[count++] = field("priority", priority);
+	if (*stream->once)
+		nv[count++] = field("idempotency-key", stream->once);
 	rv = nghttp3_conn_submit_request(stream->conn->http, stream->id, nv, count, &reader,
 					 stream);
 	if (rv != 0)

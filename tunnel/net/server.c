@@ -4,6 +4,7 @@
 
 #include "init/base/alloc.h"
 #include "init/base/log.h"
+#include "tunnel/h3/once.h"
 #include "tunnel/net/addr.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/timer.h"
@@ -35,6 +36,7 @@ struct server {
 	uv_timer_t goodbye; /* ends a close that a peer does not answer */
 	struct quic_server *quic;
 	struct server_conn *conns;
+	struct h3_once once;
 	unsigned int ids, handles;
 	bool dirty, any_over, closing, closed;
 	void (*on_closed)(void *owner);
@@ -125,6 +127,7 @@ static void on_accept(void *owner, struct quic_conn *quic)
 	conn->server = s;
 	conn->id = ++s->ids;
 	conn->h3 = h3_conn_new(quic, &h3_ops, conn);
+	h3_conn_set_once(conn->h3, &s->once);
 	conn->next = s->conns;
 	s->conns = conn;
 }
@@ -217,6 +220,7 @@ static void on_handle_closed(struct server *s)
 {
 	if (--s->handles > 0)
 		return;
+	h3_once_finish(&s->once);
 	if (s->on_closed)
 		s->on_closed(s->config.owner);
 	free(s);

@@ -32,8 +32,18 @@ struct quic_send {
 
 /* Functions that return int: 0, or -1 after quic_conn_close(), which ends the connection. */
 struct quic_app_ops {
-	/* Streams can be opened and written (a server's before the client proved its key). */
+	/*
+	 * Streams can be opened and written (a server's before the client proved its key). Not
+	 * called when quic_conn_is_early(): then they can from the beginning.
+	 */
 	int (*writable)(void *app);
+	/*
+	 * The server did not take the early data: the streams are gone, and what was sent on them
+	 * was not heard. writable() or ready() follow as without early data.
+	 */
+	int (*rejected)(void *app);
+	/* A ticket came; borrowed. */
+	void (*ticket)(void *app, const struct quic_ticket *ticket);
 	/* The handshake is complete and the peer's key was checked. */
 	int (*ready)(void *app);
 

@@ -77,26 +77,45 @@ static int tx_key(ngtcp2_conn *tp, ngtcp2_encryption_level level, void *user)
 	return verdict(conn->ops->writable(conn->app));
 }
 
-static int handshake_completed(ngtcp2_conn *tp, void *user)
+static int check_peer(struct quic_conn *conn)
 {
-	struct quic_conn *conn = user;
 	ngtcp2_ccerr code;
 	struct err err;
 
-	if (!is_live(conn))
+	if (tls_session_check(conn->tls, conn->ssl, &err) == 0)
+		return 0;
+	ngtcp2_ccerr_default(&code);
+	ngtcp2_ccerr_set_tls_alert(&code, SSL_AD_BAD_CERTIFICATE, NULL, 0);
+	quic_conn_note(conn, &code, &err);
+	return NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
+static int handshake_completed(ngtcp2_conn *tp, void *user)
+{
+	struct quic_conn *conn = user;
+	bool was_early = conn->is_early;
+
+	if (!is_live(conn) || check_peer(conn) != 0 || quic_conn_end_early(conn) != 0)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
-	if (tls_session_check(conn->tls, conn->ssl, &err) < 0) {
-		ngtcp2_ccerr_default(&code);
-		ngtcp2_ccerr_set_tls_alert(&code, SSL_AD_BAD_CERTIFICATE, NULL, 0);
-		quic_conn_note(conn, &code, &err);
-		return NGTCP2_ERR_CALLBACK_FAILURE;
-	}
 	conn->state = QUIC_READY;
+	conn->was_ready = true;
 	if (conn->route)
 		quic_route_handshake_done(conn->route);
-	if (!ngtcp2_conn_is_server(tp) && conn->ops->writable(conn->app) < 0)
+	/* Early data that was taken goes on where it was; else streams begin here. */
+	if (!ngtcp2_conn_is_server(tp) &&
+	    (!was_early || ngtcp2_conn_get_tls_early_data_rejected(tp)) &&
+	    conn->ops->writable(conn->app) < 0)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	return verdict(conn->ops->ready(conn->app));
+}
+
+/* The server's key for early data is there: the last moment to look who sends it. */
+static int rx_key(ngtcp2_conn *tp, ngtcp2_encryption_level level, void *user)
+{
+	struct quic_conn *conn = user;
+
+	(void)tp;
+	return level == NGTCP2_ENCRYPTION_LEVEL_0RTT ? check_peer(conn) : 0;
 }
 
 static int recv_stream_data(ngtcp2_conn *tp, uint32_t flags, int64_t stream, uint64_t offset,
@@ -212,6 +231,7 @@ const ngtcp2_callbacks quic_callbacks = {
 	.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
 	.stream_stop_sending = stop_sending,
 	.version_negotiation = ngtcp2_crypto_version_negotiation_cb,
+	.recv_rx_key = rx_key,
 	.recv_tx_key = tx_key,
 	.get_path_challenge_data2 = ngtcp2_crypto_get_path_challenge_data2_cb,
 };

@@ -79,7 +79,7 @@ struct quic_conn *quic_conn_alloc(const struct tls_context *tls,
 		rv = ngtcp2_crypto_ossl_configure_server_session(conn->ssl);
 	else
 		rv = ngtcp2_crypto_ossl_configure_client_session(conn->ssl);
-	if (rv != 0) {
+	if (rv != 0 || !quic_conn_wants_tickets(conn)) {
 		err_from_openssl(err, "TLS session for QUIC");
 		return NULL;
 	}
@@ -162,6 +162,8 @@ struct quic_conn *quic_conn_connect(const struct quic_client_config *config, str
 		return NULL;
 	}
 	quic_conn_attach_tls(conn);
+	if (config->ticket)
+		quic_conn_use_ticket(conn, config->ticket);
 	if (config->settings.keep_alive_ns)
 		quic_conn_set_keep_alive(conn, config->settings.keep_alive_ns);
 	return take_ptr(conn);
@@ -178,7 +180,7 @@ struct quic_conn *quic_conn_free(struct quic_conn *conn)
 	 */
 	if (conn->ssl) {
 		SSL_set_app_data(conn->ssl, NULL);
-		SSL_free(conn->ssl);
+		tls_session_free(conn->ssl, conn->was_ready);
 	}
 	ngtcp2_conn_del(conn->tp);
 	ngtcp2_crypto_ossl_ctx_del(conn->crypto);

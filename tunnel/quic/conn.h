@@ -98,8 +98,22 @@ struct quic_batch {
 	uint8_t bytes[QUIC_BATCH_MAX];
 };
 
+/*
+ * What a client keeps to be faster the next time: a session (see crypto/tls.h) and the server's
+ * limits (RFC 9000 section 7.4.1). A secret.
+ */
+struct quic_ticket {
+	struct span session, params;
+};
+#define QUIC_TICKET_PARAMS_MAX 256
+
 struct quic_client_config {
 	const struct tls_context *tls; /* TLS_CLIENT; borrowed */
+	/*
+	 * NULL, or for early data (0-RTT): streams can be opened at once. Used up by this, whatever
+	 * comes of it; one that is of no use is ignored.
+	 */
+	const struct quic_ticket *ticket;
 	struct quic_path path;
 	struct quic_settings settings;
 	uint64_t now;
@@ -143,6 +157,12 @@ int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint
  * good habit.
  */
 void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns);
+
+/*
+ * A client that had a ticket which can be used, until its handshake is complete. What it sends
+ * until then is encrypted to the server that gave the ticket; who records it can send it once more.
+ */
+bool quic_conn_is_early(const struct quic_conn *conn);
 
 /* The peer proved its key and the handshake is complete. */
 bool quic_conn_is_ready(const struct quic_conn *conn);

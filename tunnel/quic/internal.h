@@ -38,11 +38,14 @@ struct quic_conn {
 	bool announced; /* over() was called */
 	bool was_reset; /* by a stateless reset */
 	bool was_asked_to_retry;
+	bool was_ready;
 	uint64_t received_at, packets_received;
 	uint64_t deadline;
 	size_t burst;	      /* bytes written since the pacing timer was set */
 	uint64_t paced_until; /* what that timer says; 0: it does not matter */
 	bool has_more;	      /* a stream has bytes that did not go into the last packet */
+	bool is_early;	      /* a client's: there was a ticket of use */
+	struct tls_tickets tickets;
 
 	/* Why it ends, and the packet that says so, which is sent CLOSE_COPIES times. */
 	struct err why;
@@ -67,6 +70,12 @@ void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 void quic_conn_attach_tls(struct quic_conn *conn);
 /* The end of a read, a write or an expiry: callbacks that had to wait. */
 void quic_conn_end_turn(struct quic_conn *conn);
+
+/* ticket.c: a client's, before its first packet. */
+void quic_conn_use_ticket(struct quic_conn *conn, const struct quic_ticket *ticket);
+bool quic_conn_wants_tickets(struct quic_conn *conn) attr_must_use;
+/* The handshake is complete: 0, or an error of ngtcp2 when rejected() fails. */
+int quic_conn_end_early(struct quic_conn *conn) attr_must_use;
 
 /* callbacks.c */
 extern const ngtcp2_callbacks quic_callbacks;
