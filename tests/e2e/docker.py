@@ -74,6 +74,18 @@ def with_dependencies(names) -> list:
     return found
 
 
+def make_probe(dir: pathlib.Path, *options: str) -> pathlib.Path:
+    """probe.c built with musl: dynamic, or with "-static" for where there is no libc."""
+    compiler = shutil.which("musl-gcc")
+    if not compiler:
+        raise Unavailable("no musl-gcc: apt-get install musl-tools")
+    path = dir / f"probe{''.join(options)}"
+    if not path.exists():
+        harness.run([compiler, "-std=gnu17", "-Os", "-Wall", "-Wextra", "-Werror", *options, "-o", path,
+                     pathlib.Path(__file__).parent / "probe.c"]).ok()
+    return path
+
+
 class Tree:
     """The files of an image, as the tar archive that `docker import` reads."""
 
@@ -241,15 +253,7 @@ class Docker:
         return path
 
     def probe(self, *options: str) -> pathlib.Path:
-        """probe.c, for an image that has no libc, or musl's."""
-        compiler = shutil.which("musl-gcc")
-        if not compiler:
-            raise Unavailable("no musl-gcc: apt-get install musl-tools")
-        path = self.dir / f"probe{''.join(options)}"
-        if not path.exists():
-            harness.run([compiler, "-std=gnu17", "-Os", "-Wall", "-Wextra", "-Werror", *options, "-o", path,
-                         pathlib.Path(__file__).parent / "probe.c"]).ok()
-        return path
+        return make_probe(self.dir, *options)
 
     def image(self, name: str, *packages: str) -> str:
         """The name to run an image by. Packages are Debian's, installed here, and go into `glibc` besides its own."""

@@ -8,6 +8,9 @@
  *	probe exit STATUS
  *	probe raise SIGNAL
  *	probe eat		uses memory until something ends it
+ *	probe linger MS		prints its process id; on SIGTERM prints "told", and MS milliseconds
+ *				later "done" and exits; MS below 0: never
+ *	probe orphans COUNT	makes orphans that end all at once, prints "ready", and stays
  *	probe run PROGRAM...	executes it, to see who may execute what
  */
 #include <errno.h>
@@ -18,6 +21,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EAT_STEP ((size_t)1 << 20)
@@ -72,6 +77,56 @@ static int eat(void)
 	}
 }
 
+static int linger(long ms)
+{
+	const struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	char line[32];
+	sigset_t set;
+	int number;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	snprintf(line, sizeof(line), "%d\n", (int)getpid());
+	print_line(line);
+	do {
+		if (sigwait(&set, &number) != 0)
+			return 1;
+		print_line("told\n");
+	} while (ms < 0);
+	nanosleep(&time, NULL);
+	print_line("done\n");
+	return 0;
+}
+
+static int make_orphans(long count)
+{
+	int held[2];
+	char byte;
+
+	if (pipe(held) < 0)
+		return 1;
+	for (long i = 0; i < count; i++) {
+		pid_t parent = fork();
+
+		if (parent < 0)
+			return 1;
+		if (parent == 0) {
+			if (fork() == 0) {
+				close(held[1]);
+				while (read(held[0], &byte, 1) < 0 && errno == EINTR)
+					;
+			}
+			_exit(0);
+		}
+		waitpid(parent, NULL, 0);
+	}
+	close(held[1]);
+	print_line("ready\n");
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -85,6 +140,10 @@ int main(int argc, char **argv)
 		return raise((int)number);
 	if (strcmp(what, "eat") == 0)
 		return eat();
+	if (strcmp(what, "linger") == 0)
+		return linger(number);
+	if (strcmp(what, "orphans") == 0)
+		return make_orphans(number);
 	if (strcmp(what, "run") == 0 && argc > 2)
 		execv(argv[2], argv + 2);
 	perror("probe");

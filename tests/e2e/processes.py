@@ -21,9 +21,14 @@ def argv(pid: int) -> list:
     return read(pid, "cmdline").decode(errors="replace").split("\0")[:-1]
 
 
+def state(pid: int) -> str:
+    """As ps(1) has it: R, S, T, Z ...; empty when there is no such process."""
+    words = read(pid, "stat").rpartition(b")")[2].split()
+    return words[0].decode() if words else ""
+
+
 def is_alive(pid: int) -> bool:
-    state = read(pid, "stat").rpartition(b")")[2].split()
-    return bool(state) and state[0] != b"Z"
+    return state(pid) not in ("", "Z")
 
 
 def tunnels_of(job_dir: pathlib.Path) -> list:
