@@ -435,6 +435,14 @@ def descriptors(candidate, mode, probe):
         os.close(writer)
 
 
+def working_directory(candidate, mode, probe):
+    with Run(candidate, mode, *recorder(probe), cwd=probe.parent) as run:
+        run.wait_for("ready")
+        run.remember(run.command)
+        harness.until(lambda: processes.state(run.pid) == "S", "sleep")
+        return "let go" if os.readlink(f"/proc/{run.pid}/cwd") == "/" else "kept"
+
+
 def switches(pid: int) -> int:
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary_ctxt"))
@@ -485,6 +493,7 @@ ROWS = [
     Row("... and ignores TERM", "grace, then KILL", what_ignores_term),
     Row("init is killed", "command gets TERM", init_is_killed, modes=("sub",)),
     Row("the command's descriptors", "let go", descriptors),
+    Row("the working directory", "let go", working_directory),
     Row("wakeups in 2 s", "0", wakeups),
 ]
 
