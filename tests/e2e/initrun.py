@@ -73,7 +73,7 @@ def descendants(pid: int) -> list:
     for parent in found:
         try:
             found += children(parent)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or read
             pass
     return found[1:]
 

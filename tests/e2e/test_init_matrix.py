@@ -11,6 +11,7 @@ import docker
 import harness
 import initrun
 import matrix
+from matrix_run import candidates
 
 CASES = [(row, mode) for row in matrix.ROWS for mode in row.modes]
 
@@ -25,7 +26,7 @@ def probe(session_dir):
 
 @pytest.fixture(scope="module")
 def table(build_dir):
-    table = matrix.Table(matrix.candidates())
+    table = matrix.Table(candidates())
     yield table
     (build_dir / "init-matrix.txt").write_text(table.text())
     print(table.text())
