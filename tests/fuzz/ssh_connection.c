@@ -2,13 +2,14 @@
 /*
  * Everything after authentication, without its cipher: a list of steps. A step is a byte that says
  * what happens; 0 to 199 is a message of the client's (two bytes of length, payload), the others
- * are what the owner does to one of its channels.
+ * are what the owner does to one of its channels, or from 230 on to one of its listeners.
  */
 #include "tests/fuzz/fuzz.h"
 
 #include "tests/unit/ssh_peer.h"
 
 #define STEP_OWNER 200
+#define STEP_LISTENER 230
 #define STEPS_MAX 400
 
 static uint8_t filler[4096];
@@ -39,6 +40,24 @@ static void refuse(struct ssh_channel *c)
 	ssh_channel_refuse(c, &why);
 }
 
+/* The job listens, or does not, or somebody connects where it does. */
+static void act_listener(struct peer *p, uint8_t what, uint8_t which)
+{
+	struct ssh_listener **place = &p->seen.listeners[which % PEER_CHANNELS_MAX], *l = *place;
+
+	if (what % 4 == 0)
+		p->seen.on_listen = which % 3;
+	if (!l || what % 4 == 0)
+		return;
+	if (!l->started) {
+		ssh_listener_started(l, what % 2, which);
+		if (what % 2 == 0)
+			*place = NULL;
+		return;
+	}
+	p->seen.channels[what % PEER_CHANNELS_MAX] = ssh_listener_open(l, "::1", which);
+}
+
 /* An owner never does what server.h forbids: it answers an open once, and before all else. */
 static void act(struct peer *p, uint8_t what, uint8_t which)
 {
@@ -46,6 +65,8 @@ static void act(struct peer *p, uint8_t what, uint8_t which)
 	size_t held;
 
 	if (!c)
+		return;
+	if (c->opening)
 		return;
 	if (!c->accepted) {
 		if (what % 2) {
@@ -96,6 +117,7 @@ static void check(const struct peer *p)
 {
 	const struct ssh_server *s = p->server;
 	uint64_t windows = 0;
+	size_t opening = 0;
 
 	for (uint32_t id = 0; id < s->channels_size; id++) {
 		const struct ssh_channel *c = s->channels[id];
@@ -104,8 +126,10 @@ static void check(const struct peer *p)
 			continue;
 		assert(c->id == id && c->credit + (uint64_t)c->consumed <= c->window);
 		windows += c->window;
+		opening += c->opening;
 	}
-	assert(windows == s->windows);
+	assert(windows == s->windows && opening == s->opening_len);
+	assert(s->replies.len <= GLOBAL_REPLIES_MAX && s->listeners_len <= LISTENERS_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -118,7 +142,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	for (int i = 0; i < STEPS_MAX && r.left.len > 0 && !p.over; i++) {
 		uint8_t step = wire_u8(&r), a = wire_u8(&r), b = wire_u8(&r);
 
-		if (step >= STEP_OWNER)
+		if (step >= STEP_LISTENER)
+			act_listener(&p, a, b);
+		else if (step >= STEP_OWNER)
 			act(&p, a, b);
 		else
 			send_payload(&p, wire_bytes(&r, MIN((size_t)(a << 8 | b), r.left.len)));

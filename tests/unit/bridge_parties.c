@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 struct ssh_server bridge_server_party;
-struct h3_stream bridge_stream;
+struct h3_stream bridge_stream, *bridge_next = &bridge_stream;
 size_t bridge_streams;
 
 /* The SSH side */
@@ -25,6 +25,9 @@ struct ssh_server *ssh_server_free(struct ssh_server *s)
 	if (c && c->user)
 		s->config.ops->closed(s->config.owner, c);
 	s->channel = NULL;
+	if (s->listener && s->listener->user)
+		s->config.ops->unlisten(s->config.owner, s->listener);
+	s->listener = NULL;
 	return NULL;
 }
 
@@ -97,31 +100,59 @@ void ssh_channel_close(struct ssh_channel *c)
 	c->closed = true;
 }
 
+void *ssh_listener_user(struct ssh_listener *l)
+{
+	return l->user;
+}
+
+void ssh_listener_set_user(struct ssh_listener *l, void *user)
+{
+	l->user = user;
+}
+
+void ssh_listener_started(struct ssh_listener *l, bool ok, uint16_t port)
+{
+	assert_false(l->answered);
+	l->answered = true;
+	l->ok = ok;
+	l->port = port;
+	if (!ok)
+		l->user = NULL;
+}
+
+struct ssh_channel *ssh_listener_open(struct ssh_listener *l, const char *originator, uint16_t port)
+{
+	assert_true(l->ok);
+	snprintf(l->originator, sizeof(l->originator), "%s:%u", originator, port);
+	return l->next;
+}
+
 /* The HTTP/3 side */
 
 int h3_conn_request(struct h3_conn *c, const struct h3_request *request,
 		    const struct h3_stream_ops *ops, void *user, struct h3_stream **ret,
 		    struct err *err)
 {
-	(void)err;
+	struct h3_stream *stream = bridge_next;
+
 	(void)c;
+	if (!stream)
+		return err_set(err, ERR_LIMIT, "no more streams");
 	bridge_streams++;
-	bridge_stream.ops = ops;
-	bridge_stream.user = user;
-	snprintf(bridge_stream.method, sizeof(bridge_stream.method), "%s", request->method);
-	snprintf(bridge_stream.protocol, sizeof(bridge_stream.protocol), "%s",
+	stream->ops = ops;
+	stream->user = user;
+	snprintf(stream->method, sizeof(stream->method), "%s", request->method);
+	snprintf(stream->protocol, sizeof(stream->protocol), "%s",
 		 request->protocol ? request->protocol : "");
-	snprintf(bridge_stream.authority, sizeof(bridge_stream.authority), "%s",
+	snprintf(stream->authority, sizeof(stream->authority), "%s",
 		 request->authority ? request->authority : "");
-	snprintf(bridge_stream.path, sizeof(bridge_stream.path), "%s",
-		 request->path ? request->path : "");
-	*ret = &bridge_stream;
+	snprintf(stream->path, sizeof(stream->path), "%s", request->path ? request->path : "");
+	*ret = stream;
 	return 0;
 }
 
 size_t h3_stream_room(struct h3_stream *s)
 {
-	s->starved = s->starved || s->room < BRIDGE_STREAM_ROOM / 2;
 	s->starved = s->starved || s->room < BRIDGE_STREAM_ROOM / 2;
 	return s->room;
 }

@@ -23,7 +23,16 @@ struct ssh_channel {
 
 struct ssh_server {
 	struct ssh_server_config config;
-	struct ssh_channel *channel; /* closed when the server is freed */
+	struct ssh_channel *channel;   /* closed when the server is freed */
+	struct ssh_listener *listener; /* ended when the server is freed */
+};
+
+struct ssh_listener {
+	void *user;
+	bool answered, ok;
+	uint16_t port;
+	struct ssh_channel *next; /* that ssh_listener_open() gives; NULL: none is left */
+	char originator[64];
 };
 
 struct h3_stream {
@@ -38,4 +47,5 @@ struct h3_stream {
 
 extern struct ssh_server bridge_server_party;
 extern struct h3_stream bridge_stream;
-extern size_t bridge_streams; /* how many requests were made */
+extern struct h3_stream *bridge_next; /* that the next request gets; NULL: it fails */
+extern size_t bridge_streams;	      /* how many requests were made */

@@ -13,7 +13,7 @@ struct expectation {
 	bool answers_unknown;
 };
 
-#define CONNECTION 50, 80, 90, 93, 94, 95, 96, 97, 98
+#define CONNECTION 50, 80, 90, 91, 92, 93, 94, 95, 96, 97, 98
 static const struct expectation expectations[] = {
 	{ STATE_KEXINIT, true, { 1, 20 }, false },
 	{ STATE_KEXINIT, false, { 1, 2, 3, 4, 20 }, false },

@@ -102,6 +102,43 @@ static void on_closed(void *owner, struct ssh_channel *channel)
 			seen->channels[i] = NULL;
 }
 
+static void on_listen(void *owner, struct ssh_listener *listener, enum ssh_listener_type type,
+		      const char *address, uint16_t port)
+{
+	struct peer_seen *seen = owner;
+
+	seen->listener_type = type;
+	snprintf(seen->target, sizeof(seen->target), "%s", address);
+	seen->listener_port = port;
+	seen->listeners[seen->listens++ % PEER_CHANNELS_MAX] =
+		seen->on_listen == LISTENS_NOT ? NULL : listener;
+	if (seen->on_listen != LISTENS_LATER)
+		ssh_listener_started(listener, seen->on_listen == LISTENS, port ? port : PEER_PORT);
+}
+
+static void on_unlisten(void *owner, struct ssh_listener *listener)
+{
+	struct peer_seen *seen = owner;
+
+	seen->unlistens++;
+	for (size_t i = 0; i < PEER_CHANNELS_MAX; i++)
+		if (seen->listeners[i] == listener)
+			seen->listeners[i] = NULL;
+}
+
+static void on_opened(void *owner, struct ssh_channel *channel, bool ok)
+{
+	struct peer_seen *seen = owner;
+
+	seen->openings += ok;
+	seen->openings_refused += !ok;
+	if (ok)
+		return;
+	for (size_t i = 0; i < PEER_CHANNELS_MAX; i++)
+		if (seen->channels[i] == channel)
+			seen->channels[i] = NULL;
+}
+
 static void on_wants_write(void *owner)
 {
 	((struct peer_seen *)owner)->writes++;
@@ -117,6 +154,9 @@ static const struct ssh_server_ops ops = {
 	.output_unwanted = on_output_unwanted,
 	.writable = on_writable,
 	.closed = on_closed,
+	.listen = on_listen,
+	.unlisten = on_unlisten,
+	.opened = on_opened,
 	.wants_write = on_wants_write,
 };
 

@@ -18,6 +18,7 @@
 #include "tunnel/ssh/engine.h"
 
 #define PEER_CHANNELS_MAX 8
+#define PEER_PORT 4321 /* that is chosen where the client asks for any */
 
 struct peer_options {
 	const char *exchange, *cipher;
@@ -33,8 +34,13 @@ extern const struct peer_options PEER_DEFAULT;
 struct peer_seen {
 	enum { ACCEPT, REFUSE, WAIT } on_open;
 	enum { START_OK, START_FAILS, START_WAITS } on_start;
+	enum { LISTENS, LISTENS_NOT, LISTENS_LATER } on_listen;
 	bool keep_data; /* do not call ssh_channel_consumed() from data() */
 	struct ssh_channel *channels[PEER_CHANNELS_MAX]; /* in the order they were asked for */
+	struct ssh_listener *listeners[PEER_CHANNELS_MAX];
+	size_t listens, unlistens, openings, openings_refused;
+	enum ssh_listener_type listener_type;
+	uint16_t listener_port;
 	size_t opened, closed, eofs, starts, size_changes, signals, writables, unwanted, writes;
 	enum ssh_channel_type type;
 	char target[1100];

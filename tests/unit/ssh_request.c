@@ -104,6 +104,9 @@ static void answers_keep_the_order_of_requests(void **state)
 	peer_put(&p, MSG_CHANNEL_REQUEST, "utbt", 0u, "exec", 1, "sleep 1");
 	peer_put(&p, MSG_CHANNEL_REQUEST, "utb", 0u, "keepalive@openssh.com", 1);
 	peer_put(&p, MSG_CHANNEL_REQUEST, "utbt", 0u, "signal", 1, "INT");
+	/* That the answers have to wait does not mean that nobody is there. */
+	peer_expect(&p, MSG_IGNORE);
+	peer_expect(&p, MSG_IGNORE);
 	assert_int_equal(ssh_server_output(p.server).len, 0);
 	/* Data may come before the answer, and is not lost. */
 	peer_put(&p, MSG_CHANNEL_DATA, "ut", 0u, "early");
@@ -181,8 +184,7 @@ static void data_before_and_without_a_process_is_dropped(void **state)
 
 static void what_is_not_offered_is_refused_and_harmless(void **state)
 {
-	static const char *const names[] = { "x11-req",	    "auth-agent-req@openssh.com",
-					     "xon-xoff",    "keepalive@openssh.com",
+	static const char *const names[] = { "x11-req", "xon-xoff", "keepalive@openssh.com",
 					     "exit-status", "" };
 	cleanup(peer_finish) struct peer p;
 
@@ -281,11 +283,8 @@ static void malformed_requests_end_the_connection(void **state)
 
 static void global_requests_are_answered_when_an_answer_is_wanted(void **state)
 {
-	static const char *const refused[] = {
-		"keepalive@openssh.com",	 "tcpip-forward",
-		"cancel-tcpip-forward",		 "streamlocal-forward@openssh.com",
-		"hostkeys-prove-00@openssh.com", "anything"
-	};
+	static const char *const refused[] = { "keepalive@openssh.com",
+					       "hostkeys-prove-00@openssh.com", "anything" };
 	cleanup(peer_finish) struct peer p;
 
 	(void)state;

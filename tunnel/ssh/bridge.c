@@ -50,7 +50,7 @@ static void on_response(struct h3_stream *stream, void *user, int status)
 		return;
 	if (c->type == SSH_CHANNEL_SESSION)
 		ssh_channel_started(c->ssh, true);
-	else
+	else if (c->type != SSH_CHANNEL_FORWARDED)
 		ssh_channel_accept(c->ssh);
 }
 
@@ -77,7 +77,7 @@ static void refuse(struct bridge_channel *c, const struct err *why)
 {
 	if (c->type == SSH_CHANNEL_SESSION) {
 		end_session(c, why);
-	} else if (c->accepted) {
+	} else if (c->accepted || c->type == SSH_CHANNEL_FORWARDED) {
 		ssh_channel_close(c->ssh);
 	} else {
 		ssh_channel_refuse(c->ssh, why);
@@ -130,7 +130,7 @@ static void on_stream_closed(struct h3_stream *stream, void *user, const struct 
 						      "the job ended the stream" });
 }
 
-static const struct h3_stream_ops stream_ops = {
+const struct h3_stream_ops bridge_stream_ops = {
 	.response = on_response,
 	.body = flow_on_body,
 	.end = on_end,
@@ -138,57 +138,9 @@ static const struct h3_stream_ops stream_ops = {
 	.closed = on_stream_closed,
 };
 
-/*
- * "/unix/" and the path with everything but unreserved characters escaped (RFC 6570 section 3.2.2).
- */
-static char *unix_path(const char *path)
+struct bridge_channel *bridge_channel_new(struct bridge *bridge, struct ssh_channel *channel,
+					  enum ssh_channel_type type, const char *target)
 {
-	cleanup(buf_finish) struct buf b = BUF_INIT(SIZE_MAX / 2);
-	bool done = buf_printf(&b, "/unix/");
-
-	for (const unsigned char *p = (const unsigned char *)path; *p && done; p++) {
-		if ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-		    (*p >= 'A' && *p <= 'Z') || strchr("-._~", *p))
-			done = buf_append_u8(&b, *p);
-		else
-			done = buf_printf(&b, "%%%02X", *p);
-	}
-	return buf_take_str(&b);
-}
-
-static void request(struct bridge_channel *c)
-{
-	cleanup_free char *path = c->type == SSH_CHANNEL_UNIX ? unix_path(c->target) : NULL;
-	struct h3_request r = { .method = "CONNECT" };
-	struct err err = { 0 };
-
-	switch (c->type) {
-	case SSH_CHANNEL_SESSION:
-		r.protocol = "berth-process";
-		r.authority = "job";
-		r.path = "/process";
-		r.urgency = c->typed ? H3_URGENCY_TYPED : H3_URGENCY_DEFAULT;
-		break;
-	case SSH_CHANNEL_TCP:
-		r.authority = c->target;
-		break;
-	case SSH_CHANNEL_UNIX:
-		r.protocol = "berth-unix";
-		r.authority = "job";
-		r.path = path;
-		break;
-	}
-	c->requested = true;
-	if (h3_conn_request(c->bridge->conn, &r, &stream_ops, c, &c->stream, &err) < 0)
-		flow_fail(c, &err);
-	else
-		flow_up(c);
-}
-
-static void on_open(void *owner, struct ssh_channel *channel, enum ssh_channel_type type,
-		    const char *target)
-{
-	struct bridge *bridge = owner;
 	struct bridge_channel *c = new_zero(struct bridge_channel);
 
 	c->bridge = bridge;
@@ -206,41 +158,45 @@ static void on_open(void *owner, struct ssh_channel *channel, enum ssh_channel_t
 	bridge->channels = c;
 	bridge->channels_len++;
 	ssh_channel_set_user(channel, c);
+	return c;
+}
+
+static void on_open(void *owner, struct ssh_channel *channel, enum ssh_channel_type type,
+		    const char *target)
+{
+	struct bridge_channel *c = bridge_channel_new(owner, channel, type, target);
+
 	if (type == SSH_CHANNEL_SESSION)
 		ssh_channel_accept(channel);
-	else if (bridge->conn)
-		request(c);
+	else
+		request_when_possible(c);
 }
 
 static void on_start(void *owner, struct ssh_channel *channel, const struct ssh_start *start)
 {
-	struct bridge *bridge = owner;
 	struct bridge_channel *c = ssh_channel_user(channel);
-	struct process_start p = { .kind = PROCESS_SHELL };
 
-	if (start->kind == SSH_START_EXEC)
-		p.kind = PROCESS_EXEC;
-	else if (start->kind == SSH_START_SUBSYSTEM)
-		p.kind = PROCESS_SUBSYSTEM;
-	if (start->command)
-		p.command = span_of_str(start->command);
-	for (size_t i = 0; i < MIN(start->env_len, PROCESS_ENV_MAX); i++)
-		p.env[p.env_len++] = (struct process_env){ span_of_str(start->env[i].name),
-							   span_of_str(start->env[i].value) };
-	if (start->pty) {
-		c->typed = true;
-		p.has_pty = true;
-		p.term = span_of_str(start->pty->term);
-		p.modes = start->pty->modes;
-		p.window = (struct process_window){ start->pty->columns, start->pty->rows,
-						    start->pty->width_px, start->pty->height_px };
-	}
-	if (!process_start_format(&p, &c->up)) {
-		flow_fail(c, &(struct err){ ERR_LIMIT, 0, "the command is too long" });
+	(void)owner;
+	c->start = start;
+	c->typed = start->pty != NULL;
+	request_when_possible(c);
+}
+
+/* The client takes a connection that was made in the job, or does not. */
+static void on_opened(void *owner, struct ssh_channel *channel, bool ok)
+{
+	struct bridge_channel *c = ssh_channel_user(channel);
+
+	(void)owner;
+	if (ok) {
+		c->opened = true;
+		request_when_possible(c);
 		return;
 	}
-	if (bridge->conn)
-		request(c);
+	if (c->listener)
+		listener_refuse(c->listener, c->accept_id);
+	c->ssh = NULL;
+	channel_free(c);
 }
 
 static void on_closed(void *owner, struct ssh_channel *channel)
@@ -270,6 +226,9 @@ static const struct ssh_server_ops server_ops = {
 	.output_unwanted = flow_on_output_unwanted,
 	.writable = flow_on_writable,
 	.closed = on_closed,
+	.listen = listener_on_listen,
+	.unlisten = listener_on_unlisten,
+	.opened = on_opened,
 	.wants_write = on_wants_write,
 };
 
@@ -291,7 +250,8 @@ struct bridge *bridge_free(struct bridge *bridge)
 	if (!bridge)
 		return NULL;
 	bridge->server = ssh_server_free(bridge->server);
-	assert(!bridge->channels);
+	assert(!bridge->channels && !bridge->listeners);
+	free(bridge->agent_path);
 	free(bridge);
 	return NULL;
 }
@@ -309,12 +269,15 @@ size_t bridge_channels(const struct bridge *bridge)
 void bridge_connect(struct bridge *bridge, struct h3_conn *conn)
 {
 	bridge->conn = conn;
+	listeners_connect(bridge);
+	bridge_request_waiting(bridge);
+}
+
+void bridge_request_waiting(struct bridge *bridge)
+{
 	for (struct bridge_channel *c = bridge->channels, *next; c; c = next) {
 		next = c->next;
-		/* A session without START has nothing to ask for yet. */
-		if (!c->requested && c->ssh &&
-		    (c->type != SSH_CHANNEL_SESSION || buf_len(&c->up) > 0))
-			request(c);
+		request_when_possible(c);
 	}
 }
 

@@ -7,10 +7,16 @@
  *	session             CONNECT, berth-process, /process       capsules of wire/process.h
  *	direct-tcpip        CONNECT host:port                      bytes
  *	direct-streamlocal  CONNECT, berth-unix, /unix/{path}      bytes
+ *	forwarded-*, agent  CONNECT, berth-accept, /accept/{id}    bytes
+ *	-R and the agent    CONNECT, berth-listen, /listen         capsules of wire/listen.h
  *
  * A session is accepted at once, and what the client sends before there is a connection to the job
  * is kept: START and the first input travel in one flight with the request. A forward is accepted
  * when the job says that it is open, and refused with the job's words.
+ *
+ * What the job listens on is a stream as well. It announces a connection; the client is asked to
+ * open a channel for it; and only then is the connection fetched. A session that wants the agent
+ * waits until the job says where that listens, once for a connection.
  *
  * Memory is bounded by flow control on both sides. What the job sends and the ssh client does not
  * read waits in `down`, and is not reported as consumed, so that the job's credit ends. What the

@@ -2,12 +2,14 @@
 #pragma once
 
 /*
- * Inside the bridge: one channel and its stream. bridge.c opens and ends them, bridge_flow.c moves
- * the bytes.
+ * Inside the bridge: one channel and its stream. bridge.c opens and ends them, bridge_request.c
+ * makes the request, bridge_flow.c moves the bytes, and bridge_listener.c has what the job listens
+ * on.
  *
  * A channel goes through: asked for by the client; requested (there is a stream); accepted (the job
  * said 200); down_ended (the job sends no more) and up_ended (the client sends no more), in any
- * order; and is freed when neither side knows it any more.
+ * order; and is freed when neither side knows it any more. One that begins in the job is announced
+ * by a listener, opened by the client, and then requested.
  */
 
 #include "init/base/buf.h"
@@ -24,9 +26,13 @@ struct bridge_channel {
 	struct h3_stream *stream; /* NULL before it was opened and once closed */
 	enum ssh_channel_type type;
 	char *target;
-	bool requested; /* the stream was opened */
-	bool accepted;	/* the job said 200 */
-	bool typed;	/* a terminal: goes before the others */
+	const struct ssh_start *start;	  /* of a session; as long as the channel */
+	struct bridge_listener *listener; /* that announced it, while there is one */
+	uint64_t accept_id;		  /* by that it was announced */
+	bool opened;			  /* and the client opened it */
+	bool requested;			  /* the stream was opened */
+	bool accepted;			  /* the job said 200 */
+	bool typed;			  /* a terminal: goes before the others */
 	bool up_ended, down_ended, exited;
 	bool failed;   /* bridge_tidy() shall end it; why says why */
 	bool tidied;   /* bridge_tidy() has ended the stream */
@@ -40,11 +46,30 @@ struct bridge_channel {
 	struct capsule_reader reader;
 };
 
+/* What the job listens on: a stream as long as it does. */
+struct bridge_listener {
+	struct bridge_listener *next, **link;
+	struct bridge *bridge;
+	struct ssh_listener *ssh; /* NULL once cancelled or refused */
+	struct h3_stream *stream; /* NULL before it was opened and once closed */
+	enum ssh_listener_type type;
+	char *address;
+	uint16_t port;
+	bool requested, accepted, listening;
+	bool ended; /* our direction of the stream; what the job says then is dropped */
+	struct err why;
+	struct buf reason; /* the body of a refusal */
+	struct capsule_reader reader;
+};
+
 struct bridge {
 	struct ssh_server *server;
 	struct h3_conn *conn;
 	struct bridge_channel *channels;
 	size_t channels_len;
+	struct bridge_listener *listeners;
+	struct bridge_listener *agent; /* one of them, or NULL */
+	char *agent_path;	       /* in the job, once it listens */
 	bool needs_tidying;
 	bool is_over; /* the connection ended, and its streams with it */
 };
@@ -71,3 +96,21 @@ void flow_end_up(struct bridge_channel *c);
 
 /* Ends the channel at the end of the turn, for the reason given. */
 void flow_fail(struct bridge_channel *c, const struct err *why);
+
+/* bridge.c */
+extern const struct h3_stream_ops bridge_stream_ops;
+struct bridge_channel *bridge_channel_new(struct bridge *bridge, struct ssh_channel *channel,
+					  enum ssh_channel_type type, const char *target);
+/* What waited for a connection, or for the agent, and need not any more. */
+void bridge_request_waiting(struct bridge *bridge);
+
+/* bridge_request.c: makes the request once all is there that it needs. */
+void request_when_possible(struct bridge_channel *c);
+
+/* bridge_listener.c */
+void listener_on_listen(void *owner, struct ssh_listener *listener, enum ssh_listener_type type,
+			const char *address, uint16_t port);
+void listener_on_unlisten(void *owner, struct ssh_listener *listener);
+void listeners_connect(struct bridge *bridge);
+/* The client does not want this connection. */
+void listener_refuse(struct bridge_listener *l, uint64_t id);

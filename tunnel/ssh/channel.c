@@ -24,7 +24,7 @@ static void grow_table(struct ssh_server *s)
 	s->channels_size = size;
 }
 
-static struct ssh_channel *channel_new(struct ssh_server *s)
+struct ssh_channel *channel_new(struct ssh_server *s)
 {
 	struct ssh_channel *c;
 
@@ -52,6 +52,7 @@ void channel_free(struct ssh_channel *c)
 		TAILQ_REMOVE(&s->waiting, c, waiting);
 		s->waiting_len--;
 	}
+	s->opening_len -= c->opening;
 	s->windows -= c->window;
 	s->channels[c->id] = NULL;
 	s->free_ids[s->free_len++] = c->id;

@@ -10,7 +10,9 @@
  *	auth.c      service request, authentication
  *	channel.c   channels: their table, what the client sends on them
  *	output.c    channels: what we send on them, windows
- *	request.c   global and channel requests
+ *	request.c   channel requests
+ *	global.c    global requests, and their answers in order
+ *	listener.c  where the job listens for the client; channels that we open
  */
 
 #include <sys/queue.h>
@@ -46,7 +48,10 @@
 #define CHANNEL_WINDOW (2 * 1024 * 1024)
 #define CHANNEL_WINDOW_SMALL (64 * 1024) /* of further channels, once the budget is given away */
 #define CHANNEL_WINDOW_BUDGET (UINT64_C(512) * 1024 * 1024)
-#define CHANNEL_REPLIES_MAX 64 /* requests that may wait behind an unanswered start */
+#define CHANNEL_REPLIES_MAX 64	  /* requests that may wait behind an unanswered start */
+#define CHANNELS_OPENING_MAX 1024 /* that we opened and the client has not answered */
+#define LISTENERS_MAX 256
+#define GLOBAL_REPLIES_MAX 256 /* that may wait behind one that is not known yet */
 
 struct kex {
 	struct buf client_version, server_version; /* without CR LF */
@@ -62,6 +67,27 @@ struct kex {
 };
 
 TAILQ_HEAD(channel_list, ssh_channel);
+TAILQ_HEAD(listener_list, ssh_listener);
+
+/* How a request is answered. MALFORMED ends the connection. */
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LATER, ANSWER_MALFORMED };
+
+/*
+ * Answers to global requests, which have neither a name nor a number: they go out in the order of
+ * the requests (RFC 4254 section 4). Only the first one can be unknown for long.
+ */
+struct global_reply {
+	enum answer answer; /* LATER: not known yet */
+	bool has_port;
+	uint32_t port;
+	uint32_t count; /* so many refusals in a row, such as answers to keepalives */
+};
+
+struct global_replies {
+	struct global_reply items[GLOBAL_REPLIES_MAX]; /* a ring */
+	uint64_t first; /* the number of the oldest; its place is that modulo the ring */
+	size_t len;
+};
 
 struct ssh_server {
 	struct ssh_server_config config;
@@ -84,6 +110,23 @@ struct ssh_server {
 	uint64_t windows;	     /* sum of the channels' windows */
 	struct channel_list waiting; /* channels that found too little room, oldest first */
 	size_t waiting_len;
+	struct global_replies replies;
+	struct listener_list listeners;
+	size_t listeners_len;
+	struct ssh_listener *agent; /* one of them, or NULL */
+	size_t opening_len;	    /* channels that wait for the client's answer */
+};
+
+struct ssh_listener {
+	TAILQ_ENTRY(ssh_listener) entry;
+	struct ssh_server *server;
+	void *user;
+	enum ssh_listener_type type;
+	char *address;
+	uint16_t port;		  /* as it was asked for; then the one that was chosen */
+	const char *channel_type; /* of the channels that are opened for it */
+	bool started, wants_reply;
+	uint64_t reply; /* the number of the answer */
 };
 
 /* What a session channel was told before and by its start. */
@@ -104,6 +147,7 @@ struct ssh_channel {
 	uint32_t window;   /* how much we want the client to be able to send */
 	uint32_t credit;   /* how much of it it may send now */
 	uint32_t consumed; /* what was passed on and is not yet given back as credit */
+	bool opening;	   /* we opened it, and the client has not answered */
 	bool accepted, eof_received, eof_sent, close_sent, input_stopped;
 	bool start_asked, start_answered, start_wants_reply, start_failed;
 	bool is_waiting;
@@ -122,6 +166,8 @@ void message_send(struct ssh_server *s);
 void message_send_parts(struct ssh_server *s, struct span head, struct span body);
 /* Ends the connection; err's text goes to the client when it has to know. */
 void server_end(struct ssh_server *s, const struct err *err);
+/* For a client that may wait long for an answer, and takes silence for the end. */
+void send_sign_of_life(struct ssh_server *s);
 message_handler on_disconnect, on_ignored;
 
 /* kex.c */
@@ -142,6 +188,7 @@ message_handler on_service_request, on_userauth_request;
 
 /* channel.c */
 void channels_finish(struct ssh_server *s);
+struct ssh_channel *channel_new(struct ssh_server *s); /* NULL: there are too many */
 void channel_free(struct ssh_channel *c);
 /* The channel that a message names first; NULL and *err when the client may not name it. */
 struct ssh_channel *channel_find(struct ssh_server *s, struct wire *r, const char *message,
@@ -157,7 +204,29 @@ void channel_resume(struct ssh_channel *c);
 
 /* request.c */
 struct session *session_free(struct session *session);
-message_handler on_global_request, on_channel_request;
+message_handler on_channel_request;
+
+/* global.c */
+message_handler on_global_request;
+/* An answer that follows later: its number. False when too many wait. */
+bool global_reply_later(struct ssh_server *s, uint64_t *ret);
+/* The answer of that number is known; port is sent with it if it has one. */
+void global_reply_settle(struct ssh_server *s, uint64_t number, const struct global_reply *reply);
+
+/* listener.c */
+void listeners_finish(struct ssh_server *s);
+/* The channel's type that the client knows. False when there are too many listeners. */
+bool listener_want_agent(struct ssh_server *s, const char *channel_type);
+/* Global requests; the answer of the first comes later if it is wanted. */
+struct global_request_in {
+	struct wire *r;
+	bool wants_reply;
+};
+enum answer run_tcpip_forward(struct ssh_server *s, struct global_request_in *in);
+enum answer run_streamlocal_forward(struct ssh_server *s, struct global_request_in *in);
+enum answer run_cancel_tcpip_forward(struct ssh_server *s, struct global_request_in *in);
+enum answer run_cancel_streamlocal_forward(struct ssh_server *s, struct global_request_in *in);
+message_handler on_channel_open_confirmation, on_channel_open_failure;
 
 static inline int malformed(struct err *err, const char *message)
 {

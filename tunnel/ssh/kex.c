@@ -187,12 +187,18 @@ static int make_cipher(const struct material *m, const struct cipher_kind *kind,
 	return r;
 }
 
-/* Tells which signatures we would take (RFC 8308), which clients with keys like to know. */
+/*
+ * Tells which signatures we would take (RFC 8308), which clients with keys like to know, and that
+ * agent forwarding has its names of the IETF. Not ping@openssh.com: ssh would then hold keystrokes
+ * back to hide their rhythm, here from nobody.
+ */
 static void send_ext_info(struct ssh_server *s)
 {
 	struct buf *b = message_begin(s, MSG_EXT_INFO);
 
-	wire_put_u32(b, 1);
+	wire_put_u32(b, 2);
+	wire_put_text(b, "agent-forward");
+	wire_put_text(b, "0");
 	wire_put_text(b, "server-sig-algs");
 	wire_put_text(b, "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,"
 			 "ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256");

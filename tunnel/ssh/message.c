@@ -49,8 +49,9 @@ static const struct rule rules[256] = {
 	NEVER(REQUEST_SUCCESS),
 	NEVER(REQUEST_FAILURE),
 	[MSG_CHANNEL_OPEN]          = { "CHANNEL_OPEN", IN(OPEN), 0, on_channel_open },
-	NEVER(CHANNEL_OPEN_CONFIRMATION),
-	NEVER(CHANNEL_OPEN_FAILURE),
+	/* Answers to what we opened for a listener. */
+	[MSG_CHANNEL_OPEN_CONFIRMATION] = { "CHANNEL_OPEN_CONFIRMATION", IN(OPEN), 0, on_channel_open_confirmation },
+	[MSG_CHANNEL_OPEN_FAILURE]  = { "CHANNEL_OPEN_FAILURE", IN(OPEN), 0, on_channel_open_failure },
 	[MSG_CHANNEL_WINDOW_ADJUST] = { "CHANNEL_WINDOW_ADJUST", IN(OPEN), 0, on_channel_window_adjust },
 	[MSG_CHANNEL_DATA]          = { "CHANNEL_DATA", IN(OPEN), 0, on_channel_data },
 	[MSG_CHANNEL_EXTENDED_DATA] = { "CHANNEL_EXTENDED_DATA", IN(OPEN), 0, on_channel_extended_data },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Global requests (RFC 4254 section 4) and channel requests (sections 5.4 and 6), each a table. To
- * add one, write a function and a line; README.md says how.
+ * Channel requests (RFC 4254 sections 5.4 and 6): a table. To add one, write a function and a line;
+ * README.md says how. Global requests are in global.c.
  *
  * Answers come in the order of the requests (RFC 4254 section 5.4), and a start may be answered
  * much later: answers to what follows it wait in c->replies.
@@ -20,51 +20,6 @@
 #define ENV_LEN_MAX 256
 #define ENV_BYTES_MAX (256 * 1024)
 #define SIGNAL_NAME_MAX 32
-
-enum answer { ANSWER_NO, ANSWER_YES, ANSWER_LATER, ANSWER_MALFORMED };
-
-struct global_request {
-	const char *name;
-	enum answer (*run)(struct ssh_server *s, struct wire *r);
-};
-
-static enum answer run_no_more_sessions(struct ssh_server *s, struct wire *r)
-{
-	if (!wire_end(r))
-		return ANSWER_MALFORMED;
-	s->no_more_sessions = true;
-	return ANSWER_YES;
-}
-
-/*
- * What is not here is refused: forwards from the job (tcpip-forward,
- * streamlocal-forward@openssh.com), proofs of host keys that we never announce
- * (hostkeys-prove-00@openssh.com), and keepalive@openssh.com, to which any answer will do.
- */
-static const struct global_request global_requests[] = {
-	{ "no-more-sessions@openssh.com", run_no_more_sessions },
-};
-
-int on_global_request(struct ssh_server *s, struct span payload, struct err *err)
-{
-	struct wire r = wire_of(payload);
-	struct span name = wire_string(&r, REQUEST_NAME_MAX);
-	bool wants_reply = wire_bool(&r);
-	enum answer answer = ANSWER_NO;
-
-	if (r.bad)
-		return malformed(err, "GLOBAL_REQUEST");
-	for (size_t i = 0; i < ARRAY_LEN(global_requests); i++)
-		if (span_equal_str(name, global_requests[i].name))
-			answer = global_requests[i].run(s, &r);
-	if (answer == ANSWER_MALFORMED)
-		return malformed(err, "GLOBAL_REQUEST");
-	if (wants_reply) {
-		message_begin(s, answer == ANSWER_YES ? MSG_REQUEST_SUCCESS : MSG_REQUEST_FAILURE);
-		message_send(s);
-	}
-	return 0;
-}
 
 struct session *session_free(struct session *session)
 {
@@ -175,6 +130,28 @@ static enum answer run_env(struct ssh_channel *c, struct wire *r)
 	return ANSWER_YES;
 }
 
+/* The job listens once for the whole connection; each session that asks learns where. */
+static enum answer run_agent(struct ssh_channel *c, struct wire *r, const char *channel_type)
+{
+	if (!wire_end(r))
+		return ANSWER_MALFORMED;
+	if (!listener_want_agent(c->server, channel_type))
+		return ANSWER_NO;
+	c->session->start.wants_agent = true;
+	return ANSWER_YES;
+}
+
+static enum answer run_auth_agent(struct ssh_channel *c, struct wire *r)
+{
+	return run_agent(c, r, "auth-agent@openssh.com");
+}
+
+/* As EXT_INFO offers it (draft-ietf-sshm-ssh-agent): the same by names of the IETF. */
+static enum answer run_agent_req(struct ssh_channel *c, struct wire *r)
+{
+	return run_agent(c, r, "agent-connect");
+}
+
 static enum answer start(struct ssh_channel *c)
 {
 	struct ssh_server *s = c->server;
@@ -249,10 +226,12 @@ static enum answer run_eow(struct ssh_channel *c, struct wire *r)
 }
 
 /*
- * All are of sessions. What is not here is refused, among them x11-req and
- * auth-agent-req@openssh.com, and keepalive@openssh.com, to which any answer will do.
+ * All are of sessions. What is not here is refused, among them x11-req, and keepalive@openssh.com,
+ * to which any answer will do.
  */
 static const struct channel_request channel_requests[] = {
+	{ "agent-req", true, run_agent_req },
+	{ "auth-agent-req@openssh.com", true, run_auth_agent },
 	{ "break", false, run_break },
 	{ "env", true, run_env },
 	{ "eow@openssh.com", false, run_eow },
@@ -304,6 +283,7 @@ static int answer_in_order(struct ssh_channel *c, enum answer answer, struct err
 	if (c->replies_len == CHANNEL_REPLIES_MAX)
 		return err_set(err, ERR_LIMIT, "channel %u: too many requests at once", c->id);
 	c->replies[c->replies_len++] = (uint8_t)answer;
+	send_sign_of_life(c->server);
 	return 0;
 }
 

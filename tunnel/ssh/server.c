@@ -33,6 +33,7 @@ struct ssh_server *ssh_server_new(const struct ssh_server_config *config)
 	s->message = BUF_INIT(PACKET_PAYLOAD_MAX);
 	s->held = BUF_INIT(HELD_MAX);
 	TAILQ_INIT(&s->waiting);
+	TAILQ_INIT(&s->listeners);
 	packet_reader_init(&s->reader);
 	kex_init(&s->kex);
 	ok = buf_printf(&s->kex.server_version, "%s", VERSION_LINE) &&
@@ -50,6 +51,7 @@ struct ssh_server *ssh_server_free(struct ssh_server *s)
 		return NULL;
 	s->state = STATE_OVER;
 	channels_finish(s);
+	listeners_finish(s);
 	packet_reader_finish(&s->reader);
 	packet_writer_finish(&s->writer);
 	kex_finish(&s->kex);
@@ -107,6 +109,12 @@ struct buf *message_begin(struct ssh_server *s, enum message_number number)
 void message_send(struct ssh_server *s)
 {
 	message_send_parts(s, buf_span(&s->message), (struct span){ 0 });
+}
+
+void send_sign_of_life(struct ssh_server *s)
+{
+	wire_put_text(message_begin(s, MSG_IGNORE), "");
+	message_send(s);
 }
 
 static enum disconnect_reason reason_of(const struct ssh_server *s, enum err_kind kind)

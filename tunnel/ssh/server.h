@@ -31,12 +31,20 @@
 
 struct ssh_server;
 struct ssh_channel;
+struct ssh_listener;
 
 enum ssh_channel_type {
 	SSH_CHANNEL_SESSION,
-	SSH_CHANNEL_TCP,  /* direct-tcpip: target is "host:port", "[v6]:port" */
-	SSH_CHANNEL_UNIX, /* direct-streamlocal@openssh.com: target is a path */
+	SSH_CHANNEL_TCP,       /* direct-tcpip: target is "host:port", "[v6]:port" */
+	SSH_CHANNEL_UNIX,      /* direct-streamlocal@openssh.com: target is a path */
+	SSH_CHANNEL_FORWARDED, /* from a listener in the job: ssh_listener_open() */
 };
+
+/*
+ * Where the client wants the job to listen: tcpip-forward, streamlocal-forward@openssh.com, and one
+ * for the connection where sessions reach the client's agent.
+ */
+enum ssh_listener_type { SSH_LISTENER_TCP, SSH_LISTENER_UNIX, SSH_LISTENER_AGENT };
 
 /* pty-req (RFC 4254 section 6.2); modes are the encoded terminal modes of section 8. */
 struct ssh_pty {
@@ -56,6 +64,7 @@ struct ssh_start {
 	const struct ssh_pty *pty; /* NULL: none asked for */
 	const struct ssh_env *env; /* the accepted env requests, env_len of them */
 	size_t env_len;
+	bool wants_agent; /* its environment shall say where the agent listens */
 };
 
 /* Members marked optional may be NULL: the event is then dropped. */
@@ -89,6 +98,24 @@ struct ssh_server_ops {
 	 * after this returns. Not called for a channel that was refused.
 	 */
 	void (*closed)(void *owner, struct ssh_channel *channel);
+	/*
+	 * Optional; without it nobody listens. The job shall listen: on an address ("" for every
+	 * one) and a port (0 for any), on a path, or for the agent, which has neither. Answer, now
+	 * or later, with ssh_listener_started(). The address is borrowed.
+	 */
+	void (*listen)(void *owner, struct ssh_listener *listener, enum ssh_listener_type type,
+		       const char *address, uint16_t port);
+	/*
+	 * The listener is over: cancelled by the client, or the server is being freed. It is freed
+	 * after this returns. Not called for one that did not start. This and the next go with
+	 * listen().
+	 */
+	void (*unlisten)(void *owner, struct ssh_listener *listener);
+	/*
+	 * The client answered ssh_listener_open(). If not ok, the channel is freed after this
+	 * returns, and closed() is not called.
+	 */
+	void (*opened)(void *owner, struct ssh_channel *channel, bool ok);
 	/* Bytes wait in ssh_server_output(), which was empty before. */
 	void (*wants_write)(void *owner);
 };
@@ -162,3 +189,14 @@ void ssh_channel_consumed(struct ssh_channel *channel, size_t len);
 void ssh_channel_stop_input(struct ssh_channel *channel);
 /* Sends close; closed() follows when the client's close arrived. */
 void ssh_channel_close(struct ssh_channel *channel);
+
+void *ssh_listener_user(struct ssh_listener *listener);
+void ssh_listener_set_user(struct ssh_listener *listener, void *user);
+/* The job listens, at this port if it has one. After false the listener is gone. */
+void ssh_listener_started(struct ssh_listener *listener, bool ok, uint16_t port);
+/*
+ * A connection came in; originator is where from ("" for a Unix socket). The channel may be used
+ * after opened(). NULL: there are too many channels, or too many that the client did not answer.
+ */
+struct ssh_channel *ssh_listener_open(struct ssh_listener *listener, const char *originator,
+				      uint16_t port);
