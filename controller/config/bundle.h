@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The bundle: berth-init and berth-tunnel, the two static programs that go with a job. Looked for
- * in $BERTH_BUNDLE (one directory with both), then beside the build directory of this program
- * (../init/berth-init, ../tunnel/berth-tunnel), then in PREFIX/libexec/berth.
+ * The bundle: berth-init and berth-tunnel, the two static programs that go with a job, and with
+ * them a static busybox for images that lack programs. Looked for in $BERTH_BUNDLE (one directory
+ * with all), then beside the build directory of this program (../init/berth-init,
+ * ../tunnel/berth-tunnel, ../squashfs/busybox), then in PREFIX/libexec/berth.
  */
 
 #include "init/base/cleanup.h"
@@ -13,6 +14,10 @@
 struct bundle {
 	char *init;
 	char *tunnel;
+	/* All three, or NULL: BERTH_BUNDLE may name a directory without. */
+	char *busybox;
+	char *applets; /* the names it is to be linked under, one a line */
+	char *licence;
 };
 
 /* program: the absolute path of this program. */

@@ -17,14 +17,27 @@
 #include "init/base/text.h"
 
 #define PROGRAM_MAX (256 * 1024 * 1024)
+#define APPLETS_MAX (64 * 1024)
+#define APPLET_NAME_MAX 64
 #define DIGEST_TEXT_SIZE (2 * SHA256_DIGEST_LENGTH + 1)
 #define NOTE "bundle"
 
-static const char *const names[] = { "berth-init", "berth-tunnel" };
+static const struct {
+	const char *name;
+	size_t offset; /* of the member of struct bundle that names the source */
+	mode_t mode;
+} files[] = {
+	{ "berth-init", offsetof(struct bundle, init), 0555 },
+	{ "berth-tunnel", offsetof(struct bundle, tunnel), 0555 },
+	{ "busybox", offsetof(struct bundle, busybox), 0555 },
+	{ "applets", offsetof(struct bundle, applets), 0444 },
+	{ "busybox.licence", offsetof(struct bundle, licence), 0444 },
+};
 
+/* NULL: this bundle is without it. */
 static const char *source(const struct bundle *bundle, size_t i)
 {
-	return i == 0 ? bundle->init : bundle->tunnel;
+	return *(char *const *)(const void *)((const char *)bundle + files[i].offset);
 }
 
 /* What changes when a program is built again. free() it. */
@@ -32,7 +45,7 @@ static char *fingerprint(const struct bundle *bundle)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(65536);
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(files) && source(bundle, i); i++) {
 		struct stat st = { 0 };
 
 		if (stat(source(bundle, i), &st) < 0 ||
@@ -52,19 +65,22 @@ static void add_to_digest(SHA2_CTX *digest, const char *name, struct span bytes)
 	SHA256Update(digest, bytes.ptr, bytes.len);
 }
 
-static int copy(const char *from, const char *to, SHA2_CTX *digest, const char *name,
-		struct err *err)
+/* One file, which is copied to `to` unless that is NULL. */
+static int copy(const char *from, const char *to, size_t i, SHA2_CTX *digest, struct err *err)
 {
 	cleanup(buf_finish) struct buf bytes = BUF_INIT(PROGRAM_MAX);
+	cleanup_free char *target = to ? fs_join(to, files[i].name) : NULL;
 
 	if (fs_read_file(from, PROGRAM_MAX, &bytes, err) < 0)
 		return -1;
-	add_to_digest(digest, name, buf_span(&bytes));
-	return to ? fs_write_file(to, buf_span(&bytes), 0555, err) : 0;
+	add_to_digest(digest, files[i].name, buf_span(&bytes));
+	return to ? fs_write_file(target, buf_span(&bytes), files[i].mode, err) : 0;
 }
 
-/* The digest of the two programs in a directory, or of the bundle when dir is NULL; copied to `to`
- * unless that is NULL. */
+/*
+ * The digest of what is in a directory, or of the bundle when dir is NULL; copied to `to` unless
+ * that is NULL.
+ */
 static int digest_all(const struct bundle *bundle, const char *dir, const char *to,
 		      char out[DIGEST_TEXT_SIZE], struct err *err)
 {
@@ -72,11 +88,11 @@ static int digest_all(const struct bundle *bundle, const char *dir, const char *
 	SHA2_CTX digest;
 
 	SHA256Init(&digest);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		cleanup_free char *from = dir ? fs_join(dir, names[i]) : str_dup(source(bundle, i));
-		cleanup_free char *target = to ? fs_join(to, names[i]) : NULL;
+	for (size_t i = 0; i < ARRAY_LEN(files) && source(bundle, i); i++) {
+		cleanup_free char *from =
+			dir ? fs_join(dir, files[i].name) : str_dup(source(bundle, i));
 
-		if (copy(from, target, &digest, names[i], err) < 0)
+		if (copy(from, to, i, &digest, err) < 0)
 			return -1;
 	}
 	SHA256Final(bytes, &digest);
@@ -84,14 +100,67 @@ static int digest_all(const struct bundle *bundle, const char *dir, const char *
 	return 0;
 }
 
+static bool is_applet_name(struct span name)
+{
+	if (name.len == 0 || name.len > APPLET_NAME_MAX || name.ptr[0] == '.')
+		return false;
+	return !memchr(name.ptr, '/', name.len) && !memchr(name.ptr, '\0', name.len);
+}
+
+/* A link bin/NAME to busybox for each of its applets, in a directory that has both. */
+static int link_applets(const char *dir, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(APPLETS_MAX);
+	cleanup_free char *list = fs_join(dir, "applets"), *bin = fs_join(dir, "bin");
+	struct span rest;
+
+	if (fs_read_file(list, APPLETS_MAX, &text, err) < 0 || fs_make_dirs(bin, 0755, err) < 0)
+		return -1;
+	for (rest = buf_span(&text); rest.len > 0;) {
+		const uint8_t *newline = memchr(rest.ptr, '\n', rest.len);
+		struct span name =
+			span_cut(&rest, newline ? (size_t)(newline - rest.ptr) : rest.len);
+		cleanup_free char *link = NULL;
+
+		if (newline)
+			span_cut(&rest, 1);
+		if (!is_applet_name(name))
+			return err_set(err, ERR_INVALID, "%s: a line is no name of a program",
+				       list);
+		link = str_printf("%s/%.*s", bin, (int)name.len, (const char *)name.ptr);
+		if (symlink("../busybox", link) < 0 && errno != EEXIST)
+			return err_set_errno(err, errno, "create %s", link);
+	}
+	return 0;
+}
+
+/* Sizes, modes and links; the bytes were read back when they were written. */
+static bool is_complete(const char *dir, const struct bundle *bundle)
+{
+	cleanup_free char *shell = fs_join(dir, "bin/sh");
+
+	for (size_t i = 0; i < ARRAY_LEN(files) && source(bundle, i); i++) {
+		cleanup_free char *path = fs_join(dir, files[i].name);
+		struct stat there, here;
+
+		if (stat(path, &there) < 0 || stat(source(bundle, i), &here) < 0 ||
+		    there.st_size != here.st_size ||
+		    (there.st_mode & files[i].mode) != files[i].mode)
+			return false;
+	}
+	return !bundle->busybox || access(shell, X_OK) == 0;
+}
+
 /* There is such a directory: somebody else was first, or what is in it was damaged since. */
-static int replace(const char *part, const char *dir, const char *digest, struct err *err)
+static int replace(const struct bundle *bundle, const char *part, const char *dir,
+		   const char *digest, struct err *err)
 {
 	char found[DIGEST_TEXT_SIZE];
 
 	if (errno != EEXIST && errno != ENOTEMPTY)
 		return err_set_errno(err, errno, "rename");
-	if (digest_all(NULL, dir, NULL, found, NULL) == 0 && strcmp(found, digest) == 0)
+	if (is_complete(dir, bundle) && digest_all(bundle, dir, NULL, found, NULL) == 0 &&
+	    strcmp(found, digest) == 0)
 		return 0;
 	/* The damaged one gets the name of the part, under which it is removed. */
 	if (renameat2(AT_FDCWD, part, AT_FDCWD, dir, RENAME_EXCHANGE) < 0)
@@ -107,14 +176,15 @@ static int install_part(struct controller *c, const struct bundle *bundle, const
 	char written[DIGEST_TEXT_SIZE];
 
 	if (fs_make_dirs(part, 0755, err) < 0 || digest_all(bundle, NULL, part, out, err) < 0 ||
-	    digest_all(bundle, part, NULL, written, err) < 0)
+	    digest_all(bundle, part, NULL, written, err) < 0 ||
+	    (bundle->busybox && link_applets(part, err) < 0))
 		return -1;
 	if (strcmp(out, written) != 0)
 		return err_set(err, ERR_SYSTEM,
 			       "the copy in %s differs from what was written: is the disk well?",
 			       part);
 	dir = fs_join(c->paths.images_dir, out);
-	if (rename(part, dir) < 0 && replace(part, dir, out, err) < 0)
+	if (rename(part, dir) < 0 && replace(bundle, part, dir, out, err) < 0)
 		return err_wrap(err, "create %s", dir);
 	*ret_dir = take_ptr(dir);
 	return 0;
@@ -133,19 +203,6 @@ static int install(struct controller *c, const struct bundle *bundle, char **ret
 	if (fs_remove_tree(part, &left) < 0)
 		log_debug("%s: %s", part, left.text);
 	return result;
-}
-
-static bool is_complete(const char *dir, const struct bundle *bundle)
-{
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		cleanup_free char *path = fs_join(dir, names[i]);
-		struct stat there, here;
-
-		if (stat(path, &there) < 0 || stat(source(bundle, i), &here) < 0 ||
-		    there.st_size != here.st_size || !(there.st_mode & S_IXUSR))
-			return false;
-	}
-	return true;
 }
 
 /* The directory that the remembered digest names, when it is still right. */

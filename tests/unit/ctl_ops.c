@@ -33,6 +33,46 @@ static void a_submission_makes_all_that_belongs_to_a_job(void **state)
 	assert_string_equal(found.native_id, "0");
 }
 
+static void put_busybox(const char *applets)
+{
+	user_put("bundle/busybox", "#!/bin/sh\n", 0700);
+	user_put("bundle/busybox.licence", "GPL\n", 0600);
+	user_put("bundle/applets", applets, 0600);
+}
+
+static void a_bundle_with_busybox_gets_a_link_for_each_applet(void **state)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	cleanup_free char *link = NULL;
+	char target[64] = "";
+
+	(void)state;
+	put_busybox("[\nsh\ntar\n");
+	job = user_submitted("train");
+	assert_true(user_job_has(&job, "bundle/busybox.licence"));
+	assert_true(user_job_has(&job, "bundle/bin/["));
+	assert_true(user_job_has(&job, "bundle/bin/sh"));
+	link = str_printf("%s/bundle/bin/tar", job.directory);
+	assert_true(readlink(link, target, sizeof(target) - 1) > 0);
+	assert_string_equal(target, "../busybox");
+}
+
+static void an_applet_that_is_no_name_is_refused(void **state)
+{
+	static const char *const bad[] = { "sh\n\ntar\n", "../x\n", "a/b\n", "..\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cleanup(notes_finish) struct notes notes = { 0 };
+		cleanup(job_finish) struct job job = { 0 };
+		struct err err;
+
+		put_busybox(bad[i]);
+		assert_int_equal(user_submit("train", &job, &notes, &err), -1);
+		assert_non_null(strstr(err.text, "no name of a program"));
+	}
+}
+
 static void a_submission_that_fails_leaves_nothing_but_a_number(void **state)
 {
 	cleanup(notes_finish) struct notes notes = { 0 };
@@ -286,6 +326,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, user_set_up, user_tear_down)
 		TEST(a_submission_makes_all_that_belongs_to_a_job),
+		TEST(a_bundle_with_busybox_gets_a_link_for_each_applet),
+		TEST(an_applet_that_is_no_name_is_refused),
 		TEST(a_submission_that_fails_leaves_nothing_but_a_number),
 		TEST(what_cannot_work_is_refused_before_anything_is_made),
 		TEST(an_ssh_configuration_that_is_read_only_does_not_stop_a_job),
