@@ -3,7 +3,8 @@
 #include "init/base/verb.h"
 #include "tunnel/cmd/cmd.h"
 
-static const struct verb *const verbs[] = { &cmd_keygen, &cmd_serve, &cmd_sftp, &cmd_ssh, NULL };
+static const struct verb *const verbs[] = { &cmd_keygen, &cmd_motd, &cmd_serve,
+					    &cmd_sftp,	 &cmd_ssh,  NULL };
 
 static const struct program program = {
 	.name = "berth-tunnel",

@@ -24,6 +24,10 @@ struct args {
 	const char *workdir;
 	const char *image;
 	struct opt_list allow;
+	const char *shell;
+	bool plain_shell;
+	bool no_motd;
+	bool no_vscode_folder;
 	bool wait;
 	bool quiet;
 };
@@ -42,6 +46,12 @@ static const struct opt opts[] = {
 	OPT_STR(0, "image", struct args, image, "DIR", "root directory to run in (local)"),
 	OPT_LIST(0, "allow", struct args, allow, "HOST:PORT",
 		 "let ssh forward there from inside the job (repeatable)"),
+	OPT_STR(0, "shell", struct args, shell, "PATH", "shell of sessions in the job"),
+	OPT_FLAG(0, "plain-shell", struct args, plain_shell,
+		 "sessions without a command get no login shell"),
+	OPT_FLAG(0, "no-motd", struct args, no_motd, "greet nobody at login"),
+	OPT_FLAG(0, "no-vscode-folder", struct args, no_vscode_folder,
+		 "let editors keep their server in the home directory"),
 	OPT_FLAG(0, "wait", struct args, wait, "return when the job runs"),
 	OPT_FLAG('q', "quiet", struct args, quiet, "print only the name of the job"),
 	OPT_END,
@@ -138,6 +148,10 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		.env_len = args->env.len,
 		.allow = args->allow.items,
 		.allow_len = args->allow.len,
+		.shell = args->shell,
+		.plain_shell = args->plain_shell,
+		.no_motd = args->no_motd,
+		.no_vscode_folder = args->no_vscode_folder,
 	};
 
 	if (split_operands(argc, argv, &spec, err) < 0 ||

@@ -55,6 +55,9 @@ int spec_check(const struct spec *spec, struct err *err)
 	    check_count("--tasks", spec->tasks, err) < 0 ||
 	    check_count("--cpus", spec->cpus, err) < 0)
 		return -1;
+	if (spec->shell && spec->shell[0] != '/')
+		return err_set(err, ERR_INVALID, "--shell: '%.80s' is not an absolute path",
+			       spec->shell);
 	for (size_t i = 0; i < spec->env_len; i++) {
 		if (check_env(spec->env[i], err) < 0)
 			return -1;

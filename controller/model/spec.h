@@ -8,6 +8,8 @@
  * made it.
  */
 
+#include <stdbool.h>
+
 #include "init/base/buf.h"
 #include "init/base/err.h"
 
@@ -30,6 +32,11 @@ struct spec {
 	const char *partition;
 	const char *account;
 	const char *image; /* root directory of the job */
+	/* What sessions in the job look like (session.json of berth-tunnel-files(5)). */
+	const char *shell; /* absolute path, or NULL: the job's own */
+	bool plain_shell;  /* no login shell */
+	bool no_motd;
+	bool no_vscode_folder;
 };
 
 /* Everything that can be known to be wrong before a backend is asked. */

@@ -39,6 +39,9 @@ int keys_make_host(struct controller *c, const char *tunnel, struct err *err) at
 int keys_make_job(struct controller *c, const char *tunnel, const struct job *job,
 		  const struct spec *spec, struct err *err) attr_must_use;
 
+/* session.json: what sessions in the job are to look like. */
+int session_write(const struct job *job, const struct spec *spec, struct err *err) attr_must_use;
+
 /* What an ended job must not leave: its Host block, its keys, its endpoints. */
 int leftovers_release(struct controller *c, const struct job *job, struct err *err) attr_must_use;
 

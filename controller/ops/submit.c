@@ -132,7 +132,7 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec,
 			      const struct bundle *bundle, const char *installed, struct job *job,
 			      struct notes *notes, struct err *err)
 {
-	if (make_directory(job, spec, installed, err) < 0 ||
+	if (make_directory(job, spec, installed, err) < 0 || session_write(job, spec, err) < 0 ||
 	    keys_make_job(c, bundle->tunnel, job, spec, err) < 0)
 		return -1;
 	tell_ssh(c, job, notes);

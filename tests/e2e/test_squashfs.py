@@ -54,7 +54,7 @@ def test_every_applet_of_the_mounted_image_is_a_program(mounted):
 
 
 FOR_SH = {
-    "[[ -z $unset && abc != b ]] && echo yes": "yes",
+    "[[ -z $unset ]] && echo yes": "yes",
     "v=aba; echo ${v//a/b} ${v:1:1}": "bbb b",
     "printf '%s' $'a\\tb'": "a\tb",
     "f() { local x=1; echo $x; }; f; echo $((6 * 7))": "1\n42",

@@ -11,6 +11,7 @@
 #include "tunnel/net/host_key.h"
 #include "tunnel/net/job_file.h"
 #include "tunnel/net/jsonfile.h"
+#include "tunnel/net/session_file.h"
 
 static void try_endpoint(struct span text)
 {
@@ -60,10 +61,21 @@ static void try_host_key(struct span text)
 		assert(strlen(err.text) < 200);
 }
 
+static void try_session_file(struct span text)
+{
+	cleanup(session_file_finish) struct session_file file = { 0 };
+
+	if (session_file_parse(text, &file, NULL) < 0)
+		return;
+	assert(!file.shell || file.shell[0] == '/');
+	assert(!file.uid || (file.uid[0] != '\0' && !strpbrk(file.uid, "/. ")));
+	assert(file.time_limit_s <= SESSION_FILE_TIME_MAX_S);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	static void (*const targets[])(struct span) = { try_endpoint, try_job_file, try_client_file,
-							try_host_key };
+							try_host_key, try_session_file };
 
 	if (len > 0)
 		targets[(size_t)(bytes[0] - 'a') % ARRAY_LEN(targets)](span_of(bytes + 1, len - 1));

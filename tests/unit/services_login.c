@@ -124,6 +124,49 @@ static void without_any_shell_the_error_says_so(void **state)
 	assert_non_null(strstr(err.text, "no shell"));
 }
 
+static void a_shell_that_was_asked_for_comes_before_all_if_it_is_there(void **state)
+{
+	struct world *w = *state;
+
+	w->sources.wanted = w->names[2];
+	assert_shell(w, w->names[2]);
+	w->sources.wanted = "/nonexistent/fish";
+	assert_shell(w, w->names[0]);
+}
+
+static void where_the_image_has_no_shell_the_bundles_is_used(void **state)
+{
+	struct world *w = *state;
+
+	w->environment[0] = NULL;
+	w->sources.uid = 54321;
+	w->fallbacks[0] = NULL;
+	w->sources.tools = w->dir;
+	assert_shell(w, w->names[2]);
+}
+
+static void an_account_is_what_passwd_says_of_the_uid(void **state)
+{
+	struct world *w = *state;
+	cleanup(login_account_finish) struct login_account account = { 0 };
+
+	login_account(&w->sources, &account);
+	assert_string_equal(account.name, "me");
+	assert_null(account.home); /* it does not exist */
+	login_account_finish(&account);
+	w->sources.uid = 0;
+	login_account(&w->sources, &account);
+	assert_string_equal(account.name, "root");
+	assert_string_equal(account.home, "/root");
+	login_account_finish(&account);
+	w->sources.uid = 54321;
+	login_account(&w->sources, &account);
+	assert_null(account.name);
+	assert_null(account.home);
+}
+
+static const struct login_session nothing;
+
 static const char *value_of(char **environment, const char *name)
 {
 	return login_getenv(environment, span_of_str(name));
@@ -140,7 +183,7 @@ static void the_jobs_environment_is_kept_and_the_clients_wins(void **state)
 	start = (struct process_start){ .env_len = 2,
 					.env = { { span_of_str("LANG"), span_of_str("de_CH") },
 						 { span_of_str("EMPTY"), span_of_str("") } } };
-	environment = login_environment(job, &start, "", NULL);
+	environment = login_environment(job, &nothing, &start, NULL);
 	assert_non_null(environment);
 	assert_string_equal(environment[0], "PATH=/opt/bin");
 	assert_string_equal(environment[1], "LANG=de_CH");
@@ -156,15 +199,75 @@ static void the_jobs_environment_is_kept_and_the_clients_wins(void **state)
 static void a_terminal_adds_its_name_and_type(void **state)
 {
 	static struct process_start start;
+	struct login_session session = { 0 };
 	char term[] = "TERM=dumb";
 	char *job[] = { term, NULL };
 	char **environment;
 
 	(void)state;
+	session.tty = "/dev/pts/7";
 	start = (struct process_start){ .has_pty = true, .term = span_of_str("xterm") };
-	environment = login_environment(job, &start, "/dev/pts/7", NULL);
+	environment = login_environment(job, &session, &start, NULL);
 	assert_string_equal(value_of(environment, "TERM"), "xterm");
 	assert_string_equal(value_of(environment, "SSH_TTY"), "/dev/pts/7");
+	login_environment_free(environment);
+}
+
+static const struct login_session full = {
+	.home = "/h",
+	.user = "4711",
+	.shell = "/bin/zsh",
+	.tools = "/berth/bin",
+	.vscode_folder = "/tmp/j/vscode",
+};
+
+static void what_the_job_does_not_say_is_filled_in(void **state)
+{
+	static struct process_start start;
+	char *job[] = { NULL };
+	char **environment = login_environment(job, &full, &start, NULL);
+
+	(void)state;
+	assert_string_equal(value_of(environment, "HOME"), "/h");
+	assert_string_equal(value_of(environment, "USER"), "4711");
+	assert_string_equal(value_of(environment, "LOGNAME"), "4711");
+	assert_string_equal(value_of(environment, "SHELL"), "/bin/zsh");
+	assert_string_equal(value_of(environment, "VSCODE_AGENT_FOLDER"), "/tmp/j/vscode");
+	assert_non_null(strstr(value_of(environment, "PATH"), "/usr/bin:"));
+	assert_non_null(strstr(value_of(environment, "PATH"), "/bin:/berth/bin"));
+	login_environment_free(environment);
+}
+
+static void what_the_job_says_is_kept_but_for_the_shell_and_another_connection(void **state)
+{
+	static struct process_start start;
+	char home[] = "HOME=/mine", user[] = "LOGNAME=me", path[] = "PATH=/opt/bin";
+	char shell[] = "SHELL=/nonexistent", client[] = "SSH_CLIENT=192.0.2.1 1 22";
+	char tty[] = "SSH_TTY=/dev/pts/99", folder[] = "VSCODE_AGENT_FOLDER=/mine/v";
+	char *job[] = { home, user, path, shell, client, tty, folder, NULL };
+	char **environment = login_environment(job, &full, &start, NULL);
+
+	(void)state;
+	assert_string_equal(value_of(environment, "HOME"), "/mine");
+	assert_string_equal(value_of(environment, "USER"), "me");
+	assert_string_equal(value_of(environment, "LOGNAME"), "me");
+	assert_string_equal(value_of(environment, "PATH"), "/opt/bin:/berth/bin");
+	assert_string_equal(value_of(environment, "SHELL"), "/bin/zsh");
+	assert_string_equal(value_of(environment, "VSCODE_AGENT_FOLDER"), "/mine/v");
+	assert_null(value_of(environment, "SSH_CLIENT"));
+	assert_null(value_of(environment, "SSH_TTY"));
+	login_environment_free(environment);
+}
+
+static void a_session_in_a_session_has_the_same_path(void **state)
+{
+	static struct process_start start;
+	char path[] = "PATH=/opt/bin:/berth/bin";
+	char *job[] = { path, NULL };
+	char **environment = login_environment(job, &full, &start, NULL);
+
+	(void)state;
+	assert_string_equal(value_of(environment, "PATH"), "/opt/bin:/berth/bin");
 	login_environment_free(environment);
 }
 
@@ -184,7 +287,7 @@ static void names_and_values_that_no_environment_can_hold_are_refused(void **sta
 		struct err err = { 0 };
 
 		start = (struct process_start){ .env_len = 1, .env = { bad[i] } };
-		assert_null(login_environment(job, &start, "", &err));
+		assert_null(login_environment(job, &nothing, &start, &err));
 		assert_int_equal(err.kind, ERR_INVALID);
 	}
 }
@@ -200,6 +303,17 @@ int main(void)
 						make_world, drop_world),
 		cmocka_unit_test_setup_teardown(without_any_shell_the_error_says_so, make_world,
 						drop_world),
+		cmocka_unit_test_setup_teardown(
+			a_shell_that_was_asked_for_comes_before_all_if_it_is_there, make_world,
+			drop_world),
+		cmocka_unit_test_setup_teardown(where_the_image_has_no_shell_the_bundles_is_used,
+						make_world, drop_world),
+		cmocka_unit_test_setup_teardown(an_account_is_what_passwd_says_of_the_uid,
+						make_world, drop_world),
+		cmocka_unit_test(what_the_job_does_not_say_is_filled_in),
+		cmocka_unit_test(
+			what_the_job_says_is_kept_but_for_the_shell_and_another_connection),
+		cmocka_unit_test(a_session_in_a_session_has_the_same_path),
 		cmocka_unit_test(the_jobs_environment_is_kept_and_the_clients_wins),
 		cmocka_unit_test(a_terminal_adds_its_name_and_type),
 		cmocka_unit_test(names_and_values_that_no_environment_can_hold_are_refused),

@@ -11,6 +11,7 @@
 #include "init/base/verb.h"
 
 extern const struct verb cmd_keygen;
+extern const struct verb cmd_motd;
 extern const struct verb cmd_serve;
 extern const struct verb cmd_sftp;
 extern const struct verb cmd_ssh;

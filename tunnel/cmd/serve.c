@@ -14,6 +14,7 @@
 #include "tunnel/net/job_file.h"
 #include "tunnel/net/server.h"
 #include "tunnel/services/service.h"
+#include "tunnel/services/sessions.h"
 
 /* How long an orderly end may take, all in all. */
 #define END_MS 3000
@@ -42,6 +43,7 @@ struct serve {
 	struct secret reset_key;
 	struct server *server;
 	struct service_env services;
+	struct sessions sessions;
 	uv_signal_t term, interrupt;
 	uv_timer_t limit;
 	char *endpoint; /* path */
@@ -199,6 +201,8 @@ static int start(struct serve *s, struct err *err)
 		return -1;
 	services.allow = s->job.allow;
 	services.allow_len = s->job.allow_len;
+	sessions_open(&s->sessions, s->args->dir, services.rank, environ);
+	sessions_configure(&s->sessions, &services);
 	if (listen_somewhere(s, err) < 0 || service_env_open(&s->services, &services, err) < 0 ||
 	    write_endpoint(s, err) < 0)
 		return -1;
@@ -239,6 +243,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	if (start(&s, err) < 0)
 		return -1;
 	uv_run(&s.loop, UV_RUN_DEFAULT);
+	sessions_close(&s.sessions);
 	tls_context_free(s.tls);
 	secret_finish(&s.reset_key);
 	job_file_finish(&s.job);

@@ -12,11 +12,10 @@
 #include "init/base/cleanup.h"
 #include "login.h"
 #include "pty.h"
+#include "scratch.h"
 #include "spawn.h"
 #include "subsystem.h"
-
-/* Where programs are looked for in a job without PATH. */
-#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#include "tunnel/net/session_file.h"
 
 /* Both ends of the process's standard descriptors. */
 struct stdio {
@@ -72,6 +71,10 @@ static int open_terminal(const struct process_start *start, struct stdio *ret, s
 struct arguments {
 	char *file, *text, *directory;
 	char **argv;
+	/* Nothing, or what greets before. */
+	char *program, *dir;
+	char rank[16];
+	char *greeting[10];
 };
 
 static void arguments_finish(struct arguments *arguments)
@@ -80,37 +83,70 @@ static void arguments_finish(struct arguments *arguments)
 	free(arguments->text);
 	free(arguments->directory);
 	free(arguments->argv);
+	free(arguments->program);
+	free(arguments->dir);
 }
 DEFINE_CLEANUP_VALUE(struct arguments, arguments_finish)
 
+static const struct session_file *settings(const struct service_env *env)
+{
+	static const struct session_file defaults;
+
+	return env->config.session ? env->config.session : &defaults;
+}
+
+static const char *own_program(const struct service_env *env)
+{
+	return env->config.program ? env->config.program : subsystem_program();
+}
+
 /* "-bash" for a login, "bash -c COMMAND" otherwise, as sshd has it. */
-static int shell_arguments(const struct service_env *env, const struct process_start *start,
-			   struct arguments *ret, struct err *err)
+static void shell_arguments(const struct service_env *env, const struct process_start *start,
+			    const char *shell, struct arguments *ret)
 {
 	static char dash_c[] = "-c";
 	bool is_login = start->kind == PROCESS_SHELL;
-	struct login_sources sources;
-	char shell[PATH_MAX];
-	const char *base;
-	size_t len;
+	bool is_plain = !is_login || settings(env)->plain_shell;
+	const char *base = strrchr(shell, '/') + 1;
+	size_t len = strlen(base) + 2;
 
-	login_sources_init(&sources, env->config.environment);
-	if (login_shell(&sources, shell, err) < 0)
-		return -1;
-	base = strrchr(shell, '/') + 1;
-	len = strlen(base) + 2;
 	ret->file = str_dup(shell);
 	ret->argv = new_array(char *, 4);
 	ret->text = alloc_zero(len + start->command.len + 1, 1);
-	snprintf(ret->text, len, "%s%s", is_login ? "-" : "", base);
+	snprintf(ret->text, len, "%s%s", is_plain ? "" : "-", base);
 	ret->argv[0] = ret->text;
 	if (is_login)
-		return 0;
+		return;
 	if (start->command.len > 0)
 		memcpy(ret->text + len, start->command.ptr, start->command.len);
 	ret->argv[1] = dash_c;
 	ret->argv[2] = ret->text + len;
-	return 0;
+}
+
+/*
+ * Whoever logs in on a terminal is greeted, by a program that becomes the shell: it may wait for a
+ * file system, which we may not.
+ */
+static void add_greeting(const struct service_env *env, const struct process_start *start,
+			 struct arguments *ret)
+{
+	static char name[] = "motd", dir[] = "--dir", rank[] = "--rank", end[] = "--";
+
+	if (start->kind != PROCESS_SHELL || !start->has_pty || !env->config.session ||
+	    settings(env)->no_motd)
+		return;
+	ret->program = str_dup(own_program(env));
+	ret->dir = str_dup(env->config.dir);
+	snprintf(ret->rank, sizeof(ret->rank), "%u", env->config.rank);
+	ret->greeting[0] = ret->program;
+	ret->greeting[1] = name;
+	ret->greeting[2] = dir;
+	ret->greeting[3] = ret->dir;
+	ret->greeting[4] = rank;
+	ret->greeting[5] = ret->rank;
+	ret->greeting[6] = end;
+	ret->greeting[7] = ret->file;
+	ret->greeting[8] = ret->argv[0];
 }
 
 /* The parser saw to it that every argument has its NUL and that there is one. */
@@ -141,16 +177,46 @@ static int subsystem_arguments(const struct service_env *env, const struct proce
 
 	if (!verb)
 		return -1;
-	ret->file = str_dup(env->config.program ? env->config.program : subsystem_program());
+	ret->file = str_dup(own_program(env));
 	ret->argv = new_array(char *, 3);
 	ret->argv[0] = name;
 	ret->argv[1] = verb;
 	return 0;
 }
 
+/*
+ * Home: where the job has none, the account's; where that is none, a directory that can be written
+ * to. User: where nobody has a name for the uid, its number, which programs take for one.
+ */
+static char **make_environment(const struct service_env *env, const struct login_sources *sources,
+			       const char *shell, const struct process_start *start,
+			       const char *tty, struct err *err)
+{
+	cleanup(login_account_finish) struct login_account account = { 0 };
+	char home[PATH_MAX], folder[PATH_MAX], uid[16];
+	struct login_session session = { .shell = shell, .tty = tty, .tools = sources->tools };
+	struct scratch *scratch = env->config.scratch;
+
+	login_account(sources, &account);
+	snprintf(uid, sizeof(uid), "%u", (unsigned int)sources->uid);
+	session.user = account.name ? account.name : uid;
+	session.home = account.home;
+	if (!session.home && !login_getenv(sources->environment, span_of_str("HOME")))
+		session.home = scratch && scratch_make(scratch, "home", home) ? home : "/";
+	if (scratch && !settings(env)->no_vscode_folder && scratch_make(scratch, "vscode", folder))
+		session.vscode_folder = folder;
+	return login_environment(env->config.environment, &session, start, err);
+}
+
+/* *shell is empty when there is none: a program that is named itself needs none. */
 static int make_arguments(const struct service_env *env, const struct process_start *start,
+			  const struct login_sources *sources, char shell[PATH_MAX],
 			  struct arguments *ret, struct err *err)
 {
+	bool has_shell = login_shell(sources, shell, err) == 0;
+
+	if (!has_shell)
+		shell[0] = '\0';
 	switch (start->kind) {
 	case PROCESS_ARGV:
 		list_arguments(start, ret);
@@ -161,28 +227,36 @@ static int make_arguments(const struct service_env *env, const struct process_st
 	case PROCESS_EXEC:
 		break;
 	}
-	return shell_arguments(env, start, ret, err);
+	if (!has_shell)
+		return -1;
+	shell_arguments(env, start, shell, ret);
+	add_greeting(env, start, ret);
+	return 0;
 }
 
 static int run(const struct service_env *env, const struct process_start *start,
 	       const struct stdio *stdio, struct err *err)
 {
-	bool is_argv = start->kind == PROCESS_ARGV;
 	cleanup(arguments_finish) struct arguments arguments = { 0 };
+	struct login_sources sources;
+	char shell[PATH_MAX];
 	char **environment;
 	struct spawn spawn;
-	const char *path;
 	pid_t pid;
 
-	if (make_arguments(env, start, &arguments, err) < 0)
+	login_sources_init(&sources, env->config.environment);
+	sources.wanted = settings(env)->shell;
+	sources.tools = env->config.tools;
+	if (make_arguments(env, start, &sources, shell, &arguments, err) < 0)
 		return -1;
-	environment = login_environment(env->config.environment, start, stdio->tty, err);
+	environment =
+		make_environment(env, &sources, shell[0] ? shell : NULL, start, stdio->tty, err);
 	if (!environment)
 		return -1;
-	path = login_getenv(environment, span_of_str("PATH"));
 	spawn = (struct spawn){
+		.before = arguments.greeting[0] ? arguments.greeting : NULL,
 		.file = arguments.file,
-		.path = is_argv && !path ? PATH_DEFAULT : path,
+		.path = login_getenv(environment, span_of_str("PATH")),
 		.directory = arguments.directory,
 		.argv = arguments.argv,
 		.environment = environment,

@@ -39,6 +39,9 @@
 #define LISTEN_PENDING_ALL_MAX 1024
 #define LISTEN_FETCH_MS 30000
 
+struct scratch;
+struct session_file;
+
 /* Everything is borrowed and stays valid until service_env_close() is done. */
 struct service_config {
 	uv_loop_t *loop;
@@ -46,9 +49,13 @@ struct service_config {
 	const char *dir;	  /* the job directory */
 	pid_t main_pid;		  /* the job's main command; 0: not known */
 	char *const *environment; /* the job's, given to processes as it is; usually environ */
-	const char *program;	  /* what subsystems are verbs of; NULL: this program */
-	char *const *allow; /* CONNECT targets beside loopback: "host:port", "*:port", "host:*" */
+	const char *program; /* what subsystems and the greeting are verbs of; NULL: this one */
+	char *const *allow;  /* CONNECT targets beside loopback: "host:port", "*:port", "host:*" */
 	size_t allow_len;
+	/* How sessions look; each may be NULL. */
+	const struct session_file *session;
+	const char *tools;	      /* directory of programs that an image may lack */
+	struct scratch *scratch;      /* the job's own directory on this node */
 	struct resolve_sources names; /* for tests; all-zero is this machine's */
 	size_t streams_max;	      /* streams at once; 0: SERVICE_STREAMS_MAX */
 	uint64_t fetch_ms; /* how long a connection waits to be fetched; 0: LISTEN_FETCH_MS */

@@ -119,6 +119,8 @@ static attr_noreturn void run_child(const struct spawn *spawn)
 	if (spawn->directory && chdir(spawn->directory) < 0)
 		give_up(spawn->directory, ": cannot change to this directory\n",
 			EXIT_CANNOT_EXECUTE);
+	if (spawn->before)
+		execve(spawn->before[0], spawn->before, spawn->environment);
 	switch (execute(spawn)) {
 	case ENOENT:
 		give_up(spawn->file, ": it, or the interpreter that it names, does not exist\n",

@@ -13,6 +13,8 @@
 #include "init/base/err.h"
 
 struct spawn {
+	/* Executed first, to do something and then execute file; where that fails file is. */
+	char *const *before;
 	const char *file;
 	const char *path;      /* where a file without a slash is looked for; NULL: nowhere */
 	const char *directory; /* to change to, or NULL */
