@@ -3,8 +3,17 @@
 #include "init/base/verb.h"
 #include "tunnel/cmd/cmd.h"
 
-static const struct verb *const verbs[] = { &cmd_keygen, &cmd_motd, &cmd_serve,
-					    &cmd_sftp,	 &cmd_ssh,  NULL };
+/* clang-format off */
+static const struct verb *const verbs[] = {
+	&cmd_exec,
+	&cmd_keygen,
+	&cmd_motd,
+	&cmd_serve,
+	&cmd_sftp,
+	&cmd_ssh,
+	NULL,
+};
+/* clang-format on */
 
 static const struct program program = {
 	.name = "berth-tunnel",

@@ -9,10 +9,12 @@
  * a line in meson.build, a section in berth.1.scd, and a test of its --help in tests/golden.
  */
 
+#include "controller/ops/connect.h"
 #include "controller/ops/controller.h"
 #include "init/base/verb.h"
 
 extern const struct verb cmd_cancel;
+extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
 extern const struct verb cmd_logs;
@@ -24,4 +26,15 @@ extern const struct verb cmd_ssh;
 void cmd_show_notes(const struct notes *notes);
 
 /* Becomes another program; returns only when that fails. */
-int cmd_exec(const char *const *argv, struct err *err);
+int cmd_become(const char *const *argv, struct err *err);
+
+/*
+ * The command that does a verb of berth-tunnel in a job (ops/connect.h); waits for the job to run,
+ * 10 minutes unless wait_ns says otherwise, and tells on standard error what it waits for.
+ */
+int cmd_connect(const char *verb, const struct ref *ref, uint64_t wait_ns, struct argv *ret,
+		struct err *err) attr_must_use;
+
+#define CMD_OPT_WAIT(type, member)                        \
+	OPT_DURATION(0, "wait", type, member, "DURATION", \
+		     "how long to wait for the job to run (10m)")

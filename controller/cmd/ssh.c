@@ -18,7 +18,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	    ops_ssh_command(c, &job, &ref, (const char *const *)argv + 1, &command, err) < 0)
 		return -1;
 	c = controller_close(c);
-	return cmd_exec(argv_words(&command), err);
+	return cmd_become(argv_words(&command), err);
 }
 
 const struct verb cmd_ssh = {

@@ -149,24 +149,27 @@ static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *e
 	}
 }
 
-int ops_connect(struct controller *c, const struct ref *ref, uint64_t wait_ns,
-		const struct progress *progress, struct argv *ret, struct err *err)
+int ops_connect(struct controller *c, const struct connect_plan *plan, struct argv *ret,
+		struct err *err)
 {
-	cleanup(visit_finish) struct visit v = { .progress = progress };
+	cleanup(visit_finish) struct visit v = { .progress = plan->progress };
 	cleanup(bundle_finish) struct bundle bundle = { 0 };
 	cleanup_free char *endpoint = NULL, *key = NULL;
 
-	if (open_visit(c, ref, &v, err) < 0 || bundle_find(c->paths.program, &bundle, err) < 0)
+	if (open_visit(c, plan->ref, &v, err) < 0 ||
+	    bundle_find(c->paths.program, &bundle, err) < 0)
 		return -1;
-	v.deadline = monotonic_ns() + wait_ns;
+	v.deadline = monotonic_ns() + plan->wait_ns;
 	if (wait_for_endpoint(&v, &endpoint, err) < 0)
 		return -1;
 	key = paths_client_key(&c->paths, v.job.uid);
 	if (access(key, R_OK) < 0)
 		return err_set_errno(err, errno, "the key of job-%" PRIu64 ": %s", v.job.id, key);
-	argv_add_words(ret, bundle.tunnel, "ssh", "--client-file", key, "--endpoint", endpoint,
-		       "--host-key", c->paths.host_key, NULL);
-	argv_addf(ret, "--rank=%u", ref->rank);
+	argv_add_words(ret, bundle.tunnel, plan->verb, "--client-file", key, "--endpoint", endpoint,
+		       NULL);
+	if (strcmp(plan->verb, "ssh") == 0)
+		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);
+	argv_addf(ret, "--rank=%u", plan->ref->rank);
 	argv_addf(ret, "--name=job-%" PRIu64, v.job.id);
 	return 0;
 }

@@ -10,13 +10,20 @@ struct progress {
 	void *arg;
 };
 
+struct connect_plan {
+	const struct ref *ref;
+	const char *verb; /* of berth-tunnel: what to do there */
+	uint64_t wait_ns; /* at most so long for the job to run */
+	const struct progress *progress;
+};
+
 /*
- * The way into a job: waits at most wait_ns for it to run, and gives the command that connects
- * standard input and output with it. The scheduler is not asked when the job's own files tell
- * enough. A job that ended is ERR_UNAVAILABLE, with how it ended.
+ * The way into a job: waits for it to run, and gives the command that does the verb there, to which
+ * more of the verb's own options can be appended. The scheduler is not asked when the job's own
+ * files tell enough. A job that ended is ERR_UNAVAILABLE, with how it ended.
  */
-int ops_connect(struct controller *c, const struct ref *ref, uint64_t wait_ns,
-		const struct progress *progress, struct argv *ret, struct err *err) attr_must_use;
+int ops_connect(struct controller *c, const struct connect_plan *plan, struct argv *ret,
+		struct err *err) attr_must_use;
 
 /* `ssh` with everything it has to know on its command line, for this job's rank. */
 int ops_ssh_command(struct controller *c, const struct job *job, const struct ref *ref,

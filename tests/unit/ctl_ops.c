@@ -257,7 +257,12 @@ static int connect_to(const char *host, struct argv *ret, char line[200], struct
 
 	line[0] = '\0';
 	assert_int_equal(ref_parse_host(host, &ref, NULL), 0);
-	return ops_connect(user.c, &ref, 50 * NSEC_PER_MSEC, &progress, ret, err);
+	return ops_connect(user.c,
+			   &(struct connect_plan){ .ref = &ref,
+						   .verb = "ssh",
+						   .wait_ns = 50 * NSEC_PER_MSEC,
+						   .progress = &progress },
+			   ret, err);
 }
 
 static void the_way_into_a_job_is_berth_tunnel_with_its_files(void **state)
