@@ -263,6 +263,48 @@ static void proposals_without_anything_in_common_say_what(void **state)
 	}
 }
 
+static void data_in_small_pieces_goes_in_large_messages_and_in_order(void **state)
+{
+	cleanup(peer_finish) struct peer p;
+	static uint8_t block[1000];
+	struct ssh_channel *c;
+	const struct {
+		uint8_t number;
+		size_t len;
+	} expected[] = {
+		{ MSG_CHANNEL_DATA, CHANNEL_DATA_MAX },
+		{ MSG_CHANNEL_DATA, 40 * sizeof(block) - CHANNEL_DATA_MAX },
+		{ MSG_CHANNEL_EXTENDED_DATA, sizeof(block) },
+		{ MSG_CHANNEL_DATA, sizeof(block) },
+	};
+	size_t writes;
+	uint32_t id;
+	struct wire r;
+
+	(void)state;
+	peer_init(&p, &PEER_DEFAULT);
+	peer_skip_to(&p, STATE_OPEN);
+	id = peer_open_session(&p, 5);
+	c = p.seen.channels[0];
+	writes = p.seen.writes;
+	peer_put(&p, MSG_CHANNEL_WINDOW_ADJUST, "uu", id, 1u << 20);
+	for (int i = 0; i < 40; i++)
+		ssh_channel_write(c, SSH_STDOUT, span_of(block, sizeof(block)));
+	assert_int_equal(p.seen.writes, writes + 1);
+	ssh_channel_write(c, SSH_STDERR, span_of(block, sizeof(block)));
+	ssh_channel_write(c, SSH_STDOUT, span_of(block, sizeof(block)));
+	ssh_channel_eof(c);
+	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+		r = peer_expect(&p, expected[i].number);
+		wire_u32(&r);
+		if (expected[i].number == MSG_CHANNEL_EXTENDED_DATA)
+			wire_u32(&r);
+		assert_int_equal(wire_string(&r, CHANNEL_DATA_MAX).len, expected[i].len);
+	}
+	peer_expect(&p, MSG_CHANNEL_EOF);
+	assert_int_equal(ssh_server_output(p.server).len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +321,7 @@ int main(void)
 		cmocka_unit_test(guessing_passwords_ends_the_connection),
 		cmocka_unit_test(other_services_are_refused),
 		cmocka_unit_test(proposals_without_anything_in_common_say_what),
+		cmocka_unit_test(data_in_small_pieces_goes_in_large_messages_and_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,8 @@ void channel_free(struct ssh_channel *c)
 {
 	struct ssh_server *s = c->server;
 
+	if (s->gathering == c)
+		gathered_flush(s);
 	if (c->is_waiting) {
 		TAILQ_REMOVE(&s->waiting, c, waiting);
 		s->waiting_len--;

@@ -98,8 +98,11 @@ struct ssh_server {
 	struct kex kex;
 	struct buf line; /* the client's version line, as far as it has arrived */
 	struct buf out;
-	struct buf message; /* the payload that is being written */
-	struct buf held;    /* messages that wait for the end of a key exchange: length, payload */
+	struct buf message;  /* the payload that is being written */
+	struct buf held;     /* messages that wait for the end of a key exchange: length, payload */
+	struct buf gathered; /* data of one channel that becomes one message; see output.c */
+	struct ssh_channel *gathering;
+	enum ssh_output gathered_output;
 	bool authenticated;
 	unsigned int auth_attempts;
 	bool no_more_sessions;
@@ -162,8 +165,12 @@ struct ssh_channel {
 /* Begins a message in s->message; what is put there is sent by message_send(). */
 struct buf *message_begin(struct ssh_server *s, enum message_number number);
 void message_send(struct ssh_server *s);
-/* A message whose payload is head and then body, or holds it back while keys are exchanged. */
+/*
+ * A message whose payload is head and then body, or holds it back while keys are exchanged. Data
+ * that was gathered before goes first; message_send_data() is how it goes.
+ */
 void message_send_parts(struct ssh_server *s, struct span head, struct span body);
+void message_send_data(struct ssh_server *s, struct span head, struct span body);
 /* Ends the connection; err's text goes to the client when it has to know. */
 void server_end(struct ssh_server *s, const struct err *err);
 /* For a client that may wait long for an answer, and takes silence for the end. */
@@ -197,6 +204,8 @@ message_handler on_channel_open, on_channel_window_adjust, on_channel_data,
 	on_channel_extended_data, on_channel_eof, on_channel_close;
 
 /* output.c */
+/* Makes a message of the data that was gathered: before any other message, and before output. */
+void gathered_flush(struct ssh_server *s);
 void channel_begin(struct ssh_channel *c, enum message_number number);
 /* Calls writable() for channels that wait, as long as there is room. */
 void channels_resume(struct ssh_server *s);

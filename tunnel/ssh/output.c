@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What we send on a channel: data as far as windows and output allow, its end, more window. */
+/*
+ * What we send on a channel: data as far as windows and output allow, its end, more window.
+ *
+ * Data comes from the network in pieces of a datagram, but goes to the client in messages of up to
+ * 32 KiB: a client pays for each message, and ssh(1) copies all that it has not written yet for
+ * each one. So the pieces of one channel are gathered until something else is said, until a message
+ * is full, or until somebody looks at the output, which is once a turn; nothing waits for a timer.
+ */
 #include "engine.h"
 
 #include <assert.h>
@@ -32,7 +39,7 @@ static bool is_writable(const struct ssh_channel *c)
 
 static size_t room(const struct ssh_channel *c)
 {
-	size_t waiting = buf_len(&c->server->out);
+	size_t waiting = buf_len(&c->server->out) + buf_len(&c->server->gathered);
 
 	if (!is_writable(c) || c->server->kex.announced || waiting >= OUTPUT_SOFT_MAX)
 		return 0;
@@ -77,25 +84,62 @@ void channels_resume(struct ssh_server *s)
 	}
 }
 
-void ssh_channel_write(struct ssh_channel *c, enum ssh_output output, struct span bytes)
+static void send_data(struct ssh_channel *c, enum ssh_output output, struct span bytes)
 {
 	uint8_t head[DATA_HEAD_MAX];
 	size_t head_len = output == SSH_STDERR ? 13 : 9;
 
-	assert(bytes.len == 0 || !is_writable(c) || bytes.len <= c->remote_window);
-	if (!is_writable(c))
-		return;
 	head[0] = output == SSH_STDERR ? MSG_CHANNEL_EXTENDED_DATA : MSG_CHANNEL_DATA;
 	wire_store_u32(head + 1, c->remote_id);
 	wire_store_u32(head + 5, EXTENDED_DATA_STDERR);
-	c->remote_window -= (uint32_t)bytes.len;
-	while (bytes.len > 0) {
-		struct span part = span_cut(&bytes, MIN(bytes.len, c->remote_packet_max));
+	wire_store_u32(head + head_len - 4, (uint32_t)bytes.len);
+	message_send_data(c->server, span_of(head, head_len), bytes);
+}
 
-		wire_store_u32(head + head_len - 4, (uint32_t)part.len);
-		message_send_parts(c->server, span_of(head, head_len), part);
+void gathered_flush(struct ssh_server *s)
+{
+	if (buf_len(&s->gathered) > 0)
+		send_data(s->gathering, s->gathered_output, buf_span(&s->gathered));
+	buf_clear(&s->gathered);
+	s->gathering = NULL;
+}
+
+/* Takes from *bytes what makes at most one message. */
+static void gather(struct ssh_channel *c, enum ssh_output output, struct span *bytes)
+{
+	struct ssh_server *s = c->server;
+	size_t len;
+
+	if (s->gathering != c || s->gathered_output != output)
+		gathered_flush(s);
+	if (buf_len(&s->gathered) == 0 && bytes->len >= c->remote_packet_max) {
+		send_data(c, output, span_cut(bytes, c->remote_packet_max));
+		return;
 	}
-	kex_announce_when_due(c->server);
+	s->gathering = c;
+	s->gathered_output = output;
+	len = MIN(bytes->len, c->remote_packet_max - buf_len(&s->gathered));
+	/* A message is no larger than the buffer: remote_packet_max is at most CHANNEL_DATA_MAX. */
+	if (!buf_append_span(&s->gathered, span_cut(bytes, len)) ||
+	    buf_len(&s->gathered) == c->remote_packet_max)
+		gathered_flush(s);
+}
+
+void ssh_channel_write(struct ssh_channel *c, enum ssh_output output, struct span bytes)
+{
+	struct ssh_server *s = c->server;
+	bool was_empty = buf_len(&s->out) == 0 && buf_len(&s->gathered) == 0;
+
+	assert(bytes.len == 0 || !is_writable(c) || bytes.len <= c->remote_window);
+	if (!is_writable(c))
+		return;
+	c->remote_window -= (uint32_t)bytes.len;
+	while (bytes.len > 0)
+		gather(c, output, &bytes);
+	/* What went straight to the output has said so itself. */
+	if (was_empty && buf_len(&s->out) == 0 && buf_len(&s->gathered) > 0)
+		s->config.ops->wants_write(s->config.owner);
+	kex_announce_when_due(s);
 }
 
 void ssh_channel_eof(struct ssh_channel *c)

@@ -32,6 +32,7 @@ struct ssh_server *ssh_server_new(const struct ssh_server_config *config)
 	s->out = BUF_INIT(OUTPUT_MAX);
 	s->message = BUF_INIT(PACKET_PAYLOAD_MAX);
 	s->held = BUF_INIT(HELD_MAX);
+	s->gathered = BUF_INIT(CHANNEL_DATA_MAX);
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->listeners);
 	packet_reader_init(&s->reader);
@@ -59,13 +60,14 @@ struct ssh_server *ssh_server_free(struct ssh_server *s)
 	buf_finish(&s->out);
 	buf_finish(&s->message);
 	buf_finish(&s->held);
+	buf_finish(&s->gathered);
 	free(s);
 	return NULL;
 }
 
 static int put_packet(struct ssh_server *s, struct span head, struct span body, struct err *err)
 {
-	bool was_empty = buf_len(&s->out) == 0;
+	bool was_empty = buf_len(&s->out) == 0 && buf_len(&s->gathered) == 0;
 
 	if (packet_write(&s->writer, &s->out, head, body, err) < 0)
 		return -1;
@@ -84,7 +86,7 @@ static int hold(struct ssh_server *s, struct span head, struct span body, struct
 	return 0;
 }
 
-void message_send_parts(struct ssh_server *s, struct span head, struct span body)
+void message_send_data(struct ssh_server *s, struct span head, struct span body)
 {
 	struct err err;
 	int r;
@@ -97,6 +99,12 @@ void message_send_parts(struct ssh_server *s, struct span head, struct span body
 		r = put_packet(s, head, body, &err);
 	if (r < 0)
 		server_end(s, &err);
+}
+
+void message_send_parts(struct ssh_server *s, struct span head, struct span body)
+{
+	gathered_flush(s);
+	message_send_data(s, head, body);
 }
 
 struct buf *message_begin(struct ssh_server *s, enum message_number number)
@@ -261,6 +269,7 @@ int ssh_server_input(struct ssh_server *s, struct span bytes, struct err *err)
 
 struct span ssh_server_output(struct ssh_server *s)
 {
+	gathered_flush(s);
 	return buf_span(&s->out);
 }
 
