@@ -191,6 +191,8 @@ class Docker:
                   "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
                   f"--cgroup-parent=/{self.cgroup}", "--exec-opt=native.cgroupdriver=cgroupfs",
                   "--shutdown-timeout=1"]
+        with contextlib.suppress(Unavailable):
+            daemon.append(f"--init-path={self.bundle}/berth-init")  # of `docker run --init`
         # Should this process be killed, unshare ends, and with it the namespace and everything in it.
         outer = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child",
                  "--mount-proc", "tini", "--", "sh", "-c", OWN_PLACES, "sh"]
@@ -265,6 +267,12 @@ class Docker:
             self.images[tag] = True
         return tag
 
+    def derive(self, tag: str, image: str, *changes: str) -> None:
+        """An image like another one, with lines of a Dockerfile: 'CMD ["/probe"]'."""
+        id = self.call("create", self.image(image), "none").ok().stdout.strip()
+        self.call("commit", *(f"--change={line}" for line in changes), id, tag).ok()
+        self.call("rm", id).ok()
+
     def _make_glibc(self, tree: Tree, *packages: str) -> None:
         tree.machine(installed_files(*with_dependencies([*GLIBC_PACKAGES, *packages])))
         tree.users()
@@ -298,7 +306,8 @@ class Docker:
                 init_options=(), mounts=(), env=None, more=()) -> list:
         """Options of `docker run` and `docker create`.
 
-        entrypoint: berth-init with init_options, or what the image is to be run by ("": by nothing).
+        entrypoint: berth-init with init_options, or what the image is to be run by ("": by nothing). With
+        more=["--init"] it is dockerd that has it run by berth-init.
         mounts are --volume's SOURCE:TARGET[:ro]. pts=False: no devpts in it. network is "none" or "host".
         """
         argv = [f"--network={network}", "--pull=never", f"--volume={self.bundle}:{BERTH}:ro"]

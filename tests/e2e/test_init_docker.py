@@ -69,3 +69,216 @@ def test_ssh_reaches_a_job_in_a_container_as_any_user(docker, build_dir, short_d
     with docker.serve(tunnel, image, "sleep", "60", user="54321:12345", read_only=True, pts=False):
         result = tunnel.ssh("job-7", "id -u; cat; exit 7", input="data\n")
         assert (result.status, result.stdout) == (7, "54321\ndata\n"), result
+
+
+# ---- what docker does to a container
+
+
+def test_docker_stop_ends_the_command_with_sigterm(docker):
+    with docker.start_container("busybox", "sleep", "60") as container:
+        container.call("stop", "--time=20").ok()
+        assert container.wait() == 128 + signal.SIGTERM
+
+
+def test_docker_stop_leaves_the_command_its_time(docker):
+    """SIGTERM is the command's to act upon; its own exit status is the container's."""
+    script = "trap 'echo saving; sleep 0.3; echo saved; exit 9' TERM; echo ready; while :; do sleep 0.05; done"
+    with docker.start_container("busybox", "sh", "-c", script) as container:
+        container.expect("ready")
+        container.call("stop", "--time=20").ok()
+        assert container.wait() == 9
+        assert container.call("logs").stdout == "ready\nsaving\nsaved\n"
+
+
+def test_docker_stop_kills_who_does_not_end(docker):
+    with docker.start_container("scratch", *probe("scratch", "signals", 100)) as container:
+        container.expect("ready")
+        container.call("stop", "--time=1").ok()
+        assert container.wait() == 128 + signal.SIGKILL
+        assert records(container) == [signal.SIGTERM]
+
+
+def test_docker_kill_sends_each_signal_once(docker):
+    names = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH", "SEGV", "ABRT", "ILL", "CONT", "RTMIN+6", "RTMAX"]
+    numbers = [int(getattr(signal, f"SIG{name}")) for name in names[:-2]] + [40, 64]
+    with docker.start_container("scratch", *probe("scratch", "signals", len(names) + 1)) as container:
+        container.expect("ready")
+        for name, number in zip(names, numbers):
+            container.call("kill", f"--signal={name}").ok()
+            harness.until(lambda: number in records(container), f"SIG{name}")
+        assert records(container) == numbers
+        container.call("kill", "--signal=PWR").ok()
+        assert container.wait() == 0
+
+
+def test_docker_kill_without_a_signal_kills(docker):
+    with docker.start_container("scratch", *probe("scratch", "signals", 100)) as container:
+        container.call("kill").ok()
+        assert container.wait() == 128 + signal.SIGKILL
+
+
+def test_pause_is_not_seen_by_the_command(docker):
+    with docker.start_container("scratch", *probe("scratch", "signals", 2)) as container:
+        container.expect("ready")
+        container.call("pause").ok()
+        container.call("unpause").ok()
+        container.call("kill", "--signal=USR1").ok()
+        container.call("kill", "--signal=USR2").ok()
+        assert container.wait() == 0
+        assert records(container) == [signal.SIGUSR1, signal.SIGUSR2]
+
+
+def test_a_stop_signal_of_the_image_is_the_commands(docker):
+    with docker.start_container("scratch", *probe("scratch", "signals", 1), more=["--stop-signal=SIGUSR2"]) as container:
+        container.expect("ready")
+        container.call("stop", "--time=20").ok()
+        assert container.wait() == 0
+        assert records(container) == [signal.SIGUSR2]
+
+
+# ---- a terminal
+
+
+SHELL = ["bash", "--norc", "--noprofile", "--noediting", "-i"]
+
+
+@pytest.fixture
+def on_terminal(docker):
+    def run(image, *command, **how):
+        argv = docker.run_argv(image, *command, more=["-it", "--env=PS1=<$?>", "--env=TERM=dumb"], **how)
+        return Terminal(argv, docker.env(), rows=30, columns=90)
+    return run
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_command_once(on_terminal):
+    with on_terminal("scratch", *probe("scratch", "signals", 2)) as screen:
+        screen.expect("ready")
+        screen.type("\x03")
+        screen.expect('"signal": 2,')
+        screen.type("\x1c")
+        screen.expect('"signal": 3,')
+        assert screen.end() == 0
+        assert b"signal" not in screen.screen.partition(b"\n")[2]
+
+
+def test_ctrl_c_ends_a_command_that_lets_it(on_terminal):
+    with on_terminal("busybox", "sh", "-c", "echo ready; exec sleep 60") as screen:
+        screen.expect("ready")
+        screen.type("\x03")
+        assert screen.end() == 130
+
+
+def test_job_control_of_a_shell_in_a_container(on_terminal):
+    with on_terminal("glibc", *SHELL) as shell:
+        shell.expect("<0>")
+        shell.type("cat\n")
+        shell.expect("cat\r\n")
+        shell.type("one\n")
+        shell.expect("one\r\none\r\n")
+        shell.type("\x1a")
+        shell.expect("Stopped")
+        shell.expect(f"<{128 + signal.SIGTSTP}>")
+        shell.type("fg\n")
+        shell.expect("cat\r\n")
+        shell.type("two\n")
+        shell.expect("two\r\ntwo\r\n")
+        shell.type("\x03")
+        shell.expect("<130>")
+        shell.type("exit 5\n")
+        assert shell.end() == 5
+
+
+def test_ctrl_z_stops_no_container_for_good(on_terminal):
+    with on_terminal("busybox", "sh", "-c", "echo ready; exec cat") as screen:
+        screen.expect("ready")
+        screen.type("\x1a")
+        screen.expect("^Z")
+        screen.type("words\n")
+        screen.expect("words\r\nwords\r\n")
+        screen.type("\x04")
+        assert screen.end() == 0
+
+
+def test_the_window_is_resized_for_the_command(on_terminal):
+    with on_terminal("busybox", "sh", "-c", "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done") as screen:
+        screen.expect("ready")
+        screen.resize(41, 123)
+        screen.expect("41 123")
+
+
+def test_attach_gives_the_terminal_of_a_container_that_runs(docker):
+    with docker.start_container("glibc", *SHELL, more=["-it", "--env=PS1=<$?>"]) as container:
+        with Terminal(docker.argv("attach", container.id), docker.env()) as screen:
+            # The prompt was printed before anybody looked.
+            screen.type("echo he\"\"re\n")
+            screen.expect("here")
+            screen.type("\x10\x11")  # Ctrl-P Ctrl-Q: detach
+            screen.end()
+        with Terminal(docker.argv("attach", container.id), docker.env()) as screen:
+            screen.type("exit 6\n")
+            assert screen.end() == 6
+        assert container.wait() == 6
+
+
+# ---- where docker runs it
+
+
+def test_as_dockers_own_init_it_takes_the_place_of_tini(docker):
+    """--init: dockerd binds the program of --init-path into the container and runs it with `-- COMMAND`."""
+    with docker.start_container("scratch", *probe("scratch", "signals", 2), entrypoint="", more=["--init"]) as container:
+        container.expect("ready")
+        assert os.readlink(f"/proc/{container.pid}/exe").endswith("docker-init")
+        with open(f"/proc/{container.pid}/exe", "rb") as program:
+            assert program.read() == (docker.bundle / "berth-init").read_bytes()
+        for name in "SEGV", "RTMAX":
+            container.call("kill", f"--signal={name}").ok()
+        assert container.wait() == 0
+        assert records(container) == [signal.SIGSEGV, 64]
+
+
+def test_dockers_init_reports_the_end_as_tini_does(docker):
+    for command, status in ((probe("busybox", "exit", 7), 7), (["no-such-command"], 127), (["/bin"], 126),
+                            (probe("busybox", "raise", 15), 143)):
+        assert docker.run("busybox", *command, entrypoint="", more=["--init"]).status == status
+
+
+def test_it_is_an_entry_point_of_an_image(docker):
+    """As an image's ENTRYPOINT, with the command from the image's CMD, and one given instead of it."""
+    docker.derive("berth-entry", "scratch", 'ENTRYPOINT ["/berth/berth-init", "--"]', 'CMD ["/probe", "exit", "6"]')
+    plain = ["run", "--rm", "--network=none", "--pull=never", f"--volume={docker.bundle}:/berth:ro", "berth-entry"]
+    assert docker.call(*plain).status == 6
+    assert docker.call(*plain, "/probe", "exit", "8").status == 8
+
+
+# ---- orphans
+
+
+def test_orphans_of_the_command_and_of_docker_exec_are_reaped(docker):
+    with docker.start_container("busybox", *probe("busybox", "orphans", 300)) as container:
+        container.expect("ready")
+        init = container.pid
+        children = pathlib.Path(f"/proc/{init}/task/{init}/children")
+
+        def only_the_command():
+            return len(children.read_text().split()) == 1
+        harness.until(only_the_command, "end of 300 orphans")
+        # What docker exec starts is no descendant of the first process, but its orphans are.
+        for _ in range(3):
+            container.exec("sh", "-c", "exec >/dev/null 2>&1; (sleep 0.1 &) ; (sleep 60 &)").ok()
+        assert len(children.read_text().split()) > 1
+        container.exec("sh", "-c", "kill -9 $(pidof sleep)").ok()
+        harness.until(only_the_command, "end of the orphans of docker exec")
+
+
+def test_who_is_left_in_the_container_gets_sigterm_and_time(docker, short_dir):
+    """Also what docker exec has left there."""
+    short_dir.chmod(0o777)
+    os.mkfifo(short_dir / "go")
+    with docker.start_container("busybox", "sh", "-c", "read line </job/go; exit 4", mounts=[f"{short_dir}:/job"],
+                                init_options=["--grace", "20s"]) as container:
+        container.exec("sh", "-c", "(trap 'sleep 0.2; echo told >/job/told; exit' TERM; touch /job/up; "
+                       "while :; do sleep 0.05; done) >/dev/null 2>&1 &").ok()
+        harness.until((short_dir / "up").exists, "start of what docker exec runs")
+        (short_dir / "go").write_text("\n")
+        assert container.wait() == 4
+    assert (short_dir / "told").read_text() == "told\n"
