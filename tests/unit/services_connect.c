@@ -142,6 +142,22 @@ static void a_server_that_ends_first_may_still_be_spoken_to(void **state)
 	assert_string_equal(got, "last words");
 }
 
+/* A stream may be over in the very packet that brings its last bytes. */
+static void what_came_with_the_end_of_the_stream_is_delivered(void **state)
+{
+	struct client *c = connected_to("127.0.0.1", listen_tcp(AF_INET));
+
+	(void)state;
+	got_len = 0;
+	assert_int_equal(shutdown(peer, SHUT_WR), 0);
+	world_wait(&world, all_ended);
+	client_send(c, span_of_str("last words"));
+	fake_h3_send_end(c->stream);
+	client_close(c);
+	world_wait(&world, peer_has_end);
+	assert_string_equal(got, "last words");
+}
+
 static void what_is_sent_before_the_answer_is_not_lost(void **state)
 {
 	struct client *c = connect_to("127.0.0.1", listen_tcp(AF_INET));
@@ -347,6 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(bytes_go_both_ways_and_each_has_an_end),
 		TEST(a_server_that_ends_first_may_still_be_spoken_to),
+		TEST(what_came_with_the_end_of_the_stream_is_delivered),
 		TEST(what_is_sent_before_the_answer_is_not_lost),
 		TEST(localhost_is_ipv4_or_ipv6),
 		TEST(ipv6_loopback_is_reached),

@@ -370,6 +370,49 @@ static void a_client_that_leaves_takes_the_process_along(void **state)
 	assert_int_equal(bridge_channels(bridge), 0);
 }
 
+static void what_a_client_said_last_is_delivered_after_it_has_left(void **state)
+{
+	(void)state;
+	bridge_connect(bridge, conn);
+	client_opens(SSH_CHANNEL_TCP, "localhost:80");
+	job_answers(200);
+	job_ends();
+	bridge_stream.room = 4;
+	client_sends("last words");
+	client_ends();
+	client_leaves();
+	bridge_tidy(bridge);
+	assert_false(bridge_stream.reset || bridge_stream.ended);
+	job_reads(100);
+	assert_string_equal(buf_str(&bridge_stream.sent), "last words");
+	assert_true(bridge_stream.ended);
+	close_stream(NULL);
+	assert_int_equal(bridge_channels(bridge), 0);
+}
+
+static void a_job_does_not_talk_for_ever_to_a_client_that_has_left(void **state)
+{
+	static uint8_t block[65536];
+	size_t sent = 0;
+
+	(void)state;
+	bridge_connect(bridge, conn);
+	client_opens(SSH_CHANNEL_TCP, "localhost:80");
+	job_answers(200);
+	channel.room = 0;
+	job_sends(span_of(block, 1000));
+	client_ends();
+	client_leaves();
+	bridge_tidy(bridge);
+	assert_true(bridge_stream.ended && !bridge_stream.reset);
+	assert_int_equal(bridge_stream.consumed, 1000);
+	for (; !bridge_stream.reset && sent < 64u << 20; sent += sizeof(block)) {
+		job_sends(span_of(block, sizeof(block)));
+		bridge_tidy(bridge);
+	}
+	assert_true(bridge_stream.reset);
+}
+
 static void a_broken_stream_ends_its_channel_and_nothing_else(void **state)
 {
 	(void)state;
@@ -421,6 +464,8 @@ int main(void)
 		TEST(a_job_may_end_its_direction_first),
 		TEST(the_path_of_a_socket_is_escaped),
 		TEST(a_client_that_leaves_takes_the_process_along),
+		TEST(what_a_client_said_last_is_delivered_after_it_has_left),
+		TEST(a_job_does_not_talk_for_ever_to_a_client_that_has_left),
 		TEST(a_broken_stream_ends_its_channel_and_nothing_else),
 		TEST(when_the_connection_ends_the_channels_are_left_to_the_disconnect),
 		TEST(nonsense_from_the_job_ends_the_session),

@@ -30,6 +30,9 @@
 /* For each address that is tried; the kernel alone would take two minutes. */
 #define CONNECT_TIMEOUT_MS 10000
 
+/* After the stream's clean end the other side may take so long for each piece that it was sent. */
+#define LINGER_MS 60000
+
 struct address {
 	union {
 		struct sockaddr any;
@@ -54,6 +57,7 @@ struct link {
 	struct port port;
 	bool connected;
 	bool read_over, write_over, ended; /* ended: the peer sends no more */
+	bool lingering; /* the stream is over, and what it brought is still to be written */
 	unsigned int handles;
 	struct sink output;
 };
@@ -135,6 +139,23 @@ static void end_output(struct link *link)
 	link->write_over = true;
 	sink_drop(&link->output);
 	close_if_over(link);
+	if (link->lingering) {
+		link->lingering = false;
+		let_go(link);
+	}
+}
+
+static void on_linger(uv_timer_t *timer)
+{
+	end_output(container_of(timer, struct link, timeout));
+}
+
+/* The last bytes may come together with the end of the stream: they are delivered all the same. */
+static void linger(struct link *link)
+{
+	link->stream = link->output.stream = NULL;
+	link->lingering = true;
+	uv_timer_start(&link->timeout, on_linger, LINGER_MS, 0);
 }
 
 static void end_output_if_over(struct link *link)
@@ -150,10 +171,13 @@ static void on_written(struct sink *sink, bool ok)
 	struct link *link = container_of(sink, struct link, output);
 
 	/* That the other side is gone is told by the next read, with its reason. */
-	if (!ok)
+	if (!ok) {
 		end_output(link);
-	else
-		end_output_if_over(link);
+		return;
+	}
+	if (link->lingering)
+		uv_timer_start(&link->timeout, on_linger, LINGER_MS, 0);
+	end_output_if_over(link);
 }
 
 static void end_input(struct link *link)
@@ -319,9 +343,13 @@ static void on_writable(struct h3_stream *stream, void *user)
 
 static void on_closed(struct h3_stream *stream, void *user, const struct err *why)
 {
+	struct link *link = user;
+
 	(void)stream;
-	(void)why;
-	let_go(user);
+	if (!why && link->connected && link->ended && !link->write_over)
+		linger(link);
+	else
+		let_go(link);
 }
 
 static const struct h3_stream_ops stream_ops = {

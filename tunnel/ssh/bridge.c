@@ -98,11 +98,12 @@ static void on_end(struct h3_stream *stream, void *user)
 			buf_len(&c->reason) ? buf_str(&c->reason) : err_kind_word(why.kind));
 		c->up_ended = true;
 		refuse(c, &why);
+		finish(c);
 	} else if (buf_len(&c->down) == 0) {
 		flow_down(c);
 	}
 	/* The process is gone, and what was typed ahead with it. */
-	if (c->type == SSH_CHANNEL_SESSION || !c->ssh)
+	if (c->type == SSH_CHANNEL_SESSION)
 		finish(c);
 }
 
@@ -207,6 +208,8 @@ static void on_closed(void *owner, struct ssh_channel *channel)
 	c->ssh = NULL;
 	if (!c->stream)
 		channel_free(c);
+	else if (flow_is_left_alone(c))
+		flow_leave(c);
 	else if (!c->tidied)
 		finish(c);
 }

@@ -40,6 +40,7 @@ struct bridge_channel {
 	bool finished; /* nothing is written to the stream any more */
 	struct err why;
 	struct buf up;	   /* for the stream: capsules or bytes */
+	size_t discarded;  /* from the job, after the client had left */
 	size_t up_credit;  /* bytes of the client in `up` that were not reported as consumed */
 	struct buf down;   /* from the stream, as it came */
 	struct buf reason; /* the body of a refusal */
@@ -90,6 +91,13 @@ extern const struct capsule_ops flow_capsule_ops;
 /* Moves what waits, as far as the other side takes it. */
 void flow_up(struct bridge_channel *c);
 void flow_down(struct bridge_channel *c);
+
+/*
+ * A forward whose client said all it had to say and has left: what it said is still delivered, and
+ * what the job says is thrown away.
+ */
+bool flow_is_left_alone(const struct bridge_channel *c);
+void flow_leave(struct bridge_channel *c);
 
 /* Ends our direction of the stream, once. */
 void flow_end_up(struct bridge_channel *c);

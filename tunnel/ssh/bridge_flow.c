@@ -7,6 +7,9 @@
 #include "init/base/alloc.h"
 #include "tunnel/wire/process.h"
 
+/* What a job may still send into a forward whose client has left. */
+#define DISCARD_MAX (16 * 1024 * 1024)
+
 void flow_fail(struct bridge_channel *c, const struct err *why)
 {
 	if (c->failed)
@@ -14,6 +17,33 @@ void flow_fail(struct bridge_channel *c, const struct err *why)
 	c->failed = true;
 	c->why = *why;
 	c->bridge->needs_tidying = true;
+}
+
+/* A client that has left */
+
+bool flow_is_left_alone(const struct bridge_channel *c)
+{
+	return !c->ssh && c->stream && c->type != SSH_CHANNEL_SESSION && c->up_ended &&
+	       !c->failed && !c->finished;
+}
+
+/* Nobody reads what the job says; it may say so much until it hears that the client has left. */
+static void discard(struct bridge_channel *c, size_t len)
+{
+	h3_stream_consumed(c->stream, len);
+	c->discarded += len;
+	if (c->discarded <= DISCARD_MAX)
+		return;
+	c->finished = true;
+	c->bridge->needs_tidying = true;
+}
+
+void flow_leave(struct bridge_channel *c)
+{
+	size_t len = buf_len(&c->down);
+
+	buf_clear(&c->down);
+	discard(c, len);
 }
 
 /* From the client to the job */
@@ -253,6 +283,10 @@ void flow_on_body(struct h3_stream *stream, void *user, struct span bytes)
 	struct err err = { 0 };
 	ssize_t len = 0;
 
+	if (flow_is_left_alone(c)) {
+		discard(c, bytes.len);
+		return;
+	}
 	if (!c->ssh || c->failed || !c->accepted) {
 		if (c->ssh && !c->accepted)
 			(void)!buf_append(&c->reason, bytes.ptr,
