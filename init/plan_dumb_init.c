@@ -40,6 +40,8 @@ static int fill(const struct args *args, struct plan *plan)
 
 	rules->single_child = args->single_child || is_set_to("DUMB_INIT_SETSID", "0");
 	plan->own_session = !rules->single_child;
+	/* What is not told of signals is not told to end either, unless it ends with PID 1. */
+	plan->subreaper = plan->own_session;
 	plan->stops_too = true;
 	/*
 	 * In a session without a terminal of its shell these would be ignored. Where nobody could

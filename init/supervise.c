@@ -166,6 +166,7 @@ static void hold_until(struct supervisor *s, uint64_t ns)
 	}
 	s->phase_end = ns > 0 ? later(clock_now(), ns) : 0;
 	s->status.tunnel_restarts = tunnel_restarts(&s->tunnel);
+	s->status.tunnel_kills = s->tunnel.kills;
 	status_write(&s->status);
 	s->is_childless = s->is_childless && s->status.writer <= 0;
 }
@@ -335,6 +336,7 @@ static void setup(struct supervisor *s, struct plan *plan, const struct signals_
 	s->status = (struct status){ .path = plan->status_path,
 				     .rank = plan->rank,
 				     .init_pid = getpid() };
+	status_init(&s->status);
 	/* As PID 1 orphans come to us anyway. */
 	if (getpid() != 1 && plan->subreaper)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -93,6 +93,7 @@ bool tunnel_on_exit(struct tunnel *t, const siginfo_t *ended, uint64_t now)
 	if (t->pid == 0 || ended->si_pid != t->pid)
 		return false;
 	t->pid = 0;
+	t->kills += ended->si_code == CLD_KILLED && ended->si_status == SIGKILL;
 	t->due = now + backoff_next(&t->backoff, now - t->started);
 	log_info("tunnel: ended by %s %d", ended->si_code == CLD_EXITED ? "status" : "signal",
 		 ended->si_status);

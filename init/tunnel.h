@@ -24,7 +24,7 @@ struct tunnel {
 	pid_t pid; /* 0: not running */
 	uint64_t started, due;
 	struct backoff backoff;
-	unsigned int starts;
+	unsigned int starts, kills; /* kills: how often it ended by SIGKILL */
 };
 
 /* When it has to be started, CLOCK_NEVER while it runs. */

@@ -6,6 +6,7 @@ The tunnel is a script here: what is tested is what berth-init does with any pro
 
 import json
 import os
+import pathlib
 import signal
 import time
 
@@ -187,6 +188,57 @@ def test_the_status_is_written_also_where_no_grace_is_given(job):
     for code in range(5):
         assert job.run("sh", "-c", f"exit {code}", options=["--grace", "0"]).status == code
         assert job.status()["exit_code"] == code
+
+
+@pytest.fixture
+def memory_group():
+    """A control group that may use 48 MiB, of version 1 or 2."""
+    for top in ("/sys/fs/cgroup/memory", "/sys/fs/cgroup"):
+        group = pathlib.Path(top) / f"berth-test-{os.getpid()}"
+        try:
+            group.mkdir()
+            break
+        except OSError:
+            continue
+    else:
+        pytest.skip("needs to make a control group")
+    try:
+        limits = [name for name in ("memory.limit_in_bytes", "memory.max") if (group / name).exists()]
+        if not limits:
+            pytest.skip("needs the memory controller")
+        (group / limits[0]).write_text(str(48 << 20))
+        yield group
+    finally:
+        harness.until(lambda: not (group / "cgroup.procs").read_text(), "end of the processes")
+        group.rmdir()
+
+
+HUNGRY = "x = []\nwhile True: x.append(bytearray(1 << 20))"
+
+
+def test_a_kill_for_want_of_memory_is_told(job, memory_group):
+    enter = ["sh", "-c", f"echo $$ >{memory_group}/cgroup.procs; exec \"$@\"", "sh"]
+    assert job.run(initrun.PYTHON, "-c", HUNGRY, prefix=enter).status == 137
+    assert job.status()["oom_killed"] is True and job.status()["signal"] == 9
+    # Also one that the command lives longer than; and the next run starts to count anew.
+    assert job.run("sh", "-c", f"{initrun.PYTHON} -c '{HUNGRY}' 2>&-; exit 3", prefix=enter).status == 3
+    assert job.status()["oom_killed"] is True and job.status()["exit_code"] == 3
+    assert job.run("sh", "-c", "kill -KILL $$", prefix=enter).status == 137
+    assert job.status()["oom_killed"] is False
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root, to mount another control group file system")
+def test_both_versions_of_control_groups_are_read_where_they_are_mounted(job):
+    """The files are made here: the kernel that runs the test has one of the two versions."""
+    for file, text in (("memory.events", "low 0\noom_kill %d\n"), ("memory/memory.oom_control", "oom_kill %d\n")):
+        make = f"mount -t tmpfs none /sys/fs/cgroup && mkdir -p /sys/fs/cgroup/memory && " \
+               f"printf '{text % 5}' >/sys/fs/cgroup/{file}; exec \"$@\""
+        for kills in (5, 6):
+            # The count is for the writer of the first status to see before it rises.
+            command = f"until [ -s status.0.json ]; do sleep 0.02; done; printf '{text % kills}' >/sys/fs/cgroup/{file}; exit 1"
+            job.run("sh", "-c", command, cwd=job.path, prefix=["unshare", "--mount", "sh", "-c", make, "sh"])
+            assert job.status()["oom_killed"] is (kills == 6), file
+            (job.path / "status.0.json").unlink()
 
 
 @pytest.mark.skipif(not ROOT, reason="needs root, to mount a small file system")

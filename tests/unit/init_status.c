@@ -46,11 +46,12 @@ static void a_running_command_has_no_end(void **state)
 	len = status_format(&s, text, sizeof(text));
 	assert_int_equal(len, strlen(text));
 	assert_string_equal(
-		text, "{\"version\":1,\"rank\":3,\"state\":\"running\",\"pid\":42,\"init_pid\":1,"
-		      "\"started\":1790000000.007,\"ended\":null,\"hold_until\":null,"
-		      "\"exit_code\":null,"
-		      "\"signal\":null,\"core_dumped\":false,\"peak_rss_kib\":0,"
-		      "\"user_s\":0.000000,\"system_s\":0.000000,\"tunnel_restarts\":0}\n");
+		text,
+		"{\"version\":1,\"rank\":3,\"state\":\"running\",\"pid\":42,\"init_pid\":1,"
+		"\"started\":1790000000.007,\"ended\":null,\"hold_until\":null,"
+		"\"exit_code\":null,"
+		"\"signal\":null,\"core_dumped\":false,\"oom_killed\":false,\"peak_rss_kib\":0,"
+		"\"user_s\":0.000000,\"system_s\":0.000000,\"tunnel_restarts\":0}\n");
 }
 
 static void an_exit_has_a_code_and_no_signal(void **state)
@@ -61,11 +62,12 @@ static void an_exit_has_a_code_and_no_signal(void **state)
 	(void)state;
 	status_format(&s, text, sizeof(text));
 	assert_string_equal(
-		text, "{\"version\":1,\"rank\":3,\"state\":\"exited\",\"pid\":42,\"init_pid\":1,"
-		      "\"started\":1790000000.007,\"ended\":1790000060.999,\"hold_until\":null,"
-		      "\"exit_code\":0,"
-		      "\"signal\":null,\"core_dumped\":false,\"peak_rss_kib\":2048,"
-		      "\"user_s\":12.000034,\"system_s\":0.500000,\"tunnel_restarts\":5}\n");
+		text,
+		"{\"version\":1,\"rank\":3,\"state\":\"exited\",\"pid\":42,\"init_pid\":1,"
+		"\"started\":1790000000.007,\"ended\":1790000060.999,\"hold_until\":null,"
+		"\"exit_code\":0,"
+		"\"signal\":null,\"core_dumped\":false,\"oom_killed\":false,\"peak_rss_kib\":2048,"
+		"\"user_s\":12.000034,\"system_s\":0.500000,\"tunnel_restarts\":5}\n");
 }
 
 static void a_signal_has_no_code_and_may_have_left_a_core(void **state)
@@ -78,6 +80,17 @@ static void a_signal_has_no_code_and_may_have_left_a_core(void **state)
 	assert_non_null(strstr(text, "\"exit_code\":null,\"signal\":9,\"core_dumped\":false,"));
 	status_format(&dumped, text, sizeof(text));
 	assert_non_null(strstr(text, "\"exit_code\":null,\"signal\":11,\"core_dumped\":true,"));
+}
+
+static void a_kill_for_want_of_memory_is_told(void **state)
+{
+	struct status s = ended(CLD_KILLED, 9);
+	char text[STATUS_TEXT_MAX];
+
+	(void)state;
+	s.oom_killed = true;
+	status_format(&s, text, sizeof(text));
+	assert_non_null(strstr(text, "\"signal\":9,\"core_dumped\":false,\"oom_killed\":true,"));
 }
 
 static void a_held_job_tells_until_when(void **state)
@@ -103,6 +116,7 @@ static void the_largest_values_fit(void **state)
 	char text[STATUS_TEXT_MAX];
 
 	(void)state;
+	s.oom_killed = true;
 	s.rank = s.tunnel_restarts = UINT_MAX;
 	s.pid = s.init_pid = INT_MIN;
 	s.started.tv_sec = s.ended.tv_sec = s.hold_until.tv_sec = LONG_MIN;
@@ -171,6 +185,7 @@ int main(void)
 		cmocka_unit_test(a_running_command_has_no_end),
 		cmocka_unit_test(an_exit_has_a_code_and_no_signal),
 		cmocka_unit_test(a_signal_has_no_code_and_may_have_left_a_core),
+		cmocka_unit_test(a_kill_for_want_of_memory_is_told),
 		cmocka_unit_test(a_held_job_tells_until_when),
 		cmocka_unit_test(the_largest_values_fit),
 		cmocka_unit_test(what_changes_while_it_is_written_is_written_afterwards),
