@@ -46,7 +46,8 @@ bool hold_is_due(const struct hold *h, int exit_status)
 
 enum hold_order hold_order_of(int signo)
 {
-	if (signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTERM)
+	if (signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTERM ||
+	    signo == SIGURG)
 		return HOLD_END;
 	return signo == SIGUSR1 ? HOLD_ANEW : HOLD_GO_ON;
 }

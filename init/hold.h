@@ -11,6 +11,8 @@
  *
  * What a signal means while the job is held:
  *	HUP, INT, QUIT, TERM	the hold is over
+ *	URG			the same; where the command still runs it is harmless, so that
+ *				whoever means the hold and no more uses this one
  *	USR1			it starts anew, for the full time
  *	others			nothing
  */

@@ -83,6 +83,18 @@ int backend_kill(struct backend *backend, const struct job *job, struct err *err
 	return 0;
 }
 
+int backend_release(struct backend *backend, const struct job *job, struct err *err)
+{
+	assert_own(backend, job);
+	if (!backend->ops->release)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: cannot end a hold: 'berth cancel' ends the job",
+			       backend->ops->name);
+	if (backend->ops->release(backend, job, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_read_log(struct backend *backend, const struct job *job, enum backend_log which,
 		     uint64_t offset, size_t max, struct buf *ret, struct err *err)
 {

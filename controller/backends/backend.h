@@ -72,6 +72,12 @@ struct backend_ops {
 	int (*kill)(struct backend *backend, const struct job *job, struct err *err);
 
 	/*
+	 * Ends the hold of a job whose command has ended (SIGURG to berth-init of every rank; where
+	 * a command still runs that changes nothing). NULL: cannot.
+	 */
+	int (*release)(struct backend *backend, const struct job *job, struct err *err);
+
+	/*
 	 * Mandatory. Appends what a log holds from this offset on, at most max bytes (nothing: no
 	 * more yet). A log that is not there yet is empty.
 	 */
@@ -110,6 +116,7 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 		    struct observation *ret, struct err *err) attr_must_use;
 int backend_cancel(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 int backend_kill(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
+int backend_release(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 int backend_read_log(struct backend *backend, const struct job *job, enum backend_log which,
 		     uint64_t offset, size_t max, struct buf *ret, struct err *err) attr_must_use;
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,

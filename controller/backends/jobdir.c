@@ -12,6 +12,9 @@
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 
+#define MINUTE_NS (60 * NSEC_PER_SEC)
+#define REASON_OOM "killed by the kernel: out of memory"
+
 int jobdir_read_status(const char *dir, unsigned int rank, struct status *ret, struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/status.%u.json", dir, rank);
@@ -35,6 +38,35 @@ static void note_times(const struct status *status, struct observation *ret)
 	ret->ended_ns = MAX(ret->ended_ns, status->ended_ns);
 }
 
+static void explain_hold(const struct status *status, struct observation *ret)
+{
+	uint64_t now = jobdir_now_ns();
+	uint64_t left = status->hold_until_ns > now ? status->hold_until_ns - now : 0;
+
+	snprintf(ret->reason, sizeof(ret->reason), "held after %s %d, %" PRIu64 " min left",
+		 status->signal ? "signal" : "exit",
+		 status->signal ? status->signal : status->exit_code,
+		 (left + MINUTE_NS - 1) / MINUTE_NS);
+}
+
+void jobdir_explain_hold(const struct job *job, struct observation *ret)
+{
+	struct status status;
+
+	if (jobdir_read_status(job->directory, 0, &status, NULL) == 1 && status.held)
+		explain_hold(&status, ret);
+}
+
+static void note_failure(const struct status *status, struct observation *ret)
+{
+	if (ret->exit_code > 0 || ret->signal != 0)
+		return; /* the first one that failed says why */
+	ret->exit_code = status->exit_code;
+	ret->signal = status->signal;
+	if (status->oom_killed && (status->exit_code != 0 || status->signal != 0))
+		jobdir_copy_text(ret->reason, sizeof(ret->reason), REASON_OOM);
+}
+
 void jobdir_observe(const struct job *job, struct observation *ret)
 {
 	uint64_t running = 0, exited = 0;
@@ -51,10 +83,10 @@ void jobdir_observe(const struct job *job, struct observation *ret)
 		note_times(&status, ret);
 		running += !status.exited;
 		exited += status.exited;
-		if (status.exited && ret->exit_code <= 0 && ret->signal == 0) {
-			ret->exit_code = status.exit_code;
-			ret->signal = status.signal;
-		}
+		if (status.exited)
+			note_failure(&status, ret);
+		else if (status.held)
+			explain_hold(&status, ret);
 	}
 	if (exited == job->tasks) {
 		ret->state = ret->exit_code == 0 && ret->signal == 0 ? JOB_SUCCEEDED : JOB_FAILED;

@@ -16,9 +16,12 @@ int jobdir_read_status(const char *dir, unsigned int rank, struct status *ret, s
 /*
  * What the status files of all ranks say together: ended when every rank ended, and then as the
  * first rank that failed; running when one has started; else UNKNOWN. Fills state, exit code,
- * signal and times.
+ * signal and times, and a reason where there is one.
  */
 void jobdir_observe(const struct job *job, struct observation *ret);
+
+/* Why a job still runs though the command of its first rank has ended: it is held. */
+void jobdir_explain_hold(const struct job *job, struct observation *ret);
 
 /* The read_log and endpoint members of such backends. */
 int jobdir_read_log(struct backend *backend, const struct job *job, enum backend_log which,

@@ -42,7 +42,10 @@ static void add_init(struct argv *argv, const struct submission *submission)
 
 	argv_addf(argv, "%s/berth-init", inside ? SANDBOX_BUNDLE : submission->bundle);
 	argv_add_words(argv, "--dir", inside ? SANDBOX_JOB_DIR : submission->job->directory,
-		       "--rank", "0", "--", NULL);
+		       "--rank", "0", NULL);
+	if (submission->spec->hold)
+		argv_add_words(argv, "--hold", submission->spec->hold, NULL);
+	argv_add(argv, "--");
 	argv_add_all(argv, submission->spec->command);
 }
 
@@ -188,12 +191,23 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 	return process_is_alive(&process) ? localkill(job->directory, &process, err) : 0;
 }
 
+static int release(struct backend *backend, const struct job *job, struct err *err)
+{
+	struct process process;
+
+	(void)backend;
+	if (find_process(job, &process, err) < 0)
+		return -1;
+	return process_signal(&process, SIGURG, err);
+}
+
 static const struct backend_ops local_backend_ops = {
 	.name = "local",
 	.submit = submit,
 	.observe = observe,
 	.cancel = cancel,
 	.kill = kill_now,
+	.release = release,
 	.read_log = jobdir_read_log,
 	.endpoint = jobdir_endpoint,
 	.observes_at_once = true,

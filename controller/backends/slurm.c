@@ -13,6 +13,8 @@
 #include "init/base/text.h"
 
 #define COMMAND_TIMEOUT_MS 60000
+/* By name: this machine and the nodes may number signals differently. */
+#define SIGNAL_RELEASE "--signal=URG"
 
 static const char *const times_in_seconds[] = { "SLURM_TIME_FORMAT=%s", NULL };
 
@@ -196,12 +198,16 @@ static void add_status(const struct job *job, struct observation *ret)
 {
 	struct observation left = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
 
+	if (ret->native_state[0] != '\0' && ret->state == JOB_RUNNING)
+		jobdir_explain_hold(job, ret);
 	if (ret->native_state[0] != '\0' && ret->state != JOB_FAILED)
 		return;
 	jobdir_observe(job, &left);
 	if (ret->state == JOB_FAILED && left.state == JOB_FAILED) {
 		ret->exit_code = left.exit_code;
 		ret->signal = left.signal;
+		if (left.reason[0] != '\0')
+			jobdir_copy_text(ret->reason, sizeof(ret->reason), left.reason);
 	} else if (ret->native_state[0] == '\0' && job_state_is_ended(left.state)) {
 		*ret = left;
 		if (job->cancel_requested)
@@ -237,11 +243,23 @@ static int cancel(struct backend *backend, const struct job *job, struct err *er
 	return err_set(err, own.kind, "%s", own.text);
 }
 
+/* The batch script becomes berth-init, or starts one a task in a step; see slurm_write_script(). */
+static int release(struct backend *backend, const struct job *job, struct err *err)
+{
+	const char *one[] = { "scancel", SIGNAL_RELEASE, "--batch", "--", job->native_id, NULL };
+	const char *many[] = { "scancel", SIGNAL_RELEASE, "--", job->native_id, NULL };
+	cleanup(child_finish) struct child child = { 0 };
+
+	(void)backend;
+	return run(job->tasks > 1 ? many : one, NULL, &child, err);
+}
+
 static const struct backend_ops slurm_backend_ops = {
 	.name = "slurm",
 	.submit = submit,
 	.observe = observe,
 	.cancel = cancel,
+	.release = release,
 	.read_log = jobdir_read_log,
 	.endpoint = jobdir_endpoint,
 };

@@ -216,7 +216,11 @@ static bool add_command(const struct submission *submission, struct buf *b)
 {
 	cleanup_free char *init = str_printf("%s/berth-init", submission->bundle);
 	bool ok = add_word(b, init) && add_word(b, "--dir") &&
-		  add_word(b, submission->job->directory) && add_word(b, "--");
+		  add_word(b, submission->job->directory);
+
+	if (submission->spec->hold)
+		ok = ok && add_word(b, "--hold") && add_word(b, submission->spec->hold);
+	ok = ok && add_word(b, "--");
 
 	for (const char *const *word = submission->spec->command; ok && *word; word++)
 		ok = add_word(b, *word);

@@ -18,6 +18,7 @@ struct args {
 	uint64_t cpus;
 	uint64_t memory;
 	uint64_t time_ns;
+	const char *hold;
 	const char *partition;
 	const char *account;
 	struct opt_list env;
@@ -39,6 +40,8 @@ static const struct opt opts[] = {
 	OPT_UINT('c', "cpus", struct args, cpus, "COUNT", "CPUs for each task"),
 	OPT_SIZE(0, "mem", struct args, memory, "SIZE", "memory on each node, such as 4G"),
 	OPT_DURATION('t', "time", struct args, time_ns, "DURATION", "time limit, such as 90m"),
+	OPT_STR(0, "hold", struct args, hold, "DURATION[,on-failure]",
+		"keep the job that long after the command's end, or failure"),
 	OPT_STR('p', "partition", struct args, partition, "NAME", "partition to run in"),
 	OPT_STR('A', "account", struct args, account, "NAME", "account to charge"),
 	OPT_LIST('e', "env", struct args, env, "KEY=VALUE", "set a variable (repeatable)"),
@@ -142,6 +145,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		.cpus = args->cpus,
 		.memory = args->memory,
 		.time_ns = args->time_ns,
+		.hold = args->hold,
 		.partition = args->partition,
 		.account = args->account,
 		.env = args->env.items,

@@ -42,6 +42,18 @@ static int check_allow(const char *target, struct err *err)
 	return 0;
 }
 
+static int check_hold(const char *hold, struct err *err)
+{
+	const char *comma = strchrnul(hold, ',');
+	cleanup_free char *duration = str_dup_len(hold, (size_t)(comma - hold));
+	uint64_t ns;
+
+	if (text_parse_duration(duration, &ns) && (!*comma || strcmp(comma, ",on-failure") == 0))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "--hold: '%s' is not a duration, such as 30m or 30m,on-failure", hold);
+}
+
 int spec_check(const struct spec *spec, struct err *err)
 {
 	if (spec->name && ref_check_name(spec->name, err) < 0)
@@ -58,6 +70,8 @@ int spec_check(const struct spec *spec, struct err *err)
 	if (spec->shell && spec->shell[0] != '/')
 		return err_set(err, ERR_INVALID, "--shell: '%.80s' is not an absolute path",
 			       spec->shell);
+	if (spec->hold && check_hold(spec->hold, err) < 0)
+		return -1;
 	for (size_t i = 0; i < spec->env_len; i++) {
 		if (check_env(spec->env[i], err) < 0)
 			return -1;
@@ -119,6 +133,7 @@ int spec_to_json(const struct spec *spec, struct buf *ret, struct err *err)
 			     ",\n  \"time_s\": %" PRIu64,
 			     spec->nodes, spec->tasks, spec->cpus, spec->memory,
 			     spec->time_ns / NSEC_PER_SEC) &&
+		  add_member(ret, "hold", spec->hold) &&
 		  add_member(ret, "partition", spec->partition) &&
 		  add_member(ret, "account", spec->account) &&
 		  add_member(ret, "image", spec->image) && buf_append(ret, "\n}\n", 3);

@@ -29,6 +29,7 @@ struct spec {
 	uint64_t cpus;	  /* a task */
 	uint64_t memory;  /* bytes a node */
 	uint64_t time_ns; /* limit */
+	const char *hold; /* "DURATION[,on-failure]": how long it outlives its command; or NULL */
 	const char *partition;
 	const char *account;
 	const char *image; /* root directory of the job */

@@ -62,9 +62,12 @@ int status_parse(struct span text, struct status *ret, struct err *err)
 	if (json_integer_value(json_object_get(object, "version")) != 1)
 		return invalid(err, "not a status of version 1");
 	state = json_string_value(json_object_get(object, "state"));
-	if (!state || (strcmp(state, "running") != 0 && strcmp(state, "exited") != 0))
-		return invalid(err, "\"state\" is neither running nor exited");
+	if (!state || (strcmp(state, "running") != 0 && strcmp(state, "held") != 0 &&
+		       strcmp(state, "exited") != 0))
+		return invalid(err, "\"state\" is neither running, held nor exited");
 	status.exited = strcmp(state, "exited") == 0;
+	status.held = strcmp(state, "held") == 0;
+	status.oom_killed = json_is_true(json_object_get(object, "oom_killed"));
 	if (!get_int(object, "rank", 0, INT32_MAX, 0, &rank))
 		return invalid(err, "\"rank\" is not a rank");
 	status.rank = (unsigned int)rank;
@@ -76,10 +79,11 @@ int status_parse(struct span text, struct status *ret, struct err *err)
 	if (!get_int(object, "signal", 1, 64, 0, &status.signal))
 		return invalid(err, "\"signal\" is not a signal");
 	if (!get_time(object, "started", &status.started_ns) ||
-	    !get_time(object, "ended", &status.ended_ns))
-		return invalid(err, "\"started\" or \"ended\" is not a time");
-	if (status.exited && status.exit_code < 0 && status.signal == 0)
-		return invalid(err, "exited, with neither exit status nor signal");
+	    !get_time(object, "ended", &status.ended_ns) ||
+	    !get_time(object, "hold_until", &status.hold_until_ns))
+		return invalid(err, "\"started\", \"ended\" or \"hold_until\" is not a time");
+	if ((status.exited || status.held) && status.exit_code < 0 && status.signal == 0)
+		return invalid(err, "ended, with neither exit status nor signal");
 	*ret = status;
 	return 0;
 }

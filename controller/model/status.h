@@ -17,12 +17,15 @@
 struct status {
 	unsigned int rank;
 	bool exited;
+	bool held; /* the command ended, but the job is kept for somebody to look at */
+	bool oom_killed;
 	int pid;      /* of the command, as seen inside the job */
 	int init_pid; /* as seen inside the job */
 	uint64_t started_ns;
-	uint64_t ended_ns; /* 0 while it runs */
-	int exit_code;	   /* -1 when it has none */
-	int signal;	   /* that ended it, or 0 */
+	uint64_t ended_ns;	/* 0 while it runs */
+	uint64_t hold_until_ns; /* 0 unless it is held */
+	int exit_code;		/* -1 when it has none */
+	int signal;		/* that ended it, or 0 */
 };
 
 int status_parse(struct span json, struct status *ret, struct err *err) attr_must_use;

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	assert(status.exit_code >= -1 && status.exit_code <= 255);
 	assert(status.signal >= 0 && status.signal <= 64);
 	assert(status.pid >= 0 && status.init_pid >= 0);
-	assert(!status.exited || status.exit_code >= 0 || status.signal > 0);
+	assert(!status.exited || !status.held);
+	assert(!(status.exited || status.held) || status.exit_code >= 0 || status.signal > 0);
 	return 0;
 }

@@ -19,6 +19,11 @@
 	"\"started\":1790000000.1,\"ended\":1790000001.5,\"exit_code\":" code       \
 	",\"signal\":" signal "}"
 
+#define HELD(until)                                                               \
+	"{\"version\":1,\"rank\":0,\"state\":\"held\",\"pid\":12,\"init_pid\":1," \
+	"\"started\":1790000000.1,\"ended\":1790000001.5,\"hold_until\":" until   \
+	",\"exit_code\":3,\"signal\":null,\"oom_killed\":false}"
+
 static char dir[64];
 
 static int set_up(void **state)
@@ -51,6 +56,10 @@ static void what_berth_init_writes_is_understood(void **state)
 	assert_int_equal(status.signal, 0);
 	assert_int_equal(status_parse(span_of_str(EXITED("null", "9")), &status, NULL), 0);
 	assert_int_equal(status.signal, 9);
+	assert_int_equal(status_parse(span_of_str(HELD("1790001801.5")), &status, NULL), 0);
+	assert_true(status.held && !status.exited);
+	assert_int_equal(status.exit_code, 3);
+	assert_int_equal(status.hold_until_ns, UINT64_C(1790001801500000000));
 }
 
 static void anything_else_is_refused(void **state)
@@ -70,6 +79,9 @@ static void anything_else_is_refused(void **state)
 		EXITED("256", "null"),
 		EXITED("0", "99"),
 		EXITED("0", "true"),
+		HELD("\"soon\""),
+		HELD("1,\"exit_code\":null"),
+		"{\"version\":1,\"state\":\"held\",\"pid\":1,\"init_pid\":1,\"rank\":0}",
 	};
 	struct status status = { .rank = 77 };
 	struct err err;
@@ -116,6 +128,33 @@ static void a_job_has_ended_when_all_its_ranks_have(void **state)
 	assert_int_equal(look(2).signal, 15);
 }
 
+static void a_held_job_runs_and_says_why(void **state)
+{
+	char text[sizeof(HELD("")) + 32];
+
+	(void)state;
+	snprintf(text, sizeof(text), HELD("%llu.5"),
+		 (unsigned long long)(jobdir_now_ns() / NSEC_PER_SEC + 29 * 60));
+	put("status.0.json", text);
+	assert_int_equal(look(1).state, JOB_RUNNING);
+	assert_int_equal(look(1).exit_code, JOB_NO_EXIT_CODE);
+	assert_true(strcmp(look(1).reason, "held after exit 3, 30 min left") == 0 ||
+		    strcmp(look(1).reason, "held after exit 3, 29 min left") == 0);
+	put("status.0.json", HELD("1.0"));
+	assert_string_equal(look(1).reason, "held after exit 3, 0 min left");
+}
+
+static void a_failure_for_want_of_memory_is_named(void **state)
+{
+	(void)state;
+	put("status.0.json", EXITED("0", "null,\"oom_killed\":true"));
+	assert_int_equal(look(1).state, JOB_SUCCEEDED);
+	assert_string_equal(look(1).reason, "");
+	put("status.0.json", EXITED("null", "9,\"oom_killed\":true"));
+	assert_int_equal(look(1).state, JOB_FAILED);
+	assert_string_equal(look(1).reason, "killed by the kernel: out of memory");
+}
+
 static void a_status_that_is_broken_gives_a_reason_and_no_state(void **state)
 {
 	(void)state;
@@ -142,6 +181,8 @@ int main(void)
 		cmocka_unit_test(what_berth_init_writes_is_understood),
 		cmocka_unit_test(anything_else_is_refused),
 		cmocka_unit_test(a_job_has_ended_when_all_its_ranks_have),
+		cmocka_unit_test(a_held_job_runs_and_says_why),
+		cmocka_unit_test(a_failure_for_want_of_memory_is_named),
 		cmocka_unit_test(a_status_that_is_broken_gives_a_reason_and_no_state),
 		cmocka_unit_test(the_first_line_of_a_file_explains_a_failed_start),
 	};

@@ -61,8 +61,8 @@ static void signals_end_it_or_start_it_anew(void **state)
 {
 	(void)state;
 	for (int signo = 1; signo <= 64; signo++) {
-		bool ends =
-			signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTERM;
+		bool ends = signo == SIGHUP || signo == SIGINT || signo == SIGQUIT ||
+			    signo == SIGTERM || signo == SIGURG;
 
 		assert_int_equal(hold_order_of(signo), ends		  ? HOLD_END
 						       : signo == SIGUSR1 ? HOLD_ANEW
