@@ -117,3 +117,8 @@ char *paths_client_key(const struct paths *paths, const char *uid)
 {
 	return str_printf("%s/%s.json", paths->keys_dir, uid);
 }
+
+char *paths_client_tickets(const struct paths *paths, const char *uid)
+{
+	return str_printf("%s/%s.json.tickets", paths->keys_dir, uid);
+}

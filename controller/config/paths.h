@@ -40,3 +40,5 @@ int paths_make_state(const struct paths *paths, struct err *err) attr_must_use;
 /* Files and directories of one job, by its uid; free() them. */
 char *paths_job_dir(const struct paths *paths, const char *uid) attr_must_use;
 char *paths_client_key(const struct paths *paths, const char *uid) attr_must_use;
+/* Where berth-tunnel keeps the tickets that came with it (tunnel/net/ticket.h). */
+char *paths_client_tickets(const struct paths *paths, const char *uid) attr_must_use;

@@ -78,7 +78,7 @@ static void collect_key(struct collection *g, const char *name)
 	cleanup_free char *path = fs_join(g->c->paths.keys_dir, name);
 	cleanup(job_finish) struct job job = { 0 };
 	size_t len = strlen(name);
-	cleanup_free char *uid = NULL;
+	cleanup_free char *uid = NULL, *tickets = NULL;
 	struct err err;
 
 	if (len <= 5 || strcmp(name + len - 5, ".json") != 0)
@@ -90,6 +90,8 @@ static void collect_key(struct collection *g, const char *name)
 	} else if (err.kind != ERR_NOT_FOUND || !is_older(path, g->settled_ns)) {
 		return;
 	}
+	tickets = paths_client_tickets(&g->c->paths, uid);
+	note(g, fs_remove_tree(tickets, g->err));
 	if (unlink(path) < 0)
 		note(g, err_set_errno(g->err, errno, "remove %s", path));
 	else

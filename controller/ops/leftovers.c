@@ -37,8 +37,10 @@ static int remove_secrets(const char *job_dir, struct err *err)
 int leftovers_release(struct controller *c, const struct job *job, struct err *err)
 {
 	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
+	cleanup_free char *tickets = paths_client_tickets(&c->paths, job->uid);
 
-	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0)
+	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0 ||
+	    fs_remove_tree(tickets, err) < 0)
 		return -1;
 	return remove_secrets(job->directory, err);
 }

@@ -12,6 +12,7 @@
 #include "tunnel/net/job_file.h"
 #include "tunnel/net/jsonfile.h"
 #include "tunnel/net/session_file.h"
+#include "tunnel/net/ticket.h"
 
 static void try_endpoint(struct span text)
 {
@@ -72,10 +73,28 @@ static void try_session_file(struct span text)
 	assert(file.time_limit_s <= SESSION_FILE_TIME_MAX_S);
 }
 
+static void try_ticket(struct span text)
+{
+	cleanup(ticket_finish) struct ticket ticket, again;
+	cleanup(buf_finish) struct buf b = BUF_INIT(JSONFILE_MAX);
+	struct err err;
+
+	ticket_init(&ticket);
+	ticket_init(&again);
+	if (ticket_parse(text, &ticket, &err) < 0 || !ticket_format(&ticket, &b))
+		return;
+	assert(ticket_parse(buf_span(&b), &again, &err) == 0);
+	assert(span_equal(buf_span(&ticket.session), buf_span(&again.session)));
+	assert(span_equal(buf_span(&ticket.params), buf_span(&again.params)));
+	assert(ticket.expires == again.expires && ticket.rtt_us == again.rtt_us);
+	assert(addr_equal(&ticket.remote, &again.remote));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	static void (*const targets[])(struct span) = { try_endpoint, try_job_file, try_client_file,
-							try_host_key, try_session_file };
+	static void (*const targets[])(struct span) = { try_endpoint,	  try_job_file,
+							try_client_file,  try_host_key,
+							try_session_file, try_ticket };
 
 	if (len > 0)
 		targets[(size_t)(bytes[0] - 'a') % ARRAY_LEN(targets)](span_of(bytes + 1, len - 1));

@@ -10,6 +10,7 @@
 #include "init/base/fs.h"
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/client.h"
+#include "tunnel/net/order.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/endpoint.h"
 #include "tunnel/net/server.h"
@@ -378,16 +379,16 @@ static void addresses_of_this_host_come_first_only_on_this_host(void **state)
 	assert_true(addr_parse("127.0.0.1:4000", &loopback));
 	assert_true(addr_list_add(&endpoint.addresses, &far));
 	assert_true(addr_list_add(&endpoint.addresses, &loopback));
-	client_order(&endpoint, "laptop", &own, &order);
+	order_addresses(&endpoint, "laptop", &own, &order);
 	assert_true(addr_equal(&order.items[0], &far));
-	client_order(&endpoint, "node1", &own, &order);
+	order_addresses(&endpoint, "node1", &own, &order);
 	assert_true(addr_equal(&order.items[0], &loopback));
 	assert_int_equal(order.len, 2);
 	/* Another name for this host, as in a container: its addresses tell. */
 	mine = far;
 	addr_set_port(&mine, 0);
 	assert_true(addr_list_add(&own, &mine));
-	client_order(&endpoint, "laptop", &own, &order);
+	order_addresses(&endpoint, "laptop", &own, &order);
 	assert_true(addr_equal(&order.items[0], &loopback));
 }
 

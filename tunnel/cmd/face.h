@@ -20,6 +20,8 @@ struct face_ops {
 	struct span (*output)(struct face *face);
 	void (*output_taken)(struct face *face, size_t len);
 	void (*connected)(struct face *face, struct h3_conn *conn);
+	/* Further requests are made on this one, which has taken over the others. */
+	void (*moved)(struct face *face, struct h3_conn *conn);
 	/*
 	 * The connection is over, or there never was one. The face ends once its output is taken;
 	 * the program says why, once, on standard error.

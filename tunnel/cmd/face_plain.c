@@ -147,6 +147,12 @@ static void connected(struct face *face, struct h3_conn *conn)
 		end(f, &err);
 }
 
+static void moved(struct face *face, struct h3_conn *conn)
+{
+	(void)face; /* the one request there is went along */
+	(void)conn;
+}
+
 static void lost(struct face *face)
 {
 	const struct err known = { 0 }; /* whoever tells us knows why */
@@ -184,6 +190,7 @@ static const struct face_ops ops = {
 	.output = output,
 	.output_taken = output_taken,
 	.connected = connected,
+	.moved = moved,
 	.lost = lost,
 	.turn = turn,
 	.is_over = is_over,

@@ -78,6 +78,7 @@ static const struct face_ops ops = {
 	.output = output,
 	.output_taken = output_taken,
 	.connected = connected,
+	.moved = connected,
 	.lost = lost,
 	.turn = turn,
 	.is_over = is_over,

@@ -4,8 +4,13 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "init/base/log.h"
+#include "init/base/text.h"
+#include "tunnel/net/ticket.h"
 
 /* How long the last words may wait for somebody to read them. */
 #define LAST_WORDS_MS 2000
@@ -98,7 +103,26 @@ static void on_lost(void *owner, const struct err *why)
 		uv_timer_start(&r->timer, on_last_words, LAST_WORDS_MS, 0);
 }
 
-static const struct client_ops client_ops = { on_connected, on_lost };
+static void on_moved(void *owner, struct h3_conn *conn)
+{
+	struct remote *r = owner;
+
+	r->ops->moved(r->owner, conn);
+}
+
+/* A line that does not disturb a terminal which is in raw mode. */
+static void on_silent(void *owner, uint64_t since_ns)
+{
+	struct remote *r = owner;
+	char since[32];
+
+	text_format_duration(since_ns, since, sizeof(since));
+	if (since_ns)
+		dprintf(STDERR_FILENO, "\rberth: no answer from %s for %s; still trying\r\n",
+			remote_name(r), since);
+	else
+		dprintf(STDERR_FILENO, "\rberth: %s answers again\r\n", remote_name(r));
+}
 
 static int open_tls(struct remote *r, struct err *err)
 {
@@ -124,14 +148,25 @@ static int open_tls(struct remote *r, struct err *err)
 
 int remote_connect(struct remote *r, struct err *err)
 {
+	static const struct client_ops plain = { .connected = on_connected,
+						 .closed = on_lost,
+						 .silent = on_silent };
+	static const struct client_ops early = {
+		.connected = on_connected, .closed = on_lost, .moved = on_moved, .silent = on_silent
+	};
 	struct client_config config = {
 		.loop = &r->loop,
 		.name = remote_name(r),
 		.endpoint = r->args->endpoint,
-		.ops = &client_ops,
+		.rank = (unsigned int)r->args->rank,
+		.lingers = r->lingers,
+		.ops = r->ops->moved ? &early : &plain,
 		.owner = r,
 	};
 
+	if (!r->tickets)
+		r->tickets = ticket_dir(r->args->client_file);
+	config.tickets = r->tickets;
 	if (open_tls(r, err) < 0)
 		return -1;
 	config.tls = r->tls;
@@ -195,6 +230,7 @@ int remote_loop(struct remote *r, struct err *err)
 {
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	tls_context_free(r->tls);
+	free(r->tickets);
 	client_file_finish(&r->keys);
 	uv_loop_close(&r->loop);
 	if (r->why.kind == ERR_NONE)

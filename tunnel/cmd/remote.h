@@ -66,6 +66,11 @@ struct remote_ops {
 	/* Ready for requests; again after each remote_reconnect(). */
 	void (*connected)(void *owner, struct h3_conn *conn);
 	/*
+	 * Another connection has taken over all requests (net/client.h). A verb that has this is
+	 * connected at once when there is a ticket.
+	 */
+	void (*moved)(void *owner, struct h3_conn *conn);
+	/*
 	 * No connection could be made, or it is over, and its streams had their closed() before.
 	 * True: there is something left to do, and remote_end() follows within two seconds, or
 	 * remote_reconnect(). False or NULL: the verb ends now. Either way it fails with *why,
@@ -92,6 +97,8 @@ struct remote {
 	uv_signal_t signals[REMOTE_SIGNALS];
 	struct client_file keys; /* that tls is made of */
 	struct tls_context *tls;
+	char *tickets; /* directory */
+	bool lingers;  /* set it before remote_connect(): see net/client.h */
 	struct client *client;
 	struct err why; /* ERR_NONE: all went well */
 	int status;	/* in that case */

@@ -2,6 +2,11 @@
 /* berth-tunnel ssh: what ssh runs as its ProxyCommand to reach a job. */
 #include "cmd.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "init/base/fd.h"
 #include "tunnel/cmd/face.h"
 #include "tunnel/cmd/pipes.h"
 #include "tunnel/cmd/remote.h"
@@ -94,6 +99,13 @@ static void on_connected(void *owner, struct h3_conn *conn)
 	s->face->ops->connected(s->face, conn);
 }
 
+static void on_moved(void *owner, struct h3_conn *conn)
+{
+	struct session *s = owner;
+
+	s->face->ops->moved(s->face, conn);
+}
+
 static bool on_lost(void *owner, const struct err *why)
 {
 	struct session *s = owner;
@@ -103,15 +115,35 @@ static bool on_lost(void *owner, const struct err *why)
 	return true;
 }
 
+/*
+ * ssh has left, and whoever started it may wait for the end of what it wrote to: nothing of that is
+ * kept open while the connection waits for the ticket of the next one.
+ */
+static void on_pipes_closed(void *owner)
+{
+	const struct session *s = owner;
+	cleanup_close int nowhere = fd_open("/dev/null", O_RDWR);
+
+	if (nowhere < 0)
+		return;
+	(void)dup2(nowhere, STDIN_FILENO);
+	(void)dup2(nowhere, STDOUT_FILENO);
+	if (s->remote.why.kind == ERR_NONE)
+		(void)dup2(nowhere, STDERR_FILENO);
+}
+
 static void on_close(void *owner)
 {
 	struct session *s = owner;
 
-	pipes_close(&s->pipes, NULL);
+	/* The signal handlers are gone, and ssh ends us with SIGHUP while we wait for a ticket. */
+	signal(SIGHUP, SIG_IGN);
+	pipes_close(&s->pipes, on_pipes_closed);
 }
 
 static const struct remote_ops remote_ops = {
 	.connected = on_connected,
+	.moved = on_moved,
 	.lost = on_lost,
 	.turn = on_turn,
 	.signal = on_signal,
@@ -153,6 +185,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	if (check(args, err) < 0 || open_face(args, &host_key, &s.face, err) < 0 ||
 	    remote_open(&s.remote, &args->remote, &remote_ops, &s, err) < 0)
 		return -1;
+	s.remote.lingers = true;
 	result = pipes_open(&s.pipes, &s.remote.loop, &pipes_ops, &s, &why);
 	if (result == 0) {
 		/* ssh begins its key exchange while we make ours. */

@@ -96,6 +96,22 @@ struct h3_conn *h3_conn_free(struct h3_conn *conn)
 	return NULL;
 }
 
+void h3_conn_abandon(struct h3_conn *conn)
+{
+	static const struct h3_stream_ops nobody = { 0 };
+	struct err why;
+
+	err_set(&why, ERR_UNAVAILABLE, "given up");
+	for (struct h3_stream *stream = conn->streams; stream; stream = stream->next) {
+		const struct h3_stream_ops *ops = stream->ops;
+
+		stream->ops = &nobody;
+		if (ops && ops->closed)
+			ops->closed(stream, stream->user, &why);
+		h3_stream_reset(stream);
+	}
+}
+
 struct quic_conn *h3_conn_quic(struct h3_conn *conn)
 {
 	return conn->quic;

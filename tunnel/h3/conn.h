@@ -143,6 +143,9 @@ int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
  */
 void h3_conn_close(struct h3_conn *conn);
 
+/* Gives all requests up, which get their closed() at once; the connection goes on. */
+void h3_conn_abandon(struct h3_conn *conn);
+
 /*
  * Client: takes over the requests of another connection, none of which was answered; before the
  * callbacks of `from` would end, or after it is over. It must be freed or closed at once.

@@ -60,7 +60,7 @@ static void on_received(struct udp *udp, void *owner, const struct udp_datagrams
 	struct span rest = d->bytes;
 	uint64_t now = clock_now();
 
-	if (udp != a->udp || a->closing)
+	if (udp != a->udp || a->closing || a->told)
 		return;
 	a->refused_since = CLOCK_NEVER;
 	while (rest.len > 0)
@@ -116,6 +116,15 @@ static void on_ready(struct h3_conn *h3, void *owner)
 		a->config.ops->ready(a, a->config.owner);
 }
 
+static void on_ticket(struct h3_conn *h3, void *owner, const struct quic_ticket *ticket)
+{
+	struct attempt *a = owner;
+
+	(void)h3;
+	if (!a->closing && a->config.ops->ticket)
+		a->config.ops->ticket(a, a->config.owner, ticket);
+}
+
 static void on_wants_write(struct h3_conn *h3, void *owner)
 {
 	struct attempt *a = owner;
@@ -132,6 +141,7 @@ static void on_h3_closed(struct h3_conn *h3, void *owner, const struct err *why)
 
 static const struct h3_conn_ops h3_ops = {
 	.ready = on_ready,
+	.ticket = on_ticket,
 	.wants_write = on_wants_write,
 	.closed = on_h3_closed,
 };
@@ -141,7 +151,7 @@ static void on_deadline(struct timer *timer, void *owner)
 	struct attempt *a = owner;
 
 	(void)timer;
-	if (a->closing)
+	if (a->closing || a->told)
 		return;
 	quic_conn_expire(h3_conn_quic(a->h3), clock_now());
 	a->dirty = true;
@@ -166,10 +176,10 @@ static void on_turn_end(void *owner)
 {
 	struct attempt *a = owner;
 
-	if (a->closing || !a->dirty)
+	if (a->closing || a->told || !a->dirty)
 		return;
 	flush(a);
-	if (a->over && !a->told) {
+	if (a->over) {
 		a->told = true;
 		a->config.ops->over(a, a->config.owner, &a->why);
 	}
@@ -189,7 +199,9 @@ static struct udp *open_udp(struct attempt *a, struct err *err)
 struct attempt *attempt_new(const struct attempt_config *config, struct err *err)
 {
 	struct attempt *a = new_zero(struct attempt);
-	struct quic_client_config client = { .tls = config->tls, .settings = config->settings };
+	struct quic_client_config client = { .tls = config->tls,
+					     .ticket = config->ticket,
+					     .settings = config->settings };
 	struct quic_conn *quic;
 
 	a->config = *config;
@@ -247,6 +259,19 @@ struct h3_conn *attempt_h3(struct attempt *a)
 const struct quic_addr *attempt_remote(const struct attempt *a)
 {
 	return &a->config.remote;
+}
+
+bool attempt_is_ready(const struct attempt *a)
+{
+	return a->ready && !a->over;
+}
+
+bool attempt_is_heard(const struct attempt *a)
+{
+	struct quic_stats stats;
+
+	quic_conn_stats(h3_conn_quic(a->h3), &stats);
+	return stats.received_at != 0;
 }
 
 bool attempt_is_misplaced(const struct attempt *a)

@@ -23,13 +23,19 @@ struct attempt;
 struct attempt_ops {
 	/* The peer proved its key and its SETTINGS arrived. */
 	void (*ready)(struct attempt *attempt, void *owner);
-	/* It is over, for this reason. The owner calls attempt_close(), now or later. */
+	/*
+	 * It is over, for this reason, and sends and hears nothing more. The owner calls
+	 * attempt_close(), now or later; until then its h3_conn holds the early requests.
+	 */
 	void (*over)(struct attempt *attempt, void *owner, const struct err *why);
+	/* Optional. A ticket for the next connection came; borrowed. */
+	void (*ticket)(struct attempt *attempt, void *owner, const struct quic_ticket *ticket);
 };
 
 struct attempt_config {
 	uv_loop_t *loop;
-	const struct tls_context *tls; /* borrowed; must outlive the attempt */
+	const struct tls_context *tls;	  /* borrowed; must outlive the attempt */
+	const struct quic_ticket *ticket; /* NULL, or for early requests; borrowed for the call */
 	struct quic_settings settings;
 	struct quic_addr remote;
 	const struct attempt_ops *ops;
@@ -42,6 +48,11 @@ void attempt_close(struct attempt *attempt);
 
 struct h3_conn *attempt_h3(struct attempt *attempt);
 const struct quic_addr *attempt_remote(const struct attempt *attempt);
+
+/* The peer proved its key and its SETTINGS arrived, and it is not over. */
+bool attempt_is_ready(const struct attempt *attempt);
+/* Whether anything came back. */
+bool attempt_is_heard(const struct attempt *attempt);
 
 /* Whether the kernel would now choose another local address than the one in use. */
 bool attempt_is_misplaced(const struct attempt *attempt);

@@ -3,29 +3,28 @@
 #include "client.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "init/base/alloc.h"
 #include "init/base/log.h"
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/endpoint.h"
-#include "tunnel/net/route.h"
+#include "tunnel/net/keeper.h"
+#include "tunnel/net/order.h"
+#include "tunnel/net/ticket.h"
 
 #define STAGGER_MS 50
 #define RETRY_MS 100
 #define RETRY_FOR (5 * NSEC_PER_SEC)
-#define TICK_MS 1000
-#define HEARTBEAT_ACTIVE (5 * NSEC_PER_SEC)
-#define HEARTBEAT_IDLE (25 * NSEC_PER_SEC)
-/* In use: something else than heartbeats passed within this time. */
-#define ACTIVE_FOR (60 * NSEC_PER_SEC)
-#define ACTIVE_BYTES 1024
 /*
- * How long "nobody listens there" has to last before we believe it: a tunnel is restarted at once
- * at first.
+ * An early attempt has asked for things already: it gets some round trips before others start, for
+ * what it asked cannot be taken back.
  */
-#define REFUSED_FOR (10 * NSEC_PER_SEC)
+#define EARLY_STAGGER_MIN_MS 100
+#define EARLY_STAGGER_MAX_MS 1000
+/* How long a connection that was short waits for the ticket of the next one. */
+#define LINGER_MS 1000
+#define LINGER_YOUNG (5 * NSEC_PER_SEC)
 
 struct client {
 	struct client_config config;
@@ -36,15 +35,16 @@ struct client {
 	struct attempt *attempts[ADDR_LIST_MAX];
 	bool refused[ADDR_LIST_MAX]; /* nobody listened there: worth another try */
 	struct attempt *winner;
+	struct attempt
+		*early; /* has requests already; may be in attempts, or over, or the winner */
 	size_t running;
 	uint64_t started;
 	struct err worst; /* the most telling failure of this round */
 	bool closing, reported;
-	/* Looking after the winner */
-	struct route route;
-	bool route_changed; /* since the last tick */
-	struct clock_wake wake;
-	uint64_t active_at, bytes, keep_alive, moved_at, patience;
+	bool early_over;
+	bool has_ticket; /* of this connection, for the next one */
+	struct keeper keeper;
+	unsigned int handles;
 };
 
 static void next_round(struct client *c);
@@ -54,163 +54,11 @@ static void report(struct client *c, const struct err *why)
 	struct err err = *why;
 
 	uv_timer_stop(&c->timer);
+	if (c->reported)
+		return;
 	c->reported = true;
 	err_wrap(&err, "%s", c->config.name);
 	c->config.ops->closed(c->config.owner, &err);
-}
-
-/* Ordering */
-
-static bool is_this_host(const struct endpoint *endpoint, const char *host,
-			 const struct addr_list *own)
-{
-	if (strcmp(endpoint->host, host) == 0)
-		return true;
-	for (size_t i = 0; i < endpoint->addresses.len; i++) {
-		struct quic_addr addr = endpoint->addresses.items[i];
-
-		addr_set_port(&addr, 0);
-		if (!addr_is_loopback(&addr) && addr_list_has(own, &addr))
-			return true;
-	}
-	return false;
-}
-
-static void add_if(const struct addr_list *list, bool loopback, struct addr_list *ret)
-{
-	for (size_t i = 0; i < list->len; i++) {
-		if (addr_is_loopback(&list->items[i]) == loopback)
-			(void)addr_list_add(ret, &list->items[i]);
-	}
-}
-
-void client_order(const struct endpoint *endpoint, const char *host, const struct addr_list *own,
-		  struct addr_list *ret)
-{
-	bool here = is_this_host(endpoint, host, own);
-
-	ret->len = 0;
-	add_if(&endpoint->addresses, here, ret);
-	add_if(&endpoint->addresses, !here, ret);
-}
-
-static void order(struct client *c)
-{
-	char host[ENDPOINT_HOST_MAX] = "";
-	struct addr_list own;
-
-	gethostname(host, sizeof(host) - 1);
-	addr_list_local(AF_UNSPEC, 0, &own);
-	client_order(&c->endpoint, host, &own, &c->addresses);
-}
-
-/* Looking after */
-
-static void move(struct client *c, const char *why)
-{
-	struct err err;
-
-	log_info("%s: %s: moving to a fresh path", c->config.name, why);
-	if (attempt_migrate(c->winner, &err) < 0)
-		log_info("%s: cannot move: %s", c->config.name, err.text);
-	c->moved_at = clock_now();
-}
-
-static void set_heartbeat(struct client *c, const struct quic_stats *stats, uint64_t now)
-{
-	uint64_t bytes = stats->bytes_sent + stats->bytes_received, want;
-
-	if (bytes > c->bytes + ACTIVE_BYTES)
-		c->active_at = now;
-	c->bytes = bytes;
-	want = now - c->active_at < ACTIVE_FOR ? HEARTBEAT_ACTIVE : HEARTBEAT_IDLE;
-	if (want != c->keep_alive)
-		quic_conn_set_keep_alive(h3_conn_quic(attempt_h3(c->winner)), want);
-	c->keep_alive = want;
-}
-
-/* Whether another tunnel, or none, has taken the place of the one we talked to. */
-static bool is_replaced(const struct client *c)
-{
-	struct endpoint now;
-	struct err err;
-
-	if (endpoint_read(c->config.endpoint, &now, &err) < 0)
-		return err.kind == ERR_NOT_FOUND;
-	return now.started > c->endpoint.started || now.started < c->endpoint.started;
-}
-
-/* A reason to give up, or false. */
-static bool is_gone(const struct client *c, uint64_t now, struct err *ret)
-{
-	uint64_t since = attempt_refused_since(c->winner);
-
-	if (since == CLOCK_NEVER || (now - since < REFUSED_FOR && !is_replaced(c)))
-		return false;
-	err_set(ret, ERR_UNAVAILABLE,
-		"its tunnel is gone: the job has ended, or the tunnel was restarted (connect again)");
-	return true;
-}
-
-/*
- * The new address often follows the news of the old one's end, so that the next tick looks once
- * more.
- */
-static void on_route_changed(void *owner)
-{
-	struct client *c = owner;
-
-	c->route_changed = true;
-	if (!c->closing && !c->reported && attempt_is_misplaced(c->winner))
-		move(c, "the address changed");
-}
-
-static bool is_misplaced(struct client *c)
-{
-	bool look = c->route_changed;
-
-	c->route_changed = false;
-	return look && attempt_is_misplaced(c->winner);
-}
-
-static void on_tick(uv_timer_t *timer)
-{
-	struct client *c = timer->data;
-	uint64_t now = clock_now(), silent;
-	struct quic_stats stats;
-	struct err gone;
-
-	quic_conn_stats(h3_conn_quic(attempt_h3(c->winner)), &stats);
-	set_heartbeat(c, &stats, now);
-	silent = now - MAX(stats.received_at, c->moved_at);
-	if (stats.received_at > c->moved_at)
-		c->patience = 2 * c->keep_alive + 2 * NSEC_PER_SEC;
-	if (clock_wake_check(&c->wake, clock_slept())) {
-		move(c, "the machine slept");
-	} else if (is_misplaced(c)) {
-		move(c, "the address changed");
-	} else if (is_gone(c, now, &gone)) {
-		report(c, &gone);
-	} else if (silent > c->patience) {
-		/*
-		 * Each move costs a connection id, so that a long silence is met less and less
-		 * often.
-		 */
-		c->patience *= 2;
-		move(c, "no answer");
-	}
-}
-
-static void look_after(struct client *c)
-{
-	uint64_t now = clock_now();
-
-	clock_wake_init(&c->wake, clock_slept());
-	c->active_at = now;
-	c->moved_at = now;
-	c->patience = 2 * HEARTBEAT_ACTIVE + 2 * NSEC_PER_SEC;
-	uv_timer_start(&c->timer, on_tick, TICK_MS, TICK_MS);
-	route_open(&c->route, c->config.loop, on_route_changed, c);
 }
 
 /* Racing */
@@ -225,19 +73,74 @@ static void close_losers(struct client *c)
 	c->running = 0;
 }
 
-static void on_ready(struct attempt *attempt, void *owner)
+static void on_gone(void *owner, const struct err *why)
+{
+	report(owner, why);
+}
+
+static void on_silent(void *owner, uint64_t since_ns)
 {
 	struct client *c = owner;
+
+	if (!c->closing && !c->reported && c->config.ops->silent)
+		c->config.ops->silent(c->config.owner, since_ns);
+}
+
+static void look_after(struct client *c)
+{
+	static const struct keeper_ops ops = { .gone = on_gone, .silent = on_silent };
+	const struct keeper_config config = {
+		.loop = c->config.loop,
+		.name = c->config.name,
+		.endpoint = c->config.endpoint,
+		.started = c->endpoint.started,
+		.attempt = c->winner,
+		.silence_ns = c->config.silence_ns,
+		.ops = &ops,
+		.owner = c,
+	};
+
+	keeper_open(&c->keeper, &config);
+}
+
+static void win(struct client *c, struct attempt *attempt)
+{
+	bool was_told = c->early != NULL;
 	char text[ADDR_TEXT_MAX];
 
-	if (c->winner)
-		return;
 	c->winner = attempt;
+	uv_timer_stop(&c->timer);
 	close_losers(c);
 	addr_format(attempt_remote(attempt), text);
 	log_debug("%s: connected to %s", c->config.name, text);
 	look_after(c);
-	c->config.ops->connected(c->config.owner, attempt_h3(attempt));
+	if (c->early && c->early != attempt) {
+		h3_conn_adopt(attempt_h3(attempt), attempt_h3(c->early));
+		attempt_close(c->early);
+		c->config.ops->moved(c->config.owner, attempt_h3(attempt));
+	}
+	c->early = NULL;
+	if (!was_told)
+		c->config.ops->connected(c->config.owner, attempt_h3(attempt));
+}
+
+/* The early attempt goes first as long as it may: it has been heard, perhaps. */
+static void on_ready(struct attempt *attempt, void *owner)
+{
+	struct client *c = owner;
+
+	if (c->winner || c->closing)
+		return;
+	if (!c->early || attempt == c->early || c->early_over || !attempt_is_heard(c->early))
+		win(c, attempt);
+}
+
+static struct attempt *find_ready(const struct client *c)
+{
+	for (size_t i = 0; i < c->addresses.len; i++)
+		if (c->attempts[i] && attempt_is_ready(c->attempts[i]))
+			return c->attempts[i];
+	return NULL;
 }
 
 /* "10.0.0.1:4000, 127.0.0.1:4000" */
@@ -313,17 +216,33 @@ static void note_failure(struct client *c, size_t i, const struct err *why)
 }
 
 static void start_next(struct client *c);
+static void on_lingered(uv_timer_t *timer);
 
 static void on_over(struct attempt *attempt, void *owner, const struct err *why)
 {
 	struct client *c = owner;
 
+	if (c->closing) {
+		/* It waited for a ticket. */
+		uv_timer_start(&c->timer, on_lingered, 0, 0);
+		return;
+	}
 	if (attempt == c->winner) {
 		struct err err = *why;
 
 		if (err.kind == ERR_NONE)
 			err_set(&err, ERR_UNAVAILABLE, "the job has ended");
 		report(c, &err);
+		return;
+	}
+	if (attempt == c->early) {
+		log_debug("%s: early: %s", c->config.name, why->text);
+		/* It keeps what was asked for; without it, everybody starts. */
+		c->early_over = true;
+		if (find_ready(c))
+			win(c, find_ready(c));
+		else
+			start_next(c);
 		return;
 	}
 	for (size_t i = 0; i < c->addresses.len; i++) {
@@ -337,29 +256,92 @@ static void on_over(struct attempt *attempt, void *owner, const struct err *why)
 	start_next(c);
 }
 
-static const struct attempt_ops attempt_ops = { on_ready, on_over };
+static void on_ticket(struct attempt *attempt, void *owner, const struct quic_ticket *got)
+{
+	struct client *c = owner;
+	cleanup(ticket_finish) struct ticket ticket;
+	struct quic_stats stats;
+
+	if (attempt != c->winner || !c->config.tickets)
+		return;
+	ticket_init(&ticket);
+	quic_conn_stats(h3_conn_quic(attempt_h3(attempt)), &stats);
+	ticket.started = c->endpoint.started;
+	ticket.expires = (uint64_t)clock_wall() + TLS_TICKET_LIFETIME_S;
+	ticket.remote = *attempt_remote(attempt);
+	ticket.rtt_us = stats.rtt_ns / 1000;
+	if (!buf_append_span(&ticket.session, got->session) ||
+	    !buf_append_span(&ticket.params, got->params))
+		return;
+	ticket_keep(c->config.tickets, c->config.rank, &ticket);
+	c->has_ticket = true;
+	/* Not now: this is a callback of the connection that would be closed. */
+	if (c->closing)
+		uv_timer_start(&c->timer, on_lingered, 0, 0);
+}
+
+static const struct attempt_ops attempt_ops = { on_ready, on_over, on_ticket };
 
 static void on_stagger(uv_timer_t *timer)
 {
 	start_next(timer->data);
 }
 
-/* False when this address failed at once. */
-static bool start_attempt(struct client *c, size_t i)
+static struct attempt *new_attempt(struct client *c, const struct quic_addr *remote,
+				   const struct quic_ticket *ticket, struct err *err)
 {
 	struct attempt_config config = {
 		.loop = c->config.loop,
 		.tls = c->config.tls,
+		.ticket = ticket,
 		.settings = QUIC_SETTINGS_DEFAULT,
-		.remote = c->addresses.items[i],
+		.remote = *remote,
 		.ops = &attempt_ops,
 		.owner = c,
 	};
+
+	config.settings.keep_alive_ns = KEEPER_HEARTBEAT_ACTIVE;
+	return attempt_new(&config, err);
+}
+
+/*
+ * With a ticket: asks the address that gave it, and hands over the connection before anything was
+ * heard. False when there is none.
+ */
+static bool start_early(struct client *c)
+{
+	cleanup(ticket_finish) struct ticket ticket;
+	struct quic_ticket use;
+	struct err err;
+	uint64_t wait_ms;
+
+	ticket_init(&ticket);
+	if (c->early || !c->config.tickets || !c->config.ops->moved ||
+	    !ticket_take(c->config.tickets, c->config.rank, c->endpoint.started, &ticket) ||
+	    !addr_list_has(&c->addresses, &ticket.remote))
+		return false;
+	use.session = buf_span(&ticket.session);
+	use.params = buf_span(&ticket.params);
+	c->early = new_attempt(c, &ticket.remote, &use, &err);
+	if (!c->early)
+		return false;
+	if (!quic_conn_is_early(h3_conn_quic(attempt_h3(c->early)))) {
+		attempt_close(c->early);
+		c->early = NULL;
+		return false;
+	}
+	wait_ms = MAX(3 * ticket.rtt_us / 1000, (uint64_t)EARLY_STAGGER_MIN_MS);
+	uv_timer_start(&c->timer, on_stagger, MIN(wait_ms, (uint64_t)EARLY_STAGGER_MAX_MS), 0);
+	c->config.ops->connected(c->config.owner, attempt_h3(c->early));
+	return true;
+}
+
+/* False when this address failed at once. */
+static bool start_attempt(struct client *c, size_t i)
+{
 	struct err err = { 0 };
 
-	config.settings.keep_alive_ns = HEARTBEAT_ACTIVE;
-	c->keep_alive = HEARTBEAT_ACTIVE;
-	c->attempts[i] = attempt_new(&config, &err);
+	c->attempts[i] = new_attempt(c, &c->addresses.items[i], NULL, &err);
 	if (c->attempts[i]) {
 		c->running++;
 		return true;
@@ -373,7 +355,7 @@ static void on_retry(uv_timer_t *timer)
 {
 	struct client *c = timer->data;
 
-	if (is_replaced(c)) {
+	if (keeper_is_replaced(c->config.endpoint, c->endpoint.started)) {
 		close_losers(c);
 		next_round(c);
 		return;
@@ -409,7 +391,7 @@ static void start_next(struct client *c)
 	}
 	if (may_retry(c))
 		uv_timer_start(&c->timer, on_retry, RETRY_MS, 0);
-	else if (c->running == 0)
+	else if (c->running == 0 && (!c->early || c->early_over))
 		fail_round(c);
 }
 
@@ -433,8 +415,9 @@ static void on_round(uv_timer_t *timer)
 			report(c, &err);
 		return;
 	}
-	order(c);
-	start_next(c);
+	order_here(&c->endpoint, &c->addresses);
+	if (!start_early(c))
+		start_next(c);
 }
 
 static void next_round(struct client *c)
@@ -454,17 +437,35 @@ struct client *client_new(const struct client_config *config)
 	return c;
 }
 
-static void on_route_closed(void *owner)
+static void on_handle_closed(void *owner)
 {
-	free(owner);
+	struct client *c = owner;
+
+	if (--c->handles == 0)
+		free(c);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
-	struct client *c = handle->data;
+	on_handle_closed(handle->data);
+}
 
-	c->route.owner = c;
-	route_close(&c->route, on_route_closed);
+static void end(struct client *c)
+{
+	attempt_close(c->winner);
+	uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+}
+
+static void on_lingered(uv_timer_t *timer)
+{
+	end(timer->data);
+}
+
+/* A short command is often over before the ticket for the next one has come. */
+static bool may_linger(const struct client *c)
+{
+	return c->config.lingers && c->config.tickets && !c->has_ticket && c->winner &&
+	       attempt_is_ready(c->winner) && clock_now() - c->started < LINGER_YOUNG;
 }
 
 void client_close(struct client *c)
@@ -472,7 +473,16 @@ void client_close(struct client *c)
 	if (!c || c->closing)
 		return;
 	c->closing = true;
+	c->handles = 2;
 	close_losers(c);
-	attempt_close(c->winner);
-	uv_close((uv_handle_t *)&c->timer, on_closed);
+	if (c->early != c->winner)
+		attempt_close(c->early);
+	keeper_close(&c->keeper, on_handle_closed, c);
+	uv_timer_stop(&c->timer);
+	if (!may_linger(c)) {
+		end(c);
+		return;
+	}
+	h3_conn_abandon(attempt_h3(c->winner));
+	uv_timer_start(&c->timer, on_lingered, LINGER_MS, 0);
 }

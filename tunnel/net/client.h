@@ -10,10 +10,11 @@
  * being restarted, has no endpoint file or a stale one, so that for some seconds the file is read
  * again after a failure.
  *
- * Looking after: a heartbeat of 5 s while in use and 25 s when idle; when the machine slept, its
- * address changed, or the job was silent for more than two heartbeats, the connection moves to a
- * fresh path at once, which repairs within two round trips what its backed-off timers would repair
- * in a minute. A connection whose other end is provably gone ends with an error.
+ * With a ticket (ticket.h) the address that gave it goes first, alone for some round trips, and the
+ * connection is handed over before anything was heard: requests travel in the first flight. Should
+ * another address win after all, the requests move there, and moved() says so.
+ *
+ * Afterwards a keeper (keeper.h) looks after the connection until it ends.
  */
 
 #include <uv.h>
@@ -24,20 +25,34 @@
 struct client;
 
 struct client_ops {
-	/* Ready for requests. */
+	/*
+	 * Ready for requests. With a ticket that is at once, and the job may turn out not to be
+	 * there: closed() follows then.
+	 */
 	void (*connected)(void *owner, struct h3_conn *conn);
 	/*
 	 * No connection could be made, or it is over; once, and not from inside a callback of a
 	 * stream. The text begins with the job's name.
 	 */
 	void (*closed)(void *owner, const struct err *why);
+	/*
+	 * Another connection has taken over all requests; further ones are made on it. Without it
+	 * (NULL) tickets are not used, only kept.
+	 */
+	void (*moved)(void *owner, struct h3_conn *conn);
+	/* Optional; see keeper_ops.silent. */
+	void (*silent)(void *owner, uint64_t since_ns);
 };
 
 struct client_config {
 	uv_loop_t *loop;
-	const char *name;	       /* of the job, for messages: "job-7" */
-	const char *endpoint;	       /* path of endpoint.RANK.json */
-	const struct tls_context *tls; /* these are borrowed */
+	const char *name;     /* of the job, for messages: "job-7" */
+	const char *endpoint; /* path of endpoint.RANK.json */
+	const struct tls_context *tls;
+	const char *tickets; /* directory, see ticket.h; NULL: none. All these are borrowed */
+	unsigned int rank;   /* for the tickets */
+	bool lingers;	     /* client_close() may take a second, for the next ticket to come */
+	uint64_t silence_ns; /* 0: KEEPER_SILENCE */
 	const struct client_ops *ops;
 	void *owner;
 };
@@ -49,11 +64,3 @@ struct client *client_new(const struct client_config *config);
  * a stream.
  */
 void client_close(struct client *client);
-
-/*
- * For tests: the order in which the addresses of an endpoint are tried. host is this host's name.
- */
-struct endpoint;
-struct addr_list;
-void client_order(const struct endpoint *endpoint, const char *host, const struct addr_list *own,
-		  struct addr_list *ret);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking after a connection; see keeper.h. */
+#include "keeper.h"
+
+#include "init/base/log.h"
+#include "tunnel/net/endpoint.h"
+
+#define TICK_MS 1000
+/* A tick that comes so late says that time passed without us. */
+#define STOPPED_FOR (10 * NSEC_PER_SEC)
+/* In use: something else than heartbeats passed within this time. */
+#define ACTIVE_FOR (60 * NSEC_PER_SEC)
+#define ACTIVE_BYTES 1024
+/*
+ * How long "nobody listens there" has to last before we believe it: a tunnel is restarted at once
+ * at first.
+ */
+#define REFUSED_FOR (10 * NSEC_PER_SEC)
+
+static void move(struct keeper *k, const char *why)
+{
+	struct err err;
+
+	log_info("%s: %s: moving to a fresh path", k->config.name, why);
+	if (attempt_migrate(k->config.attempt, &err) < 0)
+		log_info("%s: cannot move: %s", k->config.name, err.text);
+	k->moved_at = clock_now();
+}
+
+static void set_heartbeat(struct keeper *k, const struct quic_stats *stats, uint64_t now)
+{
+	uint64_t bytes = stats->bytes_sent + stats->bytes_received, want;
+
+	if (bytes > k->bytes + ACTIVE_BYTES)
+		k->active_at = now;
+	k->bytes = bytes;
+	want = now - k->active_at < ACTIVE_FOR ? KEEPER_HEARTBEAT_ACTIVE : KEEPER_HEARTBEAT_IDLE;
+	if (want != k->keep_alive)
+		quic_conn_set_keep_alive(h3_conn_quic(attempt_h3(k->config.attempt)), want);
+	k->keep_alive = want;
+}
+
+bool keeper_is_replaced(const char *path, double started)
+{
+	struct endpoint now;
+	struct err err;
+
+	if (endpoint_read(path, &now, &err) < 0)
+		return err.kind == ERR_NOT_FOUND;
+	return now.started > started || now.started < started;
+}
+
+/* A reason to give up, or false. */
+static bool is_gone(const struct keeper *k, uint64_t now, struct err *ret)
+{
+	uint64_t since = attempt_refused_since(k->config.attempt);
+
+	if (since == CLOCK_NEVER || (now - since < REFUSED_FOR &&
+				     !keeper_is_replaced(k->config.endpoint, k->config.started)))
+		return false;
+	err_set(ret, ERR_UNAVAILABLE,
+		"its tunnel is gone: the job has ended, or the tunnel was restarted (connect again)");
+	return true;
+}
+
+/*
+ * The new address often follows the news of the old one's end, so that the next tick looks once
+ * more.
+ */
+static void on_route_changed(void *owner)
+{
+	struct keeper *k = owner;
+
+	k->route_changed = true;
+	if (!k->stopped && attempt_is_misplaced(k->config.attempt))
+		move(k, "the address changed");
+}
+
+static bool is_misplaced(struct keeper *k)
+{
+	bool look = k->route_changed;
+
+	k->route_changed = false;
+	return look && attempt_is_misplaced(k->config.attempt);
+}
+
+/*
+ * Tells a silence that has lasted, less and less often, and its end. It begins with a heartbeat
+ * that was not answered, and not while we were asleep ourselves.
+ */
+static void tell_silence(struct keeper *k, uint64_t received_at, uint64_t now)
+{
+	uint64_t next = k->silent_told ? 4 * k->silent_told : k->config.silence_ns;
+	uint64_t since = MAX(received_at + k->keep_alive, k->awake_at);
+	uint64_t silent = now > since ? now - since : 0;
+
+	if (!k->config.ops->silent)
+		return;
+	if (silent >= next) {
+		k->silent_told = silent;
+		k->config.ops->silent(k->config.owner, silent);
+	} else if (k->silent_told && silent < k->config.silence_ns) {
+		k->silent_told = 0;
+		k->config.ops->silent(k->config.owner, 0);
+	}
+}
+
+/* The machine was suspended, or this process was: stopped, or starved. */
+static bool was_asleep(struct keeper *k, uint64_t now)
+{
+	bool woke = clock_wake_check(&k->wake, clock_slept());
+	bool late = now - k->tick_at > STOPPED_FOR;
+
+	k->tick_at = now;
+	return woke || late;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct keeper *k = timer->data;
+	uint64_t now = clock_now(), silent;
+	struct quic_stats stats;
+	struct err gone;
+
+	quic_conn_stats(h3_conn_quic(attempt_h3(k->config.attempt)), &stats);
+	set_heartbeat(k, &stats, now);
+	silent = now - MAX(stats.received_at, k->moved_at);
+	if (stats.received_at > k->moved_at)
+		k->patience = 2 * k->keep_alive + 2 * NSEC_PER_SEC;
+	if (was_asleep(k, now)) {
+		k->awake_at = now;
+		move(k, "the machine slept");
+	} else if (is_misplaced(k)) {
+		move(k, "the address changed");
+	} else if (is_gone(k, now, &gone)) {
+		k->stopped = true;
+		uv_timer_stop(&k->timer);
+		k->config.ops->gone(k->config.owner, &gone);
+		return;
+	} else if (silent > k->patience) {
+		/*
+		 * Each move costs a connection id, so that a long silence is met less and less
+		 * often.
+		 */
+		k->patience *= 2;
+		move(k, "no answer");
+	}
+	tell_silence(k, stats.received_at, now);
+}
+
+void keeper_open(struct keeper *k, const struct keeper_config *config)
+{
+	uint64_t now = clock_now();
+
+	*k = (struct keeper){ .config = *config,
+			      .open = true,
+			      .active_at = now,
+			      .moved_at = now,
+			      .awake_at = now,
+			      .tick_at = now,
+			      .keep_alive = KEEPER_HEARTBEAT_ACTIVE,
+			      .patience = 2 * KEEPER_HEARTBEAT_ACTIVE + 2 * NSEC_PER_SEC };
+	if (k->config.silence_ns == 0)
+		k->config.silence_ns = KEEPER_SILENCE;
+	clock_wake_init(&k->wake, clock_slept());
+	uv_timer_init(config->loop, &k->timer);
+	k->timer.data = k;
+	uv_timer_start(&k->timer, on_tick, TICK_MS, TICK_MS);
+	route_open(&k->route, config->loop, on_route_changed, k);
+}
+
+static void on_route_closed(void *owner)
+{
+	struct keeper *k = owner;
+
+	k->closed(k->config.owner);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct keeper *k = handle->data;
+
+	k->route.owner = k;
+	route_close(&k->route, on_route_closed);
+}
+
+void keeper_close(struct keeper *k, void (*closed)(void *owner), void *owner)
+{
+	if (!k->open) {
+		closed(owner);
+		return;
+	}
+	k->open = false;
+	k->stopped = true;
+	k->closed = closed;
+	k->config.owner = owner;
+	uv_close((uv_handle_t *)&k->timer, on_timer_closed);
+}
