@@ -11,6 +11,7 @@ static const struct verb *const verbs[] = {
 	&cmd_serve,
 	&cmd_sftp,
 	&cmd_ssh,
+	&cmd_stat,
 	NULL,
 };
 /* clang-format on */

@@ -22,6 +22,7 @@ extern const struct verb cmd_proxy;
 extern const struct verb cmd_release;
 extern const struct verb cmd_run;
 extern const struct verb cmd_ssh;
+extern const struct verb cmd_stat;
 
 /* Notes go to standard error, one line each, as "berth: TEXT". */
 void cmd_show_notes(const struct notes *notes);

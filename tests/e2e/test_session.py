@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Sessions look like the job: environment, directory, shell, greeting; in any image, as any uid."""
 
+import json
 import os
 import pathlib
 import re
@@ -102,3 +103,26 @@ def test_a_shell_that_is_not_posix_can_be_replaced(cluster, short_dir):
     plain = cluster.start("-e", f"SHELL={odd}", "--shell", "/nonexistent", "--", "sleep", "1000")
     result = cluster.ssh(plain, "echo $SHELL")
     assert (result.status, result.output) == (9, b"odd: welcome\n")
+
+
+def test_what_a_job_uses_is_shown(cluster):
+    job = cluster.start("busy", "--", "sh", "-c", "while :; do :; done & while :; do sleep 1; done")
+    line = json.loads(cluster.berth("stat", job, "-o", "json").ok().stdout)
+    tree = line["tree"]
+    assert tree["processes"] >= 4 and tree["threads"] >= tree["processes"] and tree["running"] >= 1, line
+    assert tree["cpu_percent"] > 5 and tree["cpu_s"] > 0 and tree["rss"] > 1_000_000, line
+    head, row = cluster.berth("stat", "busy").ok().stdout.splitlines()
+    assert head.split()[:3] == ["TIME", "CPU", "CORES"] and row.split()[1].endswith("%")
+    with subprocess.Popen([cluster.berth.program, "stat", "-i", "100ms", "-o", "json", job], env=cluster.berth.env(),
+                          stdout=subprocess.PIPE) as watcher:
+        times = [json.loads(watcher.stdout.readline())["time"] for _ in range(4)]
+        assert times == sorted(times) and times[3] - times[0] >= 0.25, times
+        cluster.berth("cancel", job).ok()
+        watcher.stdout.read()
+        assert watcher.wait(30 * harness.PATIENCE) != 0
+
+
+def test_an_interval_or_a_format_that_makes_no_sense_is_refused(cluster, job):
+    assert "100ms" in cluster.berth("stat", job, "-i", "1ms").stderr
+    result = cluster.berth("stat", job, "-o", "yaml")
+    assert result.status == 64 and "yaml" in result.stderr

@@ -16,3 +16,4 @@ extern const struct verb cmd_motd;
 extern const struct verb cmd_serve;
 extern const struct verb cmd_sftp;
 extern const struct verb cmd_ssh;
+extern const struct verb cmd_stat;

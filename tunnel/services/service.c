@@ -10,8 +10,8 @@
 #include "init/base/log.h"
 
 static const struct service *const services[] = {
-	&service_process, &service_tcp,	   &service_unix,
-	&service_listen,  &service_accept, &service_info,
+	&service_process, &service_tcp,	 &service_unix, &service_listen,
+	&service_accept,  &service_info, &service_stat, &service_signal,
 };
 
 /* Both may be NULL, for a request without the field. */
@@ -20,7 +20,7 @@ static bool same(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* "/x/" names everything below it, and not itself. */
+/* "/x/" names everything below it, and not itself; "/x" may have a query. */
 static bool path_matches(const char *pattern, const char *path)
 {
 	size_t len;
@@ -29,7 +29,7 @@ static bool path_matches(const char *pattern, const char *path)
 		return pattern == path;
 	len = strlen(pattern);
 	if (pattern[len - 1] != '/')
-		return strcmp(pattern, path) == 0;
+		return strncmp(pattern, path, len) == 0 && (path[len] == '\0' || path[len] == '?');
 	return strncmp(pattern, path, len) == 0 && path[len] != '\0';
 }
 

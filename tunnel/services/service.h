@@ -31,6 +31,7 @@
 #include "tunnel/net/resolve.h"
 #include "tunnel/net/turn.h"
 #include "tunnel/services/reaper.h"
+#include "tunnel/services/stat_read.h"
 
 #define SERVICE_STREAMS_MAX 4096
 
@@ -56,6 +57,7 @@ struct service_config {
 	const struct session_file *session;
 	const char *tools;	      /* directory of programs that an image may lack */
 	struct scratch *scratch;      /* the job's own directory on this node */
+	struct stat_source stat;      /* for tests; all-zero is this machine and our parent */
 	struct resolve_sources names; /* for tests; all-zero is this machine's */
 	size_t streams_max;	      /* streams at once; 0: SERVICE_STREAMS_MAX */
 	uint64_t fetch_ms; /* how long a connection waits to be fetched; 0: LISTEN_FETCH_MS */
@@ -120,7 +122,7 @@ struct resolver *service_resolver(struct service_env *env);
 struct service {
 	const char *method;
 	const char *protocol; /* ":protocol", or NULL */
-	/* "/x" exactly, "/x/" with anything behind it, or NULL: a plain CONNECT. */
+	/* "/x" exactly or with a query, "/x/..." by "/x/", or NULL: a plain CONNECT. */
 	const char *path;
 	void (*open)(struct service_env *env, struct h3_stream *stream,
 		     const struct h3_request *request);
@@ -132,3 +134,5 @@ extern const struct service service_unix;    /* connect.c */
 extern const struct service service_listen;  /* listen.c */
 extern const struct service service_accept;  /* listen.c */
 extern const struct service service_info;    /* info.c */
+extern const struct service service_stat;    /* stat.c */
+extern const struct service service_signal;  /* signal.c */
