@@ -4,9 +4,16 @@
 /*
  * `berth-tunnel serve` beside the command: one at a time, started again with a growing wait
  * whenever it ends, whatever the reason. Nothing that can happen to it reaches the command: it has
- * a session of its own, no terminal, no descriptor of the command's, its words go to a log file,
- * and where memory is short the kernel prefers it (and what users started through it) as a victim.
+ * a session of its own, no terminal, no descriptor of the command's, its words go to a log file.
  * The log is opened by the child: a file system that hangs holds up the tunnel, not us.
+ *
+ * Its memory is limited, it leaves no core, and where memory is short the kernel prefers it as a
+ * victim. What users start through it has the job's own limits and rank again: the tunnel reads
+ * them from us, its parent, who keep what we were started with.
+ *
+ * A tunnel that hangs is not noticed: there is nobody to ask whether it should have answered. It is
+ * harmless: it holds nothing that the job uses, nobody waits for it but ssh, and at the end it is
+ * killed when the grace is over. Sending it SIGKILL has it started anew.
  */
 
 #include <signal.h>

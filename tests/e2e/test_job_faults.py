@@ -2,6 +2,7 @@
 """The tunnel never hurts the job, and the job's end is the scheduler's: kill, break and starve what is around it."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -60,6 +61,18 @@ def test_a_job_whose_tunnel_cannot_start_runs_to_its_end(cluster, build_dir, sho
     name = berth.submit(*cluster.options, "--", "sh", "-c", "echo done; exit 3")
     assert berth.wait(name, "FAILED")["exit_code"] == 3
     assert berth("logs", name).ok().stdout == "done\n"
+
+
+def test_the_tunnel_is_limited_and_what_users_start_is_not(cluster, tmp_path):
+    look = "ulimit -Sd; ulimit -Sc; ulimit -Sn; cat /proc/self/oom_score_adj"
+    name = cluster.start("--", "sh", "-c", f"({look}) >limits.new; mv limits.new limits; exec sleep 1000", cwd=tmp_path)
+    harness.until((tmp_path / "limits").exists, "limits of the job")
+    assert cluster.ssh(name, look).ok().stdout == (tmp_path / "limits").read_text()
+    (tunnel,) = processes.tunnels_of(cluster.berth.job_dir(name))
+    limits = processes.read(tunnel, "limits").decode()
+    assert re.search(r"^Max data size +1073741824 ", limits, re.M), limits
+    assert re.search(r"^Max core file size +0 ", limits, re.M), limits
+    assert processes.read(tunnel, "oom_score_adj") == b"500\n"
 
 
 def test_the_job_is_left_with_nothing_running(cluster, tmp_path):

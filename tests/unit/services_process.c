@@ -317,7 +317,7 @@ static void a_process_has_a_session_and_nothing_of_ours(void **state)
 	world_wait(&world, all_ended);
 	snprintf(expected, sizeof(expected),
 		 "SigBlk:0000000000000000SigIgn:0000000000000000 leader\n%llu\n",
-		 (unsigned long long)world.env.files.rlim_cur);
+		 (unsigned long long)world.env.limits.items[0].value.rlim_cur);
 	assert_string_equal(buf_str(&c->out), expected);
 }
 

@@ -91,7 +91,7 @@ static pid_t start(struct gpu_query *query, const char *path, int out, int null)
 		.in = null,
 		.out = out,
 		.err = null,
-		.files = env->files.rlim_max > 0 ? &env->files : NULL,
+		.limits = &env->limits,
 	};
 
 	return spawn_run(&spawn, NULL);

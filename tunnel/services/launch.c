@@ -264,7 +264,7 @@ static int run(const struct service_env *env, const struct process_start *start,
 		.out = stdio->theirs[1],
 		.err = stdio->theirs[2],
 		.is_tty = stdio->tty[0] != '\0',
-		.files = env->files.rlim_max > 0 ? &env->files : NULL,
+		.limits = &env->limits,
 	};
 	pid = spawn_run(&spawn, err);
 	login_environment_free(environment);

@@ -78,16 +78,15 @@ void service_reject(struct h3_stream *stream, const struct err *why)
 }
 
 /* Processes of 4096 streams need more descriptors than the usual soft limit of 1024. */
-static void raise_files(struct service_env *env)
+static void raise_files(void)
 {
 	struct rlimit most;
 
-	if (getrlimit(RLIMIT_NOFILE, &env->files) < 0)
+	if (getrlimit(RLIMIT_NOFILE, &most) < 0)
 		return;
-	most = (struct rlimit){ .rlim_cur = env->files.rlim_max, .rlim_max = env->files.rlim_max };
+	most.rlim_cur = most.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &most) < 0)
-		log_debug("services: descriptors stay limited to %llu",
-			  (unsigned long long)env->files.rlim_cur);
+		log_debug("services: descriptors stay limited");
 }
 
 /* An object goes in a close callback at the earliest: what it queued runs before. */
@@ -122,7 +121,8 @@ int service_env_open(struct service_env *env, const struct service_config *confi
 	signal(SIGPIPE, SIG_IGN);
 	clock_gettime(CLOCK_REALTIME, &now);
 	env->started = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-	raise_files(env);
+	rlimits_of_job(&env->limits);
+	raise_files();
 	if (reaper_open(&env->reaper, config->loop, err) < 0)
 		return -1;
 	turn_open(&env->turn, config->loop, run_later, env);

@@ -31,6 +31,7 @@
 #include "tunnel/net/resolve.h"
 #include "tunnel/net/turn.h"
 #include "tunnel/services/reaper.h"
+#include "tunnel/services/rlimits.h"
 #include "tunnel/services/stat_read.h"
 
 #define SERVICE_STREAMS_MAX 4096
@@ -76,8 +77,8 @@ struct service_env {
 	struct resolver *resolver; /* NULL before its first use */
 	struct turn turn;
 	struct service_later *later;
-	struct rlimit files; /* RLIMIT_NOFILE as the job has it; ours is raised to the hard limit */
-	double started;	     /* seconds since the epoch */
+	struct rlimits limits;	    /* as the job has them; ours are others */
+	double started;		    /* seconds since the epoch */
 	struct listener *listeners; /* listen.c */
 	size_t pending;		    /* connections that wait to be fetched */
 	size_t streams; /* how many there are, including those whose descriptors are being closed */

@@ -113,8 +113,8 @@ static attr_noreturn void run_child(const struct spawn *spawn)
 	    !set_descriptors(spawn))
 		give_up("cannot set up the session", "\n", EXIT_CANNOT_EXECUTE);
 	close_others();
-	if (spawn->files)
-		setrlimit(RLIMIT_NOFILE, spawn->files);
+	if (spawn->limits)
+		rlimits_apply(spawn->limits);
 	exec_reset_signals();
 	if (spawn->directory && chdir(spawn->directory) < 0)
 		give_up(spawn->directory, ": cannot change to this directory\n",

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "init/base/err.h"
+#include "tunnel/services/rlimits.h"
 
 struct spawn {
 	/* Executed first, to do something and then execute file; where that fails file is. */
@@ -20,9 +21,9 @@ struct spawn {
 	const char *directory; /* to change to, or NULL */
 	char *const *argv;
 	char *const *environment;
-	int in, out, err;	    /* become 0, 1 and 2; remain the caller's */
-	bool is_tty;		    /* in is a terminal and becomes the controlling one */
-	const struct rlimit *files; /* RLIMIT_NOFILE to set, or NULL */
+	int in, out, err;	      /* become 0, 1 and 2; remain the caller's */
+	bool is_tty;		      /* in is a terminal and becomes the controlling one */
+	const struct rlimits *limits; /* to have, or NULL */
 };
 
 /*
