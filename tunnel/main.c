@@ -2,6 +2,7 @@
 /* berth-tunnel: the network side of berth, in the job and on the workstation. */
 #include "init/base/verb.h"
 #include "tunnel/cmd/cmd.h"
+#include "tunnel/crypto/openssl.h"
 
 /* clang-format off */
 static const struct verb *const verbs[] = {
@@ -25,5 +26,6 @@ static const struct program program = {
 
 int main(int argc, char **argv)
 {
+	openssl_ignore_config();
 	return verb_main(&program, argc, argv);
 }

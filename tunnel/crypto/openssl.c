@@ -4,6 +4,12 @@
 
 #include <openssl/err.h>
 
+void openssl_ignore_config(void)
+{
+	/* Fails only without memory, and then whatever comes next says so. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
 int err_from_openssl(struct err *err, const char *what)
 {
 	unsigned long code = ERR_peek_last_error();

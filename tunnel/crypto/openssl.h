@@ -38,5 +38,12 @@ static inline void ssl_ctx_free_p(SSL_CTX **p)
 	SSL_CTX_free(*p);
 }
 
+/*
+ * Before anything else: OpenSSL's configuration file is not read. In a job it is the image's, which
+ * has no say in our keys and ciphers and no business in loading modules into us; on the workstation
+ * it costs time in each connection.
+ */
+void openssl_ignore_config(void);
+
 /* Takes the newest error off OpenSSL's queue and empties it: -1, and "what: reason" in *err. */
 int err_from_openssl(struct err *err, const char *what);
