@@ -12,6 +12,7 @@
 #include "tunnel/net/clock.h"
 #include "tunnel/net/endpoint.h"
 #include "tunnel/net/job_file.h"
+#include "tunnel/net/rest.h"
 #include "tunnel/net/server.h"
 #include "tunnel/services/service.h"
 #include "tunnel/services/sessions.h"
@@ -46,6 +47,7 @@ struct serve {
 	struct sessions sessions;
 	uv_signal_t term, interrupt;
 	uv_timer_t limit;
+	struct rest rest;
 	char *endpoint; /* path */
 	bool ending;
 };
@@ -66,6 +68,7 @@ static void on_services_closed(void *owner)
 	struct serve *s = owner;
 
 	uv_close((uv_handle_t *)&s->limit, NULL);
+	rest_close(&s->rest);
 }
 
 static void on_server_closed(void *owner)
@@ -207,6 +210,7 @@ static int start(struct serve *s, struct err *err)
 	    write_endpoint(s, err) < 0)
 		return -1;
 	watch_signals(s);
+	rest_open(&s->rest, &s->loop, REST_AFTER_MS);
 	return 0;
 }
 
