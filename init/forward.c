@@ -62,13 +62,11 @@ bool forward_parse_rewrite(const char *text, struct forward_rules *rules)
 	return true;
 }
 
-bool forward_is_due(const struct forward_rules *rules, const siginfo_t *info)
+bool forward_is_due(const siginfo_t *info)
 {
 	/* Codes above zero are the kernel's; zero and below say that a process called for it. */
 	if (info->si_code > 0)
 		return info->si_code == SI_KERNEL && is_from_terminal(info->si_signo);
-	if (rules->parent_tells_all && info->si_pid == getppid())
-		return false;
 	return info->si_pid != getpid();
 }
 

@@ -13,8 +13,8 @@
  * Not passed on: what the kernel raised because of something that we did, news of our children, and
  * what we sent ourselves.
  *
- * Rules can say that a signal becomes another or none, and that what our parent sends is not for us
- * to pass on, because it sends to everybody below us itself.
+ * Rules can say that a signal becomes another or none. What its sender told everybody below us too
+ * is not for us to pass on; witness.h knows.
  */
 
 #include <signal.h>
@@ -26,7 +26,6 @@
 struct forward_rules {
 	uint8_t becomes[SIGNO_LAST + 1]; /* the signal that is sent in its place; 0: none */
 	bool single_child;		 /* to the command alone, not to its group */
-	bool parent_tells_all;
 };
 
 /* Every signal stays what it is. */
@@ -35,7 +34,7 @@ void forward_rules_init(struct forward_rules *rules);
 /* "FROM:TO", names or numbers, TO may be 0; the latest rule for FROM counts. */
 bool forward_parse_rewrite(const char *text, struct forward_rules *rules) attr_must_use;
 
-bool forward_is_due(const struct forward_rules *rules, const siginfo_t *info);
+bool forward_is_due(const siginfo_t *info);
 
 /*
  * Sends the signal to a child that has not been reaped, or to the process group that it leads. A

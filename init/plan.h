@@ -45,6 +45,7 @@ struct plan {
 	bool own_session; /* the command leads a session, which takes the terminal along */
 	bool stops_too;	  /* whatever signal stops the command from a terminal stops us */
 	bool warn_on_reap;
+	bool has_witness; /* senders may tell everybody below us too */
 
 	/* Only with a job directory, else NULL. */
 	char *dir;

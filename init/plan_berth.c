@@ -22,7 +22,7 @@ struct args {
 	const char *dir, *tunnel, *hold, *parent_death;
 	struct opt_list rewrite, remap;
 	uint64_t rank, grace, verbose;
-	bool no_tunnel, single_child, parent_tells_all, subreaper, warn_on_reap, help, version;
+	bool no_tunnel, single_child, subreaper, warn_on_reap, help, version;
 };
 
 static const struct opt opts[] = {
@@ -40,8 +40,6 @@ static const struct opt opts[] = {
 		 "pass signal FROM on as TO, 0 for not at all (repeatable)"),
 	OPT_FLAG(0, "single-child", struct args, single_child,
 		 "pass signals on to the command alone, not to its group"),
-	OPT_FLAG(0, "parent-tells-all", struct args, parent_tells_all,
-		 "pass on nothing that the parent sends: it sends to all itself"),
 	OPT_LIST(0, "remap-exit", struct args, remap, "CODE[:TO]",
 		 "exit with TO (default: 0) when the command does with CODE (repeatable)"),
 	OPT_STR(0, "parent-death", struct args, parent_death, "SIGNAL",
@@ -159,7 +157,7 @@ static int plan_signals(const struct args *args, struct plan *plan, struct err *
 			       "--parent-death: '%s' is not a signal, such as TERM or 15",
 			       args->parent_death);
 	plan->rules.single_child = args->single_child;
-	plan->rules.parent_tells_all = args->parent_tells_all;
+	plan->has_witness = getenv("SLURM_JOB_ID") != NULL;
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "reap.h"
 #include "status.h"
 #include "tunnel.h"
+#include "witness.h"
 
 /* After so many children it is the turn of other signals: somebody may be forking endlessly. */
 #define REAP_BATCH 256
@@ -33,6 +34,7 @@ struct supervisor {
 	struct command command;
 	struct tunnel tunnel;
 	struct status status;
+	struct witness witness;
 	enum phase phase;
 	uint64_t wake;	     /* when this phase has something to do */
 	uint64_t phase_end;  /* when it is over at the latest */
@@ -90,6 +92,8 @@ static int start(struct supervisor *s, struct err *err)
 	if (!plan->tunnel_path && chdir("/") < 0)
 		log_debug("cannot change to /");
 	log_info("command: started as process %d", (int)s->status.pid);
+	if (plan->has_witness)
+		witness_start(&s->witness);
 	snprintf(plan->pid_arg, sizeof(plan->pid_arg), "%d", (int)s->status.pid);
 	status_write(&s->status);
 	return 0;
@@ -108,6 +112,7 @@ static void on_command_ended(struct supervisor *s, const siginfo_t *how, const s
 	s->status.how = *how;
 	s->status.usage = *usage;
 	s->exit_status = s->plan->exits[command_exit_status(how)];
+	witness_stop(&s->witness);
 	log_info("command: ended by %s %d", how->si_code == CLD_EXITED ? "status" : "signal",
 		 how->si_status);
 }
@@ -130,7 +135,7 @@ static void on_child(struct supervisor *s, const siginfo_t *news, const struct r
 	} else if (is_command) {
 		on_command_ended(s, news, usage);
 	} else if (!tunnel_on_exit(&s->tunnel, news, clock_now()) &&
-		   !status_on_exit(&s->status, news)) {
+		   !status_on_exit(&s->status, news) && !witness_on_exit(&s->witness, news)) {
 		on_orphan(s, news->si_pid);
 	}
 }
@@ -193,6 +198,8 @@ static void pass_on(struct supervisor *s, siginfo_t *info)
 	info->si_signo = rules->becomes[signo];
 	if (info->si_signo == 0)
 		log_debug("signal %d: dropped, as told", signo);
+	else if (info->si_code == SI_USER && witness_was_told(&s->witness, signo))
+		log_debug("signal %d: everybody was told", signo);
 	else if (forward_signal(info, s->status.pid, rules->single_child) < 0)
 		log_warn("signal %d: cannot be passed on: %s", signo, strerror(errno));
 	else
@@ -210,7 +217,7 @@ static void on_signal(struct supervisor *s, siginfo_t *info)
 	/* Signals of one number merge: this one may stand for several children too. */
 	if (signo == SIGCHLD)
 		s->has_news = true;
-	if (!forward_is_due(&s->plan->rules, info))
+	if (!forward_is_due(info))
 		return;
 	if (command_lives(s))
 		pass_on(s, info);

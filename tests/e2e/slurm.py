@@ -31,7 +31,7 @@ SlurmctldLogFile={dir}/slurmctld.log
 SlurmdLogFile={dir}/slurmd.log
 StateSaveLocation={dir}/state
 SlurmdSpoolDir={dir}/spool
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/{proctrack}
 TaskPlugin=task/none
 MpiDefault=none
 SwitchType=switch/none
@@ -73,8 +73,10 @@ def free_ports(count: int) -> list:
 class Slurm:
     """dir must be readable by all on its whole path: munged insists on it for its socket."""
 
-    def __init__(self, dir: pathlib.Path):
+    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", cgroup=""):
+        """cgroup is what cgroup.conf has to say, for proctrack/cgroup."""
         self.dir = dir
+        self.proctrack, self.cgroup = proctrack, cgroup
         self.config = dir / "slurm.conf"
         self.processes = []
 
@@ -135,13 +137,15 @@ class Slurm:
         ctld_port, slurmd_port = free_ports(2)
         host = socket.gethostname().split(".")[0]
         self.config.write_text(CONFIG.format(dir=self.dir, host=host, ctld_port=ctld_port,
-                                             slurmd_port=slurmd_port))
+                                             slurmd_port=slurmd_port, proctrack=self.proctrack))
         # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
         result = harness.run([find("slurmd"), "-V"])
         if result.status != 0:
             raise Unavailable(f"slurmd does not start: {result.stderr.strip()}")
         version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", result.stdout).groups())
-        if version >= (23, 11):
+        if self.cgroup:
+            (self.dir / "cgroup.conf").write_text(self.cgroup)
+        elif version >= (23, 11):
             (self.dir / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         key = self.dir / "munge" / "key"
         key.write_bytes(os.urandom(128))

@@ -49,17 +49,19 @@ def test_a_single_child_gets_signals_alone(mode):
         assert [json.loads(line)["signal"] for line in result.stdout.splitlines()] == [1, 50], result
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_what_the_parent_tells_all_is_not_passed_on(told):
-    """The parent is this test; somebody else is a shell below it."""
-    with Init("sub", *probe(2), options=["--parent-tells-all"] if told else []) as init:
+@pytest.mark.parametrize("all_are_told", [True, False])
+def test_in_slurm_a_signal_arrives_once_whoever_is_told(mode, all_are_told):
+    """A sender may tell only berth-init or everybody below it, and does not say which."""
+    with Init(mode, *probe(3), env={**os.environ, "SLURM_JOB_ID": "7"}) as init:
         assert init.line() == "ready"
-        os.kill(init.pid, signal.SIGUSR1)
-        subprocess.run(["sh", "-c", f"kill -HUP {init.pid}"], check=True)
-        if told:
-            os.kill(init.command, signal.SIGUSR2)
-        got = {json.loads(init.line())["signal"] for _ in range(2)}
-        assert got == ({1, 12} if told else {1, 10})
+        for number in (signal.SIGTERM, signal.SIGCONT, signal.SIGTERM):
+            everybody = [init.pid, *initrun.descendants(init.pid)]
+            for pid in everybody if all_are_told else everybody[:1]:
+                os.kill(pid, number)
+            got = json.loads(init.line())
+            assert got["signal"] == number
+        # A second one would have come before this.
+        assert init.end().stdout == ""
 
 
 def test_the_death_of_the_parent_is_a_signal_for_the_command(tmp_path):
@@ -94,7 +96,9 @@ def test_reaping_is_told_of_when_asked(mode):
 
 def test_each_v_tells_more(mode):
     def told(*options):
-        return run(mode, "sh", "-c", "trap : USR1; kill -USR1 $PPID; sleep 0.1; exit 1", options=options).stderr
+        # To the shell alone: it would tell of its sleep's end by a signal.
+        return run(mode, "sh", "-c", "trap : USR1; kill -USR1 $PPID; sleep 0.1; exit 1",
+                   options=["--single-child", *options]).stderr
 
     assert told() == ""
     first, second, third = told("-v"), told("-vv"), told("-vvv")

@@ -19,13 +19,11 @@ static siginfo_t info_of(int signo, int code, pid_t sender)
 	return info;
 }
 
-static struct forward_rules rules;
-
 static bool due(int signo, int code, pid_t sender)
 {
 	siginfo_t info = info_of(signo, code, sender);
 
-	return forward_is_due(&rules, &info);
+	return forward_is_due(&info);
 }
 
 static void whatever_somebody_sent_is_due(void **state)
@@ -76,17 +74,6 @@ static pid_t fork_group(int signo, pid_t *ret_member)
 		*ret_member = pid;
 	}
 	return leader;
-}
-
-static void what_a_parent_tells_everybody_is_not_passed_on(void **state)
-{
-	(void)state;
-	rules.parent_tells_all = true;
-	assert_false(due(SIGTERM, SI_USER, getppid()));
-	assert_true(due(SIGTERM, SI_USER, getppid() + 1));
-	assert_true(due(SIGWINCH, SI_KERNEL, 0));
-	rules.parent_tells_all = false;
-	assert_true(due(SIGTERM, SI_USER, getppid()));
 }
 
 static void rules_are_names_or_numbers(void **state)
@@ -182,7 +169,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_somebody_sent_is_due),
 		cmocka_unit_test(faults_and_children_of_ours_are_not),
-		cmocka_unit_test(what_a_parent_tells_everybody_is_not_passed_on),
 		cmocka_unit_test(rules_are_names_or_numbers),
 		cmocka_unit_test(a_single_child_gets_what_its_group_does_not),
 		cmocka_unit_test(a_value_and_its_sender_reach_the_whole_group),
