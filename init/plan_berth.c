@@ -20,9 +20,9 @@
 
 struct args {
 	const char *dir, *tunnel, *hold, *parent_death;
-	struct opt_list rewrite, remap;
 	uint64_t rank, grace, verbose;
 	bool no_tunnel, single_child, subreaper, warn_on_reap, help, version;
+	struct opt_list remap, rewrite;
 };
 
 static const struct opt opts[] = {
@@ -75,7 +75,7 @@ static unsigned int choose_rank(uint64_t given)
 
 static char *make_absolute(const char *path, struct err *err)
 {
-	char here[PATH_MAX];
+	static char here[PATH_MAX];
 
 	if (path[0] == '/')
 		return str_dup(path);
@@ -89,7 +89,8 @@ static char *make_absolute(const char *path, struct err *err)
 /* The named program in the folder of our own; NULL when that is unknown. */
 static char *find_beside(const char *name)
 {
-	char self[PATH_MAX];
+	/* Not on the stack, where all of it would be cleared, and stay. */
+	static char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 
@@ -189,7 +190,12 @@ static int make(int argc, char **argv, struct plan *plan, struct err *err)
 	static struct args args;
 	int operands;
 
-	args = (struct args){ .rank = RANK_UNSET, .grace = plan->grace_ns, .subreaper = true };
+	/* What is long and not used is not touched either: that would be a page of memory. */
+	memset(&args, 0, offsetof(struct args, remap));
+	args.remap.len = args.rewrite.len = 0;
+	args.rank = RANK_UNSET;
+	args.grace = plan->grace_ns;
+	args.subreaper = true;
 	operands = opt_parse(opts, OPT_STOP_AT_OPERAND, argc, argv, &args, err);
 	if (operands < 0)
 		return -1;

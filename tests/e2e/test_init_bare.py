@@ -99,3 +99,20 @@ def test_nested_ones_pass_a_signal_on_once(mode):  # noqa: F811
         got = json.loads(init.line())
         assert (got["signal"], got["value"]) == (64, 7)
         assert init.end().status == 0
+
+
+@needs_static
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="needs valgrind")
+def test_valgrind_has_nothing_to_say(tmp_path):
+    """Everything that it does: signals, orphans, the tunnel, status, hold, leftovers that ignore SIGTERM."""
+    watch = ["valgrind", "-q", f"--log-file={tmp_path}/log.%p", "--error-exitcode=99"]
+    command = "trap : USR2; kill -USR2 $PPID; (sleep 0.1 &); " \
+              "setsid sh -c \"trap '' TERM; touch up; exec sleep 60\" & until [ -e up ]; do sleep 0.02; done; exit 3"
+    result = run("sub", "sh", "-c", command, cwd=tmp_path, prefix=watch, options=[
+        "--dir", tmp_path, "--tunnel", "/bin/false", "--hold", "200ms", "--grace", "200ms", "--rewrite", "1:2", "-vvv"])
+    assert result.status == 3 and b"hold: begins" in result.errors, result
+    assert json.loads((tmp_path / "status.0.json").read_text())["exit_code"] == 3
+    for log in tmp_path.glob("log.*"):
+        # System calls that are newer than valgrind are no errors.
+        words = [line for line in log.read_text().splitlines() if line.startswith("==")]
+        assert not words, log.read_text()

@@ -155,6 +155,24 @@ def test_no_tunnel_is_started_without_a_directory_or_when_told(job):
     assert sorted(path.name for path in job.path.iterdir()) == ["status.0.json"]
 
 
+def test_a_run_again_begins_as_if_nothing_had_been(job):
+    """As a requeued job does: in the directory lie the status and the endpoint of a run before."""
+    # Each time the tunnel starts it tells whether there is an endpoint, makes one, and dies at once.
+    tunnel = script(job.path.parent / "again", """
+        #!/bin/bash
+        [ -e "$3/endpoint.0.json" ]; echo $? >>"$3/seen"
+        echo new >"$3/endpoint.0.json"
+        """)
+    (job.path / "endpoint.0.json").write_text("of another node")
+    (job.path / "status.0.json").write_text('{"version":1,"state":"exited","exit_code":9}')
+    command = "until [ `wc -l <seen` -ge 3 ]; do sleep 0.02; done 2>&-; cat status.0.json; exit 2"
+    result = job.run("bash", "-c", command, cwd=job.path, options=["--tunnel", tunnel])
+    assert result.status == 2 and json.loads(result.stdout)["state"] == "running"
+    # Only before its first start: later ones take the port of the one before.
+    assert (job.path / "seen").read_text().split()[:3] == ["1", "0", "0"]
+    assert job.status()["exit_code"] == 2
+
+
 # ---- the status
 
 
@@ -235,7 +253,8 @@ def test_both_versions_of_control_groups_are_read_where_they_are_mounted(job):
                f"printf '{text % 5}' >/sys/fs/cgroup/{file}; exec \"$@\""
         for kills in (5, 6):
             # The count is for the writer of the first status to see before it rises.
-            command = f"until [ -s status.0.json ]; do sleep 0.02; done; printf '{text % kills}' >/sys/fs/cgroup/{file}; exit 1"
+            command = "until [ -s status.0.json ]; do sleep 0.02; done; " \
+                      f"printf '{text % kills}' >/sys/fs/cgroup/{file}; exit 1"
             job.run("sh", "-c", command, cwd=job.path, prefix=["unshare", "--mount", "sh", "-c", make, "sh"])
             assert job.status()["oom_killed"] is (kills == 6), file
             (job.path / "status.0.json").unlink()

@@ -40,7 +40,8 @@ def test_signals_are_rewritten_dropped_or_left(mode):
 
 def test_a_single_child_gets_signals_alone(mode):
     command = f"import subprocess; p = subprocess.Popen({[str(word) for word in probe(1)]}); " \
-              f"import sys; sys.path.insert(0, {str(initrun.PROBE.parent)!r}); import initrun; initrun.probe(2); p.kill()"
+              f"import sys; sys.path.insert(0, {str(initrun.PROBE.parent)!r}); import initrun; " \
+              "initrun.probe(2); p.kill()"
     with Init(mode, PYTHON, "-c", command, options=["--single-child"]) as init:
         assert [init.line() for _ in range(2)] == ["ready"] * 2
         os.kill(init.pid, signal.SIGHUP)
@@ -96,9 +97,8 @@ def test_reaping_is_told_of_when_asked(mode):
 
 def test_each_v_tells_more(mode):
     def told(*options):
-        # To the shell alone: it would tell of its sleep's end by a signal.
-        return run(mode, "sh", "-c", "trap : USR1; kill -USR1 $PPID; sleep 0.1; exit 1",
-                   options=["--single-child", *options]).stderr
+        command = "n=0; trap n=1 USR1; kill -USR1 $PPID; until [ $n = 1 ]; do :; done; exit 1"
+        return run(mode, "sh", "-c", command, options=options).stderr
 
     assert told() == ""
     first, second, third = told("-v"), told("-vv"), told("-vvv")

@@ -155,7 +155,8 @@ def test_dumb_init_says_so_on_standard_error(dumb_init):
     assert "-r option takes <signum>:<signum>" in harness.run([dumb_init, "-r", "x", "true"]).stderr
 
 
-@pytest.mark.parametrize("options,env,leads", [([], {}, True), (["-c"], {}, False), ([], {"DUMB_INIT_SETSID": "0"}, False)])
+@pytest.mark.parametrize("options,env,leads", [([], {}, True), (["-c"], {}, False),
+                                               ([], {"DUMB_INIT_SETSID": "0"}, False)])
 def test_dumb_init_gives_the_command_a_session(mode, dumb_init, options, env, leads):
     command = "import os; print(int(os.getsid(0) == os.getpid()))"
     assert run(mode, dumb_init, PYTHON, "-c", command, options=options, env=env).stdout == f"{int(leads)}\n"
