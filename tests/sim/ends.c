@@ -38,6 +38,23 @@ static void a_close_reaches_the_other_side(void **state)
 	assert_string_equal(w->server_why.text, "closed by the peer");
 }
 
+static void a_close_says_why(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&plain);
+	struct peer_client owner = { 0 };
+	struct peer_stream s = { 0 };
+	struct world_client *client;
+
+	(void)state;
+	start(w, &client, &owner, &s);
+	h3_conn_close_because(client->h3, "the job has ended: FAILED, exit code 3");
+	assert_true(world_run(w, peer_is_gone, &owner, NSEC_PER_SEC));
+	world_run(w, NULL, NULL, RTT);
+	assert_int_equal(quic_server_count(w->server), 0);
+	assert_int_equal(w->server_why.kind, ERR_UNAVAILABLE);
+	assert_string_equal(w->server_why.text, "the job has ended: FAILED, exit code 3");
+}
+
 /*
  * Half of all datagrams are lost; the close is said twice, and of a hundred tries nearly all must
  * be heard.
@@ -311,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_close_reaches_the_other_side),
+		cmocka_unit_test(a_close_says_why),
 		cmocka_unit_test(a_close_is_said_twice),
 		cmocka_unit_test(a_silent_connection_ends_after_the_idle_timeout),
 		cmocka_unit_test(keep_alives_hold_an_idle_connection),

@@ -176,7 +176,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	if (world.server)
-		server_close(world.server, on_server_closed);
+		server_close(world.server, NULL, on_server_closed);
 	timer_close(&watchdog, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	tls_context_free(world.server_tls);
@@ -333,23 +333,35 @@ static void a_job_with_another_key_is_refused_in_words(void **state)
 	client_close(client);
 }
 
-static void a_server_that_closes_tells_its_clients(void **state)
+static void assert_told(const char *reason, const char *expected)
 {
 	struct quic_addr addr = serve();
 	struct client *client;
 
-	(void)state;
 	world.stop_at = LEN / 4;
 	write_endpoint(&addr, 1);
 	client = dial();
 	uv_run(&loop, UV_RUN_DEFAULT);
-	server_close(world.server, on_server_closed);
+	server_close(world.server, reason, on_server_closed);
 	world.server = NULL;
 	world.stop_at = SIZE_MAX;
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_true(world.closed);
-	assert_string_equal(world.why.text, "job-7: the job has ended");
+	assert_string_equal(world.why.text, expected);
 	client_close(client);
+}
+
+static void a_server_that_closes_tells_its_clients(void **state)
+{
+	(void)state;
+	assert_told(NULL, "job-7: the job has ended");
+}
+
+static void a_server_that_closes_says_why(void **state)
+{
+	(void)state;
+	assert_told("the job has ended: FAILED, exit code 3",
+		    "job-7: the job has ended: FAILED, exit code 3");
 }
 
 static void an_endpoint_that_appears_late_is_found(void **state)
@@ -403,6 +415,7 @@ int main(void)
 		TEST(the_address_that_answers_wins),
 		TEST(a_job_with_another_key_is_refused_in_words),
 		TEST(a_server_that_closes_tells_its_clients),
+		TEST(a_server_that_closes_says_why),
 		TEST(an_endpoint_that_appears_late_is_found),
 		TEST(addresses_of_this_host_come_first_only_on_this_host),
 	};

@@ -12,13 +12,18 @@
 #include "tunnel/net/clock.h"
 #include "tunnel/net/endpoint.h"
 #include "tunnel/net/job_file.h"
+#include "tunnel/net/jsonfile.h"
 #include "tunnel/net/rest.h"
 #include "tunnel/net/server.h"
+#include "tunnel/services/ending.h"
 #include "tunnel/services/service.h"
 #include "tunnel/services/sessions.h"
 
 /* How long an orderly end may take, all in all. */
 #define END_MS 3000
+/* berth-init writes how the command ended while it ends us. */
+#define STATUS_MS 500
+#define STATUS_POLL_MS 10
 
 extern char **environ;
 
@@ -48,7 +53,8 @@ struct serve {
 	uv_signal_t term, interrupt;
 	uv_timer_t limit;
 	struct rest rest;
-	char *endpoint; /* path */
+	char *endpoint;	    /* path */
+	unsigned int polls; /* of the status file, at the end */
 	bool ending;
 };
 
@@ -86,19 +92,45 @@ static void on_limit(uv_timer_t *timer)
 	uv_stop(&s->loop);
 }
 
-static void on_signal(uv_signal_t *signal, int number)
+static void end_because(struct serve *s, const char *reason)
 {
-	struct serve *s = signal->data;
+	uv_timer_start(&s->limit, on_limit, END_MS, 0);
+	server_close(s->server, reason, on_server_closed);
+}
+
+/* Every client hears how the job ended, if that becomes known soon. */
+static void on_poll(uv_timer_t *timer)
+{
+	struct serve *s = timer->data;
+	cleanup_free char *path =
+		str_printf("%s/status.%u.json", s->args->dir, (unsigned int)s->args->rank);
+	cleanup(buf_finish) struct buf text = BUF_INIT(JSONFILE_MAX);
+	char reason[ENDING_MAX];
+	int ended = -1;
+
+	if (fs_read_file(path, JSONFILE_MAX, &text, NULL) == 0)
+		ended = ending_parse(buf_span(&text), reason, NULL);
+	if (ended == 0 && ++s->polls < STATUS_MS / STATUS_POLL_MS)
+		return;
+	end_because(s, ended > 0 ? reason : NULL);
+}
+
+static void on_signal(uv_signal_t *watcher, int number)
+{
+	struct serve *s = watcher->data;
 
 	if (s->ending)
 		return;
 	s->ending = true;
 	log_info("serve: ending on signal %d", number);
+	service_env_end(&s->services);
 	unlink(s->endpoint);
 	uv_close((uv_handle_t *)&s->term, NULL);
 	uv_close((uv_handle_t *)&s->interrupt, NULL);
-	uv_timer_start(&s->limit, on_limit, END_MS, 0);
-	server_close(s->server, on_server_closed);
+	/* The second one, from whoever else ends the job, would end us in the middle of it. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	uv_timer_start(&s->limit, on_poll, 0, STATUS_POLL_MS);
 }
 
 static void watch_signals(struct serve *s)

@@ -125,6 +125,14 @@ void h3_conn_close(struct h3_conn *conn)
 	quic_conn_close(conn->quic, NGHTTP3_H3_NO_ERROR, &why);
 }
 
+void h3_conn_close_because(struct h3_conn *conn, const char *reason)
+{
+	struct err why;
+
+	err_set(&why, ERR_UNAVAILABLE, "%s", reason);
+	quic_conn_close(conn->quic, NGHTTP3_H3_NO_ERROR, &why);
+}
+
 /*
  * A request may go: extended CONNECT only after the peer said that it knows it (RFC 9220 section
  * 3).

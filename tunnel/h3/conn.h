@@ -142,6 +142,8 @@ int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
  * Closes the connection with H3_NO_ERROR; closed() follows with ERR_NONE once the close was sent.
  */
 void h3_conn_close(struct h3_conn *conn);
+/* The same with a reason, which closed() gives to both sides (ERR_UNAVAILABLE): 63 bytes of it. */
+void h3_conn_close_because(struct h3_conn *conn, const char *reason);
 
 /* Gives all requests up, which get their closed() at once; the connection goes on. */
 void h3_conn_abandon(struct h3_conn *conn);

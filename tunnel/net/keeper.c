@@ -16,6 +16,8 @@
  * at first.
  */
 #define REFUSED_FOR (10 * NSEC_PER_SEC)
+/* So long a silence is an end if the endpoint file says so too: the node itself may be gone. */
+#define SILENT_FOR (15 * NSEC_PER_SEC)
 
 static void move(struct keeper *k, const char *why)
 {
@@ -51,12 +53,15 @@ bool keeper_is_replaced(const char *path, double started)
 }
 
 /* A reason to give up, or false. */
-static bool is_gone(const struct keeper *k, uint64_t now, struct err *ret)
+static bool is_gone(const struct keeper *k, uint64_t now, uint64_t silent, struct err *ret)
 {
 	uint64_t since = attempt_refused_since(k->config.attempt);
+	bool was_refused = since != CLOCK_NEVER;
 
-	if (since == CLOCK_NEVER || (now - since < REFUSED_FOR &&
-				     !keeper_is_replaced(k->config.endpoint, k->config.started)))
+	if (!was_refused && silent < SILENT_FOR)
+		return false;
+	if ((!was_refused || now - since < REFUSED_FOR) &&
+	    !keeper_is_replaced(k->config.endpoint, k->config.started))
 		return false;
 	err_set(ret, ERR_UNAVAILABLE,
 		"its tunnel is gone: the job has ended, or the tunnel was restarted (connect again)");
@@ -132,7 +137,7 @@ static void on_tick(uv_timer_t *timer)
 		move(k, "the machine slept");
 	} else if (is_misplaced(k)) {
 		move(k, "the address changed");
-	} else if (is_gone(k, now, &gone)) {
+	} else if (is_gone(k, now, silent, &gone)) {
 		k->stopped = true;
 		uv_timer_stop(&k->timer);
 		k->config.ops->gone(k->config.owner, &gone);

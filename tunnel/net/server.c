@@ -274,15 +274,19 @@ static void on_goodbye(uv_timer_t *timer)
 	close_handles(timer->data);
 }
 
-void server_close(struct server *s, void (*closed)(void *owner))
+void server_close(struct server *s, const char *reason, void (*closed)(void *owner))
 {
 	s->on_closed = closed;
 	if (s->closing)
 		return;
 	s->closing = true;
 	s->dirty = true;
-	for (struct server_conn *conn = s->conns; conn; conn = conn->next)
-		h3_conn_close(conn->h3);
+	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
+		if (reason)
+			h3_conn_close_because(conn->h3, reason);
+		else
+			h3_conn_close(conn->h3);
+	}
 	uv_timer_start(&s->goodbye, on_goodbye, GOODBYE_MS, 0);
 }
 

@@ -40,7 +40,7 @@ struct server *server_new(const struct server_config *config, struct err *err) a
 const struct quic_addr *server_local(const struct server *server);
 
 /*
- * Ends all connections politely; the callback comes once no stream is left, and the server frees
- * itself after it.
+ * Ends all connections politely, with a reason if there is one; the callback comes once no stream
+ * is left, and the server frees itself after it.
  */
-void server_close(struct server *server, void (*closed)(void *owner));
+void server_close(struct server *server, const char *reason, void (*closed)(void *owner));

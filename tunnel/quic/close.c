@@ -46,6 +46,8 @@ static void explain_peer_close(const struct quic_conn *conn, struct err *why)
 		tls_alert_error(tls_context_role(conn->tls), false, (uint8_t)number, why);
 	else if (!is_app && number == NGTCP2_CONNECTION_REFUSED)
 		err_set(why, ERR_LIMIT, "the job takes no more connections");
+	else if (is_app && number == H3_NO_ERROR && *reason)
+		err_set(why, ERR_UNAVAILABLE, "%s", reason);
 	else if (number == (is_app ? H3_NO_ERROR : NGTCP2_NO_ERROR))
 		err_set(why, ERR_NONE, "closed by the peer");
 	else

@@ -140,7 +140,8 @@ static void end_if_over(struct process *p)
 	char name[SIGNALS_NAME_MAX];
 	struct process_exit end;
 
-	if (!p->exited || p->done || !p->stream || has_output(p))
+	if (!p->exited || p->done || !p->stream || p->env->ending || has_output(p) ||
+	    (signals_end_jobs(p->status) && !p->drain_over))
 		return;
 	signals_exit(p->status, name, &end);
 	if (!process_exit_format(&end, &b) || !h3_stream_write(p->stream, buf_span(&b)))
@@ -253,10 +254,9 @@ static void on_exited(struct reaper_child *child, int status)
 
 	p->exited = true;
 	p->status = status;
-	if (p->has_pty && !p->pty_over) {
-		p->drain_left = DRAIN_MAX;
+	p->drain_left = DRAIN_MAX;
+	if ((p->has_pty && !p->pty_over) || signals_end_jobs(status))
 		uv_timer_start(&p->drain, on_drain, DRAIN_MS, 0);
-	}
 	/*
 	 * What it wrote is read now, with the end behind it: one wake-up less for short commands.
 	 */

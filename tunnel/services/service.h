@@ -83,6 +83,7 @@ struct service_env {
 	size_t pending;		    /* connections that wait to be fetched */
 	size_t streams; /* how many there are, including those whose descriptors are being closed */
 	unsigned int handles; /* reaper, resolver and turn, until they are closed */
+	bool ending;	      /* see service_env_end() */
 	bool closing;
 	void (*closed)(void *owner);
 	void *owner;
@@ -91,6 +92,15 @@ struct service_env {
 /* From here on SIGCHLD belongs to the environment: it reaps every child of this program. */
 int service_env_open(struct service_env *env, const struct service_config *config, struct err *err)
 	attr_must_use;
+
+/*
+ * The job ends, and every process in it: that is not told any more as the end of each, since what
+ * the clients shall hear is how the job ended.
+ */
+static inline void service_env_end(struct service_env *env)
+{
+	env->ending = true;
+}
 
 /*
  * Every stream must have had its closed(). The callback says that the memory is the owner's again.

@@ -39,3 +39,11 @@ void signals_exit(int status, char name[SIGNALS_NAME_MAX], struct process_exit *
 				      .core_dumped = WCOREDUMP(status),
 				      .signal = span_of_str(known ? known : name) };
 }
+
+bool signals_end_jobs(int status)
+{
+	/* A shell passes the signal of its last command on so. */
+	int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128;
+
+	return number == SIGTERM || number == SIGHUP || number == SIGKILL;
+}

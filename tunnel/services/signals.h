@@ -17,6 +17,13 @@ int signals_parse(struct span name);
  */
 void signals_send(pid_t pid, int signal);
 
+/*
+ * Whether a process ended as all do when their job ends, by SIGTERM, SIGHUP or SIGKILL: that is
+ * told a moment later, when we would know that the whole job does, and the clients hear of that
+ * instead.
+ */
+bool signals_end_jobs(int status);
+
 #define SIGNALS_NAME_MAX 16
 
 /* How a process ended, from a status of waitpid(2). ret->signal points into name, or is static. */
