@@ -35,7 +35,7 @@ static struct {
 	struct err why;
 	bool closed, server_closed;
 	const struct attempt *over;
-	size_t many; /* of server_config */
+	size_t connections; /* of server_config */
 } world;
 
 static void give_up(struct timer *timer, void *owner)
@@ -191,7 +191,7 @@ static struct quic_addr serve(void)
 		.tls = world.server_tls,
 		.reset_key = &RESET_KEY,
 		.settings = QUIC_SETTINGS_DEFAULT,
-		.many = world.many,
+		.connections = world.connections,
 		.silent_ns = 1,
 		.ops = &server_ops,
 	};
@@ -281,7 +281,7 @@ static void where_there_are_many_the_most_silent_one_ends(void **state)
 	struct attempt *attempts[3] = { NULL };
 
 	(void)state;
-	world.many = 2;
+	world.connections = 3;
 	config.remote = serve();
 	for (size_t i = 0; i < ARRAY_LEN(attempts) && !world.closed; i++) {
 		world.sent = 0;

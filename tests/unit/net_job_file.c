@@ -16,7 +16,7 @@
 static const char golden_job[] =
 	"{\"version\": 1, \"secret\": \"" ONES "\", \"peer\": \"" TWOS
 	"\", \"allow\": [\"licence.example:27000\", \"[2001:db8::1]:80\", \"*:22\", \"db:*\"], "
-	"\"idle_timeout_s\": 86400}\n";
+	"\"idle_timeout_s\": 86400, \"connections\": 64}\n";
 static const char golden_client[] =
 	"{\"version\": 1, \"secret\": \"" ONES "\", \"key\": \"" TWOS "\"}\n";
 static const char golden_host_key[] = "{\"version\": 1, \"key\": \"" ONES "\"}\n";
@@ -32,6 +32,7 @@ static void a_job_file_survives_reading_and_writing(void **state)
 	assert_int_equal(file.secret.bytes[31], 1);
 	assert_int_equal(file.peer.bytes[0], 2);
 	assert_int_equal(file.allow_len, 4);
+	assert_int_equal(file.connections, 64);
 	assert_string_equal(file.allow[0], "licence.example:27000");
 	assert_true(job_file_format(&file, &b));
 	assert_string_equal(buf_str(&b), golden_job);
@@ -78,6 +79,8 @@ static void a_broken_job_file_is_refused_and_no_secret_is_shown(void **state)
 	assert_refused(KEYS "\"allow\": [\"::1:1\"], \"idle_timeout_s\": 1}", "entry 1");
 	assert_refused(KEYS "\"allow\": [], \"idle_timeout_s\": -1}", "\"idle_timeout_s\"");
 	assert_refused(KEYS "\"allow\": []}", "\"idle_timeout_s\"");
+	assert_refused(KEYS "\"idle_timeout_s\": 1, \"connections\": 0}", "\"connections\"");
+	assert_refused(KEYS "\"idle_timeout_s\": 1, \"connections\": 4097}", "\"connections\"");
 }
 
 static char dir[] = "/tmp/berth-keys-XXXXXX";

@@ -15,7 +15,7 @@
 struct args {
 	const char *job_file, *client_file;
 	struct opt_list allow;
-	uint64_t idle_timeout;
+	uint64_t idle_timeout, connections;
 	const char *host_key, *known_hosts, *alias;
 };
 
@@ -26,6 +26,8 @@ static const struct opt opts[] = {
 		 "let the job connect there for us, beside its own loopback (repeatable)"),
 	OPT_DURATION(0, "idle-timeout", struct args, idle_timeout, "TIME",
 		     "end a connection that is silent for so long (24h)"),
+	OPT_UINT(0, "connections", struct args, connections, "N",
+		 "so many at once; then the most silent ones end (256)"),
 	OPT_STR(0, "host-key", struct args, host_key, "FILE",
 		"make the user's SSH host key, unless it exists"),
 	OPT_STR(0, "known-hosts", struct args, known_hosts, "FILE", "and the file that pins it"),
@@ -81,6 +83,10 @@ static int make_job(const struct args *args, struct err *err)
 		args->idle_timeout ? args->idle_timeout / NSEC_PER_SEC : JOB_FILE_IDLE_DEFAULT_S;
 	if (job.idle_timeout_s == 0 || job.idle_timeout_s > JOB_FILE_IDLE_MAX_S)
 		return err_set(err, ERR_INVALID, "--idle-timeout: between 1s and 100d, please");
+	job.connections = args->connections ? args->connections : JOB_FILE_CONNECTIONS_DEFAULT;
+	if (job.connections > JOB_FILE_CONNECTIONS_MAX)
+		return err_set(err, ERR_INVALID, "--connections: at most %d, please",
+			       JOB_FILE_CONNECTIONS_MAX);
 	if (check_new(args->job_file, err) < 0 || check_new(args->client_file, err) < 0 ||
 	    set_allow(&args->allow, &job, err) < 0 || key_random_secret(&job.secret, err) < 0 ||
 	    key_pair_generate(&client.key, err) < 0)

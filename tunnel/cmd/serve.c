@@ -190,6 +190,7 @@ static int listen_somewhere(struct serve *s, struct err *err)
 	struct err why = { 0 };
 
 	config.settings.idle_timeout_ns = s->job.idle_timeout_s * NSEC_PER_SEC;
+	config.connections = (size_t)s->job.connections;
 	s->server = server_new(&config, &why);
 	if (!s->server && why.kind == ERR_EXISTS && !s->args->listen) {
 		config.listen = (struct quic_addr){ 0 };

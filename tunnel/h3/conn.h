@@ -48,8 +48,14 @@ struct h3_once;
 struct h3_stream;
 
 #define H3_FIELDS_MAX 32
-#define H3_STREAMS_MAX 1000	 /* requests that may be open at once on a connection */
-#define H3_SEND_MAX (512 * 1024) /* bytes that wait to be sent on a stream before room is 0 */
+#define H3_STREAMS_MAX 1000 /* requests that may be open at once on a connection */
+/*
+ * Bytes that wait to be sent on a stream before its room is 0; where there are many streams, less,
+ * so that together they stay below H3_SEND_TOTAL.
+ */
+#define H3_SEND_MAX (512 * 1024)
+#define H3_SEND_LEAST (64 * 1024)
+#define H3_SEND_TOTAL (64 * 1024 * 1024)
 
 /* Urgency of a stream (RFC 9218 section 4.1). */
 #define H3_URGENCY_TYPED 1 /* somebody waits for each byte: a terminal */
@@ -106,7 +112,7 @@ struct h3_stream_ops {
 	/* The peer sends no more. */
 	void (*end)(struct h3_stream *stream, void *user);
 	/*
-	 * h3_stream_room() is at least half of H3_SEND_MAX again, after it had been found too
+	 * h3_stream_room() is at least half of what it can be again, after it had been found too
 	 * small.
 	 */
 	void (*writable)(struct h3_stream *stream, void *user);

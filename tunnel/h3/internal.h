@@ -50,7 +50,8 @@ struct h3_conn {
 	const struct h3_conn_ops *ops;
 	void *owner;
 	struct h3_stream *streams;
-	size_t waiting; /* streams that are not open yet */
+	size_t stream_count;
+	size_t waiting; /* of these, not open yet */
 	struct h3_stream *wake_first, *wake_last;
 	struct h3_pool pool;
 	struct h3_once *once;

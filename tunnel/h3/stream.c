@@ -62,10 +62,12 @@ void h3_stream_join(struct h3_stream *stream, struct h3_conn *conn)
 	if (stream->next)
 		stream->next->prev = stream;
 	conn->streams = stream;
+	conn->stream_count++;
 }
 
 void h3_stream_leave(struct h3_stream *stream)
 {
+	stream->conn->stream_count--;
 	leave_wake_list(stream);
 	h3_urgency_forget(stream);
 	if (stream->prev)
@@ -171,13 +173,20 @@ static void tell_received(struct h3_stream *stream)
 	}
 }
 
+static size_t send_max(const struct h3_stream *stream)
+{
+	size_t share = H3_SEND_TOTAL / MAX(stream->conn->stream_count, (size_t)1);
+
+	return MAX(MIN(share, (size_t)H3_SEND_MAX), (size_t)H3_SEND_LEAST);
+}
+
 /* Tells what is due. Nothing frees the stream meanwhile: closed() comes from elsewhere. */
 void h3_stream_wake(struct h3_stream *stream)
 {
 	leave_wake_list(stream);
 	tell_received(stream);
 	if (!stream->is_starved || stream->is_ended || stream->is_reset || !stream->ops ||
-	    stream->send.waiting > H3_SEND_MAX / 2)
+	    stream->send.waiting > send_max(stream) / 2)
 		return;
 	stream->is_starved = false;
 	if (stream->ops->writable)
@@ -257,7 +266,7 @@ static nghttp3_ssize read_data(nghttp3_conn *http, int64_t id, nghttp3_vec *vec,
 		vec[count++] =
 			(nghttp3_vec){ .base = (uint8_t *)(uintptr_t)piece.ptr, .len = piece.len };
 	}
-	if (stream->is_starved && stream->send.waiting <= H3_SEND_MAX / 2)
+	if (stream->is_starved && stream->send.waiting <= send_max(stream) / 2)
 		h3_stream_wake_later(stream);
 	if (stream->is_ended && stream->send.waiting == 0) {
 		*flags |= NGHTTP3_DATA_FLAG_EOF;
@@ -366,15 +375,15 @@ static bool is_void(const struct h3_stream *stream)
 
 size_t h3_stream_room(struct h3_stream *stream)
 {
-	size_t waiting = stream->send.waiting;
+	size_t waiting = stream->send.waiting, max = send_max(stream);
 
 	if (stream->is_ended)
 		return 0;
 	if (is_void(stream))
 		return H3_SEND_MAX;
-	if (waiting > H3_SEND_MAX / 2)
+	if (waiting > max / 2)
 		stream->is_starved = true;
-	return waiting < H3_SEND_MAX ? H3_SEND_MAX - waiting : 0;
+	return waiting < max ? max - waiting : 0;
 }
 
 bool h3_stream_write(struct h3_stream *stream, struct span bytes)

@@ -51,6 +51,19 @@ static int read_allow(const json_t *object, struct job_file *file, struct err *e
 	return 0;
 }
 
+static int read_connections(const json_t *object, struct job_file *file, struct err *err)
+{
+	file->connections = JOB_FILE_CONNECTIONS_DEFAULT;
+	if (!json_object_get(object, "connections"))
+		return 0;
+	if (jsonfile_uint(object, "connections", JOB_FILE_CONNECTIONS_MAX, &file->connections,
+			  err) < 0)
+		return -1;
+	if (file->connections == 0)
+		return err_set(err, ERR_INVALID, "\"connections\" is 0: nobody could connect");
+	return 0;
+}
+
 int job_file_parse(struct span text, struct job_file *ret, struct err *err)
 {
 	cleanup(jsonfile_free) json_t *object = jsonfile_parse(text, err);
@@ -62,7 +75,7 @@ int job_file_parse(struct span text, struct job_file *ret, struct err *err)
 	    jsonfile_bytes32(object, "peer", file.peer.bytes, err) < 0 ||
 	    jsonfile_uint(object, "idle_timeout_s", JOB_FILE_IDLE_MAX_S, &file.idle_timeout_s,
 			  err) < 0 ||
-	    read_allow(object, &file, err) < 0)
+	    read_connections(object, &file, err) < 0 || read_allow(object, &file, err) < 0)
 		return -1;
 	*ret = file;
 	file = (struct job_file){ 0 };
@@ -101,8 +114,9 @@ bool job_file_format(const struct job_file *file, struct buf *b)
 		    !buf_printf(b, "\""))
 			return false;
 	}
-	return buf_printf(b, "], \"idle_timeout_s\": %llu}\n",
-			  (unsigned long long)file->idle_timeout_s);
+	return buf_printf(b, "], \"idle_timeout_s\": %llu, \"connections\": %llu}\n",
+			  (unsigned long long)file->idle_timeout_s,
+			  (unsigned long long)file->connections);
 }
 
 void client_file_finish(struct client_file *file)

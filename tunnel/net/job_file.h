@@ -14,6 +14,8 @@
 #define JOB_FILE_ALLOW_MAX 256
 #define JOB_FILE_IDLE_DEFAULT_S 86400
 #define JOB_FILE_IDLE_MAX_S (100 * UINT64_C(86400))
+#define JOB_FILE_CONNECTIONS_DEFAULT 256
+#define JOB_FILE_CONNECTIONS_MAX 4096
 
 /* tunnel.json */
 struct job_file {
@@ -22,6 +24,7 @@ struct job_file {
 	char **allow;		/* "host:port" beside loopback that CONNECT may reach */
 	size_t allow_len;
 	uint64_t idle_timeout_s;
+	uint64_t connections; /* at once; optional in the file */
 };
 
 void job_file_finish(struct job_file *file);

@@ -15,8 +15,6 @@
 /* Batches a turn may send before the loop looks at other events. */
 #define TURN_BATCHES_MAX 16
 #define GOODBYE_MS 1000
-/* Some are left for those that come while silent ones go. */
-#define MANY_DEFAULT (QUIC_SERVER_CONNS_MAX - 32)
 /* An idle client is heard every 25 s. */
 #define SILENT_DEFAULT (60 * NSEC_PER_SEC)
 
@@ -122,7 +120,9 @@ static void on_accept(void *owner, struct quic_conn *quic)
 	struct server *s = owner;
 	struct server_conn *conn = new_zero(struct server_conn);
 
-	if (quic_server_count(s->quic) > s->config.many)
+	/* Some are left for those that come while silent ones go. */
+	if (quic_server_count(s->quic) >
+	    s->config.connections - MAX(s->config.connections / 8, (size_t)1))
 		end_most_silent(s);
 	conn->server = s;
 	conn->id = ++s->ids;
@@ -298,12 +298,13 @@ struct server *server_new(const struct server_config *config, struct err *err)
 		.tls = config->tls,
 		.reset_key = config->reset_key,
 		.settings = config->settings,
+		.conns_max = config->connections,
 		.ops = &quic_ops,
 		.owner = s,
 	};
 
 	s->config = *config;
-	s->config.many = config->many ? config->many : MANY_DEFAULT;
+	s->config.connections = config->connections ? config->connections : QUIC_SERVER_CONNS_MAX;
 	s->config.silent_ns = config->silent_ns ? config->silent_ns : SILENT_DEFAULT;
 	s->handles = 4;
 	uv_timer_init(config->loop, &s->goodbye);

@@ -25,9 +25,10 @@ struct server_config {
 	struct quic_settings settings;
 	struct quic_addr listen; /* all zero: every address and any port */
 	/*
-	 * More connections are many, and so long is silent; 0: sensible values. Tests lower them.
+	 * So many connections at once. When an eighth of them is left, those that were silent for
+	 * silent_ns end, the most silent one first. 0: sensible values.
 	 */
-	size_t many;
+	size_t connections;
 	uint64_t silent_ns;
 	const struct server_ops *ops;
 	void *owner;

@@ -82,7 +82,8 @@ static int check_peer(struct quic_conn *conn)
 	ngtcp2_ccerr code;
 	struct err err;
 
-	if (tls_session_check(conn->tls, conn->ssl, &err) == 0)
+	if (tls_session_check(conn->tls, conn->ssl, &err) == 0 &&
+	    (!SSL_is_init_finished(conn->ssl) || quic_conn_finish_tls(conn, &err) == 0))
 		return 0;
 	ngtcp2_ccerr_default(&code);
 	ngtcp2_ccerr_set_tls_alert(&code, SSL_AD_BAD_CERTIFICATE, NULL, 0);
@@ -210,7 +211,7 @@ static int recv_stateless_reset(ngtcp2_conn *tp, const ngtcp2_pkt_stateless_rese
 const ngtcp2_callbacks quic_callbacks = {
 	.client_initial = ngtcp2_crypto_client_initial_cb,
 	.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-	.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+	.recv_crypto_data = quic_recv_crypto_data,
 	.handshake_completed = handshake_completed,
 	.encrypt = ngtcp2_crypto_encrypt_cb,
 	.decrypt = ngtcp2_crypto_decrypt_cb,

@@ -4,10 +4,7 @@
 
 #include <assert.h>
 
-#include <openssl/ssl.h>
-
 #include "init/base/alloc.h"
-#include "tunnel/crypto/openssl.h"
 #include "tunnel/quic/internal.h"
 
 /*
@@ -58,31 +55,14 @@ struct quic_conn *quic_conn_alloc(const struct tls_context *tls,
 				  const struct quic_settings *settings, struct err *err)
 {
 	cleanup(quic_conn_free) struct quic_conn *conn = new_zero(struct quic_conn);
-	int rv;
 
 	init_library();
 	conn->tls = tls;
 	conn->settings = *settings;
 	conn->ref.get_conn = conn_of_ref;
 	conn->ref.user_data = conn;
-	conn->ssl = tls_session_new(tls);
-	if (!conn->ssl) {
-		err_from_openssl(err, "TLS session");
+	if (quic_conn_open_tls(conn, err) < 0)
 		return NULL;
-	}
-	SSL_set_app_data(conn->ssl, &conn->ref);
-	if (ngtcp2_crypto_ossl_ctx_new(&conn->crypto, conn->ssl) != 0) {
-		err_set(err, ERR_INTERNAL, "TLS session: no crypto context");
-		return NULL;
-	}
-	if (tls_context_role(tls) == TLS_SERVER)
-		rv = ngtcp2_crypto_ossl_configure_server_session(conn->ssl);
-	else
-		rv = ngtcp2_crypto_ossl_configure_client_session(conn->ssl);
-	if (rv != 0 || !quic_conn_wants_tickets(conn)) {
-		err_from_openssl(err, "TLS session for QUIC");
-		return NULL;
-	}
 	return take_ptr(conn);
 }
 
@@ -175,15 +155,9 @@ struct quic_conn *quic_conn_free(struct quic_conn *conn)
 		return NULL;
 	if (conn->route)
 		quic_route_leave(conn->route);
-	/*
-	 * SSL_free() gives crypto data back through the ngtcp2_conn, which therefore goes second.
-	 */
-	if (conn->ssl) {
-		SSL_set_app_data(conn->ssl, NULL);
-		tls_session_free(conn->ssl, conn->was_ready);
-	}
+	quic_conn_close_tls(conn);
 	ngtcp2_conn_del(conn->tp);
-	ngtcp2_crypto_ossl_ctx_del(conn->crypto);
+	secret_finish(&conn->exporter);
 	free(conn);
 	return NULL;
 }
@@ -222,6 +196,9 @@ void quic_conn_end_turn(struct quic_conn *conn)
 	if (!conn->ops)
 		return;
 	conn->ops->after(conn->app);
+	/* The tickets are on their way. */
+	if (conn->state == QUIC_READY && conn->ssl && quic_conn_is_server(conn))
+		quic_conn_close_tls(conn);
 	if (conn->state == QUIC_OVER && !conn->announced) {
 		conn->announced = true;
 		conn->ops->over(conn->app, &conn->why);
@@ -330,17 +307,6 @@ void quic_conn_stats(const struct quic_conn *conn, struct quic_stats *ret)
 		.packets_lost = info.pkt_lost,
 		.datagram = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->tp),
 	};
-}
-
-int quic_conn_export(const struct quic_conn *conn, const char *label, struct secret *ret,
-		     struct err *err)
-{
-	if (conn->state != QUIC_READY)
-		return err_set(err, ERR_UNAVAILABLE, "the handshake is not complete");
-	if (SSL_export_keying_material(conn->ssl, ret->bytes, sizeof(ret->bytes), label,
-				       strlen(label), NULL, 0, 0) != 1)
-		return err_from_openssl(err, "TLS exporter");
-	return 0;
 }
 
 bool quic_conn_open_bidi(struct quic_conn *conn, int64_t *ret)

@@ -183,6 +183,9 @@ struct quic_stats {
 
 void quic_conn_stats(const struct quic_conn *conn, struct quic_stats *ret);
 
-/* TLS exporter (RFC 8446 section 7.5); only when ready. */
+/*
+ * A secret that both sides have and nobody else: HKDF-SHA256 with this label of the TLS exporter
+ * (RFC 8446 section 7.5) "EXPORTER-berth". Only when ready.
+ */
 int quic_conn_export(const struct quic_conn *conn, const char *label, struct secret *ret,
 		     struct err *err) attr_must_use;

@@ -26,7 +26,8 @@ struct quic_route;
 
 struct quic_conn {
 	ngtcp2_conn *tp;
-	struct ssl_st *ssl;
+	struct ssl_st *ssl; /* NULL once a server's handshake is complete */
+	struct secret exporter;
 	ngtcp2_crypto_ossl_ctx *crypto;
 	ngtcp2_crypto_conn_ref ref;
 	const struct tls_context *tls;
@@ -70,6 +71,14 @@ void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 void quic_conn_attach_tls(struct quic_conn *conn);
 /* The end of a read, a write or an expiry: callbacks that had to wait. */
 void quic_conn_end_turn(struct quic_conn *conn);
+
+/* tls.c */
+int quic_conn_open_tls(struct quic_conn *conn, struct err *err) attr_must_use;
+/* The handshake is complete: keeps what quic_conn_export() needs. */
+int quic_conn_finish_tls(struct quic_conn *conn, struct err *err) attr_must_use;
+void quic_conn_close_tls(struct quic_conn *conn);
+int quic_recv_crypto_data(ngtcp2_conn *tp, ngtcp2_encryption_level level, uint64_t offset,
+			  const uint8_t *bytes, size_t len, void *user);
 
 /* ticket.c: a client's, before its first packet. */
 void quic_conn_use_ticket(struct quic_conn *conn, const struct quic_ticket *ticket);

@@ -47,7 +47,7 @@ struct quic_server {
 	struct quic_cids *cids;
 	struct quic_route **routes;
 	size_t route_count, route_size;
-	size_t conns, handshakes;
+	size_t conns, conns_max, handshakes;
 	size_t turn; /* the route that writes next */
 	struct quic_reply replies[REPLIES_MAX];
 	size_t reply_first, reply_count;

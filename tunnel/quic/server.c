@@ -16,6 +16,7 @@ struct quic_server *quic_server_new(const struct quic_server_config *config, str
 	server->tls = config->tls;
 	server->reset_key = *config->reset_key;
 	server->settings = config->settings;
+	server->conns_max = config->conns_max ? config->conns_max : QUIC_SERVER_CONNS_MAX;
 	server->ops = config->ops;
 	server->owner = config->owner;
 	server->cids = quic_cids_new();
@@ -121,7 +122,7 @@ static void admit(struct quic_server *server, const struct quic_path *path, uint
 		return;
 	admission.is_retried =
 		quic_retry_verify(server, path, &admission.hd, now, &admission.original);
-	if (server->conns >= QUIC_SERVER_CONNS_MAX) {
+	if (server->conns >= server->conns_max) {
 		quic_reply_refuse(server, path, &admission.hd, NGTCP2_CONNECTION_REFUSED);
 		return;
 	}

@@ -23,7 +23,7 @@
  *
  * Limits. An address that was not validated gets at most three times what it sent (RFC 9000 section
  * 8). When QUIC_SERVER_HANDSHAKES_MAX handshakes are under way, further clients must first return a
- * Retry token; above QUIC_SERVER_CONNS_MAX connections they are refused. Stateless resets and the
+ * Retry token; above conns_max connections they are refused. Stateless resets and the
  * like leave through a short queue and are dropped when it is full. A reset is shorter than the
  * packet that caused it, so that two servers cannot play ping-pong.
  *
@@ -46,6 +46,7 @@ struct quic_server_config {
 	const struct tls_context *tls;	/* TLS_SERVER; borrowed */
 	const struct secret *reset_key; /* copied; key_derive(secret, "berth reset RANK") */
 	struct quic_settings settings;
+	size_t conns_max; /* 0: QUIC_SERVER_CONNS_MAX */
 	const struct quic_server_ops *ops;
 	void *owner;
 };
