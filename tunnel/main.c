@@ -6,6 +6,7 @@
 
 /* clang-format off */
 static const struct verb *const verbs[] = {
+	&cmd_cp,
 	&cmd_exec,
 	&cmd_keygen,
 	&cmd_motd,

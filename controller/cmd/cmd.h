@@ -14,6 +14,7 @@
 #include "init/base/verb.h"
 
 extern const struct verb cmd_cancel;
+extern const struct verb cmd_cp;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;

@@ -10,6 +10,7 @@
 
 #include "init/base/verb.h"
 
+extern const struct verb cmd_cp;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_keygen;
 extern const struct verb cmd_motd;

@@ -3,9 +3,9 @@
 
 /*
  * What `berth-tunnel ssh` is to the program on its standard input and output: an SSH server
- * (face_ssh.c), or with --ssh-port nothing but a pipe to a port in the job (face_plain.c). ssh.c
- * owns the descriptors and the connection; a face gets bytes and events, and is asked for output at
- * the end of each turn.
+ * (face_ssh.c), or nothing but a pipe: with --ssh-port to a port in the job (face_plain.c), with
+ * --subsystem to a program of ours there (face_subsystem.c). ssh.c owns the descriptors and the
+ * connection; a face gets bytes and events, and is asked for output at the end of each turn.
  */
 
 #include "tunnel/crypto/key.h"
@@ -41,3 +41,4 @@ struct face {
 
 struct face *face_ssh_new(const struct key_pair *host_key); /* borrowed */
 struct face *face_plain_new(unsigned int port);
+struct face *face_subsystem_new(const char *name); /* borrowed */

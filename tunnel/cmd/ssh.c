@@ -14,7 +14,7 @@
 
 struct args {
 	struct remote_args remote;
-	const char *host_key;
+	const char *host_key, *subsystem;
 	uint64_t ssh_port;
 };
 
@@ -23,6 +23,8 @@ static const struct opt opts[] = {
 	OPT_STR(0, "host-key", struct args, host_key, "FILE", "the SSH host key to show (keygen)"),
 	OPT_UINT(0, "ssh-port", struct args, ssh_port, "PORT",
 		 "pass everything on to this port in the job: its own sshd"),
+	OPT_STR(0, "subsystem", struct args, subsystem, "NAME",
+		"pass everything on to this subsystem of the job: sftp"),
 	OPT_END,
 };
 
@@ -152,8 +154,8 @@ static const struct remote_ops remote_ops = {
 
 static int check(const struct args *args, struct err *err)
 {
-	if (!args->host_key && !args->ssh_port)
-		return err_set(err, ERR_INVALID, "--host-key or --ssh-port is needed");
+	if (!args->host_key && !args->ssh_port && !args->subsystem)
+		return err_set(err, ERR_INVALID, "--host-key, --ssh-port or --subsystem is needed");
 	if (args->ssh_port > UINT16_MAX)
 		return err_set(err, ERR_INVALID, "--ssh-port: not a port");
 	return 0;
@@ -162,6 +164,10 @@ static int check(const struct args *args, struct err *err)
 static int open_face(const struct args *args, struct key_pair *host_key, struct face **ret,
 		     struct err *err)
 {
+	if (args->subsystem) {
+		*ret = face_subsystem_new(args->subsystem);
+		return 0;
+	}
 	if (args->ssh_port) {
 		*ret = face_plain_new((unsigned int)args->ssh_port);
 		return 0;

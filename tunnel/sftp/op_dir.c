@@ -32,7 +32,7 @@ static void look_at(const struct handle *handle, const struct dirent *entry, str
 {
 	*ret = (struct stat){ 0 };
 	if (fstatat(handle->fd, entry->d_name, ret, AT_SYMLINK_NOFOLLOW) < 0)
-		ret->st_mode = DTTOIF(entry->d_type);
+		ret->st_mode = (mode_t)DTTOIF(entry->d_type);
 }
 
 void op_readdir(struct sftp_server *server, const struct sftp_request *request, struct buf *out)

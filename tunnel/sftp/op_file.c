@@ -82,14 +82,19 @@ void op_close(struct sftp_server *server, const struct sftp_request *request, st
 		reply_errno(out, request->id, handles_remove(&server->handles, handle));
 }
 
-/* As much as there is up to want; reads go straight into the answer. */
+/*
+ * As much as there is up to want; reads go straight into the answer. A pipe or terminal has no
+ * offsets: what comes next is read.
+ */
 static ssize_t read_at(int fd, uint8_t *ret, size_t want, off_t offset)
 {
 	ssize_t len;
 
-	do
+	do {
 		len = pread(fd, ret, want, offset);
-	while (len < 0 && errno == EINTR);
+		if (len < 0 && errno == ESPIPE)
+			len = read(fd, ret, want);
+	} while (len < 0 && errno == EINTR);
 	return len;
 }
 
@@ -128,6 +133,8 @@ static int write_at(int fd, struct span bytes, off_t offset)
 	while (bytes.len > 0) {
 		ssize_t len = pwrite(fd, bytes.ptr, bytes.len, offset);
 
+		if (len < 0 && errno == ESPIPE)
+			len = write(fd, bytes.ptr, bytes.len);
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len <= 0)

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* One end of a copy; see cp_side.h. */
+#include "cp_side.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "init/base/alloc.h"
+#include "init/base/fd.h"
+#include "tunnel/services/spawn.h"
+#include "tunnel/services/subsystem.h"
+
+#define READ_STEP (256 * 1024)
+#define PIPE_SIZE (1024 * 1024)
+#define IN_MAX (READ_STEP + SFTP_PACKET_MAX + SFTP_HEAD_LEN)
+
+extern char **environ;
+
+/* Two pipes; ours do not block. */
+static int open_pipes(struct cp_side *side, int theirs[2], struct err *err)
+{
+	int up[2], down[2];
+
+	if (pipe2(up, O_CLOEXEC) < 0)
+		return err_set_errno(err, errno, "pipe");
+	side->write_fd = up[1];
+	theirs[0] = up[0];
+	if (pipe2(down, O_CLOEXEC) < 0)
+		return err_set_errno(err, errno, "pipe");
+	side->read_fd = down[0];
+	theirs[1] = down[1];
+	(void)fcntl(up[1], F_SETPIPE_SZ, PIPE_SIZE);
+	(void)fcntl(down[1], F_SETPIPE_SZ, PIPE_SIZE);
+	if (fd_set_nonblock(side->write_fd, true, err) < 0)
+		return -1;
+	return fd_set_nonblock(side->read_fd, true, err);
+}
+
+static int start_child(struct cp_side *side, bool verbose, struct err *err)
+{
+	const struct cp_side_args *args = side->args;
+	cleanup_free char *client = str_printf("--client-file=%s", args->client_file);
+	cleanup_free char *endpoint = str_printf("--endpoint=%s", args->endpoint);
+	cleanup_free char *name = str_printf("--name=%s", args->name ? args->name : "job");
+	cleanup_free char *rank = str_printf("--rank=%llu", (unsigned long long)args->rank);
+	char program[] = "berth-tunnel", verb[] = "ssh", subsystem[] = "--subsystem=sftp";
+	char loud[] = "--verbose";
+	char *argv[] = { program, verb, subsystem, client, endpoint, name, rank, loud, NULL };
+	int theirs[2] = { -1, -1 };
+	struct spawn spawn = { .file = subsystem_program(),
+			       .argv = argv,
+			       .environment = environ,
+			       .err = STDERR_FILENO };
+
+	if (!verbose)
+		argv[ARRAY_LEN(argv) - 2] = NULL;
+	if (open_pipes(side, theirs, err) == 0) {
+		spawn.in = theirs[0];
+		spawn.out = theirs[1];
+		side->pid = spawn_run(&spawn, err);
+	}
+	fd_close(theirs[0]);
+	fd_close(theirs[1]);
+	return side->pid > 0 ? 0 : -1;
+}
+
+int cp_side_open(struct cp_side *side, const struct cp_side_args *args, bool verbose,
+		 struct err *err)
+{
+	*side = (struct cp_side){ .args = args, .read_fd = -1, .write_fd = -1 };
+	sftp_client_init(&side->client);
+	if (cp_side_is_job(args)) {
+		buf_init(&side->in, IN_MAX);
+		return start_child(side, verbose, err);
+	}
+	buf_init(&side->in, SFTP_SERVER_OUT_MAX);
+	side->server = sftp_server_new();
+	return 0;
+}
+
+/* It ends by itself when its input does; it is not waited for long. */
+static int reap(struct cp_side *side)
+{
+	int status = 0;
+
+	if (kill(side->pid, SIGTERM) < 0 || waitpid(side->pid, &status, 0) < 0)
+		return 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+int cp_side_close(struct cp_side *side)
+{
+	int status = 0;
+
+	side->read_fd = fd_close(side->read_fd);
+	side->write_fd = fd_close(side->write_fd);
+	if (side->pid > 0)
+		status = reap(side);
+	side->pid = 0;
+	side->server = sftp_server_free(side->server);
+	sftp_client_finish(&side->client);
+	buf_finish(&side->in);
+	return status;
+}
+
+static int turn_here(struct cp_side *side, struct err *err)
+{
+	int more = sftp_server_serve(side->server, &side->client.out, &side->in, err);
+
+	if (more < 0 || sftp_client_feed(&side->client, &side->in, err) < 0)
+		return -1;
+	side->busy = more > 0 || buf_len(&side->client.out) > 0;
+	return 0;
+}
+
+/* 1: something was read; 0: nothing is there; -1: it is over. */
+static int read_some(struct cp_side *side, struct err *err)
+{
+	uint8_t *room = buf_reserve(&side->in, READ_STEP);
+	ssize_t len;
+
+	if (!room)
+		return err_set(err, ERR_INTERNAL, "an answer does not fit");
+	len = read(side->read_fd, room, READ_STEP);
+	if (len > 0) {
+		buf_commit(&side->in, (size_t)len);
+		return 1;
+	}
+	return len < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+static int turn_job(struct cp_side *side, struct err *err)
+{
+	struct buf *out = &side->client.out;
+	int got = read_some(side, err);
+
+	if (got < 0 || sftp_client_feed(&side->client, &side->in, err) < 0)
+		return -1;
+	side->busy = got > 0;
+	while (buf_len(out) > 0) {
+		ssize_t len = write(side->write_fd, buf_span(out).ptr, buf_len(out));
+
+		if (len < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -1;
+		buf_consume(out, (size_t)len);
+	}
+	return 0;
+}
+
+int cp_side_turn(struct cp_side *side, struct err *err)
+{
+	int result = 0;
+
+	if (side->lost)
+		sftp_client_drop(&side->client);
+	else
+		result = side->server ? turn_here(side, err) : turn_job(side, err);
+	if (result < 0) {
+		side->lost = true;
+		side->busy = false;
+	}
+	return result;
+}
+
+size_t cp_side_wants(const struct cp_side *side, struct pollfd ret[2])
+{
+	if (side->server || side->lost)
+		return 0;
+	ret[0] = (struct pollfd){ .fd = side->read_fd, .events = POLLIN };
+	ret[1] = (struct pollfd){ .fd = side->write_fd, .events = POLLOUT };
+	return buf_len(&side->client.out) > 0 ? 2 : 1;
+}

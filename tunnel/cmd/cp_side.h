@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * One end of a copy: an SFTP client and the server it talks to. Here that is a server in this very
+ * process, whose file operations block, which is nobody's concern but the copy's. In a job it is
+ * behind `berth-tunnel ssh --subsystem sftp`, started as a child: the encryption has a core of its
+ * own, and a second job is a second child.
+ *
+ *	cp_side_open(&side, &args, &err);
+ *	for (;;) {
+ *		...ask side.client
+ *		if (cp_side_turn(&side, &err) < 0)
+ *			...
+ *		...poll() what cp_side_wants(), unless something is busy
+ *	}
+ */
+
+#include <poll.h>
+#include <sys/types.h>
+
+#include "tunnel/sftp/client.h"
+#include "tunnel/sftp/server.h"
+
+/* As those of `berth-tunnel ssh`; without files it is here. */
+struct cp_side_args {
+	const char *client_file, *endpoint, *name;
+	uint64_t rank;
+};
+
+struct cp_side {
+	const struct cp_side_args *args;
+	struct sftp_client client;
+	struct sftp_server *server; /* NULL: in a job */
+	struct buf in;
+	pid_t pid;
+	int read_fd, write_fd;
+	bool busy; /* turn() has more to do at once */
+	bool lost; /* turn() failed; from now on it answers every request with a failure */
+};
+
+int cp_side_open(struct cp_side *side, const struct cp_side_args *args, bool verbose,
+		 struct err *err) attr_must_use;
+/* Ends the child; its exit status if it had failed by itself, else 0. */
+int cp_side_close(struct cp_side *side);
+
+/*
+ * Reads, answers and writes what can be without waiting. -1: the other end is gone or no server; if
+ * *err stays ERR_NONE the child has said why.
+ */
+int cp_side_turn(struct cp_side *side, struct err *err) attr_must_use;
+
+/* What is to be waited for; returns how many of ret were filled. */
+size_t cp_side_wants(const struct cp_side *side, struct pollfd ret[2]);
+
+static inline bool cp_side_is_job(const struct cp_side_args *args)
+{
+	return args->client_file != NULL;
+}
