@@ -77,6 +77,10 @@ static char *make_absolute(const char *path, struct err *err)
 {
 	static char here[PATH_MAX];
 
+	if (strlen(path) >= PATH_MAX) {
+		err_set(err, ERR_INVALID, "'%.40s...' is longer than a path can be", path);
+		return NULL;
+	}
 	if (path[0] == '/')
 		return str_dup(path);
 	if (!getcwd(here, sizeof(here))) {

@@ -69,7 +69,8 @@ def test_no_environment_is_needed(mode):
 
 
 def test_wrong_options_are_refused_before_anything_starts():
-    for argv, what in ((["--grace", "soon"], "--grace: 'soon'"), (["--what"], "--what"), ([], "which command")):
+    for argv, what in ((["--grace", "soon"], "--grace: 'soon'"), (["--what"], "--what"),
+                       (["--dir", "x" * 5000, "true"], "longer than a path"), ([], "which command")):
         result = harness.run([initrun.PROGRAM, *argv])
         assert result.status == 64 and result.output == b"", result
         assert what in result.stderr and result.stderr.count("\n") == 1, result
