@@ -34,6 +34,7 @@ import tarfile
 
 import harness
 import initrun
+import processes
 import slurm
 
 PROGRAMS = ("dockerd", "docker", "containerd", "runc", "tini", "unshare", "setpriv")
@@ -226,7 +227,7 @@ class Docker:
         for root in pathlib.Path("/sys/fs/cgroup").glob(f"{self.cgroup}"), \
                 pathlib.Path("/sys/fs/cgroup").glob(f"*/{self.cgroup}"):
             for path in root:
-                remove_cgroup(path)
+                processes.remove_cgroup(path)
         if self.made_etc:
             with contextlib.suppress(OSError):
                 ETC_DOCKER.rmdir()
@@ -402,12 +403,3 @@ class Container:
     def pid(self) -> int:
         """The number here of its first process."""
         return self.docker.host_pid(self.state()["Pid"])
-
-
-def remove_cgroup(path: pathlib.Path) -> None:
-    """Control groups are removed by rmdir alone, the deepest first; one that is still used stays."""
-    for inner in sorted((each for each in path.rglob("*") if each.is_dir()), reverse=True):
-        with contextlib.suppress(OSError):
-            inner.rmdir()
-    with contextlib.suppress(OSError):
-        path.rmdir()

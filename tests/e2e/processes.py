@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Processes of this machine, read from /proc: ps(1) would not tell more, and may not be there."""
 
+import contextlib
 import os
 import pathlib
 
@@ -36,3 +37,12 @@ def tunnels_of(job_dir: pathlib.Path) -> list:
     def serves(words):
         return words and os.path.basename(words[0]) == "berth-tunnel" and "serve" in words and str(job_dir) in words
     return [pid for pid in all_pids() if serves(argv(pid)) and is_alive(pid)]
+
+
+def remove_cgroup(path: pathlib.Path) -> None:
+    """Control groups are removed by rmdir alone, the deepest first; one that is still used stays."""
+    for inner in sorted((each for each in path.rglob("*") if each.is_dir()), reverse=True):
+        with contextlib.suppress(OSError):
+            inner.rmdir()
+    with contextlib.suppress(OSError):
+        path.rmdir()

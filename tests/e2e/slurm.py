@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A real Slurm of one node on loopback, from Debian's packages: munged, slurmctld, slurmd.
 
-Everything it has is its own: configuration, munge key and socket, ports, state, logs. It needs neither cgroups nor a
-database. Commands find it by $SLURM_CONF (Slurm.env()). stop() ends by pid what start() started.
+Everything it has is its own: configuration, munge key and socket, ports, state, logs. It needs no database, and cgroups
+only where that is asked for. Commands find it by $SLURM_CONF (Slurm.env()). stop() ends by pid what start() started.
 """
 
 import os
@@ -13,6 +13,7 @@ import socket
 import subprocess
 
 import harness
+import processes
 
 # Slurm calls itself Slurm 22.05 on Debian 12 and 24.11 on Debian 13.
 CONFIG = """\
@@ -43,8 +44,8 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1
 ReturnToService=2
 KillWait=5
 MinJobAge=600
-NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 State=UNKNOWN
-PartitionName=debug Nodes=node1 Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32
+NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 State=UNKNOWN
+PartitionName=debug Nodes={node} Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32
 """
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
@@ -73,10 +74,12 @@ def free_ports(count: int) -> list:
 class Slurm:
     """dir must be readable by all on its whole path: munged insists on it for its socket."""
 
-    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", cgroup=""):
-        """cgroup is what cgroup.conf has to say, for proctrack/cgroup."""
+    def __init__(self, dir: pathlib.Path, proctrack="linuxproc"):
+        """proctrack decides how processes are told signals: "cgroup" is what most sites have, and needs cgroups."""
         self.dir = dir
-        self.proctrack, self.cgroup = proctrack, cgroup
+        self.proctrack = proctrack
+        # Control groups are called by it, for all Slurms of the machine.
+        self.node = "node1" if proctrack == "linuxproc" else f"node{os.getpid()}"
         self.config = dir / "slurm.conf"
         self.processes = []
 
@@ -100,12 +103,14 @@ class Slurm:
 
     def stop(self) -> None:
         if len(self.processes) == 3:
-            self.run("scancel", "--state=PENDING,RUNNING,SUSPENDED", "--user=root", timeout=20)
+            self.run("scancel", "--user=root", timeout=20)
             harness.until(lambda: not self.run("squeue", "--noheader").stdout.strip(),
                           "empty queue after scancel", limit=40)
         for process in reversed(self.processes):
             harness.stop(process)
         self.processes.clear()
+        for path in pathlib.Path("/sys/fs/cgroup").glob(f"*/slurm_{self.node}"):
+            processes.remove_cgroup(path)
 
     def run(self, *argv, timeout=30) -> harness.Result:
         return harness.run(argv, env=self.env(), timeout=timeout)
@@ -137,15 +142,17 @@ class Slurm:
         ctld_port, slurmd_port = free_ports(2)
         host = socket.gethostname().split(".")[0]
         self.config.write_text(CONFIG.format(dir=self.dir, host=host, ctld_port=ctld_port,
-                                             slurmd_port=slurmd_port, proctrack=self.proctrack))
+                                             slurmd_port=slurmd_port, proctrack=self.proctrack, node=self.node))
         # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
         result = harness.run([find("slurmd"), "-V"])
         if result.status != 0:
             raise Unavailable(f"slurmd does not start: {result.stderr.strip()}")
         version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", result.stdout).groups())
-        if self.cgroup:
-            (self.dir / "cgroup.conf").write_text(self.cgroup)
-        elif version >= (23, 11):
+        if version < (23, 11):
+            (self.dir / "cgroup.conf").write_text("CgroupAutomount=no\n")
+        elif self.proctrack == "cgroup":
+            (self.dir / "cgroup.conf").write_text("IgnoreSystemd=yes\n")
+        else:
             (self.dir / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         key = self.dir / "munge" / "key"
         key.write_bytes(os.urandom(128))
@@ -173,7 +180,7 @@ class Slurm:
 
     def _start_daemons(self) -> None:
         ctld = self._spawn("slurmctld", "slurmctld", "-D", "-i", "-f", self.config)
-        slurmd = self._spawn("slurmd", "slurmd", "-D", "-f", self.config, "-N", "node1")
+        slurmd = self._spawn("slurmd", "slurmd", "-D", "-f", self.config, "-N", self.node)
 
         def idle():
             for name, process in ("slurmctld", ctld), ("slurmd", slurmd):

@@ -133,6 +133,29 @@ static void on_signal(uv_signal_t *watcher, int number)
 	uv_timer_start(&s->limit, on_poll, 0, STATUS_POLL_MS);
 }
 
+/*
+ * What a scheduler tells every process of a job (Slurm: scancel --signal=USR1) is meant for the
+ * command, and no reason to end sessions. Not ignored: what stops and continues, and what the
+ * kernel raises on a fault. Sessions start with default dispositions.
+ */
+static void ignore_what_is_not_for_us(void)
+{
+	static const int others[] = {
+		SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGTERM, SIGINT,
+		SIGILL,	 SIGTRAP, SIGABRT, SIGBUS,  SIGFPE,  SIGSEGV, SIGSYS
+	};
+
+	for (int number = 1; number <= SIGRTMAX; number++) {
+		bool is_other = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(others); i++)
+			is_other = is_other || number == others[i];
+		/* Those that cannot be ignored are not, and stay as they are. */
+		if (!is_other)
+			signal(number, SIG_IGN);
+	}
+}
+
 static void watch_signals(struct serve *s)
 {
 	uv_timer_init(&s->loop, &s->limit);
@@ -273,7 +296,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	if (check(s.args, err) < 0)
 		return -1;
 	log_setup("berth-tunnel", STDERR_FILENO, LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
-	signal(SIGPIPE, SIG_IGN);
+	ignore_what_is_not_for_us();
 	uv_loop_init(&s.loop);
 	s.endpoint = str_printf("%s/endpoint.%u.json", s.args->dir, (unsigned int)s.args->rank);
 	/* After a failure the process ends, and with it whatever had been opened. */
