@@ -6,6 +6,9 @@
 
 #include "controller/ops/internal.h"
 #include "init/base/fs.h"
+#include "init/base/log.h"
+
+#define SCRATCH_RANKS_MAX UINT64_C(1024)
 
 static int remove_file(const char *path, struct err *err)
 {
@@ -34,6 +37,30 @@ static int remove_secrets(const char *job_dir, struct err *err)
 	return result;
 }
 
+/*
+ * The directory that sessions have on the node (tunnel/services/scratch.h). The job removes it when
+ * it ends; one that was killed cannot. Only this machine's can be reached from here, and what is
+ * not ours stays.
+ */
+static void remove_scratch(const struct job *job)
+{
+	const char *temporary = getenv("TMPDIR");
+	const char *const places[] = { "/tmp",
+				       temporary && temporary[0] == '/' ? temporary : "/tmp" };
+	struct err why;
+
+	for (uint64_t rank = 0; rank < MIN(job->tasks, SCRATCH_RANKS_MAX); rank++) {
+		for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+			cleanup_free char *path =
+				str_printf("%s/berth-%u-%s.%" PRIu64, places[i],
+					   (unsigned int)getuid(), job->uid, rank);
+
+			if (fs_remove_tree(path, &why) < 0)
+				log_debug("%s: %s", path, why.text);
+		}
+	}
+}
+
 int leftovers_release(struct controller *c, const struct job *job, struct err *err)
 {
 	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
@@ -42,6 +69,7 @@ int leftovers_release(struct controller *c, const struct job *job, struct err *e
 	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0 ||
 	    fs_remove_tree(tickets, err) < 0)
 		return -1;
+	remove_scratch(job);
 	return remove_secrets(job->directory, err);
 }
 

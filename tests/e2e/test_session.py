@@ -61,6 +61,16 @@ def test_editors_get_a_directory_of_the_job_that_goes_with_it(cluster, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_job_that_is_killed_leaves_its_directory_to_who_sees_its_end(berth, ssh):
+    job = berth.start("--", "sleep", "1000")
+    folder = pathlib.Path(environment(ssh, job)["VSCODE_AGENT_FOLDER"])
+    assert folder.parent.parent == pathlib.Path("/tmp") and folder.exists()
+    native = berth.job(job)["native_id"]
+    os.kill(int(re.match(r"\d+", native).group()), 9)
+    berth.wait(job, "FAILED")
+    assert not folder.parent.exists()
+
+
 def test_what_was_turned_off_is_off(cluster):
     job = cluster.start("--no-vscode-folder", "--no-motd", "--plain-shell", "-e", "PATH=/usr/bin:/bin:/mine",
                         "--", "sleep", "1000")
