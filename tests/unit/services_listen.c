@@ -151,7 +151,8 @@ static int try_connect(const char *address, uint16_t port)
 	int r;
 
 	if (address[0] == '/') {
-		snprintf(path.sun_path, sizeof(path.sun_path), "%s", address);
+		assert_true(strlen(address) < sizeof(path.sun_path));
+		memcpy(path.sun_path, address, strlen(address) + 1);
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		r = connect(fd, (struct sockaddr *)&path, sizeof(path));
 	} else if (inet_pton(AF_INET, address, &v4.sin_addr) == 1) {

@@ -17,7 +17,7 @@
 #define CONN_WINDOW_MAX (32 * 1024 * 1024)
 #define UNI_WINDOW (64 * 1024)
 
-#define STREAMS_BIDI_MAX 1000
+#define STREAMS_BIDI_MAX 4096
 #define STREAMS_UNI_MAX 3 /* the control stream and QPACK's two (RFC 9114 section 6.2) */
 
 /* Migration needs a connection id that was not used yet; ngtcp2's default of 2 leaves one. */
