@@ -9,7 +9,7 @@ from parties import harness
 from report import Aim, Row
 
 SESSIONS = 40
-REST = 12  # seconds
+REST = 12  # seconds; a tunnel gives memory back after five without an event
 
 
 def resident(pid: int) -> int:
@@ -41,7 +41,7 @@ def idle_sessions(job, count: int) -> list:
 
 
 def at_rest(pid: int) -> int:
-    """The smallest that is seen in some seconds without a connection: at rest a tunnel gives memory back."""
+    """The smallest that is seen while nothing happens: at rest a tunnel gives memory back."""
     end, smallest = time.monotonic() + REST, resident(pid)
     while time.monotonic() < end:
         time.sleep(0.5)
@@ -56,9 +56,9 @@ def memory(bench) -> list:
     try:
         # The first sessions grow what all share.
         clients = idle_sessions(job, 2)
-        before = resident(pid)
+        before = at_rest(pid)
         clients += idle_sessions(job, count)
-        each = (resident(pid) - before) / count
+        each = (at_rest(pid) - before) / count
     finally:
         for client in clients:
             harness.stop(client)

@@ -15,6 +15,7 @@
 #define ROOM_LOW CHANNEL_DATA_MAX
 #define EXTENDED_DATA_STDERR 1 /* RFC 4254 section 5.2 */
 #define DATA_HEAD_MAX 13
+#define LARGE (8u * 1024) /* what is a message of its own, and is not copied to gather more */
 #define SIGNAL_NAME_MAX 32
 
 void *ssh_channel_user(struct ssh_channel *c)
@@ -107,13 +108,14 @@ void gathered_flush(struct ssh_server *s)
 /* Takes from *bytes what makes at most one message. */
 static void gather(struct ssh_channel *c, enum ssh_output output, struct span *bytes)
 {
+	bool is_large = bytes->len >= MIN(LARGE, c->remote_packet_max);
 	struct ssh_server *s = c->server;
 	size_t len;
 
-	if (s->gathering != c || s->gathered_output != output)
+	if (is_large || s->gathering != c || s->gathered_output != output)
 		gathered_flush(s);
-	if (buf_len(&s->gathered) == 0 && bytes->len >= c->remote_packet_max) {
-		send_data(c, output, span_cut(bytes, c->remote_packet_max));
+	if (is_large) {
+		send_data(c, output, span_cut(bytes, MIN(bytes->len, c->remote_packet_max)));
 		return;
 	}
 	s->gathering = c;
