@@ -118,8 +118,9 @@ def modes_of(fd: int) -> list:
 
 @pytest.mark.sanitize
 def test_a_terminal_has_keys_sizes_and_colours_and_is_given_back(cluster, job):
-    script = ("stty -a | tr ' ' '\\n' | grep -qx isig && echo \"on $TERM at $(stty size)\"; "
-              "trap 'stty size; exit 5' WINCH; while :; do sleep 0.05; done")
+    script = ("stty -a | tr ' ' '\\n' | grep -qx isig && until [ \"$(stty size)\" = '33 101' ]; do sleep 0.05; done; "
+              "trap 'stty size; exit 5' WINCH; echo \"on $TERM at $(stty size)\"; "
+              "while :; do sleep 0.05; done")
     with terminal.Terminal(argv(cluster, "-it", job, "--", "sh", "-c", script),
                            cluster.berth.env(TERM="xterm-256color"), 33, 101) as screen:
         before = modes_of(screen.fd)
@@ -163,7 +164,7 @@ def test_a_terminal_that_is_none_is_refused(local_job, berth):
     assert result.status == 64 and "standard input is not a terminal" in result.stderr
 
 
-def test_exec_ends_with_one_line_when_the_job_does(cluster):
+def test_exec_ends_when_the_job_does(cluster):
     name = cluster.start("--", "sleep", "1000")
     client = subprocess.Popen(argv(cluster, name, "--", "sh", "-c", "echo in; exec sleep 1000"), env=cluster.berth.env(),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -172,7 +173,8 @@ def test_exec_ends_with_one_line_when_the_job_does(cluster):
         cluster.berth("cancel", name).ok()
         _, errors = client.communicate(timeout=30 * harness.PATIENCE)
         assert client.returncode != 0
-        assert len(errors.splitlines()) == 1, errors
+        # None when the news that a signal ended the program came first.
+        assert len(errors.splitlines()) <= 1, errors
     finally:
         client.kill()
         client.communicate()

@@ -302,6 +302,8 @@ static void on_connected(void *owner, struct h3_conn *conn)
 		stdfd_want(&e->in, true);
 	else if (!e->args->wish.terminal)
 		end_input(e);
+	/* It may have changed since START was made. */
+	send_window(e);
 	on_moved(&e->out);
 }
 
