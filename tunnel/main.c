@@ -8,6 +8,7 @@
 static const struct verb *const verbs[] = {
 	&cmd_cp,
 	&cmd_exec,
+	&cmd_forward,
 	&cmd_keygen,
 	&cmd_motd,
 	&cmd_serve,

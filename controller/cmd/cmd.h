@@ -19,6 +19,7 @@ extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
 extern const struct verb cmd_logs;
+extern const struct verb cmd_port_forward;
 extern const struct verb cmd_proxy;
 extern const struct verb cmd_release;
 extern const struct verb cmd_run;

@@ -221,6 +221,31 @@ bool text_append_json(struct buf *b, const char *s)
 	return true;
 }
 
+bool text_append_percent(struct buf *b, const char *s)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+
+	for (; *s; s++) {
+		if (strchr(plain, *s) ? !buf_append_u8(b, (uint8_t)*s)
+				      : !buf_printf(b, "%%%02X", (unsigned char)*s))
+			return false;
+	}
+	return true;
+}
+
+void text_make_printable(char *s)
+{
+	for (unsigned char *p = (unsigned char *)s; *p; p++) {
+		bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+		if (is_c1)
+			*p++ = '?';
+		if (is_c1 || *p < ' ' || *p == 0x7f)
+			*p = '?';
+	}
+}
+
 bool text_append_shell(struct buf *b, const char *s)
 {
 	static const char plain[] =

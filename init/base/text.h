@@ -36,5 +36,14 @@ void text_hex(struct span in, char *out, size_t size);
    not UTF-8 become U+FFFD. */
 bool text_append_json(struct buf *b, const char *s) attr_must_use;
 
+/* Appends s as one segment of a path: all but unreserved characters escaped (RFC 3986). */
+bool text_append_percent(struct buf *b, const char *s) attr_must_use;
+
+/*
+ * Puts '?' in the place of all that could act on a terminal: what somebody else sent must not, when
+ * it is shown. Text in UTF-8 stays.
+ */
+void text_make_printable(char *s);
+
 /* Appends s so that a POSIX shell reads it back as one word. */
 bool text_append_shell(struct buf *b, const char *s) attr_must_use;

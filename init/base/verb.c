@@ -6,12 +6,17 @@
 
 #include "alloc.h"
 #include "cleanup.h"
+#include "text.h"
 
 #define DISTANCE_WORD_MAX 31
 
 static int report(const struct program *program, const struct err *err)
 {
-	fprintf(stderr, "%s: %s\n", program->name, err->text);
+	struct err shown = *err;
+
+	/* Much of it may be somebody else's words. */
+	text_make_printable(shown.text);
+	fprintf(stderr, "%s: %s\n", program->name, shown.text);
 	return err_exit_status(err);
 }
 

@@ -73,6 +73,25 @@ static void json_strings_are_escaped_and_always_utf8(void **state)
 	assert_string_equal(buf_str(&b), "a\\\"b\\\\c\\u000a\xc3\xa9\\ufffd\\ufffd\\ufffd\\ufffd");
 }
 
+static void a_path_becomes_one_segment(void **state)
+{
+	cleanup(buf_finish) struct buf b = BUF_INIT(256);
+
+	(void)state;
+	assert_true(text_append_percent(&b, "/tmp/a b%\xff-._~"));
+	assert_string_equal(buf_str(&b), "%2Ftmp%2Fa%20b%25%FF-._~");
+}
+
+static void what_acts_on_a_terminal_is_shown_as_question_marks(void **state)
+{
+	char text[] = "a\033[31m\r\n\x7f \xc3\xa9 \xc2\x9b"
+		      "1m \xc2";
+
+	(void)state;
+	text_make_printable(text);
+	assert_string_equal(text, "a?[31m??? \xc3\xa9 ??1m \xc2");
+}
+
 static void shell_words_survive_quoting(void **state)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(256);
@@ -91,6 +110,8 @@ int main(void)
 		cmocka_unit_test(sizes_are_powers_of_1024),
 		cmocka_unit_test(base64_round_trips_and_refuses_what_is_not_canonical),
 		cmocka_unit_test(json_strings_are_escaped_and_always_utf8),
+		cmocka_unit_test(a_path_becomes_one_segment),
+		cmocka_unit_test(what_acts_on_a_terminal_is_shown_as_question_marks),
 		cmocka_unit_test(shell_words_survive_quoting),
 	};
 

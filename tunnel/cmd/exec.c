@@ -10,6 +10,7 @@
 
 #include "init/base/log.h"
 #include "tunnel/cmd/exec_start.h"
+#include "tunnel/cmd/fetch.h"
 #include "tunnel/cmd/output.h"
 #include "tunnel/cmd/remote.h"
 #include "tunnel/cmd/tty.h"
@@ -251,8 +252,7 @@ static void end_output(struct exec *e, const struct err *why)
 	output_end(&e->err);
 	if (e->status && !e->started)
 		err_set(&e->broken, err_kind_from_http(e->status), "%s: %s",
-			remote_name(&e->remote),
-			buf_len(&e->reason) ? buf_str(&e->reason) : "refused");
+			remote_name(&e->remote), fetch_reason(&e->reason));
 	else if (e->broken.kind == ERR_NONE && !e->exited)
 		err_set(&e->broken, ERR_UNAVAILABLE, "%s: %s", remote_name(&e->remote),
 			why ? why->text : "the job ended the stream");

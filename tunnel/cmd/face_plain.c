@@ -6,6 +6,7 @@
 
 #include "init/base/alloc.h"
 #include "init/base/buf.h"
+#include "tunnel/cmd/fetch.h"
 
 #define STATUS_OK 200
 /* A backstop: the stream's credit is far smaller. */
@@ -81,7 +82,7 @@ static void on_end(struct h3_stream *stream, void *user)
 	f->ended = true;
 	if (f->status != STATUS_OK) {
 		err_set(&why, ERR_UNAVAILABLE, "port %u in the job: %s", f->port,
-			buf_len(&f->reason) ? buf_str(&f->reason) : "refused");
+			fetch_reason(&f->reason));
 		end(f, &why);
 	}
 }

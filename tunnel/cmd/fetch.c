@@ -15,6 +15,16 @@ struct fetch {
 	void *owner;
 };
 
+const char *fetch_reason(struct buf *body)
+{
+	struct span text = buf_span(body);
+
+	while (text.len > 0 && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
+		text.len--;
+	buf_truncate(body, text.len);
+	return text.len > 0 ? buf_str(body) : "refused";
+}
+
 static void on_response(struct h3_stream *stream, void *user, int status)
 {
 	struct fetch *f = user;
@@ -51,8 +61,7 @@ static void report(struct fetch *f, const struct err *lost)
 		err_set(&why, lost ? lost->kind : ERR_PROTOCOL, "%s",
 			lost ? lost->text : "the answer has no end");
 	else if (f->status != STATUS_OK)
-		err_set(&why, err_kind_from_http(f->status), "%s",
-			buf_len(&f->body) ? buf_str(&f->body) : "refused");
+		err_set(&why, err_kind_from_http(f->status), "%s", fetch_reason(&f->body));
 	else if (f->too_long)
 		err_set(&why, ERR_PROTOCOL, "the answer has more than %zu bytes", f->body.max);
 	else {

@@ -179,6 +179,10 @@ static void on_reconnect(uv_timer_t *timer)
 	struct remote *r = timer->data;
 	struct err err;
 
+	if (r->ops->again && !r->ops->again(r->owner)) {
+		remote_fail(r, &r->last);
+		return;
+	}
 	/* Not earlier: the caller may be inside a callback of the client. */
 	client_close(r->client);
 	r->client = NULL;
@@ -189,6 +193,7 @@ static void on_reconnect(uv_timer_t *timer)
 void remote_reconnect(struct remote *r, uint64_t delay_ms)
 {
 	r->lost = false;
+	r->last = r->why;
 	r->why = (struct err){ 0 };
 	uv_timer_start(&r->timer, on_reconnect, delay_ms, 0);
 }

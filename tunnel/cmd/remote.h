@@ -77,6 +77,8 @@ struct remote_ops {
 	 * unless there is another connection.
 	 */
 	bool (*lost)(void *owner, const struct err *why);
+	/* Before remote_reconnect() dials. False: no, the last reason is the one to end with. */
+	bool (*again)(void *owner);
 	/* The end of a turn of the loop: outside of all other callbacks. */
 	void (*turn)(void *owner);
 	/* SIGHUP, SIGINT or SIGTERM. NULL: ends with 128 and the signal's number. */
@@ -100,8 +102,9 @@ struct remote {
 	char *tickets; /* directory */
 	bool lingers;  /* set it before remote_connect(): see net/client.h */
 	struct client *client;
-	struct err why; /* ERR_NONE: all went well */
-	int status;	/* in that case */
+	struct err why;	 /* ERR_NONE: all went well */
+	struct err last; /* why there is to be another connection */
+	int status;	 /* in that case */
 	bool lost, ending, finished;
 };
 

@@ -251,17 +251,20 @@ static int read_stream(void *app, int64_t id, struct span bytes, bool fin, uint6
 	return conn->settings_came == had_settings ? 0 : h3_conn_open_waiting(conn);
 }
 
-/* One direction was reset: half a stream is of no use to anyone here. */
+/*
+ * One direction was reset: half a stream is of no use to anyone here. But NO_ERROR is the answer to
+ * our own STOP_SENDING, that of a response which did not need the request: it is still to be sent.
+ */
 static int stream_was_reset(void *app, int64_t id, uint64_t code)
 {
 	struct h3_conn *conn = app;
 	int rv = nghttp3_conn_shutdown_stream_read(conn->http, id);
 
-	(void)code;
 	if (rv != 0)
 		return h3_conn_fail(conn, rv, "reset");
-	quic_conn_shutdown_stream(conn->quic, id, QUIC_SHUTDOWN_WRITE,
-				  NGHTTP3_H3_REQUEST_CANCELLED);
+	if (code != NGHTTP3_H3_NO_ERROR)
+		quic_conn_shutdown_stream(conn->quic, id, QUIC_SHUTDOWN_WRITE,
+					  NGHTTP3_H3_REQUEST_CANCELLED);
 	return 0;
 }
 
@@ -270,12 +273,15 @@ static int stream_was_stopped(void *app, int64_t id, uint64_t code)
 	struct h3_conn *conn = app;
 	struct h3_stream *stream = h3_conn_find(conn, id);
 
+	/*
+	 * NO_ERROR: a response that does not need the rest of the request (RFC 9114 section 4.1),
+	 * and that is still to be sent. ngtcp2 tells us of what we stopped ourselves, too.
+	 */
+	if (code == NGHTTP3_H3_NO_ERROR)
+		return 0;
 	if (stream)
 		h3_stream_stop(stream);
-	/* NO_ERROR: a response that did not need the rest of the request (RFC 9114 section 4.1). */
-	if (code != NGHTTP3_H3_NO_ERROR)
-		quic_conn_shutdown_stream(conn->quic, id, QUIC_SHUTDOWN_READ,
-					  NGHTTP3_H3_REQUEST_CANCELLED);
+	quic_conn_shutdown_stream(conn->quic, id, QUIC_SHUTDOWN_READ, NGHTTP3_H3_REQUEST_CANCELLED);
 	return 0;
 }
 

@@ -2,26 +2,16 @@
 /* What a channel asks the job for; see bridge_channel.h. */
 #include "bridge_channel.h"
 
-#include <string.h>
-
 #include "init/base/alloc.h"
+#include "init/base/text.h"
 #include "tunnel/wire/process.h"
 
-/*
- * "/unix/" and the path with everything but unreserved characters escaped (RFC 6570 section 3.2.2).
- */
 static char *unix_path(const char *path)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(SIZE_MAX / 2);
-	bool done = buf_printf(&b, "/unix/");
 
-	for (const unsigned char *p = (const unsigned char *)path; *p && done; p++) {
-		if ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
-		    (*p >= 'A' && *p <= 'Z') || strchr("-._~", *p))
-			done = buf_append_u8(&b, *p);
-		else
-			done = buf_printf(&b, "%%%02X", *p);
-	}
+	/* So large a buffer has room. */
+	(void)!(buf_printf(&b, "/unix/") && text_append_percent(&b, path));
 	return buf_take_str(&b);
 }
 
