@@ -15,6 +15,7 @@ struct h3_stream *fake_h3_new(void)
 
 	buf_init(&stream->error, ERR_TEXT_MAX);
 	buf_init(&stream->send, H3_SEND_MAX);
+	stream->heard_at = UINT64_MAX;
 	return stream;
 }
 
@@ -144,4 +145,9 @@ void h3_stream_consumed(struct h3_stream *stream, size_t len)
 	assert(len <= stream->unconsumed);
 	stream->unconsumed -= len;
 	stream->consumed += len;
+}
+
+uint64_t h3_stream_heard_at(const struct h3_stream *stream)
+{
+	return stream->heard_at;
 }

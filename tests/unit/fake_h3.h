@@ -24,6 +24,7 @@ struct h3_stream {
 	size_t send_max;   /* most bytes that send ever held */
 	bool ended, reset; /* by the service */
 	bool lent, starved;
+	uint64_t heard_at; /* set by the test; always just now if it does not */
 	size_t unconsumed; /* sent to the service and not consumed */
 	size_t consumed;
 };

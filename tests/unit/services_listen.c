@@ -17,6 +17,7 @@
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 #include "tests/unit/unit.h"
+#include "tunnel/net/clock.h"
 #include "tunnel/wire/listen.h"
 
 #define PEERS_MAX 600
@@ -316,24 +317,6 @@ static size_t entries(void)
 	return len - 2;
 }
 
-static void a_private_socket_has_a_directory_that_goes_with_it(void **state)
-{
-	char parent[300];
-	struct client *c = listening_on(LISTEN_PRIVATE, "", 0);
-	struct stat st;
-
-	(void)state;
-	snprintf(parent, sizeof(parent), "%s", read_told(c).address);
-	*strrchr(parent, '/') = '\0';
-	assert_int_equal(strncmp(parent, dir, strlen(dir)), 0);
-	assert_int_equal(lstat(parent, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0700);
-	connect_peer(read_told(c).address, 0);
-	wait_for_ids(1);
-	client_close(c);
-	assert_int_equal(entries(), 0);
-}
-
 static void a_refused_connection_is_closed(void **state)
 {
 	struct client *c = listening_on(LISTEN_TCP, "localhost", 0);
@@ -435,6 +418,28 @@ static void the_end_of_the_request_ends_the_listening(void **state)
 		world_run(&world, 1);
 }
 
+static void a_client_that_went_silent_gives_its_place_up(void **state)
+{
+	struct client *first = listening_on(LISTEN_TCP, "127.0.0.1", 0), *second;
+	uint16_t port = read_told(first).port;
+	char path[100];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/s", dir);
+	second = listening_on(LISTEN_UNIX, path, 0);
+	second->stream->heard_at = clock_now();
+	/* Awake, it keeps its place. */
+	assert_refused(listen_on(LISTEN_UNIX, path, 0), 409, "in use");
+	second->stream->heard_at = clock_now() - 61 * NSEC_PER_SEC;
+	listening_on(LISTEN_UNIX, path, 0);
+	assert_true(second->stream->reset);
+	client_close(second);
+	assert_true(fs_exists(path));
+	/* A port that the job chose was not asked for by number. */
+	first->stream->heard_at = clock_now() - 61 * NSEC_PER_SEC;
+	assert_refused(listen_on(LISTEN_TCP, "127.0.0.1", port), 409, "in use");
+}
+
 static void send_bytes(struct client *c, const char *bytes, size_t len)
 {
 	client_send(c, span_of(bytes, len));
@@ -477,13 +482,13 @@ int main(void)
 		IN_WORLD(localhost_is_both_loopbacks_at_one_port),
 		IN_WORLD(what_cannot_be_listened_on_is_told),
 		IN_WORLD(a_unix_socket_is_for_its_user_and_goes_with_the_stream),
-		IN_WORLD(a_private_socket_has_a_directory_that_goes_with_it),
 		IN_WORLD(a_refused_connection_is_closed),
 		cmocka_unit_test_setup_teardown(a_connection_that_nobody_fetches_is_closed,
 						open_impatient, close_world),
 		IN_WORLD(more_than_may_wait_are_not_accepted),
 		IN_WORLD(a_client_that_does_not_read_stops_the_accepting),
 		IN_WORLD(the_end_of_the_request_ends_the_listening),
+		IN_WORLD(a_client_that_went_silent_gives_its_place_up),
 		IN_WORLD(what_breaks_the_rules_ends_the_stream),
 	};
 

@@ -117,6 +117,14 @@ struct quic_conn *h3_conn_quic(struct h3_conn *conn)
 	return conn->quic;
 }
 
+uint64_t h3_stream_heard_at(const struct h3_stream *stream)
+{
+	struct quic_stats stats;
+
+	quic_conn_stats(stream->conn->quic, &stats);
+	return stats.received_at;
+}
+
 void h3_conn_close(struct h3_conn *conn)
 {
 	struct err why;

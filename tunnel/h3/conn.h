@@ -171,6 +171,8 @@ void h3_conn_adopt(struct h3_conn *conn, struct h3_conn *from);
 void h3_conn_set_once(struct h3_conn *conn, struct h3_once *once);
 
 struct quic_conn *h3_conn_quic(struct h3_conn *conn);
+/* When the last packet of the peer came that sends this stream, by the clock of the packets. */
+uint64_t h3_stream_heard_at(const struct h3_stream *stream);
 
 void h3_stream_set_ops(struct h3_stream *stream, const struct h3_stream_ops *ops, void *user);
 

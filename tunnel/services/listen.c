@@ -9,6 +9,9 @@
  *
  * What an announced connection says waits in the kernel. At most LISTEN_PENDING_MAX wait at once,
  * and LISTEN_FETCH_MS at the longest: then nothing more is accepted, or the connection is closed.
+ * A client that has not been heard for SILENT_NS gives its place up to another one that asks for
+ * it, since a workstation that was switched off would keep it for a day.
+ *
  * The ids are random, so that a request finds a connection only if it was announced to whoever
  * asks.
  */
@@ -28,11 +31,14 @@
 #include "listening.h"
 #include "port.h"
 #include "service.h"
+#include "tunnel/net/clock.h"
 #include "tunnel/wire/capsule.h"
 #include "tunnel/wire/varint.h"
 
 #define ACCEPT_PREFIX "/accept/"
 #define ACCEPTS_PER_TURN 16
+/* A client that is awake is heard every 25 s. */
+#define SILENT_NS (60 * NSEC_PER_SEC)
 /* After a failure that will be one for a while, such as too many descriptors. */
 #define PAUSE_MS 100
 #define ROOM_MIN (LISTEN_VALUE_MAX + CAPSULE_HEAD_MAX)
@@ -48,6 +54,8 @@ struct listener {
 	struct service_env *env;
 	struct h3_stream *stream; /* NULL after its closed() */
 	struct capsule_reader reader;
+	struct listen_start start; /* as it was asked for */
+	char address[LISTEN_ADDRESS_MAX];
 	struct listening listening;
 	struct port ports[LISTENING_FDS_MAX];
 	TAILQ_HEAD(, pending) pending; /* oldest first */
@@ -238,6 +246,27 @@ static int watch(struct listener *l, struct err *err)
 	return 0;
 }
 
+static bool is_same_place(const struct listen_start *a, const struct listen_start *b)
+{
+	return a->kind == b->kind && a->kind != LISTEN_PRIVATE && a->port == b->port &&
+	       (a->kind == LISTEN_UNIX || a->port != 0) && span_equal(a->address, b->address);
+}
+
+static void take_over(struct service_env *env, const struct listen_start *start)
+{
+	uint64_t now = clock_now();
+
+	for (struct listener *l = env->listeners, *next; l; l = next) {
+		next = l->next;
+		if (!l->started || !is_same_place(&l->start, start) ||
+		    now - MIN(h3_stream_heard_at(l->stream), now) < SILENT_NS)
+			continue;
+		log_info("listen: a client that is silent gives its place up");
+		stop(l);
+		h3_stream_reset(l->stream);
+	}
+}
+
 static int on_listen(struct listener *l, struct span value, struct err *err)
 {
 	const struct service_config *config = &l->env->config;
@@ -249,13 +278,19 @@ static int on_listen(struct listener *l, struct span value, struct err *err)
 
 	if (l->started)
 		return err_set(err, ERR_PROTOCOL, "a second LISTEN");
-	if (listen_start_parse(value, &start, err) < 0 ||
-	    listening_open(&listening, &start, &l->listening, err) < 0 || watch(l, err) < 0)
+	if (listen_start_parse(value, &start, err) < 0)
+		return -1;
+	take_over(l->env, &start);
+	if (listening_open(&listening, &start, &l->listening, err) < 0 || watch(l, err) < 0)
 		return -1;
 	at = (struct listen_address){ start.kind == LISTEN_TCP ? start.address
 							       : span_of_str(l->listening.path),
 				      l->listening.port };
 	l->started = true;
+	l->start = start;
+	if (start.address.len > 0)
+		memcpy(l->address, start.address.ptr, start.address.len);
+	l->start.address = span_of(l->address, start.address.len);
 	h3_stream_respond(l->stream, 200);
 	/* A new stream has room for far more. */
 	if (!listen_listening_format(&at, &b) || !h3_stream_write(l->stream, buf_span(&b)))
