@@ -12,15 +12,20 @@
 struct scene {
 	const char *name;
 	double megabits, rtt_ms, loss;
+	double queue; /* in products of rate and delay; 0: one */
 };
 
 static const struct scene scenes[] = {
-	{ "200 Mbit/s, 50 ms, 0 %", 200, 50, 0 },
-	{ "200 Mbit/s, 50 ms, 0.1 %", 200, 50, 0.001 },
-	{ "200 Mbit/s, 50 ms, 1 %", 200, 50, 0.01 },
-	{ "200 Mbit/s, 200 ms, 0.01 %", 200, 200, 0.0001 },
-	{ "100 Mbit/s, 10 ms, 3 %", 100, 10, 0.03 },
-	{ "1 Gbit/s, 20 ms, 0 %", 1000, 20, 0 },
+	{ "200 Mbit/s, 50 ms, 0 %", 200, 50, 0, 0 },
+	{ "200 Mbit/s, 50 ms, 0.1 %", 200, 50, 0.001, 0 },
+	{ "200 Mbit/s, 50 ms, 1 %", 200, 50, 0.01, 0 },
+	{ "200 Mbit/s, 200 ms, 0.01 %", 200, 200, 0.0001, 0 },
+	{ "100 Mbit/s, 10 ms, 3 %", 100, 10, 0.03, 0 },
+	{ "1 Gbit/s, 20 ms, 0 %", 1000, 20, 0, 0 },
+	{ "1 Gbit/s, 100 ms, 0 %", 1000, 100, 0, 0 },
+	{ "1 Gbit/s, 100 ms, 1 %", 1000, 100, 0.01, 0 },
+	{ "100 Mbit/s, 40 ms, queue 1/4", 100, 40, 0, 0.25 },
+	{ "100 Mbit/s, 40 ms, queue 1/16", 100, 40, 0, 0.0625 },
 };
 
 static double measure(const struct scene *scene, enum quic_congestion congestion, uint64_t seconds)
@@ -30,7 +35,8 @@ static double measure(const struct scene *scene, enum quic_congestion congestion
 		.link = {
 			.delay_ns = (uint64_t)(scene->rtt_ms / 2 * (double)NSEC_PER_MSEC),
 			.rate_bps = (uint64_t)(scene->megabits * 1e6),
-			.queue_max = (size_t)(scene->megabits * 1e6 / 8 * scene->rtt_ms / 1e3),
+			.queue_max = (size_t)(scene->megabits * 1e6 / 8 * scene->rtt_ms / 1e3 *
+					      (scene->queue > 0 ? scene->queue : 1)),
 			.datagram_max = 1472,
 			.loss = scene->loss,
 		},
