@@ -192,12 +192,23 @@ void world_cut(struct world_client *client, bool is_cut)
 	link_clear(client->down);
 }
 
-/* What the server sees of a client's address, or the other way round. */
-static void translate(struct world *world, struct quic_addr *addr, int sign)
+/*
+ * What the server sees of a client's address, or the other way round: a client that moves keeps its
+ * host and gets another port, as it does behind a NAT, or with a new socket.
+ */
+static void to_server(const struct world *world, struct quic_addr *addr)
 {
-	uint16_t port = ntohs(addr->v6.sin6_port);
+	uint8_t *number = &addr->v6.sin6_addr.s6_addr[14];
 
-	addr->v6.sin6_port = htons((uint16_t)(port + sign * world->nat_shift));
+	addr->v6.sin6_port = htons((uint16_t)(1 + world->nat_shift + (number[0] << 8 | number[1])));
+	number[0] = number[1] = 0;
+}
+
+static void to_client(const struct world *world, struct quic_addr *addr)
+{
+	uint16_t number = (uint16_t)(ntohs(addr->v6.sin6_port) - 1 - world->nat_shift);
+
+	*addr = make_addr((uint16_t)party_of(addr), number);
 }
 
 /*
@@ -214,9 +225,9 @@ static void send_batch(struct world *world, struct link *link)
 	};
 
 	if (party_of(&head.path.local) == SERVER_PARTY)
-		translate(world, &head.path.remote, 1);
+		to_server(world, &head.path.remote);
 	else
-		translate(world, &head.path.local, -1);
+		to_client(world, &head.path.local);
 	assert(batch->segment > 0 && batch->len <= sizeof(batch->bytes));
 	while (bytes.len > 0)
 		link_send(link, world->now, &head,

@@ -156,7 +156,7 @@ static bool build_close(struct quic_conn *conn, uint64_t now)
 	if (len <= 0)
 		return false;
 	conn->close_len = (size_t)len;
-	quic_path_take(&path.path, &conn->close_path);
+	quic_conn_take_path(conn, &path.path, &conn->close_path);
 	return true;
 }
 

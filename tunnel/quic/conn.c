@@ -225,6 +225,8 @@ void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_
 
 	if (conn->state >= QUIC_CLOSING || packet.len == 0)
 		return;
+	if (quic_conn_is_server(conn))
+		quic_path_mix(&copy);
 	rv = ngtcp2_conn_read_pkt(conn->tp, &borrowed, &info, packet.ptr, packet.len, now);
 	note_packet(conn, now);
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
@@ -285,7 +287,7 @@ void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns)
 
 void quic_conn_path(const struct quic_conn *conn, struct quic_path *ret)
 {
-	quic_path_take(ngtcp2_conn_get_path(conn->tp), ret);
+	quic_conn_take_path(conn, ngtcp2_conn_get_path(conn->tp), ret);
 }
 
 void quic_conn_stats(const struct quic_conn *conn, struct quic_stats *ret)

@@ -61,6 +61,11 @@ struct quic_conn {
 /* ngtcp2's view of a path; *path must stay. */
 ngtcp2_path quic_path_borrow(struct quic_path *path);
 void quic_path_take(const ngtcp2_path *from, struct quic_path *ret);
+/* Between the paths of a server's socket and those that its connections see, both ways. */
+void quic_path_mix(struct quic_path *path);
+/* The path as the owner of the connection knows it. */
+void quic_conn_take_path(const struct quic_conn *conn, const ngtcp2_path *from,
+			 struct quic_path *ret);
 
 /* conn.c: what a client's and a server's connection have in common. */
 struct quic_conn *quic_conn_alloc(const struct tls_context *tls,

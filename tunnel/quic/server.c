@@ -87,6 +87,7 @@ static struct quic_conn *accept_conn(struct quic_server *server, const struct ad
 
 	if (!conn)
 		return NULL;
+	quic_path_mix(&copy);
 	conn->route = quic_route_new(server);
 	conn->route->conn = conn;
 	quic_random(scid.data, QUIC_CID_LEN);

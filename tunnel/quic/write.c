@@ -83,7 +83,7 @@ static ngtcp2_ssize fill_batch(struct quic_conn *conn, struct quic_batch *batch,
 	conn->burst += (size_t)len;
 	batch->len = (size_t)len;
 	batch->ecn = (uint8_t)info.ecn;
-	quic_path_take(&path.path, &batch->path);
+	quic_conn_take_path(conn, &path.path, &batch->path);
 	return len;
 }
 
