@@ -316,8 +316,10 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	to_status = cp_side_close(&cp.to);
 	if (result >= 0)
 		return result;
-	if (why.kind == ERR_NONE) /* a child has said why */
-		return from_status ? from_status : to_status ? to_status : 71;
+	if (why.kind == ERR_NONE && (from_status || to_status)) /* a child has said why */
+		return from_status ? from_status : to_status;
+	if (why.kind == ERR_NONE)
+		err_set(&why, ERR_UNAVAILABLE, "the connection to the job ended");
 	*err = why;
 	return -1;
 }

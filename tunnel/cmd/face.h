@@ -41,4 +41,5 @@ struct face {
 
 struct face *face_ssh_new(const struct key_pair *host_key); /* borrowed */
 struct face *face_plain_new(unsigned int port);
-struct face *face_subsystem_new(const char *name); /* borrowed */
+/* Borrowed; job is what to call it in messages, or NULL. */
+struct face *face_subsystem_new(const char *name, const char *job);

@@ -17,7 +17,7 @@
 
 struct face_subsystem {
 	struct face face;
-	const char *name; /* borrowed */
+	const char *name, *job; /* borrowed */
 	struct h3_stream *stream;
 	struct capsule_reader reader;
 	struct buf up, down, reason;
@@ -95,9 +95,8 @@ static int on_whole(void *user, uint64_t type, struct span value, struct err *er
 	if (process_exit_parse(type, value, &how, err) < 0)
 		return -1;
 	f->exited = true;
-	if (how.signalled || how.status != 0)
-		return err_set(err, ERR_UNAVAILABLE, "%s in the job failed", f->name);
-	return 0;
+	/* Whoever talks to it leaves first, and then nobody waits for this. */
+	return err_set(err, ERR_UNAVAILABLE, "%s: %s ended", f->job, f->name);
 }
 
 static const struct capsule_ops capsule_ops = { is_stream, on_piece, on_whole };
@@ -136,7 +135,7 @@ static void on_end(struct h3_stream *stream, void *user)
 	if (f->exited)
 		return;
 	if (f->status == STATUS_OK)
-		err_set(&why, ERR_UNAVAILABLE, "%s in the job ended", f->name);
+		err_set(&why, ERR_UNAVAILABLE, "%s: %s ended", f->job, f->name);
 	else
 		err_set(&why, ERR_UNAVAILABLE, "%s",
 			buf_len(&f->reason) ? buf_str(&f->reason) : "the job refused");
@@ -252,12 +251,13 @@ static const struct face_ops ops = {
 	.free = free_face,
 };
 
-struct face *face_subsystem_new(const char *name)
+struct face *face_subsystem_new(const char *name, const char *job)
 {
 	struct face_subsystem *f = new_zero(struct face_subsystem);
 
 	f->face.ops = &ops;
 	f->name = name;
+	f->job = job ? job : "job";
 	capsule_reader_init(&f->reader, &capsule_ops, f, PROCESS_VALUE_MAX);
 	buf_init(&f->up, UP_MAX);
 	buf_init(&f->down, DOWN_MAX);

@@ -165,7 +165,7 @@ static int open_face(const struct args *args, struct key_pair *host_key, struct 
 		     struct err *err)
 {
 	if (args->subsystem) {
-		*ret = face_subsystem_new(args->subsystem);
+		*ret = face_subsystem_new(args->subsystem, args->remote.name);
 		return 0;
 	}
 	if (args->ssh_port) {
