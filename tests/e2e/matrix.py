@@ -114,8 +114,8 @@ def stopping_signals(candidate, mode, probe):
 
 def permission_denied(candidate, mode, probe):
     prefix = ["setpriv", "--bounding-set", "-kill", "--inh-caps", "-kill"]
-    with Run(candidate, mode, "setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c", "echo ready; read line; exit 5",
-             prefix=prefix, stdin=subprocess.PIPE) as run:
+    with Run(candidate, mode, "setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c",
+             "echo ready; read line; exit 5", prefix=prefix, stdin=subprocess.PIPE) as run:
         run.wait_for("ready")
         run.remember(run.command)
         os.kill(run.pid, signal.SIGUSR1)
@@ -157,7 +157,8 @@ def signal_settings(candidate, mode, probe):
 
 
 def child_signal_ignored(candidate, mode, probe):
-    with Run(candidate, mode, "sh", "-c", "exit 3", inner=after("signal.signal(signal.SIGCHLD, signal.SIG_IGN)")) as run:
+    ignore = after("signal.signal(signal.SIGCHLD, signal.SIG_IGN)")
+    with Run(candidate, mode, "sh", "-c", "exit 3", inner=ignore) as run:
         return f"status {run.process.returncode}" if run.ends() else "hangs"
 
 
@@ -260,7 +261,8 @@ def exit_statuses(candidate, mode, probe):
 @contextlib.contextmanager
 def leaving(candidate, mode, probe, ms):
     """A command that leaves a process behind in a session of its own and exits; gives how long the init still took."""
-    with Run(candidate, mode, "sh", "-c", f"setsid {probe} linger {ms} & read line; exit 4", stdin=subprocess.PIPE) as run:
+    with Run(candidate, mode, "sh", "-c", f"setsid {probe} linger {ms} & read line; exit 4",
+             stdin=subprocess.PIPE) as run:
         run.wait_for("\n")
         run.remember(int(run.text.split()[0]))
         before = time.monotonic()

@@ -129,7 +129,8 @@ def test_pause_is_not_seen_by_the_command(docker):
 
 
 def test_a_stop_signal_of_the_image_is_the_commands(docker):
-    with docker.start_container("scratch", *probe("scratch", "signals", 1), more=["--stop-signal=SIGUSR2"]) as container:
+    with docker.start_container("scratch", *probe("scratch", "signals", 1),
+                                more=["--stop-signal=SIGUSR2"]) as container:
         container.expect("ready")
         container.call("stop", "--time=20").ok()
         assert container.wait() == 0
@@ -201,7 +202,8 @@ def test_ctrl_z_stops_no_container_for_good(on_terminal):
 
 
 def test_the_window_is_resized_for_the_command(on_terminal):
-    with on_terminal("busybox", "sh", "-c", "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done") as screen:
+    with on_terminal("busybox", "sh", "-c",
+                     "trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done") as screen:
         screen.expect("ready")
         screen.resize(41, 123)
         screen.expect("41 123")
@@ -226,7 +228,8 @@ def test_attach_gives_the_terminal_of_a_container_that_runs(docker):
 
 def test_as_dockers_own_init_it_takes_the_place_of_tini(docker):
     """--init: dockerd binds the program of --init-path into the container and runs it with `-- COMMAND`."""
-    with docker.start_container("scratch", *probe("scratch", "signals", 2), entrypoint="", more=["--init"]) as container:
+    with docker.start_container("scratch", *probe("scratch", "signals", 2), entrypoint="",
+                                more=["--init"]) as container:
         container.expect("ready")
         assert os.readlink(f"/proc/{container.pid}/exe").endswith("docker-init")
         with open(f"/proc/{container.pid}/exe", "rb") as program:
@@ -249,6 +252,28 @@ def test_it_is_an_entry_point_of_an_image(docker):
     plain = ["run", "--rm", "--network=none", "--pull=never", f"--volume={docker.bundle}:/berth:ro", "berth-entry"]
     assert docker.call(*plain).status == 6
     assert docker.call(*plain, "/probe", "exit", "8").status == 8
+
+
+# ---- memory
+
+
+def test_a_command_that_is_killed_for_its_memory_is_reported_so(docker, short_dir):
+    short_dir.chmod(0o777)
+    result = docker.run("scratch", *probe("scratch", "eat"), memory="16m", mounts=[f"{short_dir}:/job"],
+                        init_options=["--dir", "/job", "--no-tunnel"])
+    if result.stderr and result.status == 125:
+        pytest.skip(f"no memory limits here: {result.stderr.strip()}")
+    assert result.status == 128 + signal.SIGKILL, result
+    status = json.loads((short_dir / "status.0.json").read_text())
+    assert (status["signal"], status["oom_killed"]) == (signal.SIGKILL, True)
+
+
+def test_a_command_that_is_killed_otherwise_is_not(docker, short_dir):
+    short_dir.chmod(0o777)
+    docker.run("scratch", *probe("scratch", "raise", 9), memory="16m", mounts=[f"{short_dir}:/job"],
+               init_options=["--dir", "/job", "--no-tunnel"])
+    status = json.loads((short_dir / "status.0.json").read_text())
+    assert (status["signal"], status["oom_killed"]) == (signal.SIGKILL, False)
 
 
 # ---- orphans
