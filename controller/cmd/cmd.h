@@ -18,6 +18,7 @@ extern const struct verb cmd_cp;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
+extern const struct verb cmd_keys;
 extern const struct verb cmd_logs;
 extern const struct verb cmd_port_forward;
 extern const struct verb cmd_proxy;

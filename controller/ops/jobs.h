@@ -51,3 +51,11 @@ int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, u
 
 /* How often it is worth asking about this job again. */
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
+
+/*
+ * Replaces the workstation's key of a running job, or lets nobody in any more. It is done in the
+ * job's directory, which needs no connection and no old key; the job notices within seconds, and
+ * ends the connections of the old key.
+ */
+int ops_replace_keys(struct controller *c, const struct job *job, bool revoke, struct err *err)
+	attr_must_use;

@@ -65,9 +65,10 @@ int leftovers_release(struct controller *c, const struct job *job, struct err *e
 {
 	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
 	cleanup_free char *tickets = paths_client_tickets(&c->paths, job->uid);
+	cleanup_free char *beside = str_printf("%s.new", key); /* of an interrupted rotation */
 
 	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0 ||
-	    fs_remove_tree(tickets, err) < 0)
+	    remove_file(beside, err) < 0 || fs_remove_tree(tickets, err) < 0)
 		return -1;
 	remove_scratch(job);
 	return remove_secrets(job->directory, err);

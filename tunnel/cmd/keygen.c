@@ -2,6 +2,8 @@
 /* berth-tunnel keygen: the two files of a submission, or the user's SSH host key. */
 #include "cmd.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 struct args {
 	const char *job_file, *client_file;
 	struct opt_list allow;
+	bool rotate, revoke;
 	uint64_t idle_timeout, connections;
 	const char *host_key, *known_hosts, *alias;
 };
@@ -24,6 +27,10 @@ static const struct opt opts[] = {
 	OPT_STR(0, "client-file", struct args, client_file, "FILE", "and the workstation's"),
 	OPT_LIST(0, "allow", struct args, allow, "HOST:PORT",
 		 "let the job connect there for us, beside its own loopback (repeatable)"),
+	OPT_FLAG(0, "rotate", struct args, rotate,
+		 "replace the workstation's key in both files of a running job"),
+	OPT_FLAG(0, "revoke", struct args, revoke,
+		 "let nobody in any more: in the job's file only"),
 	OPT_DURATION(0, "idle-timeout", struct args, idle_timeout, "TIME",
 		     "end a connection that is silent for so long (24h)"),
 	OPT_UINT(0, "connections", struct args, connections, "N",
@@ -96,6 +103,55 @@ static int make_job(const struct args *args, struct err *err)
 	return write_pair(args, &job, &client, err);
 }
 
+static int write_job(const char *path, const struct job_file *job, struct err *err)
+{
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
+
+	if (!job_file_format(job, &text))
+		return err_set(err, ERR_LIMIT, "%s: too much for one file", path);
+	return fs_write_file(path, buf_span(&text), 0600, err);
+}
+
+/*
+ * The new client file is complete beside the old one before the job is told, and takes its place
+ * after: whenever this is interrupted, doing it again mends it.
+ */
+static int rotate_key(const struct args *args, struct err *err)
+{
+	cleanup(job_file_finish) struct job_file job = { 0 };
+	cleanup(client_file_finish) struct client_file client = { 0 };
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
+	cleanup_free char *beside = str_printf("%s.new", args->client_file);
+
+	if (job_file_read(args->job_file, &job, err) < 0 || key_pair_generate(&client.key, err) < 0)
+		return -1;
+	client.secret = job.secret;
+	job.peer = client.key.public;
+	if (!client_file_format(&client, &text))
+		return err_set(err, ERR_INTERNAL, "a client file is too long");
+	if (fs_write_file(beside, buf_span(&text), 0600, err) < 0)
+		return -1;
+	if (write_job(args->job_file, &job, err) < 0) {
+		unlink(beside);
+		return -1;
+	}
+	if (rename(beside, args->client_file) < 0)
+		return err_set_errno(err, errno, "rename %s: rotate the key again", beside);
+	return 0;
+}
+
+/* A key that nobody has, not even we. */
+static int revoke_key(const struct args *args, struct err *err)
+{
+	cleanup(job_file_finish) struct job_file job = { 0 };
+	cleanup(key_pair_finish) struct key_pair nobody = { 0 };
+
+	if (job_file_read(args->job_file, &job, err) < 0 || key_pair_generate(&nobody, err) < 0)
+		return -1;
+	job.peer = nobody.public;
+	return write_job(args->job_file, &job, err);
+}
+
 static int make_host_key(const struct args *args, struct err *err)
 {
 	cleanup(key_pair_finish) struct key_pair key = { 0 };
@@ -125,11 +181,17 @@ static int run(void *user, int argc, char **argv, struct err *err)
 
 	(void)argc;
 	(void)argv;
-	if (job == host || (!job && (args->job_file || args->client_file)) ||
+	if (args->revoke && args->job_file && !args->client_file && !host)
+		return revoke_key(args, err);
+	if (args->rotate && job && !host)
+		return rotate_key(args, err);
+	if (args->revoke || args->rotate || job == host ||
+	    (!job && (args->job_file || args->client_file)) ||
 	    (!host && (args->host_key || args->known_hosts)))
 		return err_set(
 			err, ERR_INVALID,
-			"give --job-file and --client-file, or --host-key and --known-hosts");
+			"give --job-file and --client-file, or --host-key and --known-hosts; "
+			"--revoke needs --job-file alone");
 	return job ? make_job(args, err) : make_host_key(args, err);
 }
 

@@ -12,6 +12,7 @@
 #include "tunnel/net/clock.h"
 #include "tunnel/net/endpoint.h"
 #include "tunnel/net/job_file.h"
+#include "tunnel/net/job_watch.h"
 #include "tunnel/net/jsonfile.h"
 #include "tunnel/net/rest.h"
 #include "tunnel/net/server.h"
@@ -46,6 +47,8 @@ struct serve {
 	const struct args *args;
 	struct job_file job;
 	struct tls_context *tls;
+	char *job_path; /* of tunnel.json */
+	struct job_watch watch;
 	struct secret reset_key;
 	struct server *server;
 	struct service_env services;
@@ -67,6 +70,22 @@ static void on_request(void *owner, struct h3_stream *stream, const struct h3_re
 
 static const struct server_ops server_ops = { on_request };
 
+/* The workstation has another key, or none: whoever came with the old one has to go. */
+static void on_key_changed(struct job_watch *watch, const struct key_public *peer)
+{
+	struct serve *s = container_of(watch, struct serve, watch);
+	struct err err;
+
+	if (s->ending)
+		return;
+	if (tls_context_set_peer(s->tls, peer, &err) < 0) {
+		log_warn("serve: %s", err.text);
+		return;
+	}
+	log_info("serve: the workstation's key was replaced");
+	server_drop(s->server);
+}
+
 /* Ending: no connection, no stream, no process of ours, no handle. */
 
 static void on_services_closed(void *owner)
@@ -75,6 +94,10 @@ static void on_services_closed(void *owner)
 
 	uv_close((uv_handle_t *)&s->limit, NULL);
 	rest_close(&s->rest);
+	job_watch_close(&s->watch);
+	/* A thread that waits for a file system must not hold up the end. */
+	if (s->watch.reading)
+		uv_stop(&s->loop);
 }
 
 static void on_server_closed(void *owner)
@@ -267,6 +290,7 @@ static int start(struct serve *s, struct err *err)
 		return -1;
 	watch_signals(s);
 	rest_open(&s->rest, &s->loop, REST_AFTER_MS);
+	job_watch_open(&s->watch, &s->loop, s->job_path, &s->job.peer, on_key_changed);
 	return 0;
 }
 
@@ -298,6 +322,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	log_setup("berth-tunnel", STDERR_FILENO, LOG_LEVEL_INFO, LOG_FORMAT_AUTO);
 	ignore_what_is_not_for_us();
 	uv_loop_init(&s.loop);
+	s.job_path = fs_join(s.args->dir, "tunnel.json");
 	s.endpoint = str_printf("%s/endpoint.%u.json", s.args->dir, (unsigned int)s.args->rank);
 	/* After a failure the process ends, and with it whatever had been opened. */
 	if (start(&s, err) < 0)
@@ -307,6 +332,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	tls_context_free(s.tls);
 	secret_finish(&s.reset_key);
 	job_file_finish(&s.job);
+	free(s.job_path);
 	free(s.endpoint);
 	return 0;
 }

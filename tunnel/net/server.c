@@ -269,6 +269,17 @@ static void on_turn_end(void *owner)
 		close_handles(s);
 }
 
+void server_drop(struct server *s)
+{
+	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
+		if (conn->over)
+			continue;
+		conn->leaving = true;
+		h3_conn_close(conn->h3);
+	}
+	s->dirty = true;
+}
+
 static void on_goodbye(uv_timer_t *timer)
 {
 	close_handles(timer->data);

@@ -40,6 +40,9 @@ struct server *server_new(const struct server_config *config, struct err *err) a
 /* Where it listens: a wildcard address with the port, or the one address that was asked for. */
 const struct quic_addr *server_local(const struct server *server);
 
+/* Ends the connections that there are, whose key is not good any more; new ones may come. */
+void server_drop(struct server *server);
+
 /*
  * Ends all connections politely, with a reason if there is one; the callback comes once no stream
  * is left, and the server frees itself after it.
