@@ -8,6 +8,7 @@ and `here` are words before a party's and its client's programs, which put them 
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -115,8 +116,8 @@ class Job:
 
     def forget(self) -> None:
         """Removes the tickets of earlier connections, so that the next one is cold."""
-        for ticket in self.state.rglob("*.ticket"):
-            ticket.unlink()
+        for tickets in self.state.rglob("*.tickets"):
+            shutil.rmtree(tickets)
 
     def stop(self) -> None:
         harness.run([*self.berth, "cancel", self.name], env=self.env)
