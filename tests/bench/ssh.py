@@ -5,6 +5,7 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -111,6 +112,8 @@ def arguments(argv: list) -> argparse.Namespace:
 
 def main(argv: list) -> int:
     args = arguments(argv)
+    # Who ends us ends all that we started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
     work.chmod(0o755)
     home = harness.Home(work / "home").enter()
