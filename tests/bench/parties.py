@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -86,7 +87,14 @@ class Peer:
         return harness.run([*self.argv, "true"]).status == 0
 
     def stop(self) -> None:
+        # A session whose client vanished behind a link would wait for it until TCP gives up.
+        sessions = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         harness.stop(self.process)
+        for pid in sessions:
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         self.log.close()
 
 
