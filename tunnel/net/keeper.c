@@ -6,6 +6,9 @@
 #include "tunnel/net/endpoint.h"
 
 #define TICK_MS 1000
+/* When a heartbeat counts as not answered, and how often the job is asked from then on. */
+#define PROBE_AFTER (4 * NSEC_PER_SEC)
+#define PROBE_EVERY (3 * NSEC_PER_SEC)
 /* A tick that comes so late says that time passed without us. */
 #define STOPPED_FOR (10 * NSEC_PER_SEC)
 /* In use: something else than heartbeats passed within this time. */
@@ -120,6 +123,23 @@ static bool was_asleep(struct keeper *k, uint64_t now)
 	return woke || late;
 }
 
+/*
+ * While heartbeats are not answered the job is asked every few seconds. Its first word after that
+ * is reason to move: the move resets what it still holds back.
+ */
+static void look_for_life(struct keeper *k, uint64_t received_at, uint64_t now)
+{
+	bool silent = now > received_at + k->keep_alive + PROBE_AFTER;
+
+	if (k->was_silent && !silent)
+		move(k, "heard again");
+	if (silent && now - k->probed_at > PROBE_EVERY) {
+		k->probed_at = now;
+		quic_conn_probe(h3_conn_quic(attempt_h3(k->config.attempt)));
+	}
+	k->was_silent = silent;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	struct keeper *k = timer->data;
@@ -150,6 +170,7 @@ static void on_tick(uv_timer_t *timer)
 		k->patience *= 2;
 		move(k, "no answer");
 	}
+	look_for_life(k, stats.received_at, now);
 	tell_silence(k, stats.received_at, now);
 }
 

@@ -11,9 +11,10 @@
  * backed-off timers would repair in a minute. When nobody listens there any more and the endpoint
  * file says so, too, or nobody has for ten seconds, it is gone.
  *
- * Silence alone never ends it: a network that is away for an hour is no reason to lose a shell. The
- * user is told instead, and told again when it is over; the idle timeout of the connection is the
- * limit (24 h, `--detach-timeout`).
+ * A job that does not answer is asked every three seconds, and when it does, the connection moves,
+ * too. Silence alone never ends it: a network that is away for an hour is no reason to lose a
+ * shell. The user is told instead, and told again when it is over; the idle timeout of the
+ * connection is the limit (24 h, `keygen --idle-timeout`).
  */
 
 #include <uv.h>
@@ -51,7 +52,8 @@ struct keeper_config {
 struct keeper {
 	struct keeper_config config;
 	uv_timer_t timer;
-	bool open, stopped;
+	bool open, stopped, was_silent;
+	uint64_t probed_at;
 	struct route route;
 	bool route_changed; /* since the last tick */
 	struct clock_wake wake;

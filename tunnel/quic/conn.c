@@ -285,6 +285,16 @@ void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns)
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 }
 
+void quic_conn_probe(struct quic_conn *conn)
+{
+	assert(!quic_conn_is_server(conn));
+	if (conn->state != QUIC_READY)
+		return;
+	/* One more unidirectional stream than the server ever opens: a frame, and of no effect. */
+	ngtcp2_conn_extend_max_streams_uni(conn->tp, 1);
+	quic_conn_wants_write(conn);
+}
+
 void quic_conn_path(const struct quic_conn *conn, struct quic_path *ret)
 {
 	quic_conn_take_path(conn, ngtcp2_conn_get_path(conn->tp), ret);

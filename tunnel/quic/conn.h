@@ -153,6 +153,12 @@ int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint
 		      struct err *err) attr_must_use;
 
 /*
+ * Client: sends something that the peer must acknowledge, although timers were doubled. For a
+ * silence that lasts: whoever is there again shall be noticed within seconds.
+ */
+void quic_conn_probe(struct quic_conn *conn);
+
+/*
  * Client: see quic_settings.keep_alive_ns; heartbeats of 5 s while in use and 25 s when idle are a
  * good habit.
  */
