@@ -19,6 +19,8 @@
 #define BACKEND_ID_MAX 200
 #define BACKEND_WORD_MAX 48
 #define BACKEND_REASON_MAX 240
+#define BACKEND_QUEUE_MAX 256
+#define BACKEND_NODES_MAX 1024
 
 /* What submit gets. The job directory exists and holds spec.json and tunnel.json. */
 struct submission {
@@ -42,6 +44,9 @@ struct observation {
 	int signal;
 	uint64_t started_ns; /* 0: not known */
 	uint64_t ended_ns;
+	char queue[BACKEND_QUEUE_MAX];	   /* "": not known */
+	char node_list[BACKEND_NODES_MAX]; /* the same; cut at a comma when it is longer */
+	uint64_t attempts;		   /* how often it was started; 0: not known */
 };
 
 enum backend_log { BACKEND_STDOUT, BACKEND_STDERR };

@@ -24,6 +24,9 @@ void job_init(struct job *job)
 		.native_id = str_dup(""),
 		.directory = str_dup(""),
 		.command = str_dup(""),
+		.queue = str_dup(""),
+		.user = str_dup(""),
+		.node_list = str_dup(""),
 		.native_state = str_dup(""),
 		.reason = str_dup(""),
 		.state = JOB_DEFINED,
@@ -39,6 +42,9 @@ void job_finish(struct job *job)
 	free(job->native_id);
 	free(job->directory);
 	free(job->command);
+	free(job->queue);
+	free(job->user);
+	free(job->node_list);
 	free(job->native_state);
 	free(job->reason);
 	*job = (struct job){ 0 };

@@ -61,6 +61,9 @@ struct job {
 	char *native_id; /* the scheduler's id, or "" */
 	char *directory; /* the job directory, absolute */
 	char *command;	 /* the command as one line, for people */
+	char *queue;	 /* partition that was asked for, then the one it is in; or "" */
+	char *user;	 /* whose it is */
+	char *node_list; /* where it runs or ran, as hostlist.h reads it, or "" */
 	enum job_state state;
 	char *native_state; /* the scheduler's own word, or "" */
 	char *reason;	    /* why it waits or how it ended, or "" */
@@ -71,7 +74,8 @@ struct job {
 	uint64_t ended_ns;
 	uint64_t seen_ns; /* when the backend last told us about it */
 	uint64_t nodes;
-	uint64_t tasks; /* one tunnel endpoint (rank) a task */
+	uint64_t tasks;	   /* one tunnel endpoint (rank) a task */
+	uint64_t attempts; /* how often it was started; 0: not yet, or not known */
 	bool cancel_requested;
 	bool collected; /* its directory is gone */
 };

@@ -33,6 +33,17 @@ int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *e
 			  ret, err);
 }
 
+/* What a backend tells about the place of a job; what it does not tell stays as it was. */
+static void apply_place(struct job *job, const struct observation *seen)
+{
+	if (seen->queue[0] != '\0')
+		job_set_text(&job->queue, seen->queue);
+	if (seen->node_list[0] != '\0')
+		job_set_text(&job->node_list, seen->node_list);
+	if (seen->attempts)
+		job->attempts = seen->attempts;
+}
+
 static void apply(struct job *job, const struct observation *seen)
 {
 	/* What a backend cannot tell any more does not erase what it told before. */
@@ -49,6 +60,7 @@ static void apply(struct job *job, const struct observation *seen)
 	else if (job_state_is_ended(seen->state))
 		job->ended_ns = controller_now_ns();
 	job->seen_ns = controller_now_ns();
+	apply_place(job, seen);
 }
 
 /* Whether there is news worth a write: being seen alone is not. */
@@ -57,7 +69,10 @@ static bool is_news(const struct job *job, const struct observation *seen)
 	return job->state != seen->state || strcmp(job->reason, seen->reason) != 0 ||
 	       (seen->native_state[0] && strcmp(job->native_state, seen->native_state) != 0) ||
 	       (seen->started_ns && job->started_ns != seen->started_ns) ||
-	       job->exit_code != seen->exit_code;
+	       job->exit_code != seen->exit_code ||
+	       (seen->queue[0] && strcmp(job->queue, seen->queue) != 0) ||
+	       (seen->node_list[0] && strcmp(job->node_list, seen->node_list) != 0) ||
+	       (seen->attempts && job->attempts != seen->attempts);
 }
 
 static int record(struct controller *c, struct job *job, const struct observation *seen,
@@ -141,6 +156,37 @@ int ops_refresh_job(struct controller *c, struct job *job, struct err *err)
 	struct job_list one = { .items = job, .len = 1 };
 
 	return ops_refresh(c, &one, err);
+}
+
+static int find_selected(struct controller *c, const struct selection *selection,
+			 struct job_list *ret, struct err *err)
+{
+	if (selection->len == 0)
+		return ops_list(c, selection->all, ret, err);
+	for (size_t i = 0; i < selection->len; i++) {
+		cleanup(job_finish) struct job job = { 0 };
+
+		if (ops_find_text(c, selection->jobs[i], &job, err) < 0)
+			return -1;
+		job_list_take(ret, &job);
+	}
+	return 0;
+}
+
+int ops_select(struct controller *c, const struct selection *selection, struct job_list *ret,
+	       struct err *err)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	int refreshed;
+
+	if (find_selected(c, selection, &jobs, err) < 0)
+		return -1;
+	refreshed = ops_refresh(c, &jobs, err);
+	if (selection->filter)
+		filter_apply(selection->filter, controller_now_ns(), &jobs);
+	*ret = jobs;
+	jobs = (struct job_list){ 0 };
+	return refreshed < 0 ? 1 : 0;
 }
 
 int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, uint64_t offset,

@@ -5,6 +5,7 @@
  * Finding jobs, learning how they are, ending them, and reading what they printed.
  */
 
+#include "controller/model/filter.h"
 #include "controller/ops/controller.h"
 #include "init/base/buf.h"
 
@@ -26,6 +27,22 @@ int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *e
  */
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
 int ops_refresh_job(struct controller *c, struct job *job, struct err *err) attr_must_use;
+
+/* Which jobs a verb is about: those that are named, or else those that ops_list() gives. */
+struct selection {
+	char *const *jobs; /* operands as the user wrote them, borrowed */
+	size_t len;
+	bool all;		     /* without operands: also those that ended long ago */
+	const struct filter *filter; /* or NULL; goes for named jobs too */
+};
+
+/*
+ * Finds the jobs, asks the backends about them, and drops those that the filter does not accept: by
+ * what they are now. 0: done; 1: some backends did not answer, their jobs were taken as last known,
+ * and *err says why; -1: *ret is not written (a name that nobody has).
+ */
+int ops_select(struct controller *c, const struct selection *selection, struct job_list *ret,
+	       struct err *err) attr_must_use;
 
 /* Longer than berth-init gives what is left of a job (5 s), so that it can finish its work. */
 #define OPS_CANCEL_PATIENCE_MS 10000

@@ -3,6 +3,7 @@
 #include "submit.h"
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -26,6 +27,16 @@ static char *make_uid(struct err *err)
 	return str_printf("%08" PRIx64 "-%s", controller_now_ns() / NSEC_PER_SEC, hex);
 }
 
+/* By name, or by number where the user has none. */
+static void set_user(struct job *job)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	char number[24];
+
+	snprintf(number, sizeof(number), "%u", (unsigned int)geteuid());
+	job_set_text(&job->user, user ? user->pw_name : number);
+}
+
 static int define(struct controller *c, const char *backend, const struct spec *spec,
 		  struct job *job, struct err *err)
 {
@@ -41,6 +52,8 @@ static int define(struct controller *c, const char *backend, const struct spec *
 	job_set_text(&job->backend, backend);
 	job_set_text(&job->directory, dir);
 	job_set_text(&job->command, line);
+	job_set_text(&job->queue, spec->partition ? spec->partition : "");
+	set_user(job);
 	job->created_ns = controller_now_ns();
 	job->nodes = MAX(spec->nodes, UINT64_C(1));
 	job->tasks = spec_ranks(spec);

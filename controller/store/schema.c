@@ -29,4 +29,10 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	"CREATE INDEX jobs_by_state ON jobs (state);"
 	"CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
 	"PRAGMA user_version = 1;",
+	/* Where a job is, whose it is, and how often it was started. */
+	"ALTER TABLE jobs ADD COLUMN queue TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE jobs ADD COLUMN user TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE jobs ADD COLUMN node_list TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
+	"PRAGMA user_version = 2;",
 };

@@ -7,7 +7,7 @@
  * ALTER TABLE to schema.c, and count SCHEMA_VERSION up. Migrations that exist are never changed.
  */
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /* schema_migrations[n] leads from version n to version n + 1, and sets it. */
 extern const char *const schema_migrations[SCHEMA_VERSION];
@@ -20,7 +20,10 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 	X(directory)        \
 	X(command)          \
 	X(native_state)     \
-	X(reason)
+	X(reason)           \
+	X(queue)            \
+	X(user)             \
+	X(node_list)
 
 #define SCHEMA_JOB_NUMBERS(X) \
 	X(exit_code)          \
@@ -31,6 +34,7 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 	X(seen_ns)            \
 	X(nodes)              \
 	X(tasks)              \
+	X(attempts)           \
 	X(cancel_requested)   \
 	X(collected)
 
@@ -49,8 +53,9 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 /* The states of which job_state_is_ended() is true, as SQL. */
 #define SCHEMA_ENDED "'SUCCEEDED', 'FAILED', 'TIMEOUT', 'CANCELLED', 'PREEMPTED'"
 
-#define SCHEMA_JOB_UPDATE                                                                    \
-	"UPDATE jobs SET state = :state, native_id = :native_id, native_state = "            \
-	":native_state, reason = :reason, exit_code = :exit_code, signal = :signal, "        \
-	"started_ns = :started_ns, ended_ns = :ended_ns, seen_ns = :seen_ns WHERE id = :id " \
+#define SCHEMA_JOB_UPDATE                                                                      \
+	"UPDATE jobs SET state = :state, native_id = :native_id, native_state = "              \
+	":native_state, reason = :reason, exit_code = :exit_code, signal = :signal, "          \
+	"started_ns = :started_ns, ended_ns = :ended_ns, seen_ns = :seen_ns, queue = :queue, " \
+	"node_list = :node_list, attempts = :attempts WHERE id = :id "                         \
 	"AND state NOT IN (" SCHEMA_ENDED ")"

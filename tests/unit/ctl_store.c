@@ -251,6 +251,39 @@ static void a_file_that_is_no_database_is_refused_and_kept(void **state)
 	assert_string_equal(buf_str(&kept), "this is no database, is it?");
 }
 
+static void a_database_of_the_first_berth_keeps_its_jobs(void **state)
+{
+	cleanup_free char *older = fs_join(dir, "older.db");
+	cleanup(store_close) struct store *store = NULL;
+	cleanup(job_finish) struct job job = { 0 };
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(older, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, schema_migrations[0], NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "INSERT INTO jobs VALUES (7, 'u', 'n', 'local', '', '/d', "
+				      "'true', 'RUNNING', '', '', -1, 0, 1, 2, 0, 3, 1, 1, 0, 0)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(store_open(older, &store, NULL), 0);
+	assert_int_equal(store_find_by_id(store, 7, &job, NULL), 0);
+	assert_int_equal(job.state, JOB_RUNNING);
+	assert_string_equal(job.queue, "");
+	assert_string_equal(job.node_list, "");
+	assert_int_equal(job.attempts, 0);
+	job_set_text(&job.queue, "debug");
+	job_set_text(&job.node_list, "n[1-3]");
+	job.attempts = 2;
+	assert_int_equal(store_update_job(store, &job, NULL), 0);
+	job_finish(&job);
+	assert_int_equal(store_find_by_id(store, 7, &job, NULL), 0);
+	assert_string_equal(job.queue, "debug");
+	assert_string_equal(job.node_list, "n[1-3]");
+	assert_int_equal(job.attempts, 2);
+}
+
 static void a_database_of_a_newer_berth_is_refused(void **state)
 {
 	cleanup_free char *newer = fs_join(dir, "newer.db");
@@ -291,6 +324,7 @@ int main(void)
 		cmocka_unit_test(notes_are_kept_and_replaced),
 		cmocka_unit_test(processes_that_write_at_once_lose_nothing),
 		cmocka_unit_test(a_file_that_is_no_database_is_refused_and_kept),
+		cmocka_unit_test(a_database_of_the_first_berth_keeps_its_jobs),
 		cmocka_unit_test(a_database_of_a_newer_berth_is_refused),
 		cmocka_unit_test(a_directory_that_is_missing_is_named),
 	};
