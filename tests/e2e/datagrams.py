@@ -21,11 +21,16 @@ class Between(threading.Thread):
         self.up_delay = self.down_delay = 0.0
         self.recorded = []  # of the clients, in order
         self.answers = 0
+        self._first = None  # the answers of one client, see treat_next()
         self._backs = {}
         self._queue = []
         self._count = 0
         self._over = False
         self.start()
+
+    def treat_next(self, answers) -> None:
+        """What becomes of the answers to the next client: a function of their number gives a delay, or None for lost."""
+        self._known, self._treated, self._first = len(self._backs), 0, answers
 
     def _later(self, delay, send, *arguments):
         self._count += 1
@@ -46,8 +51,12 @@ class Between(threading.Thread):
         else:
             self.answers += 1
             client = next(peer for peer, back in self._backs.items() if back is ready)
-            if self.down:
-                self._later(self.down_delay, self.front.sendto, data, client)
+            delay = self.down_delay
+            if self._first and client == next(iter(list(self._backs)[self._known:])):
+                delay = self._first(self._treated)
+                self._treated += 1
+            if self.down and delay is not None:
+                self._later(delay, self.front.sendto, data, client)
 
     def run(self):
         while not self._over:

@@ -138,6 +138,22 @@ def test_an_address_that_is_gone_costs_no_request(tunnel, build_dir):
     assert count.read_bytes() == content
 
 
+@pytest.mark.parametrize("first", [lambda _: 0.15, lambda n: None if n < 2 else 0], ids=["late", "lost"])
+def test_an_answer_that_is_late_or_lost_is_waited_for(tunnel, first):
+    """Another connection is ready by then, and would have the same thing done once more."""
+    count = tunnel.dir / "late"
+    count.unlink(missing_ok=True)
+    get_ticket(tunnel)
+    other = Between(tunnel.network.server[1])
+    tunnel.set_addresses([other.address, tunnel.network.address])
+    tunnel.network.treat_next(first)
+    try:
+        tunnel.ssh("job-7", f"echo ran >> {count}").ok()
+    finally:
+        other.stop()
+    assert count.read_text() == "ran\n"
+
+
 def test_what_was_done_but_not_heard_is_not_done_again(tunnel):
     count = tunnel.dir / "unheard"
     get_ticket(tunnel)

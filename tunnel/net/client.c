@@ -9,6 +9,7 @@
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/endpoint.h"
+#include "tunnel/net/failure.h"
 #include "tunnel/net/keeper.h"
 #include "tunnel/net/order.h"
 #include "tunnel/net/ticket.h"
@@ -22,13 +23,24 @@
  */
 #define EARLY_STAGGER_MIN_MS 100
 #define EARLY_STAGGER_MAX_MS 1000
+/*
+ * Another connection takes its place when it stayed silent for so many round trips: two packets
+ * that were lost were sent again by then. Sooner, and the job would be asked once more for what it
+ * does already.
+ */
+#define EARLY_SILENT_RTTS 24
+#define EARLY_SILENT_MIN_MS 250
+#define EARLY_SILENT_MAX_MS 2000
+/* Where a packet took less than this, being busy counts for more than the way. */
+#define EARLY_RTT_MIN_US 10000
 /* How long a connection that was short waits for the ticket of the next one. */
 #define LINGER_MS 1000
 #define LINGER_YOUNG (5 * NSEC_PER_SEC)
 
 struct client {
 	struct client_config config;
-	uv_timer_t timer; /* the next attempt, the next round, or the next look */
+	uv_timer_t timer;    /* the next attempt, the next round, or the next look */
+	uv_timer_t patience; /* with an early attempt that stays silent */
 	struct endpoint endpoint;
 	struct addr_list addresses; /* in the order they are tried */
 	size_t next;		    /* of addresses */
@@ -36,7 +48,9 @@ struct client {
 	bool refused[ADDR_LIST_MAX]; /* nobody listened there: worth another try */
 	struct attempt *winner;
 	struct attempt
-		*early; /* has requests already; may be in attempts, or over, or the winner */
+		*early;	      /* has requests already; may be in attempts, or over, or the winner */
+	uint64_t early_until; /* it may be silent */
+	uint64_t early_wait_ms;
 	size_t running;
 	uint64_t started;
 	struct err worst; /* the most telling failure of this round */
@@ -110,6 +124,7 @@ static void win(struct client *c, struct attempt *attempt)
 
 	c->winner = attempt;
 	uv_timer_stop(&c->timer);
+	uv_timer_stop(&c->patience);
 	close_losers(c);
 	addr_format(attempt_remote(attempt), text);
 	log_debug("%s: connected to %s", c->config.name, text);
@@ -124,17 +139,6 @@ static void win(struct client *c, struct attempt *attempt)
 		c->config.ops->connected(c->config.owner, attempt_h3(attempt));
 }
 
-/* The early attempt goes first as long as it may: it has been heard, perhaps. */
-static void on_ready(struct attempt *attempt, void *owner)
-{
-	struct client *c = owner;
-
-	if (c->winner || c->closing)
-		return;
-	if (!c->early || attempt == c->early || c->early_over || !attempt_is_heard(c->early))
-		win(c, attempt);
-}
-
 static struct attempt *find_ready(const struct client *c)
 {
 	for (size_t i = 0; i < c->addresses.len; i++)
@@ -143,76 +147,67 @@ static struct attempt *find_ready(const struct client *c)
 	return NULL;
 }
 
-/* "10.0.0.1:4000, 127.0.0.1:4000" */
-static void list_addresses(const struct client *c, struct buf *b)
+/* It keeps what was asked for; whoever is ready takes that over. */
+static bool win_instead(struct client *c)
 {
-	for (size_t i = 0; i < c->addresses.len; i++) {
-		char text[ADDR_TEXT_MAX];
+	struct attempt *ready = find_ready(c);
 
-		addr_format(&c->addresses.items[i], text);
-		if (!buf_printf(b, "%s%s", i ? ", " : "", text))
-			return;
+	if (ready)
+		win(c, ready);
+	return ready != NULL;
+}
+
+/* All that has arrived by now was read meanwhile, even if this process was starved. */
+static void on_patience_over(uv_timer_t *timer)
+{
+	struct client *c = timer->data;
+
+	if (!c->winner && c->early && !attempt_is_heard(c->early))
+		(void)win_instead(c);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	uv_timer_start(timer, on_patience_over, 1, 0);
+}
+
+/*
+ * The early attempt goes first as long as it may: it has been heard, perhaps. One that is ready
+ * waits for it, and longer than the answers to both may be apart.
+ */
+static void on_ready(struct attempt *attempt, void *owner)
+{
+	struct client *c = owner;
+	uint64_t now = clock_now(), wait_ms = c->early_wait_ms;
+
+	if (c->winner || c->closing)
+		return;
+	if (!c->early || attempt == c->early || c->early_over) {
+		win(c, attempt);
+		return;
 	}
+	if (uv_is_active((uv_handle_t *)&c->patience))
+		return;
+	if (c->early_until > now)
+		wait_ms = MAX(wait_ms, (c->early_until - now) / NSEC_PER_MSEC);
+	uv_timer_start(&c->patience, on_patience, wait_ms, 0);
 }
 
 static void fail_round(struct client *c)
 {
-	cleanup(buf_finish) struct buf list = BUF_INIT(ERR_TEXT_MAX / 2);
 	struct err why;
 
-	if (c->worst.kind == ERR_DENIED || c->worst.kind == ERR_PROTOCOL) {
-		report(c, &c->worst);
-		return;
-	}
-	list_addresses(c, &list);
-	err_set(&why, c->worst.kind,
-		c->worst.kind == ERR_UNAVAILABLE
-			? "nobody listens at %s: has the job ended, or its tunnel died?"
-			: "no answer from %s: is the job's network reachable from here?",
-		buf_str(&list));
+	failure_tell(&c->worst, &c->addresses, &why);
 	report(c, &why);
-}
-
-/*
- * Silence says more than "nobody there", which another host may say; a key that does not fit says
- * most.
- */
-static int weight(const struct err *why)
-{
-	switch (why->kind) {
-	case ERR_DENIED:
-		return 4;
-	case ERR_PROTOCOL:
-		return 3;
-	case ERR_TIMEOUT:
-		return 2;
-	case ERR_NONE:
-		return 0;
-	case ERR_INVALID:
-	case ERR_NOT_FOUND:
-	case ERR_EXISTS:
-	case ERR_LIMIT:
-	case ERR_UNSUPPORTED:
-	case ERR_UNAVAILABLE:
-	case ERR_SYSTEM:
-	case ERR_INTERNAL:
-		break;
-	}
-	return 1;
 }
 
 static void note_failure(struct client *c, size_t i, const struct err *why)
 {
 	char text[ADDR_TEXT_MAX];
-	struct err noted = *why;
 
 	addr_format(&c->addresses.items[i], text);
 	log_debug("%s: %s: %s", c->config.name, text, why->text);
-	if (noted.kind != ERR_DENIED && noted.kind != ERR_PROTOCOL && noted.kind != ERR_TIMEOUT)
-		noted.kind = ERR_UNAVAILABLE;
-	c->refused[i] = noted.kind == ERR_UNAVAILABLE;
-	if (weight(&noted) > weight(&c->worst))
-		c->worst = noted;
+	c->refused[i] = failure_note(&c->worst, why);
 }
 
 static void start_next(struct client *c);
@@ -237,11 +232,9 @@ static void on_over(struct attempt *attempt, void *owner, const struct err *why)
 	}
 	if (attempt == c->early) {
 		log_debug("%s: early: %s", c->config.name, why->text);
-		/* It keeps what was asked for; without it, everybody starts. */
+		/* Without it, everybody starts. */
 		c->early_over = true;
-		if (find_ready(c))
-			win(c, find_ready(c));
-		else
+		if (!win_instead(c))
 			start_next(c);
 		return;
 	}
@@ -288,7 +281,8 @@ static void on_stagger(uv_timer_t *timer)
 }
 
 static struct attempt *new_attempt(struct client *c, const struct quic_addr *remote,
-				   const struct quic_ticket *ticket, struct err *err)
+				   const struct quic_ticket *ticket, uint64_t rtt_us,
+				   struct err *err)
 {
 	struct attempt_config config = {
 		.loop = c->config.loop,
@@ -301,7 +295,13 @@ static struct attempt *new_attempt(struct client *c, const struct quic_addr *rem
 	};
 
 	config.settings.keep_alive_ns = KEEPER_HEARTBEAT_ACTIVE;
+	config.settings.initial_rtt_ns = rtt_us * (NSEC_PER_MSEC / 1000);
 	return attempt_new(&config, err);
+}
+
+static uint64_t between(uint64_t value, uint64_t least, uint64_t most)
+{
+	return MIN(MAX(value, least), most);
 }
 
 /*
@@ -313,7 +313,7 @@ static bool start_early(struct client *c)
 	cleanup(ticket_finish) struct ticket ticket;
 	struct quic_ticket use;
 	struct err err;
-	uint64_t wait_ms;
+	uint64_t rtt_us;
 
 	ticket_init(&ticket);
 	if (c->early || !c->config.tickets || !c->config.ops->moved ||
@@ -322,7 +322,8 @@ static bool start_early(struct client *c)
 		return false;
 	use.session = buf_span(&ticket.session);
 	use.params = buf_span(&ticket.params);
-	c->early = new_attempt(c, &ticket.remote, &use, &err);
+	rtt_us = MAX(ticket.rtt_us, (uint64_t)EARLY_RTT_MIN_US);
+	c->early = new_attempt(c, &ticket.remote, &use, rtt_us, &err);
 	if (!c->early)
 		return false;
 	if (!quic_conn_is_early(h3_conn_quic(attempt_h3(c->early)))) {
@@ -330,8 +331,11 @@ static bool start_early(struct client *c)
 		c->early = NULL;
 		return false;
 	}
-	wait_ms = MAX(3 * ticket.rtt_us / 1000, (uint64_t)EARLY_STAGGER_MIN_MS);
-	uv_timer_start(&c->timer, on_stagger, MIN(wait_ms, (uint64_t)EARLY_STAGGER_MAX_MS), 0);
+	c->early_wait_ms = between(3 * rtt_us / 1000, EARLY_STAGGER_MIN_MS, EARLY_STAGGER_MAX_MS);
+	c->early_until =
+		clock_now() + NSEC_PER_MSEC * between(EARLY_SILENT_RTTS * rtt_us / 1000,
+						      EARLY_SILENT_MIN_MS, EARLY_SILENT_MAX_MS);
+	uv_timer_start(&c->timer, on_stagger, c->early_wait_ms, 0);
 	c->config.ops->connected(c->config.owner, attempt_h3(c->early));
 	return true;
 }
@@ -341,7 +345,7 @@ static bool start_attempt(struct client *c, size_t i)
 {
 	struct err err = { 0 };
 
-	c->attempts[i] = new_attempt(c, &c->addresses.items[i], NULL, &err);
+	c->attempts[i] = new_attempt(c, &c->addresses.items[i], NULL, 0, &err);
 	if (c->attempts[i]) {
 		c->running++;
 		return true;
@@ -433,6 +437,8 @@ struct client *client_new(const struct client_config *config)
 	c->started = clock_now();
 	uv_timer_init(config->loop, &c->timer);
 	c->timer.data = c;
+	uv_timer_init(config->loop, &c->patience);
+	c->patience.data = c;
 	uv_timer_start(&c->timer, on_round, 0, 0);
 	return c;
 }
@@ -454,6 +460,7 @@ static void end(struct client *c)
 {
 	attempt_close(c->winner);
 	uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+	uv_close((uv_handle_t *)&c->patience, on_timer_closed);
 }
 
 static void on_lingered(uv_timer_t *timer)
@@ -473,12 +480,13 @@ void client_close(struct client *c)
 	if (!c || c->closing)
 		return;
 	c->closing = true;
-	c->handles = 2;
+	c->handles = 3;
 	close_losers(c);
 	if (c->early != c->winner)
 		attempt_close(c->early);
 	keeper_close(&c->keeper, on_handle_closed, c);
 	uv_timer_stop(&c->timer);
+	uv_timer_stop(&c->patience);
 	if (!may_linger(c)) {
 		end(c);
 		return;

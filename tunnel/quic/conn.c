@@ -88,6 +88,8 @@ void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 	settings->cc_algo =
 		conn->settings.congestion == QUIC_CUBIC ? NGTCP2_CC_ALGO_CUBIC : NGTCP2_CC_ALGO_BBR;
 	settings->handshake_timeout = conn->settings.handshake_timeout_ns;
+	if (conn->settings.initial_rtt_ns)
+		settings->initial_rtt = conn->settings.initial_rtt_ns;
 	settings->max_window = CONN_WINDOW_MAX;
 	settings->max_stream_window = STREAM_WINDOW_MAX;
 	settings->ack_thresh = ACK_THRESHOLD;

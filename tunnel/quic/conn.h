@@ -68,7 +68,8 @@ struct quic_settings {
 	uint64_t idle_timeout_ns;      /* the connection ends after that long without a packet */
 	uint64_t handshake_timeout_ns; /* and after that long without a complete handshake */
 	uint64_t keep_alive_ns; /* a PING after that long without a packet; 0: none. Clients only */
-	size_t datagram_max;	/* largest UDP payload that path MTU discovery tries */
+	uint64_t initial_rtt_ns; /* a round trip, as far as known; 0: not at all (RFC 9002 6.2.2) */
+	size_t datagram_max;	 /* largest UDP payload that path MTU discovery tries */
 };
 
 #define QUIC_SETTINGS_DEFAULT                                \
