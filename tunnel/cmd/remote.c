@@ -160,6 +160,7 @@ int remote_connect(struct remote *r, struct err *err)
 		.endpoint = r->args->endpoint,
 		.rank = (unsigned int)r->args->rank,
 		.lingers = r->lingers,
+		.silence_ns = r->args->silence_ns,
 		.ops = r->ops->moved ? &early : &plain,
 		.owner = r,
 	};
