@@ -7,7 +7,9 @@
 
 #include <string.h>
 
+#include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_text.h"
+#include "controller/model/job_slurm.h"
 
 static void check_text(const char *text, size_t size)
 {
@@ -16,30 +18,44 @@ static void check_text(const char *text, size_t size)
 		assert((unsigned char)*text >= 0x20 && *text != 0x7f);
 }
 
+static void read_list(enum slurm_list list, struct span text)
+{
+	struct observation seen;
+	char id[SLURM_ID_MAX];
+	int kind;
+
+	do {
+		size_t before = text.len;
+
+		kind = slurm_next_line(list, &text, id, &seen);
+		assert(kind < 0 || text.len < before);
+		if (kind != 1)
+			continue;
+		check_text(id, sizeof(id));
+		check_text(seen.native_state, sizeof(seen.native_state));
+		check_text(seen.reason, sizeof(seen.reason));
+		check_text(seen.queue, sizeof(seen.queue));
+		check_text(seen.node_list, sizeof(seen.node_list));
+		assert(seen.state == job_slurm_state(seen.native_state) ||
+		       strlen(seen.native_state) == sizeof(seen.native_state) - 1 ||
+		       strchr(seen.native_state, '?'));
+		assert(seen.exit_code >= JOB_NO_EXIT_CODE && seen.exit_code <= 255);
+		assert(seen.signal >= 0 && seen.signal <= 127);
+	} while (kind >= 0);
+	assert(text.len == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct span text = span_of(bytes, len);
-	struct observation seen;
 	uint64_t id;
-	int kind;
 
 	if (len == 0)
 		return 0;
 	span_cut(&text, 1);
 	if (slurm_parse_submitted(text, &id))
 		assert(id > 0);
-	do {
-		size_t before = text.len;
-
-		kind = slurm_next_line(&text, &id, &seen);
-		assert(kind < 0 || text.len < before);
-		if (kind != 1)
-			continue;
-		check_text(seen.native_state, sizeof(seen.native_state));
-		check_text(seen.reason, sizeof(seen.reason));
-		assert(seen.exit_code >= JOB_NO_EXIT_CODE && seen.exit_code <= 255);
-		assert(seen.signal >= 0 && seen.signal <= 127);
-	} while (kind >= 0);
-	assert(text.len == 0);
+	read_list(SLURM_QUEUE, text);
+	read_list(SLURM_ACCOUNT, text);
 	return 0;
 }

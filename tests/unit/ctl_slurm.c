@@ -3,98 +3,144 @@
 
 #include <string.h>
 
+#include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_text.h"
+#include "controller/model/hostlist.h"
+#include "controller/model/job_slurm.h"
 
 /* As printed by Slurm 22.05. */
-#define QUEUE                                                   \
-	"41|PENDING|0|N/A|N/A|Priority\n"                       \
-	"42|RUNNING|0|1795257704|1795257764|None\n"             \
-	"43|FAILED|768|1795257704|1795257709|NonZeroExitCode\n" \
-	"44|CANCELLED|15|1795257704|1795257719|None\n"          \
-	"squeue: warning: something\n"                          \
-	"45|HIBERNATING|0|1795257704|N/A|a|b\n"                 \
-	"46|PENDING|0|1795257999|N/A|JobHeldUser"
+#define QUEUE                                                              \
+	"41|PENDING|0|N/A|N/A|debug||0|Priority\n"                         \
+	"42|RUNNING|0|1795257704|1795257764|debug|n[1-2]|2|None\n"         \
+	"43_7|FAILED|768|1795257704|1795257709|gpu|n3|0|NonZeroExitCode\n" \
+	"44|CANCELLED|15|1795257704|1795257719|gpu|n3|0|None\n"            \
+	"squeue: warning: something\n"                                     \
+	"45|HIBERNATING|0|1795257704|N/A|debug|n1|0|a|b\n"                 \
+	"46_[1-9]|PENDING|0|N/A|N/A|debug||0|Priority\n"                   \
+	"47|PENDING|0|1795257999|N/A|debug||1|JobHeldUser"
+
+static struct observation next(enum slurm_list list, struct span *text, const char *id)
+{
+	struct observation seen = { 0 };
+	char found[SLURM_ID_MAX];
+
+	assert_int_equal(slurm_next_line(list, text, found, &seen), 1);
+	assert_string_equal(found, id);
+	return seen;
+}
+
+static void pass(enum slurm_list list, struct span *text, int kind)
+{
+	struct observation seen;
+	char found[SLURM_ID_MAX];
+
+	assert_int_equal(slurm_next_line(list, text, found, &seen), kind);
+}
 
 static void the_queue_is_read_line_by_line(void **state)
 {
 	struct span text = span_of_str(QUEUE);
-	struct observation seen;
-	uint64_t id;
+	struct observation seen = next(SLURM_QUEUE, &text, "41");
 
 	(void)state;
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
-	assert_int_equal(id, 41);
 	assert_int_equal(seen.state, JOB_QUEUED);
 	assert_string_equal(seen.native_state, "PENDING");
 	assert_string_equal(seen.reason, "Priority");
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	assert_string_equal(seen.queue, "debug");
+	assert_string_equal(seen.node_list, "");
+	assert_int_equal(seen.attempts, 0);
+	seen = next(SLURM_QUEUE, &text, "42");
 	assert_int_equal(seen.state, JOB_RUNNING);
 	assert_int_equal(seen.started_ns, UINT64_C(1795257704) * NSEC_PER_SEC);
 	assert_int_equal(seen.ended_ns, 0); /* that is when its limit would end it */
 	assert_string_equal(seen.reason, "");
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	assert_string_equal(seen.node_list, "n[1-2]");
+	assert_int_equal(seen.attempts, 3);
+	seen = next(SLURM_QUEUE, &text, "43_7"); /* a task of an array */
 	assert_int_equal(seen.state, JOB_FAILED);
 	assert_int_equal(seen.exit_code, 3);
 	assert_int_equal(seen.ended_ns, UINT64_C(1795257709) * NSEC_PER_SEC);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.attempts, 1);
+	seen = next(SLURM_QUEUE, &text, "44");
 	assert_int_equal(seen.state, JOB_CANCELLED);
 	assert_int_equal(seen.signal, 15);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 0);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	pass(SLURM_QUEUE, &text, 0);
+	seen = next(SLURM_QUEUE, &text, "45");
 	assert_int_equal(seen.state, JOB_UNKNOWN);
 	assert_string_equal(seen.native_state, "HIBERNATING");
 	assert_string_equal(seen.reason, "a|b");
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	pass(SLURM_QUEUE, &text, 0);
+	seen = next(SLURM_QUEUE, &text, "47");
 	assert_int_equal(seen.started_ns, 0); /* a guess, while it waits */
-	assert_int_equal(slurm_next_line(&text, &id, &seen), -1);
+	assert_int_equal(seen.attempts, 1);   /* it ran, and waits again */
+	pass(SLURM_QUEUE, &text, -1);
 }
 
 static void newer_slurm_spells_the_exit_as_accounting_does(void **state)
 {
-	struct span text = span_of_str("2|FAILED|3:0|1795262380|1795262381|NonZeroExitCode\n"
-				       "3|CANCELLED|0:15|1795262380|1795262381|None\n"
-				       "4|RUNNING|0:0|1795262379|NONE|None\n"
-				       "5|FAILED|3:|1795262380|1795262381|None\n");
-	struct observation seen;
-	uint64_t id;
+	struct span text =
+		span_of_str("2|FAILED|3:0|1795262380|1795262381|debug|n1|0|NonZeroExitCode\n"
+			    "3|CANCELLED|0:15|1795262380|1795262381|debug|n1|0|None\n"
+			    "4|RUNNING|0:0|1795262379|NONE|debug|n1|0|None\n"
+			    "5|FAILED|3:|1795262380|1795262381|debug|n1|0|None\n");
+	struct observation seen = next(SLURM_QUEUE, &text, "2");
 
 	(void)state;
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_FAILED);
 	assert_int_equal(seen.exit_code, 3);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	seen = next(SLURM_QUEUE, &text, "3");
 	assert_int_equal(seen.exit_code, JOB_NO_EXIT_CODE);
 	assert_int_equal(seen.signal, 15);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	seen = next(SLURM_QUEUE, &text, "4");
 	assert_int_equal(seen.state, JOB_RUNNING);
 	assert_int_equal(seen.ended_ns, 0);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 0);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), -1);
+	pass(SLURM_QUEUE, &text, 0);
+	pass(SLURM_QUEUE, &text, -1);
 }
 
 static void accounting_has_its_own_spelling(void **state)
 {
-	struct span text = span_of_str("7|CANCELLED by 1000|0:15|1795257704|1795257719|None\n"
-				       "7.batch|CANCELLED|0:15|1|2|None\n"
-				       "8|OUT_OF_MEMORY|0:125|1795257704|1795257719|OutOfMemory\n"
-				       "9|RUNNING|0:0|1795257704|Unknown|None\n"
-				       "x|y\n");
-	struct observation seen;
-	uint64_t id;
+	struct span text =
+		span_of_str("7|CANCELLED by 1000|0:15|1795257704|1795257719|debug|n1|None\n"
+			    "7.batch|CANCELLED|0:15|1|2||n1|None\n"
+			    "8|OUT_OF_MEMORY|0:125|1795257704|1795257719|debug|n1|OutOfMemory\n"
+			    "9|RUNNING|0:0|1795257704|Unknown|debug|None assigned|None\n"
+			    "x|y\n");
+	struct observation seen = next(SLURM_ACCOUNT, &text, "7");
 
 	(void)state;
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
 	assert_int_equal(seen.state, JOB_CANCELLED);
 	assert_string_equal(seen.native_state, "CANCELLED by 1000");
 	assert_int_equal(seen.signal, 15);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 0); /* a step */
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	assert_int_equal(seen.attempts, 0); /* it does not say */
+	pass(SLURM_ACCOUNT, &text, 0);	    /* a step */
+	seen = next(SLURM_ACCOUNT, &text, "8");
 	assert_int_equal(seen.state, JOB_FAILED);
 	assert_string_equal(seen.reason, "OutOfMemory");
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 1);
+	seen = next(SLURM_ACCOUNT, &text, "9");
 	assert_int_equal(seen.ended_ns, 0);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), 0);
-	assert_int_equal(slurm_next_line(&text, &id, &seen), -1);
+	assert_string_equal(seen.node_list, "");
+	pass(SLURM_ACCOUNT, &text, 0);
+	pass(SLURM_ACCOUNT, &text, -1);
+}
+
+static void a_list_of_nodes_that_is_too_long_is_cut_between_nodes(void **state)
+{
+	cleanup(buf_finish) struct buf line = BUF_INIT(SLURM_LINE_MAX);
+	struct observation seen;
+	struct span text;
+
+	(void)state;
+	assert_true(buf_printf(&line, "1|RUNNING|0:0|5|NONE|debug|rack[100"));
+	for (int i = 102; i < 700; i += 2)
+		assert_true(buf_printf(&line, ",%d", i));
+	assert_true(buf_printf(&line, "]|0|None\n"));
+	text = buf_span(&line);
+	seen = next(SLURM_QUEUE, &text, "1");
+	assert_true(strlen(seen.node_list) > BACKEND_NODES_MAX - 8);
+	assert_true(hostlist_has(seen.node_list, "rack102"));
+	assert_false(hostlist_has(seen.node_list, "rack698"));
+	assert_int_equal(seen.node_list[strlen(seen.node_list) - 1], ']');
 }
 
 static void the_id_of_a_submission_may_have_a_cluster_behind_it(void **state)
@@ -187,17 +233,55 @@ static void what_was_asked_for_becomes_options_of_sbatch(void **state)
 			    "--partition=debug --account=p1");
 }
 
-static void every_word_of_slurm_has_a_state(void **state)
+static void a_state_is_as_its_strongest_word_says(void **state)
 {
+	static const struct {
+		const char *words;
+		enum job_state state;
+	} cases[] = {
+		{ "PENDING", JOB_QUEUED },
+		{ "CONFIGURING", JOB_STARTING },
+		{ "RUNNING,CONFIGURING", JOB_STARTING },
+		{ "RUNNING", JOB_RUNNING },
+		{ "SUSPENDED", JOB_RUNNING },
+		{ "STOPPED", JOB_RUNNING },
+		{ "COMPLETING", JOB_RUNNING },
+		{ "FAILED,COMPLETING", JOB_RUNNING },
+		{ "COMPLETED", JOB_SUCCEEDED },
+		{ "completed", JOB_SUCCEEDED },
+		{ "FAILED", JOB_FAILED },
+		{ "NODE_FAIL", JOB_FAILED },
+		{ "NODE_FAIL,REQUEUED", JOB_QUEUED },
+		{ "OUT_OF_MEMORY", JOB_FAILED },
+		{ "BOOT_FAIL", JOB_FAILED },
+		{ "LAUNCH_FAILED", JOB_FAILED },
+		{ "DEADLINE", JOB_TIMEOUT },
+		{ "TIMEOUT", JOB_TIMEOUT },
+		{ "PREEMPTED", JOB_PREEMPTED },
+		{ "PREEMPTED,REQUEUED,COMPLETING", JOB_RUNNING },
+		{ "CANCELLED", JOB_CANCELLED },
+		{ "CANCELLED by 1000", JOB_CANCELLED },
+		{ "CANCELLED+", JOB_CANCELLED },
+		{ "REVOKED", JOB_CANCELLED },
+		{ "SPECIAL_EXIT", JOB_QUEUED },
+		{ "REQUEUE_HOLD", JOB_QUEUED },
+		{ "RUNNING,HIBERNATING", JOB_RUNNING },
+		{ "FAILED,UPDATE_DB", JOB_FAILED },
+		{ "PD", JOB_QUEUED },
+		{ "CG", JOB_RUNNING },
+		{ "oom", JOB_FAILED },
+		{ "COMPLET", JOB_UNKNOWN },
+		{ "UPDATE_DB", JOB_UNKNOWN },
+		{ "", JOB_UNKNOWN },
+		{ " ,+", JOB_UNKNOWN },
+	};
+
 	(void)state;
-	assert_int_equal(slurm_state("COMPLETED"), JOB_SUCCEEDED);
-	assert_int_equal(slurm_state("CANCELLED+"), JOB_CANCELLED);
-	assert_int_equal(slurm_state("TIMEOUT"), JOB_TIMEOUT);
-	assert_int_equal(slurm_state("PREEMPTED"), JOB_PREEMPTED);
-	assert_int_equal(slurm_state("NODE_FAIL"), JOB_FAILED);
-	assert_int_equal(slurm_state("CONFIGURING"), JOB_STARTING);
-	assert_int_equal(slurm_state("COMPLET"), JOB_UNKNOWN);
-	assert_int_equal(slurm_state(""), JOB_UNKNOWN);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		if (job_slurm_state(cases[i].words) != cases[i].state)
+			fail_msg("'%s' is %s", cases[i].words,
+				 job_state_word(job_slurm_state(cases[i].words)));
+	}
 }
 
 int main(void)
@@ -206,11 +290,12 @@ int main(void)
 		cmocka_unit_test(the_queue_is_read_line_by_line),
 		cmocka_unit_test(newer_slurm_spells_the_exit_as_accounting_does),
 		cmocka_unit_test(accounting_has_its_own_spelling),
+		cmocka_unit_test(a_list_of_nodes_that_is_too_long_is_cut_between_nodes),
 		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
 		cmocka_unit_test(a_script_is_berth_init_with_the_command_word_for_word),
 		cmocka_unit_test(several_tasks_are_started_by_srun),
 		cmocka_unit_test(what_was_asked_for_becomes_options_of_sbatch),
-		cmocka_unit_test(every_word_of_slurm_has_a_state),
+		cmocka_unit_test(a_state_is_as_its_strongest_word_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

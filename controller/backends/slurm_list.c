@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* What squeue and sacct print; see slurm_list.h. */
+#include "slurm_list.h"
+
+#include <string.h>
+
+#include "controller/backends/jobdir.h"
+#include "controller/model/job_slurm.h"
+#include "init/base/text.h"
+
+enum field { ID, STATE, EXIT, START, END, PARTITION, NODES, RESTARTS, REASON, FIELDS };
+
+/* The fields of a line in their order, the last one being what is left of it. */
+static const struct {
+	int len;
+	enum field order[FIELDS];
+} lists[] = {
+	[SLURM_QUEUE] = { 9, { ID, STATE, EXIT, START, END, PARTITION, NODES, RESTARTS, REASON } },
+	[SLURM_ACCOUNT] = { 8, { ID, STATE, EXIT, START, END, PARTITION, NODES, REASON } },
+};
+
+bool slurm_cut_line(struct span *text, char out[SLURM_LINE_MAX])
+{
+	const uint8_t *newline;
+	struct span line;
+
+	if (text->len == 0)
+		return false;
+	newline = memchr(text->ptr, '\n', text->len);
+	line = span_cut(text, newline ? (size_t)(newline - text->ptr) : text->len);
+	if (newline)
+		span_cut(text, 1);
+	if (line.len >= SLURM_LINE_MAX || memchr(line.ptr, '\0', line.len))
+		line.len = 0;
+	memcpy(out, line.ptr, line.len);
+	out[line.len] = '\0';
+	return true;
+}
+
+/* Splits at '|' in place; a field that the list does not have is empty. */
+static bool split(enum slurm_list list, char *line, const char *fields[FIELDS])
+{
+	for (int i = 0; i < FIELDS; i++)
+		fields[i] = "";
+	for (int i = 0; i < lists[list].len; i++) {
+		fields[lists[list].order[i]] = line;
+		if (i == lists[list].len - 1)
+			break;
+		line = strchr(line, '|');
+		if (!line)
+			return false;
+		*line++ = '\0';
+	}
+	return true;
+}
+
+static uint64_t parse_time(const char *text)
+{
+	uint64_t seconds;
+
+	/* "N/A", "Unknown" and "None" are not known. */
+	return text_parse_uint(text, INT64_MAX / NSEC_PER_SEC, &seconds) ? seconds * NSEC_PER_SEC
+									 : 0;
+}
+
+/* "123" or "123_4". */
+static bool take_id(const char *text, char ret[SLURM_ID_MAX])
+{
+	size_t digits = strspn(text, "0123456789"), more = 0, len = digits;
+
+	if (text[digits] == '_') {
+		more = strspn(text + digits + 1, "0123456789");
+		len += 1 + more;
+	}
+	if (digits == 0 || text[len] != '\0' || (len > digits && more == 0) || len >= SLURM_ID_MAX)
+		return false;
+	memcpy(ret, text, len + 1);
+	return true;
+}
+
+/* Words that stand for nothing. */
+static void take_text(char *out, size_t size, const char *text)
+{
+	if (strcmp(text, "None") != 0 && strcmp(text, "None assigned") != 0 &&
+	    strcmp(text, "(null)") != 0)
+		jobdir_copy_text(out, size, text);
+}
+
+/* A list of nodes that is cut must not end within a name or within brackets. */
+static void take_nodes(char out[BACKEND_NODES_MAX], const char *text)
+{
+	const char *open, *close;
+	char *comma;
+
+	take_text(out, BACKEND_NODES_MAX, text);
+	if (strlen(text) < BACKEND_NODES_MAX)
+		return;
+	comma = strrchr(out, ',');
+	if (!comma)
+		comma = out;
+	*comma = '\0';
+	open = strrchr(out, '[');
+	close = strrchr(out, ']');
+	if (open && (!close || close < open))
+		memcpy(comma, "]", 2);
+}
+
+static void read_fields(const char *const fields[FIELDS], struct observation *ret)
+{
+	uint64_t restarts;
+
+	ret->state = job_slurm_state(fields[STATE]);
+	jobdir_copy_text(ret->native_state, sizeof(ret->native_state), fields[STATE]);
+	take_text(ret->reason, sizeof(ret->reason), fields[REASON]);
+	take_text(ret->queue, sizeof(ret->queue), fields[PARTITION]);
+	take_nodes(ret->node_list, fields[NODES]);
+	/* Before a job runs, its start is a guess; before it ends, its end is its limit. */
+	if (ret->state != JOB_QUEUED)
+		ret->started_ns = parse_time(fields[START]);
+	if (job_state_is_ended(ret->state))
+		ret->ended_ns = parse_time(fields[END]);
+	if (text_parse_uint(fields[RESTARTS], UINT32_MAX, &restarts) &&
+	    (ret->started_ns || restarts))
+		ret->attempts = restarts + (ret->started_ns != 0);
+}
+
+static void set_exit(struct observation *ret, uint64_t code, uint64_t signal)
+{
+	if (!job_state_is_ended(ret->state))
+		return;
+	ret->exit_code = signal == 0 ? (int)(code & 0xff) : JOB_NO_EXIT_CODE;
+	ret->signal = (int)(signal & 0x7f);
+}
+
+/* "3:0", or the wait status that squeue printed before Slurm 23: "768". */
+static bool parse_exit(const char *text, uint64_t *ret_code, uint64_t *ret_signal)
+{
+	const char *colon = strchr(text, ':');
+	char code[8];
+	uint64_t status;
+
+	if (colon) {
+		size_t len = (size_t)(colon - text);
+
+		if (len >= sizeof(code))
+			return false;
+		memcpy(code, text, len);
+		code[len] = '\0';
+		return text_parse_uint(code, 255, ret_code) &&
+		       text_parse_uint(colon + 1, 127, ret_signal);
+	}
+	if (!text_parse_uint(text, UINT32_MAX, &status))
+		return false;
+	*ret_code = status >> 8;
+	*ret_signal = status & 0x7f;
+	return true;
+}
+
+int slurm_next_line(enum slurm_list list, struct span *text, char ret_id[SLURM_ID_MAX],
+		    struct observation *ret)
+{
+	struct observation seen = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
+	char line[SLURM_LINE_MAX];
+	const char *fields[FIELDS];
+	uint64_t code = 0, signal = 0;
+
+	if (!slurm_cut_line(text, line))
+		return -1;
+	if (!split(list, line, fields) || fields[STATE][0] == '\0' ||
+	    !parse_exit(fields[EXIT], &code, &signal) || !take_id(fields[ID], ret_id))
+		return 0;
+	read_fields(fields, &seen);
+	set_exit(&seen, code, signal);
+	*ret = seen;
+	return 1;
+}
