@@ -117,6 +117,20 @@ static void a_port_is_chosen_and_told(void **state)
 	assert_int_equal(listening.port, first.port);
 }
 
+static void localhost_is_listened_on_where_one_of_its_addresses_is_taken(void **state)
+{
+	struct listening other;
+
+	(void)state;
+	if (!listens(LISTEN_TCP, "::1", 0, 0))
+		skip(); /* no IPv6 here */
+	other = listening;
+	listening = (struct listening){ 0 };
+	assert_true(listens(LISTEN_TCP, "localhost", other.port, 0));
+	assert_int_equal(listening.fds_len, 1);
+	listening_close(&other);
+}
+
 static void what_belongs_to_nobody_any_more_is_replaced(void **state)
 {
 	const char *path = in_dir("s");
@@ -213,6 +227,7 @@ int main(void)
 		ON_DISK(addresses_that_others_reach_need_the_allow_list),
 		ON_DISK(what_the_allow_list_has_is_listened_on),
 		ON_DISK(a_port_is_chosen_and_told),
+		ON_DISK(localhost_is_listened_on_where_one_of_its_addresses_is_taken),
 		ON_DISK(what_belongs_to_nobody_any_more_is_replaced),
 		ON_DISK(what_is_no_socket_or_no_path_is_refused),
 		ON_DISK(a_socket_that_somebody_else_put_there_meanwhile_stays),

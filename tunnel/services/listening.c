@@ -66,9 +66,9 @@ static int listen_at(const union address *a)
 static int bind_error(struct err *err, int os, const char *name)
 {
 	err_set_errno(err, os, "listen on %s", name);
-	if (os == EADDRINUSE)
+	if (err && os == EADDRINUSE)
 		err->kind = ERR_EXISTS;
-	else if (os == EADDRNOTAVAIL)
+	else if (err && os == EADDRNOTAVAIL)
 		err->kind = ERR_INVALID;
 	return -1;
 }
