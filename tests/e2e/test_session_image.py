@@ -2,40 +2,19 @@
 """Sessions in any image as any uid: what sshd refuses has to work, with nothing but the bundle in the image.
 
 Each image is a directory that bubblewrap makes the root of; berth-init and the bundle run in it as they would in a
-container. `test_init_docker.py` does the like in Docker.
+container (`sandbox.py`). `test_matrix.py` does the like in Docker.
 """
 
-import contextlib
-import dataclasses
 import os
-import shutil
-import subprocess
 
 import pytest
 
 import harness
 import terminal
+from sandbox import Kind, running
 from tunnelrun import Tunnel
 
 UID = 54321
-BARE_DEVICES = ["--tmpfs", "/dev"] + [word for name in ("null", "zero", "urandom", "tty")
-                                      for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
-
-
-@dataclasses.dataclass
-class Kind:
-    """An image and how it is entered."""
-
-    name: str
-    uid: int = 0
-    files: dict = dataclasses.field(default_factory=dict)  # path -> content
-    busybox: tuple = ()  # names that the image's own /bin has
-    read_only: bool = False  # everything but the job directory
-    pts: bool = True
-
-    def __str__(self):
-        return self.name
-
 
 KINDS = [
     Kind("empty"),
@@ -44,48 +23,6 @@ KINDS = [
     Kind("no-dev-pts", pts=False, busybox=("sh", "env")),
     Kind("shell-that-is-not-there", files={"etc/passwd": "root:x:0:0::/nowhere:/bin/zsh\n"}),
 ]
-
-
-def make_image(root, kind, busybox) -> None:
-    for name in ("proc", "dev", "tmp", "bin", "etc", "berth", "job"):
-        (root / name).mkdir(parents=True)
-    (root / "tmp").chmod(0o1777)
-    for name, text in kind.files.items():
-        (root / name).write_text(text)
-    for name in kind.busybox:
-        shutil.copy(busybox, root / "bin" / name)
-
-
-def sandbox(root, bundle, tunnel, kind) -> list:
-    argv = ["setpriv", f"--reuid={kind.uid}", f"--regid={kind.uid}", "--clear-groups"] if kind.uid else []
-    argv += ["bwrap", "--die-with-parent", "--unshare-pid", "--as-pid-1", "--clearenv", "--setenv", "MINE", "kept"]
-    argv += ["--ro-bind" if kind.read_only else "--bind", root, "/", "--proc", "/proc"]
-    argv += ["--dev", "/dev"] if kind.pts else BARE_DEVICES
-    argv += [] if kind.read_only else ["--tmpfs", "/tmp"]
-    argv += ["--ro-bind", bundle, "/berth", "--bind", tunnel.job, "/job"]
-    return [*argv, "--", "/berth/berth-init", "--dir", "/job", "--", "/berth/bin/sleep", "1000"]
-
-
-@contextlib.contextmanager
-def running(build_dir, bundle, folder, kind):
-    (folder / "tunnel").mkdir(mode=0o755)
-    tunnel = Tunnel(folder / "tunnel", build_dir)
-    make_image(folder / "root", kind, bundle / "busybox")
-    for path in tunnel.job, *tunnel.job.iterdir():
-        os.chown(path, kind.uid, kind.uid)
-    os.chown(folder / "root", kind.uid, kind.uid)
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(sandbox(folder / "root", bundle, tunnel, kind), stdin=subprocess.DEVNULL,
-                                   stdout=log, stderr=log, start_new_session=True)
-
-    def listens():
-        assert process.poll() is None, (folder / "log").read_text()
-        return tunnel.endpoint.exists()
-    try:
-        harness.until(listens, "endpoint")
-        yield tunnel
-    finally:
-        harness.kill_session(process)
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +42,9 @@ def job(request, build_dir, bundle, session_dir):
     if kind.uid and not harness.IS_ROOT:
         pytest.skip("becoming another user needs root")
     folder = session_dir / f"image-{kind}"
-    folder.mkdir(mode=0o755)
-    with running(build_dir, bundle, folder, kind) as tunnel:
+    (folder / "tunnel").mkdir(mode=0o755, parents=True)
+    tunnel = Tunnel(folder / "tunnel", build_dir)
+    with running(kind, tunnel, bundle, folder):
         yield kind, tunnel
 
 
