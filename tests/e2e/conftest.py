@@ -30,12 +30,19 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import docker as docker_module  # noqa: E402
 import harness  # noqa: E402
 import slurm as slurm_module  # noqa: E402
+import tables  # noqa: E402
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "sanitize: runs against the sanitizer build too")
     if os.environ.get("BERTH_TEST_HOME") != str(harness.PASSWD_HOME):
         pytest.exit("these tests use ~/.ssh and must not use yours: run them with ci/e2e", returncode=64)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for title, text in config.stash.get(tables.KEY, []):
+        terminalreporter.section(title)
+        terminalreporter.write(text)
 
 
 @pytest.fixture(scope="session")

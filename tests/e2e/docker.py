@@ -14,6 +14,7 @@ which all of it ends. It changes nothing of the machine's network: a container h
 
 Images (Docker.image makes one when it is first asked for; /berth, read-only, is bound into each container):
     glibc    Debian: bash, coreutils, python3, procps ... out of the packages that are installed here
+    tools    the same, and the other sides of what people use over ssh: git, rsync, scp, tmux
     musl     musl's libc, which runs /bin/probe; a shell and its tools from busybox, and no glibc
     busybox  busybox and nothing else
     scratch  /probe, which is static, and nothing else
@@ -47,6 +48,9 @@ ETC_DOCKER = pathlib.Path("/etc/docker")
 # What a person expects of an image of Debian, and what VS Code, git, rsync and ansible call.
 GLIBC_PACKAGES = ("base-files", "bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname", "procps",
                   "python3", "sed", "tar", "util-linux")
+TOOLS_PACKAGES = ("libc-bin", "libpcre2-8-0", "ncurses-base", "rsync", "tmux", "zlib1g")
+# As files, because all that their packages depend on is many times larger.
+TOOLS_FILES = ("/usr/bin/git", "/usr/bin/git-receive-pack", "/usr/bin/git-upload-pack", "/usr/bin/scp")
 LEFT_OUT = ("/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info", "/usr/share/lintian")
 
 BERTH = "/berth"
@@ -280,6 +284,13 @@ class Docker:
         tree.link(f"{tree.bin}/sh", "dash")
         tree.file(f"{tree.bin}/probe", self.probe("-static"))
 
+    def _make_tools(self, tree: Tree) -> None:
+        missing = [path for path in (*TOOLS_FILES, "/usr/bin/rsync", "/usr/bin/tmux") if not os.path.exists(path)]
+        if missing:
+            raise Unavailable(f"no {', '.join(missing)}: apt-get install git openssh-client rsync tmux")
+        tree.machine(TOOLS_FILES)
+        self._make_glibc(tree, *TOOLS_PACKAGES)
+
     def _busybox(self, tree: Tree) -> None:
         program = shutil.which("busybox")
         if not program:
@@ -358,8 +369,8 @@ class Docker:
             yield container
 
 
-MAKERS = {"glibc": Docker._make_glibc, "musl": Docker._make_musl, "busybox": Docker._make_busybox,
-          "scratch": Docker._make_scratch}
+MAKERS = {"glibc": Docker._make_glibc, "tools": Docker._make_tools, "musl": Docker._make_musl,
+          "busybox": Docker._make_busybox, "scratch": Docker._make_scratch}
 
 
 class Container:
