@@ -227,6 +227,22 @@ def test_what_is_not_the_same_any_more_begins_anew(cp, job, there, tmp_path):
     assert (tmp_path / "changed").read_bytes() == (there / "changed").read_bytes()
 
 
+def test_links_where_something_is_to_be_written_are_not_followed(cp, job, there, tmp_path):
+    """A job that was copied from before may have left them here."""
+    (there / "wanted").write_text("new")
+    (there / "tree" / "deep").mkdir(parents=True)
+    victim, elsewhere = tmp_path / "victim", tmp_path / "elsewhere"
+    victim.write_text("mine")
+    elsewhere.mkdir()
+    (tmp_path / "into").mkdir()
+    (tmp_path / "into" / ".wanted.berth-part").symlink_to(victim)
+    (tmp_path / "into" / "tree").symlink_to(elsewhere)
+    assert cp("--resume", f"{job}:wanted", "into").status != 0
+    assert victim.read_text() == "mine"
+    assert cp("-r", f"{job}:tree", "into").status != 0
+    assert os.listdir(elsewhere) == []
+
+
 def test_the_end_of_the_job_ends_the_copy_and_nothing_has_the_name(berth, tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "here").mkdir()

@@ -111,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		.from = &from,
 		.to = &to,
 		.sources = sources,
+		.names = sources,
 		.sources_len = 1,
 		.target = "target",
 		.ops = &ops,

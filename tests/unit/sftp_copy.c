@@ -2,6 +2,7 @@
 /* Copies in memory: a source that says what a test wants, a target that notes what it is asked. */
 #include "tests/unit/unit.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +15,17 @@ struct entry {
 };
 
 struct world {
+	const char *const *names; /* NULL: as the sources */
 	struct sftp_client from, to;
 	struct copy *copy;
 	/* What the source is. */
 	const struct entry *entries;
 	size_t entries_len;
-	bool listed, source_is_dir;
+	mode_t source_mode, target_mode; /* 0: a file; nothing is there */
+	bool listed;
+	uint64_t open_flags; /* of the target */
+	struct sftp_attrs set;
+	const char *link;
 	size_t size, at_once; /* of the file, and of one read */
 	uint8_t target_sum;   /* the first byte of the sum that the target computes */
 	uint32_t write_status;
@@ -47,6 +53,7 @@ static void begin(struct copy_options options)
 		.from = &w.from,
 		.to = &w.to,
 		.sources = sources,
+		.names = w.names ? w.names : sources,
 		.sources_len = 1,
 		.target = "dst",
 		.ops = &ops,
@@ -166,11 +173,10 @@ static void put_content(struct buf *in, const struct sftp_request *request)
 
 static void answer_source(const struct sftp_request *request, struct buf *in)
 {
-	static const struct entry target = { "where/it/leads", 0 };
+	const struct entry target = { w.link ? w.link : "where/it/leads", 0 };
 
 	if (request->op == SFTP_STAT)
-		put_stat(in, request->id, w.source_is_dir ? S_IFDIR | 0755 : S_IFREG | 0640,
-			 w.size);
+		put_stat(in, request->id, w.source_mode ? w.source_mode : S_IFREG | 0640, w.size);
 	else if (request->op == SFTP_OPEN || request->op == SFTP_OPENDIR)
 		put_text(in, SFTP_TYPE_HANDLE, request->id, "s");
 	else if (request->op == SFTP_READ)
@@ -197,10 +203,13 @@ static void answer_target(const struct sftp_request *request, struct buf *in)
 {
 	const struct span none = span_of_str("");
 
-	if (request->op == SFTP_STAT || request->op == SFTP_LSTAT) {
+	if (request->op == SFTP_STAT && w.target_mode) {
+		put_stat(in, request->id, w.target_mode, 0);
+	} else if (request->op == SFTP_STAT || request->op == SFTP_LSTAT) {
 		put_status(in, request->id, SFTP_STATUS_NO_SUCH_FILE);
 	} else if (request->op == SFTP_OPEN) {
 		note("open", request->path, none);
+		w.open_flags = request->flags;
 		put_text(in, SFTP_TYPE_HANDLE, request->id, "t");
 	} else if (request->op == SFTP_CHECK_FILE_HANDLE) {
 		put_sum(in, request->id, w.target_sum);
@@ -208,6 +217,8 @@ static void answer_target(const struct sftp_request *request, struct buf *in)
 		put(buf_append_span(&w.content, request->bytes));
 		put_status(in, request->id, w.write_status);
 	} else {
+		if (request->op == SFTP_FSETSTAT)
+			w.set = request->attrs;
 		if (request->op == SFTP_POSIX_RENAME)
 			note("rename", request->path, request->path2);
 		else if (request->op == SFTP_SYMLINK)
@@ -322,7 +333,7 @@ static void names_that_lead_out_of_the_target_are_refused(void **state)
 	};
 
 	(void)state;
-	w.source_is_dir = true;
+	w.source_mode = S_IFDIR | 0755;
 	w.entries = entries;
 	w.entries_len = ARRAY_LEN(entries);
 	begin((struct copy_options){ .recursive = true });
@@ -332,6 +343,64 @@ static void names_that_lead_out_of_the_target_are_refused(void **state)
 	assert_false(has("..") || has("etc") || has("escape") || has("/b"));
 	assert_int_equal(copy_totals(w.copy)->failures, 4);
 	assert_int_equal(copy_totals(w.copy)->files, 2);
+}
+
+static void a_name_or_a_link_too_long_for_any_file_is_refused(void **state)
+{
+	static char name[NAME_MAX + 2], path[PATH_MAX + 1];
+	const struct entry entries[] = { { name, S_IFREG }, { "link", S_IFLNK } };
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	memset(path, 'p', sizeof(path) - 1);
+	w.source_mode = S_IFDIR | 0755;
+	w.entries = entries;
+	w.entries_len = ARRAY_LEN(entries);
+	w.link = path;
+	begin((struct copy_options){ .recursive = true });
+	run();
+	assert_false(has("nnn") || has("symlink"));
+	assert_int_equal(copy_totals(w.copy)->failures, 2);
+}
+
+static void a_source_that_claims_to_be_a_link_is_none(void **state)
+{
+	(void)state;
+	w.source_mode = S_IFLNK | 0777;
+	begin((struct copy_options){ .recursive = true });
+	run();
+	assert_string_equal(buf_str(&w.log), "");
+	assert_int_equal(copy_totals(w.copy)->failures, 1);
+}
+
+static void what_a_source_is_called_in_the_target_is_up_to_the_user(void **state)
+{
+	static const char *const names[] = { "~/typed" };
+
+	(void)state;
+	w.names = names;
+	w.target_mode = S_IFDIR | 0755;
+	begin((struct copy_options){ 0 });
+	run();
+	assert_true(has(" dst/typed\n"));
+	assert_false(has("src"));
+}
+
+static void an_incomplete_file_is_not_looked_for_behind_a_link(void **state)
+{
+	(void)state;
+	begin((struct copy_options){ .resume = true });
+	run();
+	assert_true(w.open_flags & SFTP_OPEN_NOFOLLOW);
+}
+
+static void no_copy_runs_as_its_owner(void **state)
+{
+	(void)state;
+	w.source_mode = S_IFREG | 06755;
+	begin((struct copy_options){ .preserve = true });
+	run();
+	assert_int_equal(w.set.mode & 07777, 0755);
 }
 
 static void a_stopped_copy_removes_what_it_began(void **state)
@@ -397,6 +466,11 @@ int main(void)
 		TEST(what_cannot_be_written_is_removed_and_told_once),
 		TEST(a_copy_that_differs_gets_no_name),
 		TEST(names_that_lead_out_of_the_target_are_refused),
+		TEST(a_name_or_a_link_too_long_for_any_file_is_refused),
+		TEST(a_source_that_claims_to_be_a_link_is_none),
+		TEST(what_a_source_is_called_in_the_target_is_up_to_the_user),
+		TEST(an_incomplete_file_is_not_looked_for_behind_a_link),
+		TEST(no_copy_runs_as_its_owner),
 		TEST(a_stopped_copy_removes_what_it_began),
 		TEST(when_the_source_is_gone_the_target_is_tidied),
 		cmocka_unit_test(part_names_are_never_too_long_and_resumed_ones_are_known),

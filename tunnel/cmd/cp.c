@@ -178,15 +178,19 @@ static int expand(struct cp *cp, struct cp_side *side, char **path, struct err *
 
 struct paths {
 	char **items; /* the sources, then the target */
+	char **names; /* of the sources, in a target that is a directory */
 	size_t len;
 	bool from_input, to_output;
 };
 
 static void paths_finish(struct paths *paths)
 {
-	for (size_t i = 0; i < paths->len; i++)
+	for (size_t i = 0; i < paths->len; i++) {
 		free(paths->items[i]);
+		free(paths->names[i]);
+	}
 	free(paths->items);
+	free(paths->names);
 }
 DEFINE_CLEANUP_VALUE(struct paths, paths_finish)
 
@@ -203,6 +207,14 @@ static int check_streams(const struct args *args, const struct paths *paths, str
 	return 0;
 }
 
+/* "~" and "~user" have no name of their own: what is in them is copied. */
+static char *name_of(const char *path)
+{
+	size_t len = strcspn(path, "/");
+
+	return str_dup(path[0] == '~' && path[len + strspn(path + len, "/")] == '\0' ? "." : path);
+}
+
 static int take_paths(const struct args *args, int argc, char **argv, struct paths *ret,
 		      struct err *err)
 {
@@ -213,10 +225,12 @@ static int take_paths(const struct args *args, int argc, char **argv, struct pat
 	ret->from_input = from_here && strcmp(argv[0], "-") == 0;
 	ret->to_output = to_here && strcmp(argv[argc - 1], "-") == 0;
 	ret->items = new_array(char *, (size_t)argc);
+	ret->names = new_array(char *, (size_t)argc);
 	for (ret->len = 0; ret->len < (size_t)argc; ret->len++) {
 		const char *path = argv[ret->len];
 
 		ret->items[ret->len] = str_dup(path[0] ? path : ".");
+		ret->names[ret->len] = from_here ? str_dup(path) : name_of(path);
 	}
 	if (ret->from_input) {
 		free(ret->items[0]);
@@ -264,6 +278,7 @@ static int copy_all(struct cp *cp, struct paths *paths, struct err *err)
 		.from = &cp->from.client,
 		.to = &cp->to.client,
 		.sources = (const char *const *)paths->items,
+		.names = (const char *const *)paths->names,
 		.sources_len = paths->len - 1,
 		.source_is_stream = paths->from_input,
 		.target = paths->items[paths->len - 1],

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "init/base/alloc.h"
+#include "init/base/text.h"
+
 #define SHOW_MS 200
 
 void cp_progress_init(struct cp_progress *progress, bool quiet, uint64_t now_ms)
@@ -14,11 +17,13 @@ void cp_progress_init(struct cp_progress *progress, bool quiet, uint64_t now_ms)
 		(struct cp_progress){ .on = !quiet && isatty(STDERR_FILENO), .began_ms = now_ms };
 }
 
-/* UTF-8 stays what it is; control characters would move the cursor. */
+/* Names and reasons are the job's own words, perhaps. */
 static void put_safe(const char *text)
 {
-	for (; *text; text++)
-		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, stderr);
+	cleanup_free char *safe = str_dup(text);
+
+	text_make_printable(safe);
+	fputs(safe, stderr);
 }
 
 void cp_progress_name(struct cp_progress *progress, const char *path)

@@ -153,7 +153,9 @@ static void on_dir_looked_at(void *user, const struct sftp_answer *answer)
 
 static void on_dir_answered(struct copy *copy)
 {
-	struct sftp_request look = { .op = copy->top ? SFTP_LSTAT : SFTP_STAT,
+	/* Only what the user named may be a link, and not what is made in it. */
+	bool is_target = !copy->top && strcmp(copy->to, copy->config.target) == 0;
+	struct sftp_request look = { .op = is_target ? SFTP_STAT : SFTP_LSTAT,
 				     .path = span_of_str(copy->to) };
 
 	if (--copy->waiting > 0)
@@ -229,7 +231,7 @@ static void on_listed(void *user, const struct sftp_answer *answer)
 }
 
 /* One thing of any kind; takes the paths over. */
-static void begin(struct copy *copy, char *from, char *to, const struct sftp_attrs *attrs)
+static void begin(struct copy *copy, char *from, char *to, struct sftp_attrs *attrs)
 {
 	static const struct err too_deep = { ERR_LIMIT, 0, "too deep a tree" };
 	static const struct err not_file = { ERR_UNSUPPORTED, 0,
@@ -238,6 +240,8 @@ static void begin(struct copy *copy, char *from, char *to, const struct sftp_att
 	bool stream = copy->config.source_is_stream;
 	const struct err *why;
 
+	/* What another wrote must not run as whoever copies it. */
+	attrs->mode &= ~(mode_t)(S_ISUID | S_ISGID);
 	if (S_ISDIR(attrs->mode) && copy->config.options.recursive &&
 	    depth_of(copy->top) < DEPTH_MAX) {
 		begin_dir(copy, from, to, attrs);
@@ -249,7 +253,8 @@ static void begin(struct copy *copy, char *from, char *to, const struct sftp_att
 		copy_file_start(copy, copy->top, from, to, attrs);
 		return;
 	}
-	if (S_ISLNK(attrs->mode)) {
+	/* Sources that are links are followed by the server: none is told as one. */
+	if (S_ISLNK(attrs->mode) && copy->top) {
 		copy_link_start(copy, copy->top, from, to);
 		return;
 	}
@@ -261,7 +266,7 @@ static void begin(struct copy *copy, char *from, char *to, const struct sftp_att
 
 static bool is_plain_name(struct span name)
 {
-	return name.len > 0 && !memchr(name.ptr, '/', name.len) &&
+	return name.len > 0 && name.len <= NAME_MAX && !memchr(name.ptr, '/', name.len) &&
 	       !memchr(name.ptr, '\0', name.len) && !span_equal_str(name, ".") &&
 	       !span_equal_str(name, "..");
 }
@@ -317,7 +322,10 @@ static void on_target(void *user, const struct sftp_answer *answer)
 	}
 }
 
-/* The target itself, or the source's name in it. "dir/." and the like have no name of their own. */
+/*
+ * The target itself, or in it what the user calls the source. "dir/." and the like have no name of
+ * their own.
+ */
 static char *target_of(const struct copy *copy, const char *source)
 {
 	cleanup_free char *path = str_dup(source);
@@ -337,7 +345,9 @@ static char *target_of(const struct copy *copy, const char *source)
 static void on_source(void *user, const struct sftp_answer *answer)
 {
 	struct copy *copy = user;
-	const char *source = copy->config.sources[copy->source++];
+	const char *source = copy->config.sources[copy->source];
+	const char *name = copy->config.names[copy->source++];
+	struct sftp_attrs attrs = answer->attrs;
 	struct err why = { 0 };
 
 	copy->waiting--;
@@ -345,7 +355,7 @@ static void on_source(void *user, const struct sftp_answer *answer)
 	if (sftp_answer_check(answer, SFTP_TYPE_ATTRS, &why) < 0)
 		copy_fail(copy, true, source, &why);
 	else
-		begin(copy, str_dup(source), target_of(copy, source), &answer->attrs);
+		begin(copy, str_dup(source), target_of(copy, name), &attrs);
 }
 
 /* Its listing is at its end; what is in it may still be under way. */

@@ -16,7 +16,8 @@
  * directly.
  *
  * Names come from the other side and are not trusted: one with a slash, "." and ".." are refused,
- * and a link that stands where a directory should be is not followed.
+ * and a link that stands where a directory or an incomplete file should be is not followed. What
+ * is kept of a mode never makes a program run as its owner.
  *
  * One failure does not stop the others. Each is told once (complain); the first decides the status.
  */
@@ -45,6 +46,8 @@ struct copy_config {
 	struct sftp_client *from, *to;
 	/* "-" is not known here: callers give the device, and say that it is a stream. */
 	const char *const *sources;
+	/* What they are called here, as the user wrote it: a job that says where "~" is has no say. */
+	const char *const *names;
 	size_t sources_len;
 	bool source_is_stream; /* of unknown length, to be read in order */
 	const char *target;

@@ -124,7 +124,9 @@ static uint64_t open_flags(const struct copy_file *f)
 	/* Sums are taken through the same handle. */
 	if (options->resume || options->verify)
 		flags |= SFTP_OPEN_READ;
-	return flags | SFTP_OPEN_CREATE | (options->resume ? 0U : SFTP_OPEN_EXCLUSIVE);
+	/* What is resumed has a name that can be foreseen: who lists names could put a link there. */
+	return flags | SFTP_OPEN_CREATE |
+	       (options->resume ? SFTP_OPEN_NOFOLLOW : SFTP_OPEN_EXCLUSIVE);
 }
 
 static void enter_opening(struct copy_file *f)

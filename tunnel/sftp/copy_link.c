@@ -2,6 +2,8 @@
 /* A symbolic link: read there, made here beside its place, renamed. Its target is kept as it is. */
 #include "copy_internal.h"
 
+#include <limits.h>
+
 #include "init/base/alloc.h"
 
 struct link {
@@ -63,8 +65,9 @@ static void on_target(void *user, const struct sftp_answer *answer)
 	struct sftp_name name;
 	struct span body = answer->body;
 
-	if (sftp_answer_check(answer, SFTP_TYPE_NAME, &why) == 0 && !sftp_name_cut(&body, &name))
-		err_set(&why, ERR_PROTOCOL, "a link without a target");
+	if (sftp_answer_check(answer, SFTP_TYPE_NAME, &why) == 0 &&
+	    (!sftp_name_cut(&body, &name) || name.name.len == 0 || name.name.len >= PATH_MAX))
+		err_set(&why, ERR_PROTOCOL, "a link with a target that none can have");
 	if (why.kind != ERR_NONE) {
 		finish(link, true, &why);
 		return;

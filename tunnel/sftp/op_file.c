@@ -20,6 +20,7 @@ static int open_flags(uint64_t flags)
 	result |= flags & SFTP_OPEN_CREATE ? O_CREAT : 0;
 	result |= flags & SFTP_OPEN_TRUNCATE ? O_TRUNC : 0;
 	result |= flags & SFTP_OPEN_EXCLUSIVE ? O_EXCL : 0;
+	result |= flags & SFTP_OPEN_NOFOLLOW ? O_NOFOLLOW : 0;
 	/* The process has a session of its own, and no terminal is to become its. */
 	return result | O_NOCTTY;
 }

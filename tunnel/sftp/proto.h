@@ -111,6 +111,8 @@ enum sftp_status {
 #define SFTP_OPEN_CREATE 0x08U
 #define SFTP_OPEN_TRUNCATE 0x10U
 #define SFTP_OPEN_EXCLUSIVE 0x20U
+/* Ours, and nothing to other servers: fails where the last name is a symbolic link. */
+#define SFTP_OPEN_NOFOLLOW 0x80000000U
 
 /* Which attributes are there. */
 #define SFTP_ATTR_SIZE 0x01U
