@@ -41,7 +41,11 @@ static size_t escape(char *out, size_t size, const char *text)
 	size_t len = 0;
 
 	for (const unsigned char *p = (const unsigned char *)text; *p && len + 7 < size; p++) {
-		if (*p < 0x20 || *p == 0x7f)
+		/* C1 control characters, in UTF-8, act on a terminal as well. */
+		bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+		p += is_c1;
+		if (is_c1 || *p < 0x20 || *p == 0x7f)
 			len += (size_t)snprintf(out + len, size - len, "\\u%04x", *p);
 		else if (settings.json && (*p == '"' || *p == '\\'))
 			len += (size_t)snprintf(out + len, size - len, "\\%c", *p);

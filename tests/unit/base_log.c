@@ -46,8 +46,8 @@ static void what_a_peer_sent_cannot_act_on_a_terminal(void **state)
 {
 	(void)state;
 	log_setup("berth-x", ends[1], LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
-	log_warn("name '%s'", "a\033[2Jb\nc");
-	assert_string_equal(logged(), "berth-x: name 'a\\u001b[2Jb\\u000ac'\n");
+	log_warn("name '%s'", "a\033[2Jb\nc\302\2332J\303\244");
+	assert_string_equal(logged(), "berth-x: name 'a\\u001b[2Jb\\u000ac\\u009b2J\303\244'\n");
 }
 
 static void without_a_terminal_a_line_is_a_json_object(void **state)

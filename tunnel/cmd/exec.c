@@ -150,7 +150,7 @@ static void give_credit(struct exec *e)
 
 static void end_if_over(struct exec *e)
 {
-	if ((!e->over && !e->lost) || buf_len(&e->out.pending) + buf_len(&e->err.pending) > 0)
+	if ((!e->over && !e->lost) || !output_is_empty(&e->out) || !output_is_empty(&e->err))
 		return;
 	if (e->exited || e->lost)
 		remote_end(&e->remote, e->exit_status);
@@ -218,30 +218,6 @@ static void on_response(struct h3_stream *stream, void *user, int status)
 	e->started = status == STATUS_OK;
 }
 
-static void on_body(struct h3_stream *stream, void *user, struct span bytes)
-{
-	struct exec *e = user;
-
-	if (!e->started) {
-		(void)!buf_append(&e->reason, bytes.ptr, MIN(bytes.len, buf_room(&e->reason)));
-		h3_stream_consumed(stream, bytes.len);
-		return;
-	}
-	e->held += bytes.len;
-	if (e->broken.kind == ERR_NONE)
-		(void)!capsule_reader_feed(&e->reader, bytes, &e->broken);
-	on_moved(&e->out);
-}
-
-static void on_writable(struct h3_stream *stream, void *user)
-{
-	struct exec *e = user;
-
-	(void)stream;
-	if (e->has_input)
-		stdfd_want(&e->in, true);
-}
-
 static void end_output(struct exec *e, const struct err *why)
 {
 	if (e->over)
@@ -256,6 +232,34 @@ static void end_output(struct exec *e, const struct err *why)
 	else if (e->broken.kind == ERR_NONE && !e->exited)
 		err_set(&e->broken, ERR_UNAVAILABLE, "%s: %s", remote_name(&e->remote),
 			why ? why->text : "the job ended the stream");
+}
+
+static void on_body(struct h3_stream *stream, void *user, struct span bytes)
+{
+	struct exec *e = user;
+
+	if (!e->started) {
+		(void)!buf_append(&e->reason, bytes.ptr, MIN(bytes.len, buf_room(&e->reason)));
+		h3_stream_consumed(stream, bytes.len);
+		return;
+	}
+	e->held += bytes.len;
+	if (e->broken.kind == ERR_NONE && (capsule_reader_feed(&e->reader, bytes, &e->broken) < 0 ||
+					   e->broken.kind != ERR_NONE)) {
+		/* Nothing that can be understood follows, and an end perhaps never. */
+		h3_stream_reset(stream);
+		end_output(e, NULL);
+	}
+	on_moved(&e->out);
+}
+
+static void on_writable(struct h3_stream *stream, void *user)
+{
+	struct exec *e = user;
+
+	(void)stream;
+	if (e->has_input)
+		stdfd_want(&e->in, true);
 }
 
 /* Input that the program did not read may still be on its way: nobody waits for that. */

@@ -14,9 +14,11 @@
 
 struct output {
 	struct stdfd io;
-	struct buf pending, line;
+	struct buf pending; /* as it came: a prefix must not make more of it than there is credit */
+	struct buf lines;   /* of it, with their prefix, as far as they are being written */
 	const char *prefix; /* or NULL; borrowed */
 	bool broken;	    /* nobody reads: what comes is thrown away */
+	bool ended;
 	/* Some of it was written, or nobody reads any more. */
 	void (*moved)(struct output *output);
 };
@@ -32,5 +34,11 @@ void output_end(struct output *output);
 
 static inline size_t output_waiting(const struct output *output)
 {
-	return buf_len(&output->pending) + buf_len(&output->line);
+	return buf_len(&output->pending);
+}
+
+/* All of it was written. */
+static inline bool output_is_empty(const struct output *output)
+{
+	return buf_len(&output->pending) + buf_len(&output->lines) == 0;
 }

@@ -9,6 +9,7 @@
 
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
+#include "init/base/text.h"
 #include "tunnel/cmd/remote.h"
 #include "tunnel/cmd/stat_table.h"
 
@@ -53,7 +54,11 @@ static int print(struct watch *s, struct span line, struct err *err)
 	uint64_t row = s->args->interval_ns ? s->lines : 0;
 
 	if (s->as_json) {
-		if (!buf_append_span(&text, line) || !buf_append_u8(&text, '\n'))
+		cleanup_free char *safe = str_dup_len((const char *)line.ptr, line.len);
+
+		/* JSON has no control characters; what a job sends may. */
+		text_make_printable(safe);
+		if (!buf_printf(&text, "%s\n", safe))
 			return err_set(err, ERR_LIMIT, "a line is too long");
 		return fd_write_all(STDOUT_FILENO, buf_span(&text), err);
 	}

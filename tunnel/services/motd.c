@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "init/base/alloc.h"
 #include "init/base/text.h"
 #include "tunnel/net/jsonfile.h"
 
@@ -43,13 +44,10 @@ int motd_read_status(struct span text, uint64_t time_limit_s, struct motd *motd,
 
 static bool append_text(struct buf *b, const char *text)
 {
-	for (; *text; text++) {
-		uint8_t byte = (uint8_t)*text;
+	cleanup_free char *safe = str_dup(text);
 
-		if (!buf_append_u8(b, byte < 0x20 || byte == 0x7f ? '?' : byte))
-			return false;
-	}
-	return true;
+	text_make_printable(safe);
+	return buf_append(b, safe, strlen(safe));
 }
 
 /* Nothing for what is not known; a comma between what is. */

@@ -124,7 +124,7 @@ static uint64_t open_flags(const struct copy_file *f)
 	/* Sums are taken through the same handle. */
 	if (options->resume || options->verify)
 		flags |= SFTP_OPEN_READ;
-	/* What is resumed has a name that can be foreseen: who lists names could put a link there. */
+	/* What is resumed has a name that can be foreseen: a listing could put a link there. */
 	return flags | SFTP_OPEN_CREATE |
 	       (options->resume ? SFTP_OPEN_NOFOLLOW : SFTP_OPEN_EXCLUSIVE);
 }
