@@ -21,12 +21,8 @@ static int check_request(const struct spec *spec, struct err *err)
 {
 	struct sysinfo info;
 
-	if (spec_ranks(spec) > 1)
-		return err_set(err, ERR_UNSUPPORTED, "runs one task: use --backend slurm for more");
-	if (spec->partition || spec->account)
-		return err_set(
-			err, ERR_UNSUPPORTED,
-			"has no partitions and accounts: leave --partition and --account out");
+	if (spec_check_local(spec, err) < 0)
+		return -1;
 	if (spec->cpus > (uint64_t)get_nprocs())
 		return err_set(err, ERR_UNSUPPORTED, "--cpus: this machine has %d, not %" PRIu64,
 			       get_nprocs(), spec->cpus);
@@ -65,8 +61,8 @@ static int submit(struct backend *backend, const struct submission *submission,
 	cleanup(argv_finish) struct argv argv = { 0 };
 	cleanup_close int info = -1;
 	struct launch launch = {
-		.env = spec->env,
-		.env_len = spec->env_len,
+		.env = spec->env.items,
+		.env_len = spec->env.len,
 		.workdir = spec->image ? "/" : spec->workdir,
 		.job_dir = submission->job->directory,
 		.info = { -1, -1 },

@@ -2,25 +2,29 @@
 /* Slurm by its own commands; see slurm.h. */
 #include "slurm.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "controller/backends/jobdir.h"
 #include "controller/backends/slurm_command.h"
 #include "controller/backends/slurm_observe.h"
-#include "controller/backends/slurm_text.h"
+#include "controller/backends/slurm_submit.h"
 #include "init/base/fs.h"
+#include "init/base/log.h"
 
 /* By name: this machine and the nodes may number signals differently. */
 #define SIGNAL_RELEASE "--signal=URG"
 
 static const char **make_environment(const struct spec *spec)
 {
-	const char **env = new_array(const char *, spec->env_len + 1);
+	const char **env = new_array(const char *, spec->env.len + 1);
 
-	for (size_t i = 0; i < spec->env_len; i++)
-		env[i] = spec->env[i];
+	for (size_t i = 0; i < spec->env.len; i++)
+		env[i] = spec->env.items[i];
 	return env;
 }
 
@@ -31,6 +35,21 @@ static int write_script(const struct submission *submission, const char *path, s
 	if (slurm_write_script(submission, &script, err) < 0)
 		return -1;
 	return fs_write_file(path, buf_span(&script), 0700, err);
+}
+
+/*
+ * A file of the user's choice is found through the job directory too, by whoever reads the log. A
+ * job whose output cannot be found before it runs has none there; that is no reason to fail.
+ */
+static void link_output(const char *pattern, const struct submission *submission,
+			const char *native_id, const char *name)
+{
+	cleanup_free char *link = fs_join(submission->job->directory, name);
+	cleanup(buf_finish) struct buf path = BUF_INIT(PATH_MAX);
+
+	if (pattern && slurm_expand_pattern(pattern, submission, native_id, &path) &&
+	    symlink(buf_str(&path), link) < 0)
+		log_debug("%s: %s", link, strerror(errno));
 }
 
 static int submit(struct backend *backend, const struct submission *submission,
@@ -58,6 +77,8 @@ static int submit(struct backend *backend, const struct submission *submission,
 			       "sbatch did not print a job id: look with squeue whether it took "
 			       "the job");
 	snprintf(ret->native_id, sizeof(ret->native_id), "%" PRIu64, id);
+	link_output(submission->spec->output, submission, ret->native_id, "stdout");
+	link_output(submission->spec->error, submission, ret->native_id, "stderr");
 	ret->state = JOB_QUEUED;
 	return 0;
 }

@@ -5,99 +5,21 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "controller/model/ref.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
-#define COUNT_MAX 1000000
-
-static int check_count(const char *option, uint64_t value, struct err *err)
-{
-	if (value > COUNT_MAX)
-		return err_set(err, ERR_INVALID, "%s: %" PRIu64 " is more than %d", option, value,
-			       COUNT_MAX);
-	return 0;
-}
-
-static int check_env(const char *assignment, struct err *err)
-{
-	static const char letters[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-	size_t len = strcspn(assignment, "=");
-
-	if (assignment[len] == '\0' || len == 0 || strspn(assignment, letters) != len ||
-	    (assignment[0] >= '0' && assignment[0] <= '9'))
-		return err_set(err, ERR_INVALID, "--env: '%.*s' is not KEY=VALUE",
-			       (int)MIN(len, (size_t)60), assignment);
-	return 0;
-}
-
-static int check_allow(const char *target, struct err *err)
-{
-	const char *colon = strrchr(target, ':');
-	uint64_t port;
-
-	if (!colon || colon == target || !text_parse_uint(colon + 1, 65535, &port) || port == 0)
-		return err_set(err, ERR_INVALID, "--allow: '%.80s' is not HOST:PORT", target);
-	return 0;
-}
-
-static int check_hold(const char *hold, struct err *err)
-{
-	const char *comma = strchrnul(hold, ',');
-	cleanup_free char *duration = str_dup_len(hold, (size_t)(comma - hold));
-	uint64_t ns;
-
-	if (text_parse_duration(duration, &ns) && (!*comma || strcmp(comma, ",on-failure") == 0))
-		return 0;
-	return err_set(err, ERR_INVALID,
-		       "--hold: '%s' is not a duration, such as 30m or 30m,on-failure", hold);
-}
-
-int spec_check(const struct spec *spec, struct err *err)
-{
-	if (spec->name && ref_check_name(spec->name, err) < 0)
-		return -1;
-	if (!spec->command || !spec->command[0] || spec->command[0][0] == '\0')
-		return err_set(err, ERR_INVALID, "a job needs a command");
-	if (!spec->workdir || spec->workdir[0] != '/')
-		return err_set(err, ERR_INVALID, "--workdir: '%s' is not an absolute path",
-			       spec->workdir ? spec->workdir : "");
-	if (check_count("--nodes", spec->nodes, err) < 0 ||
-	    check_count("--tasks", spec->tasks, err) < 0 ||
-	    check_count("--cpus", spec->cpus, err) < 0)
-		return -1;
-	if (spec->shell && spec->shell[0] != '/')
-		return err_set(err, ERR_INVALID, "--shell: '%.80s' is not an absolute path",
-			       spec->shell);
-	if (spec->hold && check_hold(spec->hold, err) < 0)
-		return -1;
-	for (size_t i = 0; i < spec->env_len; i++) {
-		if (check_env(spec->env[i], err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < spec->allow_len; i++) {
-		if (check_allow(spec->allow[i], err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 uint64_t spec_ranks(const struct spec *spec)
 {
-	return MAX(MAX(spec->tasks, spec->nodes), UINT64_C(1));
+	uint64_t nodes = MAX(spec->nodes, UINT64_C(1));
+
+	if (spec->tasks > 0)
+		return MAX(spec->tasks, nodes);
+	return nodes * MAX(spec->tasks_per_node, UINT64_C(1));
 }
 
 static bool add_string(struct buf *b, const char *s)
 {
 	return buf_append_u8(b, '"') && text_append_json(b, s) && buf_append_u8(b, '"');
-}
-
-static bool add_member(struct buf *b, const char *key, const char *value)
-{
-	if (!buf_printf(b, ",\n  \"%s\": ", key))
-		return false;
-	return value ? add_string(b, value) : buf_append(b, "null", 4);
 }
 
 static bool add_list(struct buf *b, const char *key, const char *const *items, size_t len)
@@ -120,25 +42,43 @@ static size_t count_words(const char *const *words)
 	return len;
 }
 
+static bool add_option(struct buf *b, const struct spec *spec, const struct spec_option *option)
+{
+	const void *member = (const char *)spec + option->offset;
+	const struct opt_list *list = member;
+
+	switch (option->type) {
+	case OPT_TYPE_STR:
+		return buf_printf(b, ",\n  \"%s\": ", option->name) &&
+		       add_string(b, *(const char *const *)member);
+	case OPT_TYPE_LIST:
+		return add_list(b, option->name, list->items, list->len);
+	case OPT_TYPE_FLAG:
+		return buf_printf(b, ",\n  \"%s\": true", option->name);
+	case OPT_TYPE_DURATION:
+		return buf_printf(b, ",\n  \"%s\": %" PRIu64, option->name,
+				  *(const uint64_t *)member / NSEC_PER_SEC);
+	case OPT_TYPE_UINT:
+	case OPT_TYPE_SIZE:
+		return buf_printf(b, ",\n  \"%s\": %" PRIu64, option->name,
+				  *(const uint64_t *)member);
+	case OPT_TYPE_COUNT:
+	case OPT_TYPE_END:
+		break;
+	}
+	return false;
+}
+
 int spec_to_json(const struct spec *spec, struct buf *ret, struct err *err)
 {
-	bool ok = buf_printf(ret, "{\n  \"version\": 1") && add_member(ret, "name", spec->name) &&
-		  add_list(ret, "command", spec->command, count_words(spec->command)) &&
-		  add_member(ret, "workdir", spec->workdir) &&
-		  add_list(ret, "env", spec->env, spec->env_len) &&
-		  add_list(ret, "allow", spec->allow, spec->allow_len) &&
-		  buf_printf(ret,
-			     ",\n  \"nodes\": %" PRIu64 ",\n  \"tasks\": %" PRIu64
-			     ",\n  \"cpus\": %" PRIu64 ",\n  \"memory\": %" PRIu64
-			     ",\n  \"time_s\": %" PRIu64,
-			     spec->nodes, spec->tasks, spec->cpus, spec->memory,
-			     spec->time_ns / NSEC_PER_SEC) &&
-		  add_member(ret, "hold", spec->hold) &&
-		  add_member(ret, "partition", spec->partition) &&
-		  add_member(ret, "account", spec->account) &&
-		  add_member(ret, "image", spec->image) && buf_append(ret, "\n}\n", 3);
+	bool ok = buf_printf(ret, "{\n  \"version\": 2") &&
+		  (!spec->name ||
+		   (buf_printf(ret, ",\n  \"name\": ") && add_string(ret, spec->name))) &&
+		  add_list(ret, "command", spec->command, count_words(spec->command));
 
-	if (!ok)
+	for (const struct spec_option *option = spec_options; ok && option->name; option++)
+		ok = !spec_has(spec, option) || add_option(ret, spec, option);
+	if (!ok || !buf_append(ret, "\n}\n", 3))
 		return err_set(err, ERR_LIMIT, "the job's specification is larger than %d bytes",
 			       SPEC_JSON_MAX);
 	return 0;

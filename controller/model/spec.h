@@ -2,16 +2,19 @@
 #pragma once
 
 /*
- * What a user asked for: which command, how much, where, for how long, and who may be reached
- * through the tunnel. It is written down beside the job as spec.json. Zero and NULL mean "the
- * backend's default". All strings are borrowed: the specification lives as long as the verb that
- * made it.
+ * What a user asked for: which command, how much, where, when, and who may be reached through the
+ * tunnel. It is written down beside the job as spec.json. Zero and NULL mean "the backend's
+ * default". All strings are borrowed: the specification lives as long as the verb that made it.
+ *
+ * Every member but the command is a line of the table in spec_options.h, which options of `berth
+ * run`, keys of files and options of sbatch are made of.
  */
 
 #include <stdbool.h>
 
 #include "init/base/buf.h"
 #include "init/base/err.h"
+#include "init/base/opt.h"
 
 #define SPEC_JSON_MAX (4 * 1024 * 1024)
 #define SPEC_LINE_MAX 200
@@ -19,29 +22,76 @@
 struct spec {
 	const char *name;	    /* or NULL */
 	const char *const *command; /* NULL-terminated, at least one word */
-	const char *workdir;	    /* absolute */
-	const char *const *env;	    /* "KEY=VALUE", what was added to the environment */
-	size_t env_len;
-	const char *const *allow; /* "host:port" beyond loopback that the tunnel may reach */
-	size_t allow_len;
+	/* How much. */
 	uint64_t nodes;
 	uint64_t tasks;
-	uint64_t cpus;	  /* a task */
-	uint64_t memory;  /* bytes a node */
-	uint64_t time_ns; /* limit */
-	const char *hold; /* "DURATION[,on-failure]": how long it outlives its command; or NULL */
+	uint64_t tasks_per_node;
+	uint64_t cpus;		 /* a task */
+	uint64_t memory;	 /* bytes a node */
+	uint64_t memory_per_cpu; /* bytes; not together with memory */
+	uint64_t time_ns;	 /* limit */
+	const char *gpus;
+	const char *gpus_per_node;
+	const char *gpus_per_task;
+	const char *gres;
+	const char *licenses;
+	/* Where. */
 	const char *partition;
 	const char *account;
-	const char *image; /* root directory of the job */
-	/* What sessions in the job look like (session.json of berth-tunnel-files(5)). */
-	const char *shell; /* absolute path, or NULL: the job's own */
-	bool plain_shell;  /* no login shell */
+	const char *qos;
+	const char *reservation;
+	const char *constraint;
+	const char *nodelist;
+	const char *exclude;
+	bool exclusive;
+	const char *image;   /* root directory of the job */
+	const char *workdir; /* absolute */
+	/* When, and what becomes of it. */
+	const char *begin;
+	const char *dependency;
+	const char *priority;
+	const char *nice;
+	const char *signal; /* "SIGNAL[@SECONDS]", sent before the time limit */
+	const char *hold;   /* "DURATION[,on-failure]": how long it outlives its command; or NULL */
+	bool requeue;
+	bool no_requeue;
+	const char *mail_type;
+	const char *mail_user;
+	const char *comment;
+	/* What it sees, and what it leaves. */
+	struct opt_list env;	 /* "KEY=VALUE", what was added to the environment */
+	const char *export_list; /* Slurm's --export: which variables of ours it has */
+	const char *output;	 /* Slurm's file name patterns; NULL: in the job directory */
+	const char *error;
+	/* What sessions in the job may do, and look like (session.json). */
+	struct opt_list allow; /* "host:port" beyond loopback that the tunnel may reach */
+	const char *shell;     /* absolute path, or NULL: the job's own */
+	bool plain_shell;      /* no login shell */
 	bool no_motd;
 	bool no_vscode_folder;
 };
 
+/* A line of the table, for those that read it at run time. */
+struct spec_option {
+	enum opt_type type;
+	const char *name;
+	size_t offset; /* in struct spec */
+	int (*check)(const char *option, const char *value, struct err *err);
+	const char *sbatch; /* without dashes, or NULL */
+	const char *local;  /* why a machine without a scheduler refuses it, or NULL */
+};
+
+extern const struct spec_option spec_options[]; /* ends with a NULL name */
+
+/* Whether the specification says something about it. */
+bool spec_has(const struct spec *spec, const struct spec_option *option) attr_must_use;
+
 /* Everything that can be known to be wrong before a backend is asked. */
 int spec_check(const struct spec *spec, struct err *err) attr_must_use;
+
+/* Refuses, as ERR_UNSUPPORTED with the alternative, what a machine without a scheduler cannot do.
+ */
+int spec_check_local(const struct spec *spec, struct err *err) attr_must_use;
 
 /* How many ranks the job will have: one a task. */
 uint64_t spec_ranks(const struct spec *spec);

@@ -49,8 +49,8 @@ int keys_make_job(struct controller *c, const char *tunnel, const struct job *jo
 
 	argv_add_words(&argv, tunnel, "keygen", "--job-file", job_file, "--client-file",
 		       client_file, NULL);
-	for (size_t i = 0; i < spec->allow_len; i++)
-		argv_add_words(&argv, "--allow", spec->allow[i], NULL);
+	for (size_t i = 0; i < spec->allow.len; i++)
+		argv_add_words(&argv, "--allow", spec->allow.items[i], NULL);
 	return keygen(&argv, err);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "controller/backends/slurm_list.h"
-#include "controller/backends/slurm_text.h"
+#include "controller/backends/slurm_submit.h"
 #include "controller/model/job_slurm.h"
 
 static void check_text(const char *text, size_t size)

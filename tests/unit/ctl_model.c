@@ -158,21 +158,18 @@ static struct spec spec_of(const char *const *command)
 static void a_specification_that_cannot_work_is_refused(void **state)
 {
 	const char *const command[] = { "true", NULL }, *const none[] = { NULL };
-	const char *const bad_env[] = { "A=1", "1A=2" }, *const bad_allow[] = { "host" };
 	struct spec spec = spec_of(command);
 	struct err err;
 
 	(void)state;
 	assert_int_equal(spec_check(&spec, &err), 0);
-	spec.env = bad_env;
-	spec.env_len = 1;
+	spec.env = (struct opt_list){ { "A=1", "1A=2" }, 1 };
 	assert_int_equal(spec_check(&spec, &err), 0);
-	spec.env_len = 2;
+	spec.env.len = 2;
 	assert_int_equal(spec_check(&spec, &err), -1);
 	assert_string_equal(err.text, "--env: '1A' is not KEY=VALUE");
 	spec = spec_of(command);
-	spec.allow = bad_allow;
-	spec.allow_len = 1;
+	spec.allow = (struct opt_list){ { "host" }, 1 };
 	assert_int_equal(spec_check(&spec, &err), -1);
 	assert_string_equal(err.text, "--allow: 'host' is not HOST:PORT");
 	spec = spec_of(none);
@@ -188,25 +185,23 @@ static void a_specification_that_cannot_work_is_refused(void **state)
 static void a_specification_is_written_as_json(void **state)
 {
 	const char *const command[] = { "sh", "-c", "echo \"hi\"\n", NULL };
-	const char *const env[] = { "A=b c" };
 	cleanup(buf_finish) struct buf text = BUF_INIT(SPEC_JSON_MAX);
 	cleanup(json_release) json_t *object = NULL;
 	struct spec spec = spec_of(command);
 
 	(void)state;
-	spec.env = env;
-	spec.env_len = 1;
+	spec.env = (struct opt_list){ { "A=b c" }, 1 };
 	spec.tasks = 4;
 	spec.time_ns = 90 * NSEC_PER_SEC;
 	assert_int_equal(spec_to_json(&spec, &text, NULL), 0);
 	assert_int_equal(json_parse(buf_span(&text), SPEC_JSON_MAX, &object, NULL), 0);
-	assert_true(json_is_null(json_object_get(object, "name")));
+	assert_true(!json_object_get(object, "name"));
 	assert_int_equal(json_array_size(json_object_get(object, "command")), 3);
 	assert_string_equal(
 		json_string_value(json_array_get(json_object_get(object, "command"), 2)),
 		"echo \"hi\"\n");
 	assert_int_equal(json_integer_value(json_object_get(object, "tasks")), 4);
-	assert_int_equal(json_integer_value(json_object_get(object, "time_s")), 90);
+	assert_int_equal(json_integer_value(json_object_get(object, "time")), 90);
 	assert_int_equal(spec_ranks(&spec), 4);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "controller/backends/slurm_list.h"
-#include "controller/backends/slurm_text.h"
+#include "controller/backends/slurm_submit.h"
 #include "controller/model/hostlist.h"
 #include "controller/model/job_slurm.h"
 
@@ -157,82 +157,6 @@ static void the_id_of_a_submission_may_have_a_cluster_behind_it(void **state)
 	assert_false(slurm_parse_submitted(span_of_str("0\n"), &id));
 }
 
-/* Words of an argument vector, joined by spaces. */
-static char *joined(const struct argv *argv)
-{
-	cleanup(buf_finish) struct buf b = BUF_INIT(65536);
-
-	for (size_t i = 0; i < argv->len; i++)
-		assert_true(buf_printf(&b, "%s%s", i ? " " : "", argv->items[i]));
-	return buf_take_str(&b);
-}
-
-static void a_script_is_berth_init_with_the_command_word_for_word(void **state)
-{
-	const char *const command[] = { "python", "it's", "$HOME;`x`", "a\nb", "", NULL };
-	struct spec spec = { .command = command, .workdir = "/w" };
-	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
-	cleanup(job_finish) struct job job = { 0 };
-	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b/x y" };
-
-	(void)state;
-	job_init(&job);
-	job.id = 7;
-	job_set_text(&job.directory, "/j");
-	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
-	assert_string_equal(buf_str(&script),
-			    "#!/bin/sh\n# What berth submitted for job-7.\n"
-			    "exec '/b/x y/berth-init' --dir /j -- python 'it'\\''s' '$HOME;`x`' "
-			    "'a\nb' ''\n");
-}
-
-static void several_tasks_are_started_by_srun(void **state)
-{
-	const char *const command[] = { "true", NULL };
-	struct spec spec = { .command = command, .workdir = "/w", .tasks = 4, .cpus = 2 };
-	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
-	cleanup(job_finish) struct job job = { 0 };
-	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b" };
-
-	(void)state;
-	job_init(&job);
-	job_set_text(&job.directory, "/j");
-	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
-	assert_non_null(strstr(buf_str(&script),
-			       "\nexec srun --ntasks=4 --cpus-per-task=2 /b/berth-init --dir /j -- "
-			       "true\n"));
-}
-
-static void what_was_asked_for_becomes_options_of_sbatch(void **state)
-{
-	const char *const command[] = { "true", NULL };
-	struct spec spec = { .name = "train",
-			     .command = command,
-			     .workdir = "/w",
-			     .nodes = 2,
-			     .tasks = 8,
-			     .cpus = 4,
-			     .memory = UINT64_C(3) << 30,
-			     .time_ns = 61 * NSEC_PER_SEC,
-			     .partition = "debug",
-			     .account = "p1" };
-	cleanup(job_finish) struct job job = { 0 };
-	cleanup(argv_finish) struct argv argv = { 0 };
-	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b" };
-	cleanup_free char *line = NULL;
-
-	(void)state;
-	job_init(&job);
-	job_set_text(&job.directory, "/50%/j");
-	slurm_add_options(&argv, &submission);
-	line = joined(&argv);
-	assert_string_equal(line,
-			    "sbatch --parsable --export=ALL --input=/dev/null --job-name=train "
-			    "--chdir=/w --output=/50%%/j/stdout --error=/50%%/j/stderr --nodes=2 "
-			    "--ntasks=8 --cpus-per-task=4 --mem=3145728K --time=2 "
-			    "--partition=debug --account=p1");
-}
-
 static void a_state_is_as_its_strongest_word_says(void **state)
 {
 	static const struct {
@@ -292,9 +216,6 @@ int main(void)
 		cmocka_unit_test(accounting_has_its_own_spelling),
 		cmocka_unit_test(a_list_of_nodes_that_is_too_long_is_cut_between_nodes),
 		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
-		cmocka_unit_test(a_script_is_berth_init_with_the_command_word_for_word),
-		cmocka_unit_test(several_tasks_are_started_by_srun),
-		cmocka_unit_test(what_was_asked_for_becomes_options_of_sbatch),
 		cmocka_unit_test(a_state_is_as_its_strongest_word_says),
 	};
 

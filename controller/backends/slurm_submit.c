@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Options of sbatch and the batch script; see slurm_submit.h. */
+#include "slurm_submit.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/backends/slurm_list.h"
+#include "init/base/text.h"
+
+static char *job_name(const struct submission *submission)
+{
+	if (submission->spec->name)
+		return str_dup(submission->spec->name);
+	return str_printf("job-%" PRIu64, submission->job->id);
+}
+
+/* A file name for --output and --error, where '%' begins a replacement and '\' forbids them all. */
+static void add_file_option(struct argv *argv, const char *option, const char *dir,
+			    const char *name)
+{
+	cleanup(buf_finish) struct buf path = BUF_INIT(SLURM_SCRIPT_MAX);
+
+	for (const char *p = dir; *p; p++) {
+		if (!buf_append_u8(&path, (uint8_t)*p) ||
+		    (*p == '%' && !buf_append_u8(&path, (uint8_t)*p)))
+			break;
+	}
+	argv_addf(argv, "%s=%s/%s", option, buf_str(&path), name);
+}
+
+/* As with sbatch, standard error goes where standard output does unless it has its own file. */
+static void add_files(struct argv *argv, const struct submission *submission)
+{
+	const struct spec *spec = submission->spec;
+
+	if (spec->output)
+		argv_addf(argv, "--output=%s", spec->output);
+	else
+		add_file_option(argv, "--output", submission->job->directory, "stdout");
+	if (spec->error)
+		argv_addf(argv, "--error=%s", spec->error);
+	else if (!spec->output)
+		add_file_option(argv, "--error", submission->job->directory, "stderr");
+}
+
+/* A list that leaves something out has to name what --env sets. */
+static void add_export(struct argv *argv, const struct spec *spec)
+{
+	cleanup(buf_finish) struct buf list = BUF_INIT(SLURM_SCRIPT_MAX);
+	bool ok = buf_printf(&list, "%s", spec->export_list ? spec->export_list : "ALL");
+
+	for (size_t i = 0; ok && spec->export_list && i < spec->env.len; i++) {
+		const char *name = spec->env.items[i];
+
+		ok = buf_append_u8(&list, ',') && buf_append(&list, name, strcspn(name, "="));
+	}
+	argv_addf(argv, "--export=%s", buf_str(&list));
+}
+
+/* Slurm's limits are in minutes; a limit that is not a whole number of them is rounded up. */
+static uint64_t minutes(uint64_t ns)
+{
+	const uint64_t minute = 60 * NSEC_PER_SEC;
+
+	return ns / minute + (ns % minute != 0);
+}
+
+static void add_option(struct argv *argv, const struct spec *spec, const struct spec_option *option)
+{
+	const void *member = (const char *)spec + option->offset;
+
+	switch (option->type) {
+	case OPT_TYPE_STR:
+		argv_addf(argv, "--%s=%s", option->sbatch, *(const char *const *)member);
+		return;
+	case OPT_TYPE_FLAG:
+		argv_addf(argv, "--%s", option->sbatch);
+		return;
+	case OPT_TYPE_UINT:
+		argv_addf(argv, "--%s=%" PRIu64, option->sbatch, *(const uint64_t *)member);
+		return;
+	case OPT_TYPE_SIZE:
+		argv_addf(argv, "--%s=%" PRIu64 "K", option->sbatch,
+			  MAX(*(const uint64_t *)member >> 10, UINT64_C(1)));
+		return;
+	case OPT_TYPE_DURATION:
+		argv_addf(argv, "--%s=%" PRIu64, option->sbatch,
+			  minutes(*(const uint64_t *)member));
+		return;
+	case OPT_TYPE_LIST:
+	case OPT_TYPE_COUNT:
+	case OPT_TYPE_END:
+		break; /* sbatch has no such option: whoever adds one says how it is written */
+	}
+}
+
+void slurm_add_options(struct argv *argv, const struct submission *submission)
+{
+	const struct spec *spec = submission->spec;
+	cleanup_free char *name = job_name(submission);
+
+	argv_add_words(argv, "sbatch", "--parsable", "--input=/dev/null", NULL);
+	add_export(argv, spec);
+	argv_addf(argv, "--job-name=%s", name);
+	argv_addf(argv, "--chdir=%s", spec->workdir);
+	add_files(argv, submission);
+	argv_addf(argv, "--ntasks=%" PRIu64, spec_ranks(spec));
+	/* The batch script becomes berth-init, which hands the signal to the command; srun's steps
+	 * are told by themselves. */
+	if (spec->signal)
+		argv_addf(argv, "--signal=%s%s", spec_ranks(spec) > 1 ? "" : "B:", spec->signal);
+	for (const struct spec_option *option = spec_options; option->name; option++) {
+		if (option->sbatch && spec_has(spec, option))
+			add_option(argv, spec, option);
+	}
+}
+
+static bool add_word(struct buf *b, const char *word)
+{
+	return buf_append_u8(b, ' ') && text_append_shell(b, word);
+}
+
+static bool add_command(const struct submission *submission, struct buf *b)
+{
+	cleanup_free char *init = str_printf("%s/berth-init", submission->bundle);
+	bool ok = add_word(b, init) && add_word(b, "--dir") &&
+		  add_word(b, submission->job->directory);
+
+	if (submission->spec->hold)
+		ok = ok && add_word(b, "--hold") && add_word(b, submission->spec->hold);
+	ok = ok && add_word(b, "--");
+
+	for (const char *const *word = submission->spec->command; ok && *word; word++)
+		ok = add_word(b, *word);
+	return ok;
+}
+
+int slurm_write_script(const struct submission *submission, struct buf *ret, struct err *err)
+{
+	const struct spec *spec = submission->spec;
+	bool ok = buf_printf(ret, "#!/bin/sh\n# What berth submitted for job-%" PRIu64 ".\nexec",
+			     submission->job->id);
+
+	if (spec_ranks(spec) > 1) {
+		/* Since 22.05 srun does not take the number of CPUs from the batch job. */
+		ok = ok && buf_printf(ret, " srun --ntasks=%" PRIu64, spec_ranks(spec)) &&
+		     (!spec->cpus || buf_printf(ret, " --cpus-per-task=%" PRIu64, spec->cpus));
+	}
+	ok = ok && add_command(submission, ret) && buf_append_u8(ret, '\n');
+	if (!ok)
+		return err_set(err, ERR_LIMIT, "the command is longer than %d bytes",
+			       SLURM_SCRIPT_MAX);
+	return 0;
+}
+
+bool slurm_parse_submitted(struct span text, uint64_t *ret_id)
+{
+	char line[SLURM_LINE_MAX];
+
+	if (!slurm_cut_line(&text, line))
+		return false;
+	line[strcspn(line, ";")] = '\0';
+	return text_parse_uint(line, INT64_MAX, ret_id) && *ret_id > 0;
+}
+
+static bool expand_letter(char letter, const struct submission *submission, const char *native_id,
+			  struct buf *ret)
+{
+	cleanup_free char *name = job_name(submission);
+	const struct passwd *user;
+
+	switch (letter) {
+	case '%':
+		return buf_append_u8(ret, '%');
+	case 'j':
+	case 'A':
+		return buf_printf(ret, "%s", native_id);
+	case 'x':
+		return buf_printf(ret, "%s", name);
+	case 'u':
+		user = getpwuid(getuid());
+		return user && buf_printf(ret, "%s", user->pw_name);
+	default:
+		return false;
+	}
+}
+
+bool slurm_expand_pattern(const char *pattern, const struct submission *submission,
+			  const char *native_id, struct buf *ret)
+{
+	if (strchr(pattern, '\\') ||
+	    (pattern[0] != '/' && !buf_printf(ret, "%s/", submission->spec->workdir)))
+		return false;
+	for (const char *p = pattern; *p; p++) {
+		if (*p != '%') {
+			if (!buf_append_u8(ret, (uint8_t)*p))
+				return false;
+			continue;
+		}
+		if (*++p == '\0' || !expand_letter(*p, submission, native_id, ret))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What we write for sbatch, its options and the batch script, and the job id that comes back. Pure
+ * text, no I/O.
+ *
+ * Options are words of an argument vector, never lines of the script: no shell and no parser of
+ * Slurm's reads them, and they win over the user's SBATCH_ variables. Values have passed
+ * spec_check(), so that each is "--option=value" as the user wrote it.
+ */
+
+#include "controller/backends/backend.h"
+#include "controller/run/argv.h"
+#include "init/base/span.h"
+
+#define SLURM_SCRIPT_MAX (1024 * 1024)
+
+/* sbatch and its options, without the script. */
+void slurm_add_options(struct argv *argv, const struct submission *submission);
+
+/* The batch script: one task is berth-init itself, more are started by srun. */
+int slurm_write_script(const struct submission *submission, struct buf *ret, struct err *err)
+	attr_must_use;
+
+/* The id in what `sbatch --parsable` prints: "123" or "123;cluster". */
+bool slurm_parse_submitted(struct span text, uint64_t *ret_id) attr_must_use;
+
+/*
+ * The file that a file name pattern of --output or --error means for this job, absolute. False when
+ * that depends on what is known only where the job runs (the node, the step, a task of an array).
+ */
+bool slurm_expand_pattern(const char *pattern, const struct submission *submission,
+			  const char *native_id, struct buf *ret) attr_must_use;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "controller/model/spec.h"
+
+static const char *const command[] = { "true", NULL };
+
+static struct spec plain(void)
+{
+	return (struct spec){ .command = command, .workdir = "/" };
+}
+
+static void set_text(struct spec *spec, const struct spec_option *option, const char *text)
+{
+	void *member = (char *)spec + option->offset;
+
+	if (option->type == OPT_TYPE_LIST)
+		*(struct opt_list *)member = (struct opt_list){ { text }, 1 };
+	else
+		*(const char **)member = text;
+}
+
+static void no_line_break_reaches_the_scheduler(void **state)
+{
+	static const char *const bad[] = { "", "a\nb", "a\x1b[2J", "\x7f" };
+	struct err err;
+
+	(void)state;
+	for (const struct spec_option *option = spec_options; option->name; option++) {
+		for (size_t i = 0; option->sbatch && i < ARRAY_LEN(bad); i++) {
+			struct spec spec = plain();
+
+			if (option->type != OPT_TYPE_STR)
+				continue;
+			set_text(&spec, option, bad[i]);
+			assert_int_equal(spec_check(&spec, &err), -1);
+			assert_int_equal(err.kind, ERR_INVALID);
+			assert_non_null(strstr(err.text, option->name));
+		}
+	}
+}
+
+static const struct spec_option *find(const char *name)
+{
+	for (const struct spec_option *option = spec_options; option->name; option++) {
+		if (strcmp(option->name, name) == 0)
+			return option;
+	}
+	fail_msg("no option %s", name);
+	return NULL;
+}
+
+static void values_are_what_their_option_takes(void **state)
+{
+	static const struct {
+		const char *option, *good, *bad;
+	} cases[] = {
+		{ "partition", "debug,long", "-x" },
+		{ "partition", "debug", "two words" },
+		{ "dependency", "afterok:12?afterany:13", "--uid=0" },
+		{ "constraint", "[rack1|rack2]&gpu*2", "a b" },
+		{ "begin", "now+1hour", "\t" },
+		{ "begin", "tomorrow 16:00", "\r" },
+		{ "comment", "it's - $HOME; *", "a\nb" },
+		{ "nice", "-100", "--5" },
+		{ "nice", "100", "1.5" },
+		{ "priority", "4000", "-1" },
+		{ "signal", "USR1@60", "B:USR1" },
+		{ "signal", "TERM", "USR1@x" },
+		{ "signal", "10", "@60" },
+		{ "hold", "30m,on-failure", "30m,never" },
+		{ "shell", "/bin/sh", "sh" },
+		{ "env", "A=b\nc", "A" },
+		{ "allow", "h:1", "h:0" },
+	};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct spec spec = plain();
+
+		set_text(&spec, find(cases[i].option), cases[i].good);
+		assert_int_equal(spec_check(&spec, &err), 0);
+		set_text(&spec, find(cases[i].option), cases[i].bad);
+		if (spec_check(&spec, &err) == 0)
+			fail_msg("--%s takes '%s'", cases[i].option, cases[i].bad);
+	}
+}
+
+static void what_excludes_each_other_is_refused(void **state)
+{
+	struct spec spec = plain();
+
+	(void)state;
+	spec.requeue = spec.no_requeue = true;
+	assert_int_equal(spec_check(&spec, NULL), -1);
+	spec = plain();
+	spec.memory = spec.memory_per_cpu = 1;
+	assert_int_equal(spec_check(&spec, NULL), -1);
+	spec = plain();
+	spec.export_list = "NONE";
+	assert_int_equal(spec_check(&spec, NULL), 0);
+	spec.env = (struct opt_list){ { "A=b" }, 1 };
+	assert_int_equal(spec_check(&spec, NULL), -1);
+	spec.export_list = "PATH";
+	assert_int_equal(spec_check(&spec, NULL), 0);
+}
+
+static void ranks_follow_from_nodes_and_tasks(void **state)
+{
+	struct spec spec = plain();
+
+	(void)state;
+	assert_int_equal(spec_ranks(&spec), 1);
+	spec.nodes = 3;
+	assert_int_equal(spec_ranks(&spec), 3);
+	spec.tasks_per_node = 4;
+	assert_int_equal(spec_ranks(&spec), 12);
+	spec.tasks = 5;
+	assert_int_equal(spec_ranks(&spec), 5);
+}
+
+static void a_machine_without_a_scheduler_says_what_to_do_instead(void **state)
+{
+	struct err err;
+
+	(void)state;
+	for (const struct spec_option *option = spec_options; option->name; option++) {
+		struct spec spec = plain();
+
+		if (!option->local)
+			continue;
+		if (option->type == OPT_TYPE_FLAG)
+			*(bool *)((char *)&spec + option->offset) = true;
+		else if (option->type == OPT_TYPE_STR)
+			set_text(&spec, option, "x");
+		else
+			*(uint64_t *)(void *)((char *)&spec + option->offset) = 1;
+		assert_int_equal(spec_check_local(&spec, &err), -1);
+		assert_int_equal(err.kind, ERR_UNSUPPORTED);
+		assert_non_null(strstr(err.text, option->name));
+		assert_non_null(strstr(err.text, option->local));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_line_break_reaches_the_scheduler),
+		cmocka_unit_test(values_are_what_their_option_takes),
+		cmocka_unit_test(what_excludes_each_other_is_refused),
+		cmocka_unit_test(ranks_follow_from_nodes_and_tasks),
+		cmocka_unit_test(a_machine_without_a_scheduler_says_what_to_do_instead),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
