@@ -131,7 +131,7 @@ void h3_stream_consumed(struct h3_stream *stream, size_t len)
 	if (len == 0)
 		return;
 	h3_stream_release(stream, len);
-	quic_conn_wants_write(stream->conn->quic);
+	quic_conn_owes_credit(stream->conn->quic);
 }
 
 void h3_stream_wake_later(struct h3_stream *stream)

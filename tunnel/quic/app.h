@@ -81,6 +81,8 @@ bool quic_conn_is_server(const struct quic_conn *conn);
 
 /* There is something to send. */
 void quic_conn_wants_write(struct quic_conn *conn);
+/* Credit was given (the extend functions below), which may wait a moment for more to send. */
+void quic_conn_owes_credit(struct quic_conn *conn);
 
 /* A new stream of ours; false while the peer allows none. */
 bool quic_conn_open_bidi(struct quic_conn *conn, int64_t *ret) attr_must_use;

@@ -185,6 +185,7 @@ static int extend_max_stream_data(ngtcp2_conn *tp, int64_t stream, uint64_t max,
 	(void)tp;
 	(void)max;
 	(void)stream_user;
+	conn->is_urgent = true;
 	return is_live(conn) ? verdict(conn->ops->unblocked(conn->app, stream)) : 0;
 }
 
@@ -194,6 +195,7 @@ static int extend_max_streams(ngtcp2_conn *tp, uint64_t max, void *user)
 
 	(void)tp;
 	(void)max;
+	conn->is_urgent = true;
 	return is_live(conn) ? verdict(conn->ops->more_streams(conn->app)) : 0;
 }
 

@@ -24,12 +24,6 @@
 #define CONNECTION_IDS 8
 
 /*
- * Acknowledge every so many packets: each acknowledgement costs both sides about as much as a
- * packet.
- */
-#define ACK_THRESHOLD 4
-
-/*
  * What path MTU discovery tries, in this order: Ethernet first, then the larger ones (ngtcp2 skips
  * what a success or a failure has already answered), then what tunnels leave of Ethernet.
  */
@@ -92,7 +86,7 @@ void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 		settings->initial_rtt = conn->settings.initial_rtt_ns;
 	settings->max_window = CONN_WINDOW_MAX;
 	settings->max_stream_window = STREAM_WINDOW_MAX;
-	settings->ack_thresh = ACK_THRESHOLD;
+	settings->ack_thresh = QUIC_ACK_THRESHOLD;
 	settings->pmtud_probes = chosen;
 	settings->pmtud_probeslen = choose_probes(conn->settings.datagram_max, chosen);
 	settings->max_tx_udp_payload_size = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
@@ -185,12 +179,24 @@ bool quic_conn_is_over(const struct quic_conn *conn)
 	return conn->state == QUIC_OVER;
 }
 
-void quic_conn_wants_write(struct quic_conn *conn)
+static void ask_for_write(struct quic_conn *conn)
 {
 	if (conn->route)
 		quic_route_wants_write(conn->route);
 	if (conn->ops)
 		conn->ops->wants_write(conn->app);
+}
+
+void quic_conn_wants_write(struct quic_conn *conn)
+{
+	conn->is_urgent = true;
+	ask_for_write(conn);
+}
+
+void quic_conn_owes_credit(struct quic_conn *conn)
+{
+	conn->owes_credit = true;
+	ask_for_write(conn);
 }
 
 void quic_conn_end_turn(struct quic_conn *conn)
@@ -207,16 +213,6 @@ void quic_conn_end_turn(struct quic_conn *conn)
 	}
 }
 
-static void note_packet(struct quic_conn *conn, uint64_t now)
-{
-	ngtcp2_conn_info info;
-
-	ngtcp2_conn_get_conn_info(conn->tp, &info);
-	if (info.pkt_recv != conn->packets_received)
-		conn->received_at = now;
-	conn->packets_received = info.pkt_recv;
-}
-
 void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_t ecn,
 		    struct span packet, uint64_t now)
 {
@@ -230,7 +226,7 @@ void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_
 	if (quic_conn_is_server(conn))
 		quic_path_mix(&copy);
 	rv = ngtcp2_conn_read_pkt(conn->tp, &borrowed, &info, packet.ptr, packet.len, now);
-	note_packet(conn, now);
+	quic_conn_note_packet(conn, ecn, now);
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 	if (rv != 0)
 		quic_conn_fail(conn, rv);
@@ -250,6 +246,7 @@ void quic_conn_expire(struct quic_conn *conn, uint64_t now)
 
 	if (conn->state >= QUIC_CLOSING)
 		return;
+	conn->is_urgent = true;
 	rv = ngtcp2_conn_handle_expiry(conn->tp, now);
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 	if (rv != 0)

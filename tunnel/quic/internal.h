@@ -20,6 +20,12 @@
 
 enum quic_state { QUIC_HANDSHAKE, QUIC_READY, QUIC_CLOSING, QUIC_OVER };
 
+/*
+ * Acknowledge every so many packets: each acknowledgement costs both sides about as much as a
+ * packet.
+ */
+#define QUIC_ACK_THRESHOLD 4
+
 #define QUIC_CLOSE_PACKET_MAX NGTCP2_MAX_UDP_PAYLOAD_SIZE
 
 struct quic_route;
@@ -40,12 +46,19 @@ struct quic_conn {
 	bool was_reset; /* by a stateless reset */
 	bool was_asked_to_retry;
 	bool was_ready;
-	uint64_t received_at, packets_received;
+	uint64_t received_at, packets_received, packets_lost;
 	uint64_t deadline;
 	size_t burst;	      /* bytes written since the pacing timer was set */
 	uint64_t paced_until; /* what that timer says; 0: it does not matter */
 	bool has_more;	      /* a stream has bytes that did not go into the last packet */
 	bool is_early;	      /* a client's: there was a ticket of use */
+	/* Resting; see write.c. */
+	bool is_settled; /* what the end of the handshake has to say was sent */
+	bool is_urgent;	 /* there may be more to send than acknowledgements and credit */
+	bool is_blocked; /* the last write found no credit of the connection */
+	bool owes_credit;
+	unsigned int unanswered; /* packets that came since the last write */
+	uint64_t rest_until;
 	struct tls_tickets tickets;
 
 	/* Why it ends, and the packet that says so, which is sent CLOSE_COPIES times. */
@@ -84,6 +97,9 @@ int quic_conn_finish_tls(struct quic_conn *conn, struct err *err) attr_must_use;
 void quic_conn_close_tls(struct quic_conn *conn);
 int quic_recv_crypto_data(ngtcp2_conn *tp, ngtcp2_encryption_level level, uint64_t offset,
 			  const uint8_t *bytes, size_t len, void *user);
+
+/* write.c: a packet came, perhaps with a mark of congestion. */
+void quic_conn_note_packet(struct quic_conn *conn, uint8_t ecn, uint64_t now);
 
 /* ticket.c: a client's, before its first packet. */
 void quic_conn_use_ticket(struct quic_conn *conn, const struct quic_ticket *ticket);

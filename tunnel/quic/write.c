@@ -13,6 +13,15 @@
 #define IDLE_SLACK_NS NSEC_PER_MSEC
 
 /*
+ * Acknowledgements and credit rest for so long before they go alone: on a short path the answer to
+ * what came is there earlier, and carries them. ngtcp2 waits for an eighth of the round trip, which
+ * is too short there; and each packet that says nothing else wakes a process at the other end, and
+ * sets a timer at this one, in the middle of a round trip. Only while few packets came, and nothing
+ * waits to be sent that they could have made room for.
+ */
+#define REST_NS NSEC_PER_MSEC
+
+/*
  * Lets the application fill one packet from as many streams as fit; the last parameter of ngtcp2 is
  * our conn.
  */
@@ -28,7 +37,8 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_
 		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_PADDING;
 		int more = 0;
 
-		if (ngtcp2_conn_get_max_data_left(tp) > 0)
+		conn->is_blocked = ngtcp2_conn_get_max_data_left(tp) == 0;
+		if (!conn->is_blocked)
 			more = conn->ops->next(conn->app, &send);
 		if (more < 0)
 			return NGTCP2_ERR_CALLBACK_FAILURE;
@@ -87,6 +97,29 @@ static ngtcp2_ssize fill_batch(struct quic_conn *conn, struct quic_batch *batch,
 	return len;
 }
 
+void quic_conn_note_packet(struct quic_conn *conn, uint8_t ecn, uint64_t now)
+{
+	ngtcp2_conn_info info;
+
+	ngtcp2_conn_get_conn_info(conn->tp, &info);
+	if (info.pkt_recv != conn->packets_received)
+		conn->received_at = now;
+	conn->packets_received = info.pkt_recv;
+	if (info.pkt_lost != conn->packets_lost || (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE)
+		conn->is_urgent = true;
+	conn->packets_lost = info.pkt_lost;
+	conn->unanswered++;
+	if (now >= conn->rest_until)
+		conn->rest_until = now + REST_NS;
+}
+
+/* Whether what came of late needs no more than an acknowledgement and credit; see REST_NS. */
+static bool is_calm(const struct quic_conn *conn, uint64_t now)
+{
+	return conn->state == QUIC_READY && conn->is_settled && !conn->has_more &&
+	       !conn->is_blocked && conn->unanswered < QUIC_ACK_THRESHOLD && now < conn->rest_until;
+}
+
 /*
  * The end of a burst: sets the pacing timer, which is of no use while there is nothing to send.
  * Without this, a program that writes a few bytes at a time would cost two timers a packet.
@@ -103,12 +136,23 @@ static void end_burst(struct quic_conn *conn, uint64_t now)
 		/* Something was written, so that pacing did not count before the update. */
 		conn->paced_until = paced < plain ? paced : 0;
 		if (is_idle)
-			conn->deadline = plain;
+			conn->deadline = is_calm(conn, now) ? MAX(plain, conn->rest_until) : plain;
 	} else if (is_idle && paced == conn->paced_until) {
 		/* What comes after the pacing timer is not known yet. */
 		conn->deadline = paced + IDLE_SLACK_NS;
 	}
 	conn->burst = 0;
+	conn->unanswered = 0;
+	conn->is_urgent = conn->owes_credit = false;
+	conn->is_settled = conn->state == QUIC_READY;
+}
+
+/* When a rest ends: for what is owed by us, or for a timer of ngtcp2. */
+static void rest(struct quic_conn *conn)
+{
+	conn->deadline = conn->owes_credit
+				 ? conn->rest_until
+				 : MAX(ngtcp2_conn_get_expiry(conn->tp), conn->rest_until);
 }
 
 bool quic_conn_write(struct quic_conn *conn, struct quic_batch *batch, uint64_t now)
@@ -116,6 +160,11 @@ bool quic_conn_write(struct quic_conn *conn, struct quic_batch *batch, uint64_t 
 	ngtcp2_ssize len = 0;
 	bool wrote;
 
+	if (!conn->is_urgent && is_calm(conn, now)) {
+		rest(conn);
+		quic_conn_end_turn(conn);
+		return false;
+	}
 	if (conn->state < QUIC_CLOSING) {
 		len = fill_batch(conn, batch, now);
 		if (len < 0)
