@@ -21,6 +21,7 @@ import pathlib
 import select
 import signal
 import subprocess
+import threading
 import time
 
 import harness
@@ -171,9 +172,10 @@ def no_program(candidate, mode, probe):
 
 
 def script_without_interpreter(candidate, mode, probe):
-    path = probe.parent / "plain-script"
-    if not path.exists():
-        initrun.script(path, "exit 3\n")
+    # Several of these run at once. Each has a file of its own, written by another process: one that is started here
+    # meanwhile would inherit it open for writing, and what is open for writing is not executed (ETXTBSY).
+    path = probe.parent / f"plain-script.{threading.get_ident()}"
+    subprocess.run(["install", "-m", "755", "/dev/stdin", path], input=b"exit 3\n", check=True)
     with Run(candidate, mode, path) as run:
         status = run.end().status
         return "runs" if status == 3 else f"status {status}"

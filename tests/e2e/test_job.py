@@ -169,10 +169,18 @@ def parse_environment(text: bytes) -> dict:
 
 def test_the_environment_inside_is_the_one_of_the_job(cluster, job):
     # What the way in adds (berth-tunnel) and what every shell sets for itself.
-    ours = {b"SSH_CONNECTION"}
+    ours = {b"SSH_CONNECTION", b"VSCODE_AGENT_FOLDER"}
+    account = {b"USER", b"LOGNAME", b"SHELL", b"HOME"}
     shells = {b"_", b"SHLVL", b"PWD", b"OLDPWD"}
     of_the_job = parse_environment(cluster.ssh(job, "cat environment").ok().output)
     inside = parse_environment(cluster.ssh(job, "env -0").ok().output)
+    # The tools of the bundle come last, after all that the job has.
+    path, tools = inside[b"PATH"].rsplit(b":", 1)
+    assert tools.endswith(b"/bin") and cluster.berth.home.berth_home.as_posix().encode() in tools
+    inside[b"PATH"] = path
+    # Who one is can be told wherever the job's environment does not.
+    for key in account - set(of_the_job):
+        assert inside.pop(key)
     assert {key: value for key, value in inside.items() if key not in ours | shells} \
         == {key: value for key, value in of_the_job.items() if key not in shells}
     assert ours <= set(inside)

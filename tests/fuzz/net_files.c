@@ -87,6 +87,7 @@ static void try_ticket(struct span text)
 	assert(span_equal(buf_span(&ticket.session), buf_span(&again.session)));
 	assert(span_equal(buf_span(&ticket.params), buf_span(&again.params)));
 	assert(ticket.expires == again.expires && ticket.rtt_us == again.rtt_us);
+	assert(key_public_equal(&ticket.key, &again.key));
 	assert(addr_equal(&ticket.remote, &again.remote));
 }
 

@@ -18,6 +18,8 @@
 
 #define STARTED 1234.567
 
+static const struct key_public key = { { 1, 2, 3 } }, other_key = { { 1, 2, 4 } };
+
 static char *make_dir(void)
 {
 	char path[] = "/tmp/berth-ticket.XXXXXX";
@@ -38,6 +40,7 @@ static void make_ticket(struct ticket *ticket, const char *session)
 	ticket->started = STARTED;
 	ticket->expires = (uint64_t)clock_wall() + 1000;
 	ticket->rtt_us = 50000;
+	ticket->key = key;
 	assert_true(addr_parse("192.0.2.7:4000", &ticket->remote));
 	assert_true(buf_append_span(&ticket->session, span_of_str(session)));
 	assert_true(buf_append_span(&ticket->params, span_of_str("limits")));
@@ -76,14 +79,14 @@ static void a_ticket_comes_back_as_it_was_and_once(void **state)
 	keep(dir, 3, "session");
 	assert_int_equal(stat(dir, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
-	assert_false(ticket_take(dir, 2, STARTED, &ticket));
-	assert_true(ticket_take(dir, 3, STARTED, &ticket));
+	assert_false(ticket_take(dir, 2, STARTED, &key, &ticket));
+	assert_true(ticket_take(dir, 3, STARTED, &key, &ticket));
 	assert_true(span_equal_str(buf_span(&ticket.session), "session"));
 	assert_true(span_equal_str(buf_span(&ticket.params), "limits"));
 	assert_int_equal(ticket.rtt_us, 50000);
 	assert_int_equal(addr_port(&ticket.remote), 4000);
 	assert_int_equal(count_files(dir), 0);
-	assert_false(ticket_take(dir, 3, STARTED, &again));
+	assert_false(ticket_take(dir, 3, STARTED, &key, &again));
 	drop_dir(take_ptr(parent));
 }
 
@@ -104,7 +107,7 @@ static void few_are_kept_and_the_last_ones(void **state)
 		uint64_t number;
 
 		ticket_init(&ticket);
-		assert_true(ticket_take(dir, 0, STARTED, &ticket));
+		assert_true(ticket_take(dir, 0, STARTED, &key, &ticket));
 		assert_true(text_parse_uint(buf_str(&ticket.session), 19, &number));
 		seen[number] = true;
 	}
@@ -129,9 +132,12 @@ static void what_is_of_no_use_is_removed(void **state)
 	assert_int_equal(fs_write_file(path, span_of_str("{\"version\": 1"), 0600, NULL), 0);
 	assert_int_equal(fs_write_file(open, span_of_str("{}"), 0644, NULL), 0);
 	assert_int_equal(count_files(dir), 4);
-	assert_false(ticket_take(dir, 0, STARTED + 1, &ticket));
+	assert_false(ticket_take(dir, 0, STARTED + 1, &key, &ticket));
 	assert_int_equal(count_files(dir), 0);
-	assert_false(ticket_take("/nonexistent", 0, STARTED, &ticket));
+	keep(dir, 0, "of another key");
+	assert_false(ticket_take(dir, 0, STARTED, &other_key, &ticket));
+	assert_int_equal(count_files(dir), 0);
+	assert_false(ticket_take("/nonexistent", 0, STARTED, &key, &ticket));
 	drop_dir(dir);
 }
 
@@ -153,7 +159,7 @@ static void of_several_takers_each_ticket_has_one(void **state)
 				struct ticket ticket;
 
 				ticket_init(&ticket);
-				_exit(ticket_take(dir, 0, STARTED, &ticket) ? 1 : 0);
+				_exit(ticket_take(dir, 0, STARTED, &key, &ticket) ? 1 : 0);
 			}
 		}
 		for (size_t i = 0; i < ARRAY_LEN(pids); i++) {
@@ -172,13 +178,15 @@ static void of_several_takers_each_ticket_has_one(void **state)
 static void a_file_that_is_no_ticket_is_refused(void **state)
 {
 #define HEAD "{\"version\": 1, \"started\": 1, \"expires\": 2, \"rtt_us\": 3, "
-#define ADDRESS "\"address\": \"192.0.2.1:1\", "
+#define KEY "\"key\": \"AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\", "
+#define ADDRESS KEY "\"address\": \"192.0.2.1:1\", "
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
 		{ "[]", "not a JSON object" },
 		{ "{\"version\": 1}", "\"started\" is not a number" },
-		{ HEAD "\"address\": \"nowhere\"}", "\"address\" is not ADDRESS:PORT" },
+		{ HEAD "\"key\": \"AQID\"}", "\"key\" is not 32 bytes in base64" },
+		{ HEAD KEY "\"address\": \"nowhere\"}", "\"address\" is not ADDRESS:PORT" },
 		{ HEAD ADDRESS "\"session\": 5}", "\"session\" is not a string" },
 		{ HEAD ADDRESS "\"session\": \"\"}",
 		  "\"session\" is empty, or longer than 8192 bytes" },

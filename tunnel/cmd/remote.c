@@ -171,6 +171,7 @@ int remote_connect(struct remote *r, struct err *err)
 	if (open_tls(r, err) < 0)
 		return -1;
 	config.tls = r->tls;
+	config.key = &r->keys.key.public;
 	r->client = client_new(&config);
 	return 0;
 }

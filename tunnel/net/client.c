@@ -263,6 +263,7 @@ static void on_ticket(struct attempt *attempt, void *owner, const struct quic_ti
 	ticket.expires = (uint64_t)clock_wall() + TLS_TICKET_LIFETIME_S;
 	ticket.remote = *attempt_remote(attempt);
 	ticket.rtt_us = stats.rtt_ns / 1000;
+	ticket.key = *c->config.key;
 	if (!buf_append_span(&ticket.session, got->session) ||
 	    !buf_append_span(&ticket.params, got->params))
 		return;
@@ -317,7 +318,8 @@ static bool start_early(struct client *c)
 
 	ticket_init(&ticket);
 	if (c->early || !c->config.tickets || !c->config.ops->moved ||
-	    !ticket_take(c->config.tickets, c->config.rank, c->endpoint.started, &ticket) ||
+	    !ticket_take(c->config.tickets, c->config.rank, c->endpoint.started, c->config.key,
+			 &ticket) ||
 	    !addr_list_has(&c->addresses, &ticket.remote))
 		return false;
 	use.session = buf_span(&ticket.session);

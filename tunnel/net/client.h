@@ -49,6 +49,7 @@ struct client_config {
 	const char *name;     /* of the job, for messages: "job-7" */
 	const char *endpoint; /* path of endpoint.RANK.json */
 	const struct tls_context *tls;
+	const struct key_public *key; /* which the context proves; for the tickets */
 	const char *tickets; /* directory, see ticket.h; NULL: none. All these are borrowed */
 	unsigned int rank;   /* for the tickets */
 	bool lingers;	     /* client_close() may take a second, for the next ticket to come */

@@ -58,6 +58,17 @@ static int read_bytes(const json_t *object, const char *name, struct buf *ret, s
 	return 0;
 }
 
+static int read_key(const json_t *object, struct key_public *ret, struct err *err)
+{
+	const char *text;
+
+	if (jsonfile_string(object, "key", &text, err) < 0)
+		return -1;
+	if (!text_parse_base64(text, ret->bytes, sizeof(ret->bytes)))
+		return err_set(err, ERR_INVALID, "\"key\" is not 32 bytes in base64");
+	return 0;
+}
+
 static int read_members(const json_t *object, struct ticket *ret, struct err *err)
 {
 	const json_t *started = json_object_get(object, "started");
@@ -68,6 +79,7 @@ static int read_members(const json_t *object, struct ticket *ret, struct err *er
 	ret->started = json_number_value(started);
 	if (jsonfile_uint(object, "expires", INT64_MAX, &ret->expires, err) < 0 ||
 	    jsonfile_uint(object, "rtt_us", RTT_MAX_US, &ret->rtt_us, err) < 0 ||
+	    read_key(object, &ret->key, err) < 0 ||
 	    jsonfile_string(object, "address", &address, err) < 0)
 		return -1;
 	if (!addr_parse(address, &ret->remote))
@@ -112,6 +124,7 @@ bool ticket_format(const struct ticket *ticket, struct buf *b)
 			  "\"address\": \"%s\", \"rtt_us\": %llu",
 			  ticket->started, (unsigned long long)ticket->expires, address,
 			  (unsigned long long)MIN(ticket->rtt_us, RTT_MAX_US)) &&
+	       append_bytes(b, "key", span_of(ticket->key.bytes, sizeof(ticket->key.bytes))) &&
 	       append_bytes(b, "session", buf_span(&ticket->session)) &&
 	       append_bytes(b, "params", buf_span(&ticket->params)) && buf_printf(b, "}\n");
 }
@@ -149,13 +162,14 @@ static bool take_file(const char *path, struct ticket *ret)
 	return done;
 }
 
-static bool is_of_use(const struct ticket *ticket, double started)
+static bool is_of_use(const struct ticket *ticket, double started, const struct key_public *key)
 {
 	return (double)ticket->expires > clock_wall() && ticket->started >= started - 0.001 &&
-	       ticket->started <= started + 0.001;
+	       ticket->started <= started + 0.001 && key_public_equal(&ticket->key, key);
 }
 
-bool ticket_take(const char *dir, unsigned int rank, double started, struct ticket *ret)
+bool ticket_take(const char *dir, unsigned int rank, double started, const struct key_public *key,
+		 struct ticket *ret)
 {
 	DIR *names = opendir(dir);
 	const struct dirent *entry;
@@ -168,7 +182,7 @@ bool ticket_take(const char *dir, unsigned int rank, double started, struct tick
 
 		if (!is_ticket_of(entry->d_name, rank) || !take_file(path, ret))
 			continue;
-		found = is_of_use(ret, started);
+		found = is_of_use(ret, started, key);
 		if (!found)
 			ticket_finish(ret);
 	}
