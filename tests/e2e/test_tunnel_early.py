@@ -4,6 +4,7 @@
 import os
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -166,3 +167,143 @@ def test_what_was_done_but_not_heard_is_not_done_again(tunnel):
         other.stop()
     assert result.status != 0 and "made before" in result.stderr, result
     assert count.read_text() == "ran\n"
+
+
+def verb(tunnel, name, *more) -> list:
+    return [tunnel.program, name, "--client-file", tunnel.dir / "client.json", "--endpoint", tunnel.endpoint,
+            "--name", "job-7", *more]
+
+
+def test_a_program_of_exec_runs_before_the_client_has_heard_anything(tunnel):
+    mark = tunnel.dir / "executed"
+    get_ticket(tunnel)
+    tunnel.network.down = False
+    client = start(verb(tunnel, "exec", "-i", "--", "tee", "-a", mark), stdin=subprocess.PIPE)
+    try:
+        client.stdin.write(b"data\n")
+        client.stdin.flush()
+        harness.until(lambda: mark.exists() and mark.read_text() == "data\n", "work of the program")
+        assert client.poll() is None
+        tunnel.network.down = True
+        client.stdin.close()
+        assert client.wait(30 * harness.PATIENCE) == 0
+    finally:
+        harness.kill_session(client)
+    assert mark.read_text() == "data\n"
+
+
+def test_exec_again_and_again_uses_a_ticket_each_time(tunnel):
+    """A full handshake gives as many as are kept: short programs leave before the ticket of their own."""
+    get_ticket(tunnel)
+    harness.until(lambda: len(tickets(tunnel)) == 4, "all tickets")
+    for left in 3, 2, 1, 0:
+        tunnel.network.down_delay = 0.2  # so that leaving is faster than a ticket
+        harness.run(verb(tunnel, "exec", "--", "true")).ok()
+        assert len(tickets(tunnel)) == left
+    tunnel.network.down_delay = 0
+    assert harness.run(verb(tunnel, "exec", "--", "sh", "-c", "exit 4")).status == 4
+
+
+def test_exec_goes_on_where_the_ticket_does_not_lead(tunnel):
+    get_ticket(tunnel)
+    other = Between(tunnel.network.server[1])
+    tunnel.network.up = tunnel.network.down = False
+    tunnel.set_addresses([tunnel.network.address, other.address])
+    content, count = os.urandom(200000), tunnel.dir / "executed-there"
+    try:
+        harness.run(verb(tunnel, "exec", "-i", "--", "tee", "-a", count), input=content).ok()
+    finally:
+        other.stop()
+    assert count.read_bytes() == content
+
+
+@pytest.fixture
+def echo():
+    """A server in the job, as it were: its port, and what was sent to it."""
+    heard = []
+
+    def serve():
+        try:
+            while True:
+                conn, _ = server.accept()
+                while data := conn.recv(65536):
+                    heard.append(data)
+                    conn.sendall(data.upper())
+                conn.close()
+        except OSError:
+            pass
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1], heard
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def forward(tunnel, port, errors=None) -> tuple:
+    """berth-tunnel forward, and a connection to its port."""
+    client = subprocess.Popen(verb(tunnel, "forward", f"0:{port}"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=errors, start_new_session=True)
+    line = client.stdout.readline().decode()
+    assert line.startswith("Forwarding from 127.0.0.1:"), line
+    return client, socket.create_connection(("127.0.0.1", int(line.split()[2].rpartition(":")[2])))
+
+
+def ask(connection, question: bytes) -> bytes:
+    connection.settimeout(30 * harness.PATIENCE)
+    connection.sendall(question)
+    connection.shutdown(socket.SHUT_WR)
+    answer = b""
+    while part := connection.recv(65536):
+        answer += part
+    return answer
+
+
+def test_a_forwarded_port_is_used_before_the_client_has_heard_anything(tunnel, echo):
+    port, heard = echo
+    get_ticket(tunnel)
+    tunnel.network.down = False
+    client, connection = forward(tunnel, port)
+    try:
+        with connection:
+            connection.sendall(b"early ")
+            harness.until(lambda: heard == [b"early "], "data at the port")
+            tunnel.network.down = True
+            assert ask(connection, b"bird") == b"EARLY BIRD"
+    finally:
+        harness.kill_session(client)
+
+
+def test_a_forward_goes_on_where_the_ticket_does_not_lead(tunnel, echo):
+    port, heard = echo
+    get_ticket(tunnel)
+    other = Between(tunnel.network.server[1])
+    tunnel.network.up = tunnel.network.down = False
+    tunnel.set_addresses([tunnel.network.address, other.address])
+    client, first = forward(tunnel, port)
+    try:
+        with first, socket.create_connection(first.getpeername()) as second:
+            assert ask(first, b"one") == b"ONE"
+            assert ask(second, b"two") == b"TWO"
+        assert sorted(heard) == [b"one", b"two"]
+    finally:
+        harness.kill_session(client)
+        other.stop()
+
+
+def test_a_forward_to_a_job_that_is_gone_ends_although_there_is_a_ticket(tunnel, short_dir):
+    get_ticket(tunnel)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone, open(short_dir / "errors", "w+b") as errors:
+        gone.bind(("127.0.0.1", 0))
+        address = "127.0.0.1:%d" % gone.getsockname()[1]
+        gone.close()
+        for path in tickets(tunnel):
+            path.write_text(path.read_text().replace(tunnel.network.address, address))
+        tunnel.set_addresses([address])
+        client, connection = forward(tunnel, 1, errors)
+        try:
+            with connection, pytest.raises(OSError):
+                ask(connection, b"anybody?")
+            assert client.wait(30 * harness.PATIENCE) == 69
+        finally:
+            harness.kill_session(client)
+        errors.seek(0)
+        assert errors.read().decode().splitlines()[-1].startswith("berth-tunnel: job-7: nobody listens at ")

@@ -311,6 +311,12 @@ static void on_connected(void *owner, struct h3_conn *conn)
 	on_moved(&e->out);
 }
 
+static void on_conn_moved(void *owner, struct h3_conn *conn)
+{
+	(void)owner; /* the one request there is went along */
+	(void)conn;
+}
+
 static bool on_lost(void *owner, const struct err *why)
 {
 	struct exec *e = owner;
@@ -384,6 +390,7 @@ static void on_close(void *owner)
 
 static const struct remote_ops remote_ops = {
 	.connected = on_connected,
+	.moved = on_conn_moved,
 	.lost = on_lost,
 	.turn = on_turn,
 	.signal = on_end_signal,

@@ -48,6 +48,7 @@ struct forward {
 	struct forward_links links;
 	uv_timer_t pause; /* accepting, while descriptors are short */
 	bool paused, said;
+	bool was_there;	  /* the job, so that it may be there again */
 	uint64_t lost_at; /* 0: there is a connection */
 	struct err lost_why;
 	uint64_t backoff_ms;
@@ -113,14 +114,27 @@ static void on_connected(void *owner, struct h3_conn *conn)
 {
 	struct forward *f = owner;
 
-	if (f->lost_at)
-		log_warn("%s; connected again", f->lost_why.text);
-	f->lost_at = 0;
-	f->backoff_ms = 0;
 	if (!f->said)
 		say_forwarding(f);
 	f->said = true;
 	forward_links_connect(&f->links, conn);
+}
+
+/* What was asked for went along; all else is asked of this one. */
+static void on_moved(void *owner, struct h3_conn *conn)
+{
+	forward_links_connect(&((struct forward *)owner)->links, conn);
+}
+
+static void on_proven(void *owner)
+{
+	struct forward *f = owner;
+
+	if (f->lost_at)
+		log_warn("%s; connected again", f->lost_why.text);
+	f->lost_at = 0;
+	f->backoff_ms = 0;
+	f->was_there = true;
 }
 
 /* What berth-init wrote beside the endpoint file: status.RANK.json. */
@@ -160,7 +174,7 @@ static bool on_lost(void *owner, const struct err *why)
 	bool first = f->lost_at == 0;
 
 	forward_links_disconnect(&f->links);
-	if (!f->said || why->kind == ERR_DENIED || why->kind == ERR_INVALID)
+	if (!f->was_there || why->kind == ERR_DENIED || why->kind == ERR_INVALID)
 		return false;
 	if (first) {
 		f->lost_at = clock_now();
@@ -193,6 +207,8 @@ static void on_close(void *owner)
 
 static const struct remote_ops remote_ops = {
 	.connected = on_connected,
+	.moved = on_moved,
+	.proven = on_proven,
 	.lost = on_lost,
 	.again = is_worth_waiting,
 	.turn = on_turn,

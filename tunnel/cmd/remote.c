@@ -110,6 +110,14 @@ static void on_moved(void *owner, struct h3_conn *conn)
 	r->ops->moved(r->owner, conn);
 }
 
+static void on_proven(void *owner)
+{
+	struct remote *r = owner;
+
+	if (r->ops->proven)
+		r->ops->proven(r->owner);
+}
+
 /* A line that does not disturb a terminal which is in raw mode. */
 static void on_silent(void *owner, uint64_t since_ns)
 {
@@ -148,11 +156,18 @@ static int open_tls(struct remote *r, struct err *err)
 
 int remote_connect(struct remote *r, struct err *err)
 {
-	static const struct client_ops plain = { .connected = on_connected,
-						 .closed = on_lost,
-						 .silent = on_silent };
+	static const struct client_ops plain = {
+		.connected = on_connected,
+		.closed = on_lost,
+		.silent = on_silent,
+		.proven = on_proven,
+	};
 	static const struct client_ops early = {
-		.connected = on_connected, .closed = on_lost, .moved = on_moved, .silent = on_silent
+		.connected = on_connected,
+		.closed = on_lost,
+		.moved = on_moved,
+		.silent = on_silent,
+		.proven = on_proven,
 	};
 	struct client_config config = {
 		.loop = &r->loop,
@@ -161,7 +176,7 @@ int remote_connect(struct remote *r, struct err *err)
 		.rank = (unsigned int)r->args->rank,
 		.lingers = r->lingers,
 		.silence_ns = r->args->silence_ns,
-		.ops = r->ops->moved ? &early : &plain,
+		.ops = r->ops->moved && !r->again ? &early : &plain,
 		.owner = r,
 	};
 
@@ -188,6 +203,7 @@ static void on_reconnect(uv_timer_t *timer)
 	/* Not earlier: the caller may be inside a callback of the client. */
 	client_close(r->client);
 	r->client = NULL;
+	r->again = true;
 	if (remote_connect(r, &err) < 0)
 		remote_fail(r, &err);
 }

@@ -70,9 +70,11 @@ struct remote_ops {
 	void (*connected)(void *owner, struct h3_conn *conn);
 	/*
 	 * Another connection has taken over all requests (net/client.h). A verb that has this is
-	 * connected at once when there is a ticket.
+	 * connected at once when there is a ticket, but not by remote_reconnect().
 	 */
 	void (*moved)(void *owner, struct h3_conn *conn);
+	/* The job has proved that it is there: after connected(), perhaps later. */
+	void (*proven)(void *owner);
 	/*
 	 * No connection could be made, or it is over, and its streams had their closed() before.
 	 * True: there is something left to do, and remote_end() follows within two seconds, or
@@ -108,7 +110,7 @@ struct remote {
 	struct err why;	 /* ERR_NONE: all went well */
 	struct err last; /* why there is to be another connection */
 	int status;	 /* in that case */
-	bool lost, ending, finished;
+	bool lost, again, ending, finished;
 };
 
 /* All of it; returns the verb's exit status, or -1 with *err. */

@@ -130,7 +130,7 @@ static bool configure_tickets(struct tls_context *tls)
 	return SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1) == 1 &&
 	       /* QUIC has its own limits for early data (RFC 9001 section 4.6.1). */
 	       SSL_CTX_set_max_early_data(ctx, UINT32_MAX) == 1 &&
-	       SSL_CTX_set_num_tickets(ctx, 2) == 1;
+	       SSL_CTX_set_num_tickets(ctx, 4) == 1;
 }
 
 static bool configure(struct tls_context *tls, EVP_PKEY *own)

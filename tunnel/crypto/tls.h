@@ -15,10 +15,11 @@
  * because a callback that is not called must not let anyone in.
  *
  * Tickets (RFC 8446 section 2.2) let a client that was here before send its first request with its
- * ClientHello. A server gives two after a full handshake and one after a resumed one. Each works
- * once: a ticket is no more than the name of a session in the server's memory, and taking a session
- * up removes it there (OpenSSL's protection against replays, RFC 8446 section 8.1). Tickets
- * therefore die with the server, and it keeps at most TLS_TICKETS_KEPT, the oldest give way.
+ * ClientHello. A server gives four after a full handshake and one after a resumed one, which a
+ * command that takes less than a round trip leaves too early to get. Each works once: a ticket is
+ * no more than the name of a session in the server's memory, and taking the session up removes it
+ * there (OpenSSL's protection against replays, RFC 8446 section 8.1). Tickets therefore die with
+ * the server, and it keeps at most TLS_TICKETS_KEPT, the oldest give way.
  *
  * A resumed handshake does not call the verify callback. The key that was proven when the ticket
  * was given is part of the session; it is compared with the accepted one before early data is

@@ -137,6 +137,8 @@ static void win(struct client *c, struct attempt *attempt)
 	c->early = NULL;
 	if (!was_told)
 		c->config.ops->connected(c->config.owner, attempt_h3(attempt));
+	if (c->config.ops->proven)
+		c->config.ops->proven(c->config.owner);
 }
 
 static struct attempt *find_ready(const struct client *c)

@@ -42,6 +42,8 @@ struct client_ops {
 	void (*moved)(void *owner, struct h3_conn *conn);
 	/* Optional; see keeper_ops.silent. */
 	void (*silent)(void *owner, uint64_t since_ns);
+	/* Optional. The job has proved who it is: after connected(), later if that was early. */
+	void (*proven)(void *owner);
 };
 
 struct client_config {
