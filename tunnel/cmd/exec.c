@@ -10,12 +10,12 @@
 
 #include "init/base/log.h"
 #include "tunnel/cmd/exec_start.h"
-#include "tunnel/cmd/fetch.h"
 #include "tunnel/cmd/output.h"
 #include "tunnel/cmd/remote.h"
 #include "tunnel/cmd/tty.h"
 #include "tunnel/services/signals.h"
 #include "tunnel/wire/capsule.h"
+#include "tunnel/wire/reason.h"
 
 #define STATUS_OK 200
 /* What ssh uses for "the command did not end by itself". */
@@ -228,7 +228,7 @@ static void end_output(struct exec *e, const struct err *why)
 	output_end(&e->err);
 	if (e->status && !e->started)
 		err_set(&e->broken, err_kind_from_http(e->status), "%s: %s",
-			remote_name(&e->remote), fetch_reason(&e->reason));
+			remote_name(&e->remote), reason_text(&e->reason, "refused"));
 	else if (e->broken.kind == ERR_NONE && !e->exited)
 		err_set(&e->broken, ERR_UNAVAILABLE, "%s: %s", remote_name(&e->remote),
 			why ? why->text : "the job ended the stream");
@@ -239,7 +239,7 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 	struct exec *e = user;
 
 	if (!e->started) {
-		(void)!buf_append(&e->reason, bytes.ptr, MIN(bytes.len, buf_room(&e->reason)));
+		reason_add(&e->reason, bytes);
 		h3_stream_consumed(stream, bytes.len);
 		return;
 	}

@@ -6,7 +6,7 @@
 
 #include "init/base/alloc.h"
 #include "init/base/buf.h"
-#include "tunnel/cmd/fetch.h"
+#include "tunnel/wire/reason.h"
 
 #define STATUS_OK 200
 /* A backstop: the stream's credit is far smaller. */
@@ -69,7 +69,7 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 			end(f, &(struct err){ ERR_PROTOCOL, 0, "the job sends more than it may" });
 		return;
 	}
-	(void)!buf_append(&f->reason, bytes.ptr, MIN(bytes.len, buf_room(&f->reason)));
+	reason_add(&f->reason, bytes);
 	h3_stream_consumed(stream, bytes.len);
 }
 
@@ -82,7 +82,7 @@ static void on_end(struct h3_stream *stream, void *user)
 	f->ended = true;
 	if (f->status != STATUS_OK) {
 		err_set(&why, ERR_UNAVAILABLE, "port %u in the job: %s", f->port,
-			fetch_reason(&f->reason));
+			reason_text(&f->reason, "refused"));
 		end(f, &why);
 	}
 }

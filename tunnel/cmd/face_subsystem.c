@@ -7,6 +7,7 @@
 #include "init/base/log.h"
 #include "tunnel/wire/capsule.h"
 #include "tunnel/wire/process.h"
+#include "tunnel/wire/reason.h"
 
 #define STATUS_OK 200
 #define UP_MAX (2 * 1024 * 1024)
@@ -116,7 +117,7 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 	struct err why = { 0 };
 
 	if (f->status != STATUS_OK) {
-		(void)!buf_append(&f->reason, bytes.ptr, MIN(bytes.len, buf_room(&f->reason)));
+		reason_add(&f->reason, bytes);
 		h3_stream_consumed(stream, bytes.len);
 		return;
 	}
@@ -137,8 +138,7 @@ static void on_end(struct h3_stream *stream, void *user)
 	if (f->status == STATUS_OK)
 		err_set(&why, ERR_UNAVAILABLE, "%s: %s ended", f->job, f->name);
 	else
-		err_set(&why, ERR_UNAVAILABLE, "%s",
-			buf_len(&f->reason) ? buf_str(&f->reason) : "the job refused");
+		err_set(&why, ERR_UNAVAILABLE, "%s", reason_text(&f->reason, "the job refused"));
 	end(f, &why);
 }
 

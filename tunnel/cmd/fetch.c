@@ -3,6 +3,7 @@
 #include "fetch.h"
 
 #include "init/base/alloc.h"
+#include "tunnel/wire/reason.h"
 
 #define STATUS_OK 200
 #define REASON_MAX (ERR_TEXT_MAX / 2)
@@ -14,16 +15,6 @@ struct fetch {
 	fetch_done *done;
 	void *owner;
 };
-
-const char *fetch_reason(struct buf *body)
-{
-	struct span text = buf_span(body);
-
-	while (text.len > 0 && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
-		text.len--;
-	buf_truncate(body, text.len);
-	return text.len > 0 ? buf_str(body) : "refused";
-}
 
 static void on_response(struct h3_stream *stream, void *user, int status)
 {
@@ -61,7 +52,8 @@ static void report(struct fetch *f, const struct err *lost)
 		err_set(&why, lost ? lost->kind : ERR_PROTOCOL, "%s",
 			lost ? lost->text : "the answer has no end");
 	else if (f->status != STATUS_OK)
-		err_set(&why, err_kind_from_http(f->status), "%s", fetch_reason(&f->body));
+		err_set(&why, err_kind_from_http(f->status), "%s",
+			reason_text(&f->body, "refused"));
 	else if (f->too_long)
 		err_set(&why, ERR_PROTOCOL, "the answer has more than %zu bytes", f->body.max);
 	else {

@@ -24,8 +24,5 @@ struct fetch_request {
  */
 typedef void fetch_done(void *owner, struct buf *body, const struct err *why);
 
-/* The words of a refusal, without the end of their line; "refused" when there are none. */
-const char *fetch_reason(struct buf *body);
-
 void fetch(struct h3_conn *conn, const struct fetch_request *request, fetch_done *done,
 	   void *owner);

@@ -11,9 +11,9 @@
 #include "init/base/buf.h"
 #include "init/base/log.h"
 #include "init/base/text.h"
-#include "tunnel/cmd/fetch.h"
 #include "tunnel/services/port.h"
 #include "tunnel/services/splice.h"
+#include "tunnel/wire/reason.h"
 
 #define STATUS_OK 200
 #define READ_MAX (64 * 1024)
@@ -170,7 +170,7 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 	struct forward_link *l = user;
 
 	if (l->status != STATUS_OK || !port_is_open(&l->port)) {
-		(void)!buf_append(&l->reason, bytes.ptr, MIN(bytes.len, buf_room(&l->reason)));
+		reason_add(&l->reason, bytes);
 		h3_stream_consumed(stream, bytes.len);
 		return;
 	}
@@ -188,7 +188,7 @@ static void refuse(struct forward_link *l)
 	char remote[FORWARD_TEXT_MAX];
 
 	forward_end_format(l->remote, remote);
-	log_warn("%s: %s: %s", l->links->name, remote, fetch_reason(&l->reason));
+	log_warn("%s: %s: %s", l->links->name, remote, reason_text(&l->reason, "refused"));
 	abort_link(l);
 }
 

@@ -12,6 +12,7 @@
 #include "init/base/text.h"
 #include "tunnel/cmd/remote.h"
 #include "tunnel/cmd/stat_table.h"
+#include "tunnel/wire/reason.h"
 
 #define STATUS_OK 200
 #define ONCE_MS 500
@@ -119,7 +120,7 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 	if (s->status == STATUS_OK)
 		take_lines(s, bytes);
 	else
-		(void)!buf_append(&s->reason, bytes.ptr, MIN(bytes.len, buf_room(&s->reason)));
+		reason_add(&s->reason, bytes);
 	h3_stream_consumed(stream, bytes.len);
 }
 
@@ -133,7 +134,7 @@ static void on_closed(struct h3_stream *stream, void *user, const struct err *wh
 		return;
 	if (s->status != STATUS_OK && s->status != 0)
 		err_set(&err, ERR_UNAVAILABLE, "%s: %s", remote_name(&s->remote),
-			buf_len(&s->reason) ? buf_str(&s->reason) : "refused");
+			reason_text(&s->reason, "refused"));
 	else
 		err_set(&err, why ? why->kind : ERR_PROTOCOL, "%s: %s", remote_name(&s->remote),
 			why ? why->text : "the job sends no more");

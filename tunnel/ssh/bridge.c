@@ -10,6 +10,7 @@
 #include "init/base/log.h"
 #include "tunnel/ssh/bridge_channel.h"
 #include "tunnel/wire/process.h"
+#include "tunnel/wire/reason.h"
 
 /* Backstops: the windows of both protocols are far smaller, so that reaching these is a bug. */
 #define UP_MAX (64 * 1024 * 1024)
@@ -94,8 +95,7 @@ static void on_end(struct h3_stream *stream, void *user)
 	if (c->ssh && !c->accepted && !c->failed) {
 		struct err why = { .kind = c->why.kind };
 
-		err_set(&why, why.kind, "%s",
-			buf_len(&c->reason) ? buf_str(&c->reason) : err_kind_word(why.kind));
+		err_set(&why, why.kind, "%s", reason_text(&c->reason, err_kind_word(why.kind)));
 		c->up_ended = true;
 		refuse(c, &why);
 		finish(c);

@@ -6,6 +6,7 @@
 
 #include "init/base/alloc.h"
 #include "tunnel/wire/process.h"
+#include "tunnel/wire/reason.h"
 
 /* What a job may still send into a forward whose client has left. */
 #define DISCARD_MAX (16 * 1024 * 1024)
@@ -289,8 +290,7 @@ void flow_on_body(struct h3_stream *stream, void *user, struct span bytes)
 	}
 	if (!c->ssh || c->failed || !c->accepted) {
 		if (c->ssh && !c->accepted)
-			(void)!buf_append(&c->reason, bytes.ptr,
-					  MIN(bytes.len, buf_room(&c->reason)));
+			reason_add(&c->reason, bytes);
 		h3_stream_consumed(stream, bytes.len);
 		return;
 	}

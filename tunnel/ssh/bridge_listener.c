@@ -7,6 +7,7 @@
 #include "init/base/alloc.h"
 #include "init/base/log.h"
 #include "tunnel/wire/listen.h"
+#include "tunnel/wire/reason.h"
 
 #define STATUS_OK 200
 
@@ -137,7 +138,7 @@ static void on_body(struct h3_stream *stream, void *user, struct span bytes)
 
 	h3_stream_consumed(stream, bytes.len);
 	if (!l->accepted) {
-		(void)!buf_append(&l->reason, bytes.ptr, MIN(bytes.len, buf_room(&l->reason)));
+		reason_add(&l->reason, bytes);
 	} else if (!l->ended && capsule_reader_feed(&l->reader, bytes, &err) < 0) {
 		fail(l, &err);
 		end_stream(l);
@@ -151,7 +152,7 @@ static void on_end(struct h3_stream *stream, void *user)
 
 	(void)stream;
 	err_set(&why, l->why.kind, "%s",
-		buf_len(&l->reason) ? buf_str(&l->reason) : "the job does not listen any more");
+		reason_text(&l->reason, "the job does not listen any more"));
 	if (!l->ended)
 		fail(l, &why);
 	end_stream(l);
