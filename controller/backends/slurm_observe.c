@@ -106,9 +106,9 @@ static bool is_known(const struct observation *seen)
 /* Asks about the jobs in ids; false when there is no accounting. */
 static bool ask_accounting_about(const char *ids, const struct index *index)
 {
-	const char *argv[] = { "sacct",	  "--noheader", "--parsable2",	      "--allocations",
-			       "--array", "--format",	SLURM_ACCOUNT_FORMAT, "--jobs",
-			       ids,	  NULL };
+	const char *argv[] = { "sacct",		"--noheader", "--parsable2",
+			       "--allocations", "--format",   SLURM_ACCOUNT_FORMAT,
+			       "--jobs",	ids,	      NULL };
 	cleanup(child_finish) struct child child = { 0 };
 
 	if (slurm_run(argv, slurm_environment, &child, NULL) < 0)

@@ -1,69 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* berth get jobs: lists jobs. */
+/* berth get: lists what there is. */
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "controller/cmd/cmd.h"
-#include "controller/ops/gc.h"
-#include "controller/ops/jobs.h"
-#include "controller/output/jobs.h"
-
-struct args {
-	const char *output;
-	bool all;
-};
+#include "controller/cmd/get.h"
 
 static const struct opt opts[] = {
-	OPT_STR('o', "output", struct args, output, "FORMAT", "table, wide, json or name"),
-	OPT_FLAG('a', "all", struct args, all, "also jobs that ended more than a day ago"),
+	OPT_STR('o', "output", struct get_args, output, "FORMAT",
+		"table, wide, json, yaml, csv or name"),
+	FILTER_OPTS(struct get_args, filter),
+	OPT_FLAG('a', "all", struct get_args, all, "also jobs that ended more than a day ago"),
+	OPT_STR(0, "sort-by", struct get_args, sort_by, "KEY", "such as state,-started"),
+	OPT_UINT(0, "limit", struct get_args, limit, "COUNT",
+		 "the newest ones, or the first with --sort-by"),
+	OPT_FLAG(0, "no-headers", struct get_args, no_headers, "without the line of titles"),
+	OPT_FLAG('w', "watch", struct get_args, watch, "go on, and show what changes"),
 	OPT_END,
 };
 
-static int check_resource(const char *resource, struct err *err)
+static const struct {
+	const char *name, *alias;
+	int (*run)(const struct get_args *args, int argc, char **argv, struct err *err);
+} resources[] = {
+	{ "jobs", "job", get_jobs },
+};
+
+static unsigned int terminal_width(void)
 {
-	if (strcmp(resource, "jobs") == 0 || strcmp(resource, "job") == 0)
-		return 0;
-	return err_set(err, ERR_INVALID, "cannot get '%.40s': there are jobs", resource);
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-static int select_jobs(struct controller *c, const struct args *args, int argc, char **argv,
-		       struct job_list *ret, struct err *err)
+static bool wants_colour(void)
 {
-	if (argc == 0)
-		return ops_list(c, args->all, ret, err);
-	for (int i = 0; i < argc; i++) {
-		cleanup(job_finish) struct job job = { 0 };
+	const char *term = getenv("TERM"), *none = getenv("NO_COLOR");
 
-		if (ops_find_text(c, argv[i], &job, err) < 0)
-			return -1;
-		job_list_take(ret, &job);
-	}
+	return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0 && !(none && *none);
+}
+
+int get_output(const struct get_args *args, struct output *ret, struct err *err)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = (struct output){
+		.no_headers = args->no_headers,
+		.colour = wants_colour(),
+		.now_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec,
+		.out = stdout,
+	};
+	if (output_parse_format(args->output, &ret->format, err) < 0)
+		return -1;
+	/* Who asks for everything gets it, and wraps or pages it as they like. */
+	if (ret->format == OUTPUT_TABLE)
+		ret->width = terminal_width();
 	return 0;
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
-	const struct args *args = opaque;
-	cleanup(controller_close) struct controller *c = NULL;
-	cleanup(job_list_finish) struct job_list jobs = { 0 };
-	enum output_format format;
-	struct timespec now;
-	int refreshed;
-
-	if (check_resource(argv[0], err) < 0 ||
-	    output_parse_format(args->output, &format, err) < 0 || controller_open(&c, err) < 0 ||
-	    select_jobs(c, args, argc - 1, argv + 1, &jobs, err) < 0)
-		return -1;
-	refreshed = ops_refresh(c, &jobs, err);
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (output_jobs(&jobs, format, (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec,
-			stdout, refreshed < 0 ? NULL : err) < 0)
-		return -1;
-	/* What is last known is shown all the same. */
-	if (refreshed < 0)
-		return err_wrap(err, "some states are the last known");
-	ops_collect_in_passing(c);
-	return 0;
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+		if (strcmp(argv[0], resources[i].name) == 0 ||
+		    strcmp(argv[0], resources[i].alias) == 0)
+			return resources[i].run(opaque, argc - 1, argv + 1, err);
+	}
+	return err_set(err, ERR_INVALID, "cannot get '%.40s': there are jobs", argv[0]);
 }
 
 const struct verb cmd_get = {
@@ -73,7 +79,7 @@ const struct verb cmd_get = {
 	.details = "A JOB is job-7, 7, or the job's name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
-	.args_size = sizeof(struct args),
+	.args_size = sizeof(struct get_args),
 	.operands_min = 1,
 	.operands_max = -1,
 	.run = run,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints the same few jobs in a format given by name, for tests/golden. */
+/* Prints the same few jobs in a format given by name, for tests/golden: jobs FORMAT [WIDTH]. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "controller/output/jobs.h"
 
@@ -50,17 +52,27 @@ static void fill(struct job_list *list)
 	job_set_text(&list->items[5].reason, "\033]0;title\007");
 	add(list, "bytes", JOB_SUCCEEDED, "echo \xff \xc2\x9b \xc3\xa9t\xc3\xa9");
 	list->items[6].exit_code = 0;
+	add(list, "no", JOB_PREEMPTED, "echo 'a,b' \"c\"\n\xe2\x80\xae");
+	job_set_text(&list->items[7].queue, "gpu");
+	job_set_text(&list->items[7].user, "me");
+	job_set_text(&list->items[7].node_list, "n[1-3],login");
+	list->items[7].attempts = 2;
 }
 
 int main(int argc, char **argv)
 {
 	cleanup(job_list_finish) struct job_list list = { 0 };
-	enum output_format format;
+	struct output output = { .now_ns = NOW_NS, .out = stdout };
 	struct err err;
 
 	fill(&list);
-	if (output_parse_format(argc > 1 ? argv[1] : NULL, &format, &err) < 0 ||
-	    output_jobs(&list, format, NOW_NS, stdout, &err) < 0) {
+	/* As on a terminal of this width. */
+	if (argc > 2) {
+		output.width = (unsigned int)strtoul(argv[2], NULL, 10);
+		output.colour = true;
+	}
+	if (output_parse_format(argc > 1 ? argv[1] : NULL, &output.format, &err) < 0 ||
+	    output_jobs(&list, &output, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		return err_exit_status(&err);
 	}

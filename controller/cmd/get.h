@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What `berth get` and its resources share: one table of options, of which each resource takes what
+ * it understands. To add a resource: a file get_NAME.c with its run function, its line below and in
+ * get.c's table, a section in berth.1.scd.
+ */
+
+#include "controller/model/filter.h"
+#include "controller/output/output.h"
+
+struct get_args {
+	struct filter_args filter;
+	const char *output;
+	const char *sort_by;
+	uint64_t limit; /* 0: none */
+	bool all;
+	bool no_headers;
+	bool watch;
+};
+
+/* How to show things, from the options and the terminal that standard output may be. */
+int get_output(const struct get_args *args, struct output *ret, struct err *err) attr_must_use;
+
+/* argv holds the operands behind the resource. */
+int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);

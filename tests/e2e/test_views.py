@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""What `berth get`, `describe` and `wait` show of jobs: filters, formats, a terminal."""
+
+import csv
+import io
+import json
+import subprocess
+
+import pytest
+
+import harness
+from terminal import Terminal
+
+pytestmark = pytest.mark.sanitize
+INVALID, NOT_FOUND = 64, 66
+
+
+@pytest.fixture(scope="module")
+def three(berth) -> dict:
+    """One job that runs, one that failed, one that succeeded."""
+    jobs = {"train-1": berth.submit("train-1", "--", "sleep", "1000"),
+            "eval": berth.submit("eval", "--", "sh", "-c", "exit 3"),
+            "train-2": berth.submit("train-2", "--", "true")}
+    for name, state in ("train-1", "RUNNING"), ("eval", "FAILED"), ("train-2", "SUCCEEDED"):
+        berth.wait(jobs[name], state)
+    return jobs
+
+
+def names(berth, *argv) -> list:
+    return berth("get", "jobs", "-o", "name", *argv).ok().stdout.split()
+
+
+def test_filters_are_joined_by_and(berth, three):
+    running, failed, succeeded = three["train-1"], three["eval"], three["train-2"]
+    assert names(berth) == [running, failed, succeeded]
+    assert names(berth, "--state", "ended") == [failed, succeeded]
+    assert names(berth, "--state", "running,FAILED") == [running, failed]
+    assert names(berth, "--name", "train*") == [running, succeeded]
+    assert names(berth, "--name", "train*", "--state", "open") == [running]
+    assert names(berth, "--name", "train*", failed) == []
+    assert names(berth, "--older-than", "1d") == [] == names(berth, "--queue", "gpu") == names(berth, "--node", "n1")
+
+
+def test_order_and_number_are_chosen(berth, three):
+    running, failed, succeeded = three["train-1"], three["eval"], three["train-2"]
+    assert names(berth, "--sort-by", "-name") == [succeeded, running, failed]
+    assert names(berth, "--limit", "1") == [succeeded]
+    assert names(berth, "--limit", "2", "--sort-by", "id") == [running, failed]
+    for option in ("--sort-by", "size"), ("--state", "PENDING"), ("-o", "xml"):
+        result = berth("get", "jobs", *option)
+        assert result.status == INVALID and result.stdout == "" and len(result.stderr.splitlines()) == 1
+
+
+def test_programs_read_the_same_in_every_format(berth, three):
+    as_json = json.loads(berth("get", "jobs", "-o", "json").ok().stdout)
+    rows = list(csv.DictReader(io.StringIO(berth("get", "jobs", "-o", "csv").ok().stdout)))
+    assert [list(row) for row in rows] == [list(job) for job in as_json]
+    for job, row in zip(as_json, rows):
+        assert row == {key: "" if value is None else str(value) for key, value in job.items()}
+    lines = berth("get", "jobs", "-o", "yaml").ok().stdout.splitlines()
+    members = [line.strip().split(": ", 1) for line in lines if line != "-"]
+    assert [(key, json.loads(value)) for key, value in members] == [item for job in as_json for item in job.items()]
+    assert berth("get", "jobs", "--no-headers", "-o", "csv").ok().stdout.startswith("job-1,")
+    assert berth("get", "jobs", "--no-headers").ok().stdout.startswith("job-1")
+
+
+def test_watching_prints_again_what_changed(berth, short_dir):
+    gate = short_dir / "gate"
+    name = berth.submit("--", "sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+    berth.wait(name, "RUNNING")
+    with subprocess.Popen([berth.program, "get", "jobs", name, "--watch", "--no-headers"], env=berth.env(),
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert "RUNNING" in process.stdout.readline()
+        gate.touch()
+        assert "SUCCEEDED" in process.stdout.readline()
+        process.terminate()
+        assert process.stdout.read() == ""
+
+
+def test_a_table_fits_the_terminal_and_has_colour_only_there(berth, three):
+    with Terminal([berth.program, "get", "jobs"], berth.env(TERM="xterm"), columns=70) as terminal:
+        assert terminal.end() == 0
+    assert b"\033[31mFAILED\033[0m" in terminal.screen
+    assert b"\033" not in berth("get", "jobs", env={"TERM": "xterm"}).ok().stdout.encode()
+    with Terminal([berth.program, "get", "jobs"], berth.env(TERM="xterm", NO_COLOR="1"), columns=70) as terminal:
+        assert terminal.end() == 0
+    lines = terminal.screen.decode().splitlines()
+    assert "\033" not in terminal.screen.decode() and "FAILED" in terminal.screen.decode()
+    assert lines and all(len(line) <= 70 for line in lines)
