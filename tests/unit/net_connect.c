@@ -300,6 +300,39 @@ static void where_there_are_many_the_most_silent_one_ends(void **state)
 		attempt_close(attempts[i]);
 }
 
+static void who_proves_no_key_ends_nobody(void **state)
+{
+	struct tls_context *stranger =
+		tls_context_new(TLS_CLIENT, &other_key, &job_key.public, NULL);
+	struct attempt_config config = {
+		.loop = &loop,
+		.tls = world.client_tls,
+		.settings = QUIC_SETTINGS_DEFAULT,
+		.ops = &attempt_ops,
+	};
+	struct attempt *asleep, *attempts[4];
+
+	(void)state;
+	world.connections = 2;
+	config.remote = serve();
+	asleep = attempt_new(&config, NULL);
+	assert_non_null(asleep);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(world.received, LEN);
+	config.tls = stranger;
+	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
+		attempts[i] = attempt_new(&config, NULL);
+		assert_non_null(attempts[i]);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		assert_ptr_equal(world.over, attempts[i]);
+		attempt_close(attempts[i]);
+	}
+	assert_true(attempt_is_ready(asleep));
+	attempt_close(asleep);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	tls_context_free(stranger);
+}
+
 static void the_address_that_answers_wins(void **state)
 {
 	struct quic_addr addrs[3];
@@ -412,6 +445,7 @@ int main(void)
 		TEST(what_is_sent_comes_back),
 		TEST(a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer),
 		TEST(where_there_are_many_the_most_silent_one_ends),
+		TEST(who_proves_no_key_ends_nobody),
 		TEST(the_address_that_answers_wins),
 		TEST(a_job_with_another_key_is_refused_in_words),
 		TEST(a_server_that_closes_tells_its_clients),

@@ -40,15 +40,48 @@ struct server {
 	void (*on_closed)(void *owner);
 };
 
+/*
+ * Some places are left for those that come while silent ones go. Only who has proven the key counts
+ * here, and only for such a one somebody goes: else anybody could end the session of a laptop that
+ * sleeps.
+ */
+static void make_room(struct server *s, const struct server_conn *newest)
+{
+	size_t most_ready = s->config.connections - MAX(s->config.connections / 8, (size_t)1);
+	uint64_t now = clock_now(), longest = s->config.silent_ns;
+	struct server_conn *most = NULL;
+	size_t ready = 0;
+
+	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
+		struct quic_stats stats;
+
+		if (conn->over || conn->leaving || !quic_conn_is_ready(h3_conn_quic(conn->h3)))
+			continue;
+		ready++;
+		quic_conn_stats(h3_conn_quic(conn->h3), &stats);
+		if (conn == newest || now - stats.received_at < longest)
+			continue;
+		longest = now - stats.received_at;
+		most = conn;
+	}
+	if (!most || ready <= most_ready)
+		return;
+	log_info("conn %u: silent for %llu s, and there are many", most->id,
+		 (unsigned long long)(longest / NSEC_PER_SEC));
+	most->leaving = true;
+	h3_conn_close(most->h3);
+}
+
 static void on_ready(struct h3_conn *h3, void *owner)
 {
-	const struct server_conn *conn = owner;
+	struct server_conn *conn = owner;
 	char text[ADDR_TEXT_MAX];
 	struct quic_path path;
 
 	quic_conn_path(h3_conn_quic(h3), &path);
 	addr_format(&path.remote, text);
 	log_info("conn %u: open from %s", conn->id, text);
+	make_room(conn->server, conn);
 }
 
 static void on_request(struct h3_conn *h3, void *owner, struct h3_stream *stream,
@@ -91,39 +124,11 @@ static const struct h3_conn_ops h3_ops = {
 	.closed = on_conn_closed,
 };
 
-static void end_most_silent(struct server *s)
-{
-	uint64_t now = clock_now(), longest = s->config.silent_ns;
-	struct server_conn *most = NULL;
-
-	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
-		struct quic_stats stats;
-
-		if (!quic_conn_is_ready(h3_conn_quic(conn->h3)))
-			continue; /* a handshake has a limit of its own */
-		quic_conn_stats(h3_conn_quic(conn->h3), &stats);
-		if (conn->over || conn->leaving || now - stats.received_at < longest)
-			continue;
-		longest = now - stats.received_at;
-		most = conn;
-	}
-	if (!most)
-		return;
-	log_info("conn %u: silent for %llu s, and there are many", most->id,
-		 (unsigned long long)(longest / NSEC_PER_SEC));
-	most->leaving = true;
-	h3_conn_close(most->h3);
-}
-
 static void on_accept(void *owner, struct quic_conn *quic)
 {
 	struct server *s = owner;
 	struct server_conn *conn = new_zero(struct server_conn);
 
-	/* Some are left for those that come while silent ones go. */
-	if (quic_server_count(s->quic) >
-	    s->config.connections - MAX(s->config.connections / 8, (size_t)1))
-		end_most_silent(s);
 	conn->server = s;
 	conn->id = ++s->ids;
 	conn->h3 = h3_conn_new(quic, &h3_ops, conn);

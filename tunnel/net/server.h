@@ -25,8 +25,9 @@ struct server_config {
 	struct quic_settings settings;
 	struct quic_addr listen; /* all zero: every address and any port */
 	/*
-	 * So many connections at once. When an eighth of them is left, those that were silent for
-	 * silent_ns end, the most silent one first. 0: sensible values.
+	 * So many connections at once. When an eighth of them is left, and another client has
+	 * proven its key, one that was silent for silent_ns ends, the most silent first. 0:
+	 * sensible values.
 	 */
 	size_t connections;
 	uint64_t silent_ns;
