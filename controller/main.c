@@ -3,8 +3,9 @@
 #include "controller/cmd/cmd.h"
 
 static const struct verb *const verbs[] = {
-	&cmd_run, &cmd_get,  &cmd_logs,		&cmd_cancel, &cmd_release, &cmd_ssh, &cmd_exec,
-	&cmd_cp,  &cmd_stat, &cmd_port_forward, &cmd_keys,   &cmd_proxy,   &cmd_gc,  NULL,
+	&cmd_run,     &cmd_get,	  &cmd_describe, &cmd_wait, &cmd_logs, &cmd_cancel,
+	&cmd_release, &cmd_ssh,	  &cmd_exec,	 &cmd_cp,   &cmd_stat, &cmd_port_forward,
+	&cmd_keys,    &cmd_proxy, &cmd_gc,	 NULL,
 };
 
 int main(int argc, char **argv)

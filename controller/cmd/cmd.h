@@ -15,6 +15,7 @@
 
 extern const struct verb cmd_cancel;
 extern const struct verb cmd_cp;
+extern const struct verb cmd_describe;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
@@ -26,6 +27,7 @@ extern const struct verb cmd_release;
 extern const struct verb cmd_run;
 extern const struct verb cmd_ssh;
 extern const struct verb cmd_stat;
+extern const struct verb cmd_wait;
 
 /* Notes go to standard error, one line each, as "berth: TEXT". */
 void cmd_show_notes(const struct notes *notes);

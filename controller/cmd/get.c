@@ -17,6 +17,8 @@ static const struct opt opts[] = {
 	OPT_STR(0, "sort-by", struct get_args, sort_by, "KEY", "such as state,-started"),
 	OPT_UINT(0, "limit", struct get_args, limit, "COUNT",
 		 "the newest ones, or the first with --sort-by"),
+	OPT_STR(0, "group-by", struct get_args, group_by, "KEY",
+		"job-counts: state, queue, user, backend"),
 	OPT_FLAG(0, "no-headers", struct get_args, no_headers, "without the line of titles"),
 	OPT_FLAG('w', "watch", struct get_args, watch, "go on, and show what changes"),
 	OPT_END,
@@ -27,6 +29,7 @@ static const struct {
 	int (*run)(const struct get_args *args, int argc, char **argv, struct err *err);
 } resources[] = {
 	{ "jobs", "job", get_jobs },
+	{ "job-counts", "job-count", get_counts },
 };
 
 static unsigned int terminal_width(void)
@@ -69,13 +72,14 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		    strcmp(argv[0], resources[i].alias) == 0)
 			return resources[i].run(opaque, argc - 1, argv + 1, err);
 	}
-	return err_set(err, ERR_INVALID, "cannot get '%.40s': there are jobs", argv[0]);
+	return err_set(err, ERR_INVALID, "cannot get '%.40s': there are jobs and job-counts",
+		       argv[0]);
 }
 
 const struct verb cmd_get = {
 	.name = "get",
-	.operands = "jobs [JOB...]",
-	.summary = "list jobs",
+	.operands = "jobs | job-counts [JOB...]",
+	.summary = "list or count jobs",
 	.details = "A JOB is job-7, 7, or the job's name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

@@ -14,6 +14,7 @@ struct get_args {
 	struct filter_args filter;
 	const char *output;
 	const char *sort_by;
+	const char *group_by;
 	uint64_t limit; /* 0: none */
 	bool all;
 	bool no_headers;
@@ -24,4 +25,5 @@ struct get_args {
 int get_output(const struct get_args *args, struct output *ret, struct err *err) attr_must_use;
 
 /* argv holds the operands behind the resource. */
+int get_counts(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);

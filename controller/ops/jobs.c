@@ -88,6 +88,23 @@ static int record(struct controller *c, struct job *job, const struct observatio
 	return leftovers_release(c, job, err);
 }
 
+/*
+ * A job that was cancelled by another process since this record was read is told from one that
+ * failed by the mark of who cancelled it, which is made before the job is touched.
+ */
+static int look_again(struct controller *c, struct backend *backend, struct job *job,
+		      struct observation *seen, struct err *err)
+{
+	cleanup(job_finish) struct job stored = { 0 };
+	const struct job *one = job;
+
+	if (seen->state != JOB_FAILED || job->cancel_requested ||
+	    store_find_by_id(c->store, job->id, &stored, NULL) < 0 || !stored.cancel_requested)
+		return 0;
+	job->cancel_requested = true;
+	return backend_observe(backend, &one, 1, seen, err);
+}
+
 static bool wants_observing(const struct job *job)
 {
 	return job->state != JOB_DEFINED && !job_state_is_ended(job->state);
@@ -114,7 +131,10 @@ static int refresh_backend(struct controller *c, const char *name, struct job_li
 	if (backend_observe(backend, asked, len, seen, err) < 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
-		if (record(c, &jobs->items[index[i]], &seen[i], err) < 0)
+		struct job *job = &jobs->items[index[i]];
+
+		if (look_again(c, backend, job, &seen[i], err) < 0 ||
+		    record(c, job, &seen[i], err) < 0)
 			return -1;
 	}
 	return 0;

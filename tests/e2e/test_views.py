@@ -87,3 +87,47 @@ def test_a_table_fits_the_terminal_and_has_colour_only_there(berth, three):
     lines = terminal.screen.decode().splitlines()
     assert "\033" not in terminal.screen.decode() and "FAILED" in terminal.screen.decode()
     assert lines and all(len(line) <= 70 for line in lines)
+
+
+def test_jobs_are_counted(berth, three):
+    counts = json.loads(berth("get", "job-counts", "--group-by", "state", "-o", "json", "--name", "train*").ok().stdout)
+    assert counts == [{"state": "RUNNING", "jobs": 1}, {"state": "SUCCEEDED", "jobs": 1}]
+    by_user = json.loads(berth("get", "job-counts", "--group-by", "user,backend", "-o", "json").ok().stdout)
+    assert [list(group) for group in by_user] == [["user", "backend", "jobs"]] and by_user[0]["backend"] == "local"
+    assert berth("get", "job-counts", "--no-headers", three["eval"]).ok().stdout.split() == ["FAILED", "1"]
+    assert berth("get", "job-counts", "--group-by", "colour").status == INVALID
+    assert berth("get", "job-counts", "--watch").status == INVALID
+
+
+def test_a_description_tells_what_is_known_and_what_next(berth, three):
+    running = berth("describe", "job", "train-1").ok().stdout
+    assert f"Enter it:     ssh {three['train-1']}\n" in running and "Command:      sleep 1000\n" in running
+    failed = berth("describe", "job", three["eval"], three["train-2"]).ok().stdout
+    assert "Exit status:  3\n" in failed and "\n\nJob:          " in failed
+    assert json.loads(berth("describe", "job", "eval", "-o", "json").ok().stdout) == [berth.job("eval")]
+    assert berth("describe", "job", "nobody").status == NOT_FOUND
+    assert berth("describe", "node", "n1").status == INVALID
+
+
+def test_waiting_ends_as_the_job_did(berth, three):
+    assert berth("wait", "train-2").status == 0
+    result = berth("wait", "train-2", "eval")
+    assert result.status == 3 and result.stdout.splitlines() == [f"{three['train-2']} SUCCEEDED",
+                                                                  f"{three['eval']} FAILED: exit status 3"]
+    assert berth("wait", berth.submit("--", "sh", "-c", "kill -9 $$")).status == 128 + 9
+    assert berth("wait", berth.submit("-t", "300ms", "--", "sleep", "1000")).status == 124
+    name = berth.start("--", "sleep", "1000")
+    with subprocess.Popen([berth.program, "wait", name], env=berth.env(), stdout=subprocess.PIPE, text=True) as process:
+        berth("cancel", name).ok()
+        assert "CANCELLED" in process.stdout.read()
+    assert process.returncode == 143
+
+
+def test_waiting_for_a_state_and_no_longer_than_allowed(berth, three):
+    assert berth("wait", "train-1", "--for", "RUNNING").ok().stdout == f"{three['train-1']} RUNNING\n"
+    assert berth("wait", "train-2", "--for", "running").status == 0, "it was there"
+    assert berth("wait", "train-2", "--for", "FAILED").status == 1
+    assert berth("wait", "eval", "--for", "RUNNING").status == 3
+    result = berth("wait", "train-1", "--timeout", "200ms")
+    assert result.status == 75 and "not there yet" in result.stderr
+    assert berth("wait", "train-1", "--for", "PENDING").status == INVALID

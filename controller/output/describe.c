@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* One job for people; see describe.h. */
+#include "describe.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "controller/output/table.h"
+#include "init/base/alloc.h"
+#include "init/base/text.h"
+
+#define LINE_MAX_LEN 4096
+
+static void line(const struct output *output, const char *title, const char *fmt, ...)
+	attr_printf(3, 4);
+
+/* "Title:   text", or nothing when the text is empty. */
+static void line(const struct output *output, const char *title, const char *fmt, ...)
+{
+	char text[LINE_MAX_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+		text[0] = '\0';
+	va_end(args);
+	table_make_safe(text);
+	if (text[0] != '\0')
+		fprintf(output->out, "%-13s %s\n", title, text);
+}
+
+/* The moment in local time, and how long ago it was. */
+static void line_time(const struct output *output, const char *title, uint64_t ns)
+{
+	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
+	char moment[64], age[32] = "0s";
+	struct tm tm;
+
+	if (ns == 0 || !localtime_r(&seconds, &tm) ||
+	    strftime(moment, sizeof(moment), "%Y-%m-%d %H:%M:%S %z", &tm) == 0)
+		return;
+	if (output->now_ns > ns)
+		text_format_duration(output->now_ns - ns, age, sizeof(age));
+	line(output, title, "%s (%s ago)", moment, age);
+}
+
+static void line_state(const struct job *job, const struct output *output)
+{
+	bool known = job->native_state[0] != '\0' &&
+		     strcmp(job->native_state, job_state_word(job->state)) != 0;
+
+	line(output, "State:", "%s%s%s%s", job_state_word(job->state), known ? " (" : "",
+	     known ? job->native_state : "", known ? ")" : "");
+	line(output, "Reason:", "%s", job->reason);
+	if (job->exit_code != JOB_NO_EXIT_CODE)
+		line(output, "Exit status:", "%d", job->exit_code);
+	if (job->signal > 0)
+		line(output, "Signal:", "%d (%s)", job->signal, strsignal(job->signal));
+	if (job->attempts > 1)
+		line(output, "Attempts:", "%" PRIu64, job->attempts);
+}
+
+static void line_run_time(const struct job *job, const struct output *output)
+{
+	uint64_t end_ns = job->ended_ns ? job->ended_ns : output->now_ns;
+	char text[32];
+
+	if (job->started_ns == 0 || end_ns < job->started_ns)
+		return;
+	text_format_duration(end_ns - job->started_ns, text, sizeof(text));
+	line(output, "Time:", "%s", text);
+}
+
+/* What somebody who looks at a job in this state wants to type. */
+static void line_next(const struct job *job, const struct output *output)
+{
+	if (job->state == JOB_RUNNING)
+		line(output, "Enter it:", "ssh job-%" PRIu64, job->id);
+	if (job->started_ns && !job->collected)
+		line(output, "Its output:", "berth logs job-%" PRIu64, job->id);
+	if (job->state == JOB_FAILED && !job->collected)
+		line(output, "Its errors:", "berth logs --stderr job-%" PRIu64, job->id);
+}
+
+void output_describe_job(const struct job *job, const struct output *output)
+{
+	line(output, "Job:", "job-%" PRIu64, job->id);
+	line(output, "Name:", "%s", job->name);
+	line_state(job, output);
+	line(output, "Backend:", "%s", job->backend);
+	line(output, "Native id:", "%s", job->native_id);
+	line(output, "Queue:", "%s", job->queue);
+	line(output, "User:", "%s", job->user);
+	line(output, "Nodes:", "%" PRIu64 "%s%s", job->nodes, job->node_list[0] ? ", " : "",
+	     job->node_list);
+	line(output, "Ranks:", "%" PRIu64, job->tasks);
+	line_time(output, "Submitted:", job->created_ns);
+	line_time(output, "Started:", job->started_ns);
+	line_time(output, "Ended:", job->ended_ns);
+	line_run_time(job, output);
+	line(output, "Command:", "%s", job->command);
+	line(output, "Directory:", "%s%s", job->directory, job->collected ? " (collected)" : "");
+	line_next(job, output);
+}
