@@ -51,10 +51,17 @@ static char *proxy_command(const struct sshconf *sc)
 	return str_printf("ProxyCommand %s proxy '%%n'", buf_str(&quoted));
 }
 
+/*
+ * Also whatever somebody's "Host *" or a site's policy might choose so that ssh and we have nothing
+ * in common: the first value ssh reads holds, and a list that begins with + is its own default.
+ */
 char *sshconf_option(const struct sshconf *sc, size_t n)
 {
 	static const char *const fixed[] = {
 		"HostKeyAlias berth",
+		"HostKeyAlgorithms ssh-ed25519",
+		"KexAlgorithms +curve25519-sha256",
+		"Ciphers +aes128-gcm@openssh.com",
 		"GlobalKnownHostsFile /dev/null",
 		"StrictHostKeyChecking yes",
 		"UpdateHostKeys no",

@@ -70,7 +70,7 @@ def login(place: Place, here: pathlib.Path) -> None:
     """A shell that greets, has job control's Ctrl-C, and ends with its own status."""
     with place.terminal() as screen:
         screen.expect("rank 0 on ")
-        screen.type("echo $((6 * 7)) on $TERM; sleep 1000\n")
+        screen.type("sh -c 'echo $((6 * 7)) on $TERM; exec sleep 1000'\n")
         screen.expect("42 on xterm-256color\r\n")
         screen.type("\x03")
         screen.type("echo $((6 * 8)) after; exit 5\n")

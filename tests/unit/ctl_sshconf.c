@@ -288,6 +288,9 @@ static void a_job_has_one_file_with_all_that_ssh_needs(void **state)
 			   "# Gone when the job has ended.\n"
 			   "Host job-7 job-7.0 job-7.1 train.job\n"
 			   "  HostKeyAlias berth\n"
+			   "  HostKeyAlgorithms ssh-ed25519\n"
+			   "  KexAlgorithms +curve25519-sha256\n"
+			   "  Ciphers +aes128-gcm@openssh.com\n"
 			   "  GlobalKnownHostsFile /dev/null\n"
 			   "  StrictHostKeyChecking yes\n"
 			   "  UpdateHostKeys no\n"
@@ -311,9 +314,9 @@ static void a_program_in_an_odd_place_is_quoted_for_the_shell(void **state)
 
 	(void)state;
 	sc.program = "/o p/$x/5%/it's";
-	option = sshconf_option(&sc, 11);
+	option = sshconf_option(&sc, 14);
 	assert_string_equal(option, "ProxyCommand '/o p/$x/5%%/it'\\''s' proxy '%n'");
-	assert_null(sshconf_option(&sc, 12));
+	assert_null(sshconf_option(&sc, 15));
 }
 
 static void files_of_others_are_neither_listed_nor_touched(void **state)
