@@ -33,3 +33,12 @@ def test_the_map_names_every_folder():
 def test_every_folder_explains_itself():
     for name in ("init", "init/base", "tunnel", "controller", "squashfs", "tests", "ci"):
         assert (harness.TOP / name / "README.md").exists(), name
+
+
+def test_every_test_that_stands_for_a_complaint_is_there():
+    text = (harness.TOP / "tests" / "README.md").read_text().partition("## Complaints")[2]
+    names = [name for name in re.findall(r"`([a-z0-9_]+)`", text) if name.count("_") > 2]
+    files = [path for suffix in ("py", "c") for path in (harness.TOP / "tests").glob(f"*/*.{suffix}")]
+    sources = "".join(path.read_text() for path in files)
+    assert len(names) > 40
+    assert [name for name in names if not re.search(rf"^(def|static void) {name}\(", sources, re.M)] == []

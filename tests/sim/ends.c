@@ -130,6 +130,25 @@ static void keep_alives_hold_an_idle_connection(void **state)
 	assert_true(world_run(w, peer_is_gone, &owner, 100 * NSEC_PER_SEC));
 }
 
+/* With what a job has and the heartbeat of an idle client: nothing of a session runs out. */
+static void a_week_without_a_word_ends_nothing(void **state)
+{
+	struct world_config config = plain;
+	cleanup(world_free) struct world *w = NULL;
+	struct peer_client owner = { 0 };
+	struct peer_stream s = { 0 };
+	struct world_client *client;
+
+	(void)state;
+	config.client = config.server = QUIC_SETTINGS_DEFAULT;
+	config.client.keep_alive_ns = 25 * NSEC_PER_SEC;
+	w = world_new(&config);
+	start(w, &client, &owner, &s);
+	world_run(w, NULL, NULL, 7 * 24 * 3600 * NSEC_PER_SEC);
+	assert_false(owner.is_closed);
+	assert_int_equal(quic_server_count(w->server), 1);
+}
+
 static void a_restarted_server_tells_its_old_clients_at_once(void **state)
 {
 	cleanup(world_free) struct world *w = world_new(&plain);
@@ -332,6 +351,7 @@ int main(void)
 		cmocka_unit_test(a_close_is_said_twice),
 		cmocka_unit_test(a_silent_connection_ends_after_the_idle_timeout),
 		cmocka_unit_test(keep_alives_hold_an_idle_connection),
+		cmocka_unit_test(a_week_without_a_word_ends_nothing),
 		cmocka_unit_test(a_restarted_server_tells_its_old_clients_at_once),
 		cmocka_unit_test(a_server_that_another_key_restarted_cannot_end_a_session),
 		cmocka_unit_test(after_a_minute_of_blackout_a_move_brings_the_data_at_once),
