@@ -2,11 +2,31 @@
 /* berth, the controller: submits jobs, follows them, and leads ssh into them. */
 #include "controller/cmd/cmd.h"
 
+/* In the order of --help. */
+/* clang-format off */
 static const struct verb *const verbs[] = {
-	&cmd_run,     &cmd_get,	  &cmd_describe, &cmd_wait, &cmd_logs, &cmd_cancel,
-	&cmd_release, &cmd_ssh,	  &cmd_exec,	 &cmd_cp,   &cmd_stat, &cmd_port_forward,
-	&cmd_keys,    &cmd_proxy, &cmd_gc,	 NULL,
+	&cmd_run,
+	&cmd_get,
+	&cmd_describe,
+	&cmd_wait,
+	&cmd_logs,
+	&cmd_cancel,
+	&cmd_signal,
+	&cmd_hold,
+	&cmd_release,
+	&cmd_requeue,
+	&cmd_update,
+	&cmd_ssh,
+	&cmd_exec,
+	&cmd_cp,
+	&cmd_stat,
+	&cmd_port_forward,
+	&cmd_keys,
+	&cmd_proxy,
+	&cmd_gc,
+	NULL,
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "signo.h"
+#include "init/base/signo.h"
 
 struct forward_rules {
 	uint8_t becomes[SIGNO_LAST + 1]; /* the signal that is sent in its place; 0: none */

@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "signo.h"
+#include "init/base/signo.h"
 
 #define WITNESS_PATIENCE (100 * NSEC_PER_MSEC)
 /* What came longer ago belongs to a signal that we have dealt with. */

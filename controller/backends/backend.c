@@ -63,10 +63,39 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 	return 0;
 }
 
-int backend_cancel(struct backend *backend, const struct job *job, struct err *err)
+int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
+		   struct err *err)
 {
-	assert_own(backend, job);
-	if (backend->ops->cancel(backend, job, err) < 0)
+	if (len == 0)
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		assert_own(backend, jobs[i]);
+	if (backend->ops->cancel(backend, jobs, len, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_check_act(const struct backend *backend, enum act_kind kind, struct err *err)
+{
+	const char *why = backend->ops->cannot[kind];
+
+	if (!why && !backend->ops->act)
+		why = "it can only cancel jobs";
+	if (why)
+		return err_set(err, ERR_UNSUPPORTED, "%s: %s", backend->ops->name, why);
+	return 0;
+}
+
+int backend_act(struct backend *backend, const struct act *act, const struct job *const *jobs,
+		size_t len, struct err *err)
+{
+	if (len == 0)
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		assert_own(backend, jobs[i]);
+	if (backend_check_act(backend, act->kind, err) < 0 || act_check(act, err) < 0)
+		return -1;
+	if (backend->ops->act(backend, act, jobs, len, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
 }

@@ -11,6 +11,7 @@
  * one line in registry.c, one in meson.build, and tests.
  */
 
+#include "controller/model/act.h"
 #include "controller/model/job.h"
 #include "controller/model/spec.h"
 #include "init/base/buf.h"
@@ -68,8 +69,22 @@ struct backend_ops {
 	int (*observe)(struct backend *backend, const struct job *const *jobs, size_t len,
 		       struct observation *ret, struct err *err);
 
-	/* Mandatory. Asks a job to end; it may take its time. A job that is gone is success. */
-	int (*cancel)(struct backend *backend, const struct job *job, struct err *err);
+	/*
+	 * Mandatory. Asks jobs to end, in one request; they may take their time. A job that is gone
+	 * is success. Every job is tried, the first failure is reported.
+	 */
+	int (*cancel)(struct backend *backend, const struct job *const *jobs, size_t len,
+		      struct err *err);
+
+	/*
+	 * Does this to jobs that have not ended, in as few requests as it can; act_check() has let
+	 * it pass. Every job is tried, the first failure is reported. NULL: can nothing of it.
+	 */
+	int (*act)(struct backend *backend, const struct act *act, const struct job *const *jobs,
+		   size_t len, struct err *err);
+
+	/* For each kind of act: NULL when it can, else why not and what to do instead. */
+	const char *cannot[ACT_KINDS_LEN];
 
 	/*
 	 * Ends a job that did not listen to cancel, at once. NULL: the scheduler insists by itself.
@@ -119,7 +134,13 @@ int backend_submit(struct backend *backend, const struct submission *submission,
 		   struct submitted *ret, struct err *err) attr_must_use;
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		    struct observation *ret, struct err *err) attr_must_use;
-int backend_cancel(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
+int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
+		   struct err *err) attr_must_use;
+/* ERR_UNSUPPORTED, with the alternative, for what the backend cannot do. */
+int backend_act(struct backend *backend, const struct act *act, const struct job *const *jobs,
+		size_t len, struct err *err) attr_must_use;
+int backend_check_act(const struct backend *backend, enum act_kind kind, struct err *err)
+	attr_must_use;
 int backend_kill(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 int backend_release(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 int backend_read_log(struct backend *backend, const struct job *job, enum backend_log which,

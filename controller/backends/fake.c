@@ -78,16 +78,40 @@ static int observe(struct backend *backend, const struct job *const *jobs, size_
 	return 0;
 }
 
-static int cancel(struct backend *backend, const struct job *job, struct err *err)
+static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
+		  struct err *err)
 {
 	struct fake *fake = fake_of(backend);
-	struct fake_job *own = find(fake, job);
 
 	fake->counts.cancels++;
 	if (fake->failure != ERR_NONE)
 		return fail(fake, err);
-	if (own && !fake->stubborn)
-		own->seen.state = JOB_CANCELLED;
+	for (size_t i = 0; i < len; i++) {
+		struct fake_job *own = find(fake, jobs[i]);
+
+		if (own && !fake->stubborn)
+			own->seen.state = JOB_CANCELLED;
+	}
+	return 0;
+}
+
+static int act_on(struct backend *backend, const struct act *act, const struct job *const *jobs,
+		  size_t len, struct err *err)
+{
+	struct fake *fake = fake_of(backend);
+
+	fake->counts.acts++;
+	if (fake->failure != ERR_NONE)
+		return fail(fake, err);
+	for (size_t i = 0; i < len; i++) {
+		struct fake_job *own = find(fake, jobs[i]);
+
+		if (own)
+			snprintf(own->seen.reason, sizeof(own->seen.reason), "%s",
+				 act_word(act->kind));
+		if (own && act->kind == ACT_REQUEUE)
+			own->seen.state = JOB_QUEUED;
+	}
 	return 0;
 }
 
@@ -127,6 +151,8 @@ static const struct backend_ops fake_ops = {
 	.submit = submit,
 	.observe = observe,
 	.cancel = cancel,
+	.act = act_on,
+	.cannot = { [ACT_UPDATE] = "cannot change a job: submit another" },
 	.kill = kill_now,
 	.read_log = read_log,
 	.endpoint = jobdir_endpoint,

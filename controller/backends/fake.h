@@ -3,7 +3,7 @@
 
 /*
  * A backend in memory, for tests: jobs do what the test says, nothing runs. It counts what it is
- * asked, and can be told to fail.
+ * asked, and can be told to fail. The last act on a job is its reason; it cannot update.
  */
 
 #include "controller/backends/backend.h"
@@ -30,6 +30,6 @@ void fake_be_stubborn(struct fake *fake);
 void fake_degrade(struct fake *fake, const char *what);
 
 struct fake_counts {
-	size_t submits, observes, cancels, kills;
+	size_t submits, observes, cancels, kills, acts; /* requests, not jobs */
 };
 struct fake_counts fake_counts(const struct fake *fake);

@@ -167,14 +167,21 @@ static int find_process(const struct job *job, struct process *ret, struct err *
 	return 0;
 }
 
-static int cancel(struct backend *backend, const struct job *job, struct err *err)
+static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
+		  struct err *err)
 {
-	struct process process;
+	int result = 0;
 
 	(void)backend;
-	if (find_process(job, &process, err) < 0)
-		return -1;
-	return process_signal(&process, SIGTERM, err);
+	for (size_t i = 0; i < len; i++) {
+		struct err *own = result == 0 ? err : NULL;
+		struct process process;
+
+		if (find_process(jobs[i], &process, own) < 0 ||
+		    process_signal(&process, SIGTERM, own) < 0)
+			result = -1;
+	}
+	return result;
 }
 
 static int kill_now(struct backend *backend, const struct job *job, struct err *err)
@@ -185,6 +192,30 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 	if (find_process(job, &process, err) < 0)
 		return -1;
 	return process_is_alive(&process) ? localkill(job->directory, &process, err) : 0;
+}
+
+/* berth-init passes on what it gets; only what nobody can catch has to be seen to here. */
+static int signal_one(struct backend *backend, const struct job *job, int signal, struct err *err)
+{
+	struct process process;
+
+	if (signal == SIGKILL)
+		return kill_now(backend, job, err);
+	if (find_process(job, &process, err) < 0)
+		return -1;
+	return process_signal(&process, signal, err);
+}
+
+static int act_on(struct backend *backend, const struct act *act, const struct job *const *jobs,
+		  size_t len, struct err *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (signal_one(backend, jobs[i], act->signal, result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
+	return result;
 }
 
 static int release(struct backend *backend, const struct job *job, struct err *err)
@@ -202,6 +233,13 @@ static const struct backend_ops local_backend_ops = {
 	.submit = submit,
 	.observe = observe,
 	.cancel = cancel,
+	.act = act_on,
+	.cannot = {
+		[ACT_HOLD] = "starts jobs at once: 'berth signal TSTP' stops one that runs",
+		[ACT_RELEASE] = "starts jobs at once: there is none that waits",
+		[ACT_REQUEUE] = "has no queue: 'berth cancel' the job and 'berth run' it again",
+		[ACT_UPDATE] = "has no scheduler: 'berth cancel' the job and 'berth run' it again",
+	},
 	.kill = kill_now,
 	.release = release,
 	.read_log = jobdir_read_log,

@@ -10,14 +10,12 @@
 #include <unistd.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/backends/slurm_act.h"
 #include "controller/backends/slurm_command.h"
 #include "controller/backends/slurm_observe.h"
 #include "controller/backends/slurm_submit.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
-
-/* By name: this machine and the nodes may number signals differently. */
-#define SIGNAL_RELEASE "--signal=URG"
 
 static const char **make_environment(const struct spec *spec)
 {
@@ -83,36 +81,13 @@ static int submit(struct backend *backend, const struct submission *submission,
 	return 0;
 }
 
-static int cancel(struct backend *backend, const struct job *job, struct err *err)
-{
-	const char *argv[] = { "scancel", "--", job->native_id, NULL };
-	cleanup(child_finish) struct child child = { 0 };
-	struct err own;
-
-	(void)backend;
-	if (slurm_run(argv, NULL, &child, &own) == 0 ||
-	    strcasestr(own.text, "already completing") || strcasestr(own.text, "invalid job id"))
-		return 0;
-	return err_set(err, own.kind, "%s", own.text);
-}
-
-/* The batch script becomes berth-init, or starts one a task in a step; see slurm_write_script(). */
-static int release(struct backend *backend, const struct job *job, struct err *err)
-{
-	const char *one[] = { "scancel", SIGNAL_RELEASE, "--batch", "--", job->native_id, NULL };
-	const char *many[] = { "scancel", SIGNAL_RELEASE, "--", job->native_id, NULL };
-	cleanup(child_finish) struct child child = { 0 };
-
-	(void)backend;
-	return slurm_run(job->tasks > 1 ? many : one, NULL, &child, err);
-}
-
 static const struct backend_ops slurm_backend_ops = {
 	.name = "slurm",
 	.submit = submit,
 	.observe = slurm_observe,
-	.cancel = cancel,
-	.release = release,
+	.cancel = slurm_cancel,
+	.act = slurm_act,
+	.release = slurm_release,
 	.read_log = jobdir_read_log,
 	.endpoint = jobdir_endpoint,
 };

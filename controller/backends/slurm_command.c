@@ -10,37 +10,58 @@
 
 const char *const slurm_environment[] = { "SLURM_TIME_FORMAT=%s", NULL };
 
-/* What Slurm's commands say when no controller answers them, and when it does not want us. */
+#define NO_CONTROLLER "try again later, or check that this machine is part of the cluster"
+
+/* Parts of what Slurm's commands say, what kind of error that is, and what to do. */
 static const struct {
 	const char *words;
 	enum err_kind kind;
+	const char *advice; /* or NULL */
 } complaints[] = {
-	{ "unable to contact", ERR_UNAVAILABLE },
-	{ "connection refused", ERR_UNAVAILABLE },
-	{ "slurm.conf", ERR_UNAVAILABLE },
-	{ "s_p_parse_file", ERR_UNAVAILABLE },
-	{ "configuration source", ERR_UNAVAILABLE },
-	{ "resolve_ctls", ERR_UNAVAILABLE },
-	{ "munge", ERR_UNAVAILABLE },
-	{ "permission", ERR_DENIED },
-	{ "denied", ERR_DENIED },
+	{ "unable to contact", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "connection refused", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "slurm.conf", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "s_p_parse_file", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "configuration source", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "resolve_ctls", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "munge", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "permission", ERR_DENIED, NULL },
+	{ "denied", ERR_DENIED, NULL },
+	{ "invalid job id", ERR_NOT_FOUND, "Slurm has forgotten the job" },
+	{ "held state", ERR_UNAVAILABLE, "'berth release' it first" },
+	{ "no longer pending", ERR_UNAVAILABLE, "only a job that waits can be changed so" },
+	{ "pending execution", ERR_UNAVAILABLE, "it waits already" },
+	{ "already finished", ERR_UNAVAILABLE, NULL },
+	{ "already completing", ERR_UNAVAILABLE, NULL },
+	{ "disabled", ERR_UNAVAILABLE, NULL },
+	{ "invalid partition", ERR_INVALID, "'sinfo' lists those that there are" },
 };
 
-static int explain(const char *why, struct err *err)
+int slurm_explain(const char *why, struct err *err)
 {
-	enum err_kind kind = ERR_INVALID;
+	size_t i = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(complaints) && kind == ERR_INVALID; i++) {
-		if (strcasestr(why, complaints[i].words))
-			kind = complaints[i].kind;
-	}
-	if (kind == ERR_UNAVAILABLE)
-		return err_set(
-			err, kind,
-			"the controller (slurmctld) cannot be asked: %s: try again later, or "
-			"check that this machine is part of the cluster",
-			why);
-	return err_set(err, kind, "%s", why);
+	while (i < ARRAY_LEN(complaints) && !strcasestr(why, complaints[i].words))
+		i++;
+	if (i == ARRAY_LEN(complaints))
+		return err_set(err, ERR_INVALID, "%s", why);
+	if (complaints[i].advice && strcmp(complaints[i].advice, NO_CONTROLLER) == 0)
+		return err_set(err, complaints[i].kind,
+			       "the controller (slurmctld) cannot be asked: %s: %s", why,
+			       complaints[i].advice);
+	return err_set(err, complaints[i].kind, "%s%s%s", why, complaints[i].advice ? ": " : "",
+		       complaints[i].advice ? complaints[i].advice : "");
+}
+
+/* "scontrol: error: Invalid Priority value: x" without what is said of every error. */
+static const char *skip_prefix(const char *why, const char *program)
+{
+	static const char error[] = ": error: ";
+	size_t len = strlen(program);
+
+	if (strncmp(why, program, len) == 0 && strncmp(why + len, error, sizeof(error) - 1) == 0)
+		return why + len + sizeof(error) - 1;
+	return why;
 }
 
 int slurm_run(const char *const *argv, const char *const *env, struct child *ret, struct err *err)
@@ -61,5 +82,5 @@ int slurm_run(const char *const *argv, const char *const *env, struct child *ret
 	if (ret->status == 0)
 		return 0;
 	child_complaint(ret, why, sizeof(why));
-	return explain(why[0] ? why : argv[0], err);
+	return slurm_explain(why[0] ? skip_prefix(why, argv[0]) : argv[0], err);
 }

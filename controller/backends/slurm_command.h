@@ -13,7 +13,11 @@ extern const char *const slurm_environment[];
 /*
  * Runs a command of Slurm and reads what it prints. A refusal is an error of its own words, whose
  * kind follows from them: ERR_UNAVAILABLE when no controller answers (or the command is not here),
- * ERR_DENIED, else ERR_INVALID. env adds variables, or is NULL; child_finish() what is returned.
+ * ERR_DENIED, ERR_NOT_FOUND, else ERR_INVALID; with advice where there is some. env adds variables,
+ * or is NULL; child_finish() what is returned.
  */
 int slurm_run(const char *const *argv, const char *const *env, struct child *ret, struct err *err)
 	attr_must_use;
+
+/* Sets the error that a complaint of a command is, and returns -1. */
+int slurm_explain(const char *why, struct err *err);

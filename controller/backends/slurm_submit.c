@@ -60,8 +60,7 @@ static void add_export(struct argv *argv, const struct spec *spec)
 	argv_addf(argv, "--export=%s", buf_str(&list));
 }
 
-/* Slurm's limits are in minutes; a limit that is not a whole number of them is rounded up. */
-static uint64_t minutes(uint64_t ns)
+uint64_t slurm_minutes(uint64_t ns)
 {
 	const uint64_t minute = 60 * NSEC_PER_SEC;
 
@@ -88,7 +87,7 @@ static void add_option(struct argv *argv, const struct spec *spec, const struct 
 		return;
 	case OPT_TYPE_DURATION:
 		argv_addf(argv, "--%s=%" PRIu64, option->sbatch,
-			  minutes(*(const uint64_t *)member));
+			  slurm_minutes(*(const uint64_t *)member));
 		return;
 	case OPT_TYPE_LIST:
 	case OPT_TYPE_COUNT:

@@ -16,6 +16,9 @@
 
 #define SLURM_SCRIPT_MAX (1024 * 1024)
 
+/* Slurm's limits are in minutes; a limit that is not a whole number of them is rounded up. */
+uint64_t slurm_minutes(uint64_t ns);
+
 /* sbatch and its options, without the script. */
 void slurm_add_options(struct argv *argv, const struct submission *submission);
 

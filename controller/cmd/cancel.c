@@ -6,20 +6,6 @@
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
 
-/* All are looked up before any is touched: a mistyped name cancels nothing. */
-static int find_all(struct controller *c, int argc, char **argv, struct job_list *ret,
-		    struct err *err)
-{
-	for (int i = 0; i < argc; i++) {
-		cleanup(job_finish) struct job job = { 0 };
-
-		if (ops_find_text(c, argv[i], &job, err) < 0)
-			return -1;
-		job_list_take(ret, &job);
-	}
-	return 0;
-}
-
 static void show(const struct job *job, bool was_over)
 {
 	if (was_over)
@@ -38,7 +24,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	int result;
 
 	(void)opaque;
-	if (controller_open(&c, err) < 0 || find_all(c, argc, argv, &jobs, err) < 0)
+	if (controller_open(&c, err) < 0 || cmd_find_jobs(c, argc, argv, &jobs, err) < 0)
 		return -1;
 	/* A backend that does not answer will say so when it is asked to cancel. */
 	if (ops_refresh(c, &jobs, NULL) < 0)

@@ -9,6 +9,7 @@
  * a line in meson.build, a section in berth.1.scd, and a test of its --help in tests/golden.
  */
 
+#include "controller/model/act.h"
 #include "controller/ops/connect.h"
 #include "controller/ops/controller.h"
 #include "init/base/verb.h"
@@ -19,18 +20,30 @@ extern const struct verb cmd_describe;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
+extern const struct verb cmd_hold;
 extern const struct verb cmd_keys;
 extern const struct verb cmd_logs;
 extern const struct verb cmd_port_forward;
 extern const struct verb cmd_proxy;
 extern const struct verb cmd_release;
+extern const struct verb cmd_requeue;
 extern const struct verb cmd_run;
+extern const struct verb cmd_signal;
 extern const struct verb cmd_ssh;
 extern const struct verb cmd_stat;
+extern const struct verb cmd_update;
 extern const struct verb cmd_wait;
 
 /* Notes go to standard error, one line each, as "berth: TEXT". */
 void cmd_show_notes(const struct notes *notes);
+
+/* All are looked up before any is touched: a mistyped name does nothing to anybody. */
+int cmd_find_jobs(struct controller *c, int argc, char **argv, struct job_list *ret,
+		  struct err *err) attr_must_use;
+
+/* Does this to these jobs, and prints "job-7 DONE" for each. */
+int cmd_act(const struct act *act, const char *done, int argc, char **argv, struct err *err)
+	attr_must_use;
 
 /* Becomes another program; returns only when that fails. */
 int cmd_become(const char *const *argv, struct err *err);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "controller/ops/internal.h"
+#include "controller/ops/batch.h"
 #include "controller/ops/jobs.h"
 
 #define POLL_MS 20
@@ -14,21 +14,29 @@ static bool is_over(const struct job *job)
 	return job_state_is_ended(job->state);
 }
 
-static int ask(struct controller *c, struct job *job, struct err *err)
+/* The intention is recorded first: a job that ends now was cancelled. */
+static int prepare(struct controller *c, struct job *job, struct err *err)
 {
-	struct backend *backend;
-
 	if (job->native_id[0] == '\0')
 		return err_set(err, ERR_NOT_FOUND,
 			       "job-%" PRIu64 " was never handed to %s: 'berth gc' clears it away",
 			       job->id, job->backend);
-	if (controller_backend(c, job->backend, &backend, err) < 0 ||
-	    store_mark_cancel_requested(c->store, job->id, err) < 0)
+	if (store_mark_cancel_requested(c->store, job->id, err) < 0)
 		return -1;
 	job->cancel_requested = true;
-	if (backend_cancel(backend, job, err) < 0)
-		return err_wrap(err, "cannot cancel job-%" PRIu64, job->id);
 	return 0;
+}
+
+static bool is_to_end(const struct job *job)
+{
+	return !is_over(job) && job->cancel_requested && job->native_id[0] != '\0';
+}
+
+static int ask(struct backend *backend, const void *arg, const struct job *const *jobs, size_t len,
+	       struct err *err)
+{
+	(void)arg;
+	return backend_cancel(backend, jobs, len, err);
 }
 
 static bool must_wait(struct controller *c, const struct job *job)
@@ -72,13 +80,16 @@ static int insist(struct controller *c, struct job *job, struct err *err)
 int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patience_ms,
 	       struct err *err)
 {
+	const struct batch_plan plan = { .what = "cancel", .wants = is_to_end, .ask = ask };
 	int result = 0;
 
 	for (size_t i = 0; i < jobs->len; i++) {
 		if (!is_over(&jobs->items[i]) &&
-		    ask(c, &jobs->items[i], result == 0 ? err : NULL) < 0)
+		    prepare(c, &jobs->items[i], result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
+	if (batch_ask(c, &plan, jobs, result == 0 ? err : NULL) < 0)
+		result = -1;
 	wait_for_end(c, jobs, patience_ms);
 	for (size_t i = 0; i < jobs->len; i++) {
 		if (must_wait(c, &jobs->items[i]) &&

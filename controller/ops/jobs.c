@@ -53,7 +53,8 @@ static void apply(struct job *job, const struct observation *seen)
 	job_set_text(&job->reason, seen->reason);
 	job->exit_code = seen->exit_code;
 	job->signal = seen->signal;
-	if (seen->started_ns)
+	/* One that waits again, waits for another start. */
+	if (seen->started_ns || seen->state == JOB_QUEUED)
 		job->started_ns = seen->started_ns;
 	if (seen->ended_ns)
 		job->ended_ns = seen->ended_ns;

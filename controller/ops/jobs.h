@@ -55,11 +55,6 @@ int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patienc
 	       struct err *err) attr_must_use;
 
 /*
- * Ends the hold of a job: it then ends as its command did. ERR_UNAVAILABLE when it is not held.
- */
-int ops_release(struct controller *c, struct job *job, struct err *err) attr_must_use;
-
-/*
  * Appends what the job printed from this offset on; at most max bytes, nothing when there is no
  * more.
  */

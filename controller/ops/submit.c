@@ -132,7 +132,7 @@ static int hand_over(struct controller *c, const struct spec *spec, const char *
 	job->state = submitted.state;
 	if (store_update_job(c->store, job, err) < 0) {
 		/* Nobody would find it again: better that it does not run. */
-		if (backend_cancel(backend, job, NULL) < 0)
+		if (backend_cancel(backend, &(const struct job *){ job }, 1, NULL) < 0)
 			return err_wrap(err, "%s runs it as %s, and it could not be recorded",
 					job->backend, job->native_id);
 		return -1;

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <strings.h>
 
-#include "init/base/text.h"
+#include "text.h"
 
 #define NAME_MAX_LEN 7
 
@@ -38,4 +38,11 @@ bool signo_parse(const char *text, int *ret)
 		}
 	}
 	return false;
+}
+
+const char *signo_word(int signo)
+{
+	if (signo < 1 || signo >= (int)ARRAY_LEN(names) || names[signo][0] == '\0')
+		return NULL;
+	return names[signo];
 }

@@ -8,9 +8,12 @@
 
 #include <stdbool.h>
 
-#include "init/base/macro.h"
+#include "macro.h"
 
 #define SIGNO_LAST 64
 
 /* 1 to SIGNO_LAST. False, and *ret unchanged, when it is no signal. */
 bool signo_parse(const char *text, int *ret) attr_must_use;
+
+/* "TERM"; NULL for one that has only a number here. */
+const char *signo_word(int signo);

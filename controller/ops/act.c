@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Acting on jobs; see act.h. */
+#include "act.h"
+
+#include <inttypes.h>
+
+#include "controller/backends/jobdir.h"
+#include "controller/ops/batch.h"
+#include "controller/ops/connect.h"
+#include "controller/ops/jobs.h"
+
+#define BIT(state) (1U << JOB_##state)
+#define WAITS BIT(QUEUED)
+#define RUNS (BIT(STARTING) | BIT(RUNNING))
+
+/* In which states it can be done to a job, and what to say of others. */
+static const struct {
+	unsigned int states;
+	const char *otherwise;
+} rules[] = {
+	[ACT_SIGNAL] = { BIT(RUNNING), "only a job that runs can be sent a signal" },
+	[ACT_HOLD] = { WAITS, "only a job that waits can be held" },
+	[ACT_RELEASE] = { WAITS | RUNS, "only a job that is held can be released" },
+	[ACT_REQUEUE] = { RUNS, "only a job that has started can be put back into the queue" },
+	[ACT_UPDATE] = { WAITS | RUNS, "only a job that waits or runs can be changed" },
+};
+
+/* One that is kept after its command has ended: --hold of berth run. */
+static bool is_kept(const struct job *job)
+{
+	struct status status;
+
+	for (uint64_t rank = 0; rank < job->tasks; rank++) {
+		if (jobdir_read_status(job->directory, (unsigned int)rank, &status, NULL) == 1 &&
+		    status.held)
+			return true;
+	}
+	return false;
+}
+
+static int check_release(const struct job *job, struct err *err)
+{
+	if (job->state == JOB_QUEUED || is_kept(job))
+		return 0;
+	return err_set(err, ERR_UNAVAILABLE,
+		       "job-%" PRIu64 " is not held: its command has not ended", job->id);
+}
+
+static int check(struct controller *c, const struct act *act, const struct job *job,
+		 struct err *err)
+{
+	bool ends_hold = act->kind == ACT_RELEASE && job->state != JOB_QUEUED;
+	struct backend *backend;
+
+	if (ops_check_not_ended(job, err) < 0 ||
+	    controller_backend(c, job->backend, &backend, err) < 0)
+		return -1;
+	if (!ends_hold && backend_check_act(backend, act->kind, err) < 0)
+		return err_wrap(err, "cannot %s job-%" PRIu64, act_word(act->kind), job->id);
+	if (!(rules[act->kind].states & (1U << job->state)))
+		return err_set(err, ERR_UNAVAILABLE, "job-%" PRIu64 " is %s: %s", job->id,
+			       job_state_word(job->state), rules[act->kind].otherwise);
+	return act->kind == ACT_RELEASE ? check_release(job, err) : 0;
+}
+
+static bool is_any(const struct job *job)
+{
+	return !job_state_is_ended(job->state);
+}
+
+static bool is_waiting(const struct job *job)
+{
+	return job->state == JOB_QUEUED;
+}
+
+static int ask(struct backend *backend, const void *act, const struct job *const *jobs, size_t len,
+	       struct err *err)
+{
+	return backend_act(backend, act, jobs, len, err);
+}
+
+static int end_holds(struct controller *c, const struct job_list *jobs, struct err *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < jobs->len; i++) {
+		const struct job *job = &jobs->items[i];
+		struct err *own = result == 0 ? err : NULL;
+		struct backend *backend;
+
+		if (is_waiting(job))
+			continue;
+		if (controller_backend(c, job->backend, &backend, own) < 0 ||
+		    backend_release(backend, job, own) < 0)
+			result = err_wrap(own, "cannot release job-%" PRIu64, job->id);
+	}
+	return result;
+}
+
+int ops_act(struct controller *c, const struct act *act, struct job_list *jobs, struct err *err)
+{
+	const struct batch_plan plan = {
+		.what = act_word(act->kind),
+		.wants = act->kind == ACT_RELEASE ? is_waiting : is_any,
+		.ask = ask,
+		.arg = act,
+	};
+	int result;
+
+	if (act_check(act, err) < 0 || ops_refresh(c, jobs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < jobs->len; i++) {
+		if (check(c, act, &jobs->items[i], err) < 0)
+			return -1;
+	}
+	result = batch_ask(c, &plan, jobs, err);
+	if (act->kind == ACT_RELEASE && end_holds(c, jobs, result == 0 ? err : NULL) < 0)
+		result = -1;
+	return result;
+}
