@@ -154,6 +154,13 @@ int store_open(const char *path, struct store **ret, struct err *err)
 struct store *store_close(struct store *store)
 {
 	if (store) {
+		/*
+		 * Who has only read leaves the log to those who write: putting it into place and
+		 * removing it, to be made again by the next, takes longer than all that an ssh into
+		 * a job reads.
+		 */
+		if (store->db && sqlite3_total_changes(store->db) == 0)
+			sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		sqlite3_close(store->db);
 		free(store->path);
 		free(store);
