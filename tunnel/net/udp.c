@@ -26,6 +26,11 @@
  * end.
  */
 #define SEGMENT_MIN 21
+/*
+ * A question or an answer, and no bulk: mostly it comes alone. Asking for more is then in vain;
+ * when it is not, the loop comes back.
+ */
+#define ALONE_BELOW 1200
 
 union control {
 	struct cmsghdr align;
@@ -159,7 +164,8 @@ static void read_control(struct udp *udp, struct msghdr *m, struct udp_datagrams
 }
 
 /*
- * 1: one call's worth was handed over and *ret_count says how many datagrams; 0: nothing more now.
+ * 1: one call's worth was handed over and *ret_count says how many datagrams; 0: nothing more now,
+ * or hardly.
  */
 static int receive_once(struct udp *udp, size_t *ret_count)
 {
@@ -196,7 +202,7 @@ static int receive_once(struct udp *udp, size_t *ret_count)
 		return 1;
 	*ret_count = (d.bytes.len + d.segment - 1) / d.segment;
 	udp->ops->received(udp, udp->owner, &d);
-	return 1;
+	return len >= ALONE_BELOW;
 }
 
 static void receive(struct udp *udp)

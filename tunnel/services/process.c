@@ -186,6 +186,9 @@ static void read_output(struct process *p, struct port *port)
 				end_output(p, port);
 				return;
 			}
+			/* A little was all there is, mostly; if not, the loop comes back. */
+			if (len < PROCESS_DATA_MAX / 64 && !p->exited)
+				i = READS_PER_TURN;
 			break;
 		case SPLICE_NOT_NOW:
 			if (p->has_pty && p->drain_over)
@@ -257,9 +260,7 @@ static void on_exited(struct reaper_child *child, int status)
 	p->drain_left = DRAIN_MAX;
 	if ((p->has_pty && !p->pty_over) || signals_end_jobs(status))
 		uv_timer_start(&p->drain, on_drain, DRAIN_MS, 0);
-	/*
-	 * What it wrote is read now, with the end behind it: one wake-up less for short commands.
-	 */
+	/* What it wrote is read now, with its end: one wake-up less for short commands. */
 	read_outputs(p);
 }
 
