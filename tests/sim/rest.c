@@ -46,6 +46,22 @@ static void an_answer_carries_the_acknowledgement(void **state)
 			EXCHANGES * 5 / 4);
 }
 
+static void a_few_bytes_are_a_small_packet(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&near);
+	struct peer_stream s = { .keep_open = true };
+	struct world_client *client = open_echo(w, &s);
+	uint64_t before = stats_of(client->h3).bytes_sent;
+
+	(void)state;
+	for (int i = 0; i < EXCHANGES; i++) {
+		peer_send(&s, 1);
+		world_run(w, NULL, NULL, THINKING);
+	}
+	assert_int_equal(s.received, EXCHANGES);
+	assert_in_range(stats_of(client->h3).bytes_sent - before, EXCHANGES * 20, EXCHANGES * 100);
+}
+
 static void what_is_not_answered_is_acknowledged_within_milliseconds(void **state)
 {
 	cleanup(world_free) struct world *w = world_new(&near);
@@ -80,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_carries_the_acknowledgement),
+		cmocka_unit_test(a_few_bytes_are_a_small_packet),
 		cmocka_unit_test(what_is_not_answered_is_acknowledged_within_milliseconds),
 		cmocka_unit_test(bulk_does_not_wait_for_those_who_rest),
 	};

@@ -22,6 +22,13 @@
 #define REST_NS NSEC_PER_MSEC
 
 /*
+ * Segments of a batch have one size (udp(7), UDP_SEGMENT), so that a packet is padded which has no
+ * room left but for a few bytes; one that is not full is not, or a keystroke would be as large as
+ * the path carries. What the heads of frames and of the packet may take.
+ */
+#define PACKET_HEADS_MAX 128
+
+/*
  * Lets the application fill one packet from as many streams as fit; the last parameter of ngtcp2 is
  * our conn.
  */
@@ -29,12 +36,13 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_
 				 uint8_t *dest, size_t size, ngtcp2_tstamp now, void *user)
 {
 	struct quic_conn *conn = user;
+	size_t full = ngtcp2_conn_get_path_max_tx_udp_payload_size(tp), offered = PACKET_HEADS_MAX;
 
 	for (;;) {
 		struct quic_send send = { .stream = -1 };
 		ngtcp2_vec vec[QUIC_SEND_VECS];
 		ngtcp2_ssize taken = -1, len;
-		uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_PADDING;
+		uint32_t flags = 0;
 		int more = 0;
 
 		conn->is_blocked = ngtcp2_conn_get_max_data_left(tp) == 0;
@@ -47,8 +55,12 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_
 			flags |= NGTCP2_WRITE_STREAM_FLAG_MORE;
 		if (send.fin)
 			flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
-		for (size_t i = 0; i < send.vec_len; i++)
+		for (size_t i = 0; i < send.vec_len; i++) {
 			vec[i] = (ngtcp2_vec){ .base = send.vec[i].base, .len = send.vec[i].len };
+			offered += send.vec[i].len;
+		}
+		if (offered >= full)
+			flags |= NGTCP2_WRITE_STREAM_FLAG_PADDING;
 		len = ngtcp2_conn_writev_stream(tp, path, info, dest, size, &taken, flags,
 						send.stream, vec, send.vec_len, now);
 		if (len == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
