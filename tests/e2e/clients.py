@@ -7,6 +7,7 @@ place, CANNOTS says why, and with which status and words the program has to say 
 To add a client: a function of (place, here), `here` being an empty directory, and its name in CLIENTS.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
@@ -281,17 +282,32 @@ def git(place: Place, here: pathlib.Path) -> None:
 
 
 class Ansible:
-    """`ansible all -m MODULE`, at once on each place; what it says of one is asked for by name."""
+    """`ansible all -m MODULE`, at once on each place, beside the other clients; `said` has what it says of each.
+
+    with Ansible(places, dir) as ansible:
+        ansible.ask(place, "ping")
+    """
+
+    MODULES = {"ping": "", "raw": "echo $((6 * 7))",
+               "copy": "src=source dest='{{ ansible_remote_tmp | dirname }}/copied' mode=0640"}
 
     def __init__(self, places: dict, dir: pathlib.Path):
-        self.places, self.dir, self.said = places, dir, {}
-        self.source = dir / "from ansible"
-        self.source.write_bytes(BLOB)
-        dir.joinpath("inventory").write_text("".join(
+        self.places, self.dir = places, dir
+        (dir / "source").write_bytes(BLOB)
+        (dir / "inventory").write_text("".join(
             f"{name} ansible_host={place.host} ansible_ssh_executable={place.program} "
             f"ansible_remote_tmp={'/work' if place.kind.by != 'berth' else place.work}/.ansible "
             f"ansible_ssh_use_tty={place.kind.pts}\n"  # it asks for a terminal wherever it thinks there is one
             for name, place in places.items()))
+        self.pool = concurrent.futures.ThreadPoolExecutor(1)
+        self.said = {module: self.pool.submit(self._run, module, self.MODULES[module])
+                     for module in self.MODULES if places and shutil.which("ansible")}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.pool.shutdown(cancel_futures=True)
 
     def _run(self, module: str, arguments: str) -> dict:
         place = next(iter(self.places.values()))
@@ -309,33 +325,28 @@ class Ansible:
             said[name] = said.get(name, "") + line + "\n"
         return said
 
-    def ask(self, place: Place, module: str, arguments="") -> str:
+    def ask(self, place: Place, module: str) -> str:
         """What ansible said of a place; Failed unless that is success."""
-        if module not in self.said:
-            self.said[module] = self._run(module, arguments)
-        text = self.said[module].get(place.kind.name, "nothing")
+        needs("ansible", "ansible-core")
+        text = self.said[module].result().get(place.kind.name, "nothing")
         if f"{place.kind.name} | SUCCESS" not in text and f"{place.kind.name} | CHANGED" not in text:
             raise Failed(harness.Result(["ansible", "-m", module, place.kind.name], 2, text.encode(), b""))
         return text
 
 
 def ansible_ping(place: Place, here: pathlib.Path) -> None:
-    needs("ansible", "ansible-core")
     assert '"ping": "pong"' in place.ansible.ask(place, "ping")
 
 
 def ansible_copy(place: Place, here: pathlib.Path) -> None:
-    needs("ansible", "ansible-core")
-    ansible = place.ansible
-    ansible.ask(place, "copy", f"src='{ansible.source}' dest='{{{{ ansible_remote_tmp | dirname }}}}/copied' mode=0640")
+    place.ansible.ask(place, "copy")
     assert (place.work / "copied").read_bytes() == BLOB
     assert (place.work / "copied").stat().st_mode & 0o777 == 0o640
 
 
 def ansible_raw(place: Place, here: pathlib.Path) -> None:
     """What ansible does without Python."""
-    needs("ansible", "ansible-core")
-    assert "rc=0 >>\n42" in place.ansible.ask(place, "raw", "echo $((6 * 7))")
+    assert "rc=0 >>\n42" in place.ansible.ask(place, "raw")
 
 
 CLIENTS = [command, environment, terminal, login, tmux, x11, agent, forwards, scp, scp_legacy, sftp, sshfs, rsync, git,

@@ -35,7 +35,8 @@ def table(request, build_dir):
 
 @pytest.fixture(scope="module")
 def places(request, session_dir, build_dir, berth):
-    wanted = {item.callspec.params["kind"].name for item in request.session.items if item.module is request.module}
+    items = [item.callspec.params for item in request.session.items if item.module is request.module]
+    wanted = {params["kind"].name for params in items}
     dir = session_dir / "places"
     dir.mkdir(mode=0o755)
     docker = fixture_or_reason(request, "docker")
@@ -44,10 +45,11 @@ def places(request, session_dir, build_dir, berth):
     except docker_module.Unavailable as reason:
         bundle = str(reason)
     with Places([kind for kind in KINDS if kind.name in wanted], dir, build_dir, docker, bundle, berth) as places:
-        ansible = Ansible(places, dir)
-        for place in places.values():
-            place.ansible = ansible
-        yield places
+        by_ansible = places if any("ansible" in params["client"].__name__ for params in items) else {}
+        with Ansible(by_ansible, dir) as ansible:
+            for place in places.values():
+                place.ansible = ansible
+            yield places
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
