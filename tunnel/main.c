@@ -10,6 +10,7 @@ static const struct verb *const verbs[] = {
 	&cmd_exec,
 	&cmd_forward,
 	&cmd_keygen,
+	&cmd_knock,
 	&cmd_motd,
 	&cmd_serve,
 	&cmd_sftp,

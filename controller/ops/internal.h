@@ -45,5 +45,8 @@ int session_write(const struct job *job, const struct spec *spec, struct err *er
 /* What an ended job must not leave: its Host block, its keys, its endpoints. */
 int leftovers_release(struct controller *c, const struct job *job, struct err *err) attr_must_use;
 
+/* What a rotation of its key that was interrupted left beside the client file. */
+int leftovers_remove_beside(struct controller *c, const struct job *job, struct err *err)
+	attr_must_use;
 /* That, and the job directory with everything in it. */
 int leftovers_remove(struct controller *c, const struct job *job, struct err *err) attr_must_use;

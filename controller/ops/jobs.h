@@ -65,9 +65,11 @@ int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, u
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
 
 /*
- * Replaces the workstation's key of a running job, or lets nobody in any more. It is done in the
- * job's directory, which needs no connection and no old key; the job notices within seconds, and
- * ends the connections of the old key.
+ * Replaces the workstation's key of a running job, or lets nobody in any more, in the job's
+ * directory: no old key is needed. A new key has to get into the job before the old one is dropped;
+ * whenever this is interrupted, there is a key that works, and doing it again mends the rest. No
+ * connection with a dropped key is accepted after this; those that there are end, of one rank at
+ * once, of the others within seconds.
  */
-int ops_replace_keys(struct controller *c, const struct job *job, bool revoke, struct err *err)
+int ops_replace_keys(struct controller *c, const struct job *job, bool revokes, struct err *err)
 	attr_must_use;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Key files, made by `berth-tunnel keygen`: the controller itself never sees a key. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,8 +12,14 @@
 #include "controller/run/argv.h"
 #include "controller/run/child.h"
 #include "init/base/fs.h"
+#include "init/base/log.h"
+#include "init/base/text.h"
 
 #define KEYGEN_TIMEOUT_MS 30000
+/* How long a job may take to let a new key in: it reads the file, perhaps over a slow network. */
+#define PROOF_WAIT "10s"
+#define KNOCK_TIMEOUT_MS 20000
+#define RANKS_ASKED 64
 
 static int keygen(const struct argv *argv, struct err *err)
 {
@@ -54,27 +62,145 @@ int keys_make_job(struct controller *c, const char *tunnel, const struct job *jo
 	return keygen(&argv, err);
 }
 
-int ops_replace_keys(struct controller *c, const struct job *job, bool revoke, struct err *err)
+/* What replacing a key needs to know; filled by open_rekey(). */
+struct rekey {
+	struct controller *c;
+	const struct job *job;
+	char *job_file, *client_file, *next_file, *tickets;
+	char *endpoint; /* of a rank that listens, or NULL */
+	unsigned int rank;
+	bool has_client;
+	struct bundle bundle;
+};
+
+static void rekey_finish(struct rekey *x)
 {
-	cleanup_free char *job_file = fs_join(job->directory, "tunnel.json");
-	cleanup_free char *client_file = paths_client_key(&c->paths, job->uid);
-	cleanup_free char *tickets = paths_client_tickets(&c->paths, job->uid);
-	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	free(x->job_file);
+	free(x->client_file);
+	free(x->next_file);
+	free(x->tickets);
+	free(x->endpoint);
+	bundle_finish(&x->bundle);
+}
+DEFINE_CLEANUP_VALUE(struct rekey, rekey_finish)
+
+/* One rank is enough: all of them read the same file. */
+static int find_listening(struct rekey *x, struct err *err)
+{
+	struct backend *backend;
+	uint64_t ranks = MIN(x->job->tasks, (uint64_t)RANKS_ASKED);
+
+	if (x->job->state != JOB_RUNNING)
+		return 0;
+	if (controller_backend(x->c, x->job->backend, &backend, err) < 0)
+		return -1;
+	while (x->rank < ranks &&
+	       backend_endpoint(backend, x->job, x->rank, &x->endpoint, NULL) < 0)
+		x->rank++;
+	return 0;
+}
+
+static int open_rekey(struct rekey *x, struct err *err)
+{
+	if (ops_check_not_ended(x->job, err) < 0 ||
+	    bundle_find(x->c->paths.program, &x->bundle, err) < 0)
+		return -1;
+	x->job_file = fs_join(x->job->directory, "tunnel.json");
+	x->client_file = paths_client_key(&x->c->paths, x->job->uid);
+	x->next_file = str_printf("%s.new", x->client_file);
+	x->tickets = paths_client_tickets(&x->c->paths, x->job->uid);
+	x->has_client = fs_exists(x->client_file);
+	return find_listening(x, err);
+}
+
+static int rekey_files(const struct rekey *x, const char *how, struct err *err)
+{
 	cleanup(argv_finish) struct argv argv = { 0 };
 
-	if (ops_check_not_ended(job, err) < 0 || bundle_find(c->paths.program, &bundle, err) < 0)
+	argv_add_words(&argv, x->bundle.tunnel, "keygen", how, "--job-file", x->job_file, NULL);
+	if (strcmp(how, "--revoke") != 0)
+		argv_add_words(&argv, "--client-file", x->client_file, NULL);
+	return keygen(&argv, err);
+}
+
+/* Goes into the job with a key: it has to look which are good. Returns how that ended, or -1. */
+static int knock(const struct rekey *x, const char *client_file, const char *wait,
+		 struct child *ret, struct err *err)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+	struct child_plan plan = { .timeout_ms = KNOCK_TIMEOUT_MS };
+
+	argv_add_words(&argv, x->bundle.tunnel, "knock", "--client-file", client_file, "--endpoint",
+		       x->endpoint, "--wait", wait, NULL);
+	argv_addf(&argv, "--rank=%u", x->rank);
+	argv_addf(&argv, "--name=job-%" PRIu64, x->job->id);
+	plan.argv = argv_words(&argv);
+	return child_run(&plan, ret, err) < 0 ? -1 : ret->status;
+}
+
+/* The job shall act on what was written, now. It does so within seconds in any case. */
+static void hasten(const struct rekey *x)
+{
+	cleanup(child_finish) struct child child = { 0 };
+	struct err why;
+
+	if (x->endpoint && fs_exists(x->client_file) &&
+	    knock(x, x->client_file, "0s", &child, &why) < 0)
+		log_debug("%s", why.text);
+}
+
+static int prove(const struct rekey *x, struct err *err)
+{
+	cleanup(child_finish) struct child child = { 0 };
+	int status = knock(x, x->next_file, PROOF_WAIT, &child, err);
+	char why[256];
+
+	if (status == 0)
+		return 0;
+	if (status > 0) {
+		child_complaint(&child, why, sizeof(why));
+		err_set(err, ERR_UNAVAILABLE, "%s", why);
+	}
+	return err_wrap(err,
+			"the new key does not get into job-%" PRIu64
+			", and the old one is kept: rotate again, or revoke it",
+			x->job->id);
+}
+
+static int rotate_key(const struct rekey *x, struct err *err)
+{
+	if (rekey_files(x, "--rotate", err) < 0)
 		return -1;
-	argv_add_words(&argv, bundle.tunnel, "keygen", "--job-file", job_file, NULL);
-	if (revoke)
-		argv_add(&argv, "--revoke");
-	else
-		argv_add_words(&argv, "--rotate", "--client-file", client_file, NULL);
-	if (keygen(&argv, err) < 0)
+	/* Without a way in that could be lost, or a tunnel to ask, there is nothing to prove. */
+	if (x->has_client && x->endpoint && prove(x, err) < 0)
 		return -1;
+	if (rekey_files(x, "--finish-rotation", err) < 0)
+		return -1;
+	hasten(x);
+	/* Of the old key, and what was in the way when this was interrupted before. */
+	if (fs_remove_tree(x->tickets, err) < 0)
+		return -1;
+	return leftovers_remove_beside(x->c, x->job, err);
+}
+
+static int revoke_key(const struct rekey *x, struct err *err)
+{
+	if (rekey_files(x, "--revoke", err) < 0)
+		return -1;
+	hasten(x);
 	/* Of no use any more; and of none to a thief. */
-	if (fs_remove_tree(tickets, err) < 0)
+	if (fs_remove_tree(x->tickets, err) < 0 || leftovers_remove_beside(x->c, x->job, err) < 0)
 		return -1;
-	if (revoke && unlink(client_file) < 0 && errno != ENOENT)
-		return err_set_errno(err, errno, "remove %s", client_file);
+	if (unlink(x->client_file) < 0 && errno != ENOENT)
+		return err_set_errno(err, errno, "remove %s", x->client_file);
 	return 0;
+}
+
+int ops_replace_keys(struct controller *c, const struct job *job, bool revokes, struct err *err)
+{
+	cleanup(rekey_finish) struct rekey x = { .c = c, .job = job };
+
+	if (open_rekey(&x, err) < 0)
+		return -1;
+	return revokes ? revoke_key(&x, err) : rotate_key(&x, err);
 }

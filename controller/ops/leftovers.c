@@ -61,14 +61,41 @@ static void remove_scratch(const struct job *job)
 	}
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+int leftovers_remove_beside(struct controller *c, const struct job *job, struct err *err)
+{
+	cleanup_free char *begin = str_printf("%s.json.", job->uid);
+	DIR *dir = opendir(c->paths.keys_dir);
+	struct dirent *entry;
+	int result = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0
+				       : err_set_errno(err, errno, "list %s", c->paths.keys_dir);
+	while (result == 0 && (entry = readdir(dir))) {
+		cleanup_free char *path = fs_join(c->paths.keys_dir, entry->d_name);
+
+		if (strncmp(entry->d_name, begin, strlen(begin)) == 0 &&
+		    (ends_with(entry->d_name, ".new") || ends_with(entry->d_name, ".part")))
+			result = remove_file(path, err);
+	}
+	closedir(dir);
+	return result;
+}
+
 int leftovers_release(struct controller *c, const struct job *job, struct err *err)
 {
 	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
 	cleanup_free char *tickets = paths_client_tickets(&c->paths, job->uid);
-	cleanup_free char *beside = str_printf("%s.new", key); /* of an interrupted rotation */
 
 	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0 ||
-	    remove_file(beside, err) < 0 || fs_remove_tree(tickets, err) < 0)
+	    leftovers_remove_beside(c, job, err) < 0 || fs_remove_tree(tickets, err) < 0)
 		return -1;
 	remove_scratch(job);
 	return remove_secrets(job->directory, err);

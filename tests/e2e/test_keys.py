@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Keys of a running job: replaced, revoked, and what the job may be asked to connect to."""
 
+import base64
+import json
+import os
+import pathlib
+import shutil
 import socket
 import subprocess
 
@@ -71,14 +76,129 @@ def test_a_revoked_key_opens_nothing_and_ends_what_it_opened(cluster, job):
     harness.until(lambda: cluster.berth("exec", job, "--", "true").status == 0, "a way in with the new key")
 
 
-def test_an_interrupted_rotation_is_mended_by_the_next(cluster, job):
-    key, = keys_of(cluster.berth, job)
-    # As if it had ended between the two files: the job has a key that is not here.
+def job_file_of(berth, name) -> pathlib.Path:
+    return berth.job_dir(name) / "tunnel.json"
+
+
+def keygen(build_dir, how, job_file, client_file) -> None:
+    harness.run([build_dir / "tunnel" / "berth-tunnel", "keygen", how, "--job-file", job_file, "--client-file",
+                 client_file]).ok()
+
+
+@pytest.mark.sanitize
+def test_a_rotation_killed_after_any_of_its_steps_leaves_a_way_in_and_is_mended_by_the_next(cluster, job, build_dir):
+    """Each step replaces one file, so that putting a file back makes every state that a kill -9 can leave."""
+    client, = keys_of(cluster.berth, job)
+    beside = client.with_name(client.name + ".new")
+    tunnel = job_file_of(cluster.berth, job)
+    for step in range(1, 5):
+        before = tunnel.read_bytes()
+        keygen(build_dir, "--rotate", tunnel, client)
+        both = tunnel.read_bytes()
+        if step == 1:
+            put_back(tunnel, before)
+        if step >= 3:
+            keygen(build_dir, "--finish-rotation", tunnel, client)
+        if step == 3:
+            put_back(tunnel, both)
+        assert beside.exists() == (step < 3)
+        assert ("next" in json.loads(tunnel.read_bytes())) == (step in (2, 3))
+        # A client that has shown a key which is not known yet makes the job look.
+        harness.until(lambda: cluster.ssh(job, "true").status == 0, f"a way in after step {step}", interval=0.1)
+        cluster.berth("keys", "rotate", job).ok()
+        cluster.ssh(job, "true").ok()
+        assert keys_of(cluster.berth, job) == [client] and "next" not in json.loads(tunnel.read_bytes())
+
+
+def put_back(path: pathlib.Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.touch(0o600)
+    part.write_bytes(content)
+    part.rename(path)
+
+
+def test_a_rotation_that_is_killed_whenever_leaves_a_way_in(cluster, job):
+    for delay in range(8):
+        process = subprocess.Popen([str(cluster.berth.program), "keys", "rotate", job], env=cluster.berth.env(),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   start_new_session=True)
+        try:
+            process.wait(0.004 * delay)
+        except subprocess.TimeoutExpired:
+            pass
+        harness.kill_session(process)
+        harness.until(lambda: cluster.ssh(job, "true").status == 0, "a way in", interval=0.1)
     cluster.berth("keys", "rotate", job).ok()
-    key.with_name(key.name + ".new").write_bytes(b"{")
-    cluster.berth("keys", "rotate", job).ok()
-    harness.until(lambda: cluster.berth("exec", job, "--", "true").status == 0, "a way in")
     assert len(keys_of(cluster.berth, job)) == 1
+
+
+def test_a_new_key_that_does_not_get_in_costs_nothing(berth):
+    """The tunnel is gone when its new key is to be tried: the old one is kept."""
+    name = berth.start("--backend", "local", "--", "sleep", "1000")
+    client, = keys_of(berth, name)
+    tunnel = job_file_of(berth, name)
+    endpoint = tunnel.with_name("endpoint.0.json")
+    content, old = endpoint.read_text(), client.read_bytes()
+    # Nobody listens there: as after a crash of the node's network.
+    addresses = json.loads(content)
+    addresses["addresses"] = ["127.0.0.1:9"]
+    put_back(endpoint, json.dumps(addresses).encode())
+    result = berth("keys", "rotate", name, timeout=120)
+    put_back(endpoint, content.encode())
+    assert result.status != 0 and "the old one is kept" in result.stderr and client.read_bytes() == old
+    assert berth("exec", name, "--", "true").ok()
+    berth("keys", "rotate", name).ok()
+    assert berth("exec", name, "--", "true").ok() and client.read_bytes() != old
+    berth("cancel", name)
+
+
+@pytest.mark.sanitize
+def test_once_a_key_is_revoked_no_connection_of_it_is_accepted(cluster, job, tmp_path):
+    """Not even one that the job had no time to hear of in another way, and not with a ticket either."""
+    client, = keys_of(cluster.berth, job)
+    tunnel = job_file_of(cluster.berth, job)
+    cluster.ssh(job, "true").ok()  # leaves tickets
+    tickets = client.with_name(client.name + ".tickets")
+    kept = tmp_path / "tickets"
+    shutil.copytree(tickets, kept)
+    content, stolen = tunnel.read_bytes(), client.read_bytes()
+    for use_tickets in (False, True, False, True):
+        value = json.loads(content)
+        value["peer"] = base64.b64encode(os.urandom(32)).decode()
+        if tickets.exists():
+            shutil.rmtree(tickets)
+        if use_tickets:
+            shutil.copytree(kept, tickets)
+        put_back(tunnel, json.dumps(value).encode())
+        result = cluster.berth("exec", job, "--", "touch", str(tmp_path / "acted"))
+        assert result.status == DENIED and "does not accept this key" in result.stderr
+        put_back(tunnel, content)
+        harness.until(lambda: cluster.berth("exec", job, "--", "true").status == 0, "a way in", interval=0.1)
+    assert client.read_bytes() == stolen and not (tmp_path / "acted").exists()
+
+
+def test_a_file_system_that_hangs_keeps_nobody_out_and_serve_goes_on(cluster, job):
+    """A FIFO without a writer holds open(2) up like a file server that is gone."""
+    tunnel = job_file_of(cluster.berth, job)
+    content = tunnel.read_bytes()
+    client = enter(cluster, job)
+    try:
+        tunnel.unlink()
+        os.mkfifo(tunnel, 0o600)
+        for _ in range(3):
+            assert cluster.berth("exec", job, "--", "echo", "in").ok().stdout == "in\n"
+        assert client.poll() is None
+        # It answers again: then what it says counts.
+        writer = os.open(tunnel, os.O_WRONLY)
+        value = json.loads(content)
+        value["peer"] = base64.b64encode(os.urandom(32)).decode()
+        put_back(tunnel, json.dumps(value).encode())
+        os.close(writer)
+        assert client.wait(30 * harness.PATIENCE) != 0
+        assert cluster.berth("exec", job, "--", "true").status == DENIED
+    finally:
+        client.kill()
+        client.communicate()
 
 
 def test_keys_of_an_ended_job_are_not_touched(berth):

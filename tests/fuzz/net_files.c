@@ -39,6 +39,7 @@ static void try_job_file(struct span text)
 		return;
 	assert(job_file_parse(buf_span(&b), &again, &err) == 0);
 	assert(secret_equal(&file.secret, &again.secret));
+	assert(key_set_equal(&file.peers, &again.peers));
 	assert(file.allow_len == again.allow_len && file.idle_timeout_s == again.idle_timeout_s);
 	for (size_t i = 0; i < file.allow_len; i++)
 		assert(strcmp(file.allow[i], again.allow[i]) == 0);

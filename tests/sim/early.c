@@ -129,7 +129,8 @@ static void a_key_that_was_revoked_has_no_use_of_its_ticket(void **state)
 
 	(void)state;
 	peer_get_ticket(w, &ticket);
-	assert_int_equal(tls_context_set_peer(w->server_tls, &w->other_key, NULL), 0);
+	tls_context_set_peers(w->server_tls,
+			      &(struct key_set){ .keys = { w->other_key }, .len = 1 });
 	peer_request(world_resume(w, &peer_client_ops, &owner, &ticket.ticket), w, "/echo", &s);
 	assert_true(world_run(w, peer_is_gone, &owner, LONG));
 	assert_string_equal(owner.why.text, "the job does not accept this key");

@@ -47,6 +47,8 @@ static void accept_conn(void *owner, struct quic_conn *quic)
 	world->accepted[world->accepted_count++] = h3_conn_new(
 		quic, ops ? ops : &peer_server_ops, ops ? world->config.server_owner : world);
 	h3_conn_set_once(world->accepted[world->accepted_count - 1], &world->once);
+	if (world->config.defers)
+		h3_conn_defer(world->accepted[world->accepted_count - 1]);
 }
 
 static void start_server(struct world *world)

@@ -31,6 +31,7 @@ struct world_config {
 	uint64_t seed;
 	/* Who pins a key that the other side does not have. */
 	bool client_expects_other, server_expects_other;
+	bool defers; /* the server's connections wait for h3_conn_admit() */
 };
 
 /* A client's copy of the last ticket that came. */

@@ -30,12 +30,29 @@ static void a_job_file_survives_reading_and_writing(void **state)
 	(void)state;
 	assert_int_equal(job_file_parse(span_of_str(golden_job), &file, &err), 0);
 	assert_int_equal(file.secret.bytes[31], 1);
-	assert_int_equal(file.peer.bytes[0], 2);
+	assert_int_equal(file.peers.keys[0].bytes[0], 2);
 	assert_int_equal(file.allow_len, 4);
 	assert_int_equal(file.connections, 64);
 	assert_string_equal(file.allow[0], "licence.example:27000");
 	assert_true(job_file_format(&file, &b));
 	assert_string_equal(buf_str(&b), golden_job);
+}
+
+static void a_job_file_may_name_the_next_key(void **state)
+{
+	cleanup(job_file_finish) struct job_file file = { 0 };
+	cleanup(buf_finish) struct buf b = BUF_INIT(1024);
+	static const char text[] = "{\"version\": 1, \"secret\": \"" ONES "\", \"peer\": \"" TWOS
+				   "\", \"next\": \"" ONES "\", \"allow\": [], "
+				   "\"idle_timeout_s\": 1, \"connections\": 1}\n";
+	struct err err;
+
+	(void)state;
+	assert_int_equal(job_file_parse(span_of_str(text), &file, &err), 0);
+	assert_int_equal(file.peers.len, 2);
+	assert_int_equal(file.peers.keys[1].bytes[0], 1);
+	assert_true(job_file_format(&file, &b));
+	assert_string_equal(buf_str(&b), text);
 }
 
 static void a_client_file_survives_reading_and_writing(void **state)
@@ -79,6 +96,8 @@ static void a_broken_job_file_is_refused_and_no_secret_is_shown(void **state)
 	assert_refused(KEYS "\"allow\": [\"::1:1\"], \"idle_timeout_s\": 1}", "entry 1");
 	assert_refused(KEYS "\"allow\": [], \"idle_timeout_s\": -1}", "\"idle_timeout_s\"");
 	assert_refused(KEYS "\"allow\": []}", "\"idle_timeout_s\"");
+	assert_refused(KEYS "\"next\": \"AQEB\", \"allow\": []}", "\"next\"");
+	assert_refused(KEYS "\"next\": null, \"allow\": []}", "\"next\"");
 	assert_refused(KEYS "\"idle_timeout_s\": 1, \"connections\": 0}", "\"connections\"");
 	assert_refused(KEYS "\"idle_timeout_s\": 1, \"connections\": 4097}", "\"connections\"");
 }
@@ -147,6 +166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_file_survives_reading_and_writing),
+		cmocka_unit_test(a_job_file_may_name_the_next_key),
 		cmocka_unit_test(a_client_file_survives_reading_and_writing),
 		cmocka_unit_test(a_broken_job_file_is_refused_and_no_secret_is_shown),
 		cmocka_unit_test_setup_teardown(a_key_that_others_may_read_is_refused, set_up,

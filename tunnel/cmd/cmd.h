@@ -14,6 +14,7 @@ extern const struct verb cmd_cp;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_forward;
 extern const struct verb cmd_keygen;
+extern const struct verb cmd_knock;
 extern const struct verb cmd_motd;
 extern const struct verb cmd_serve;
 extern const struct verb cmd_sftp;

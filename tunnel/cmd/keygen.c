@@ -13,11 +13,12 @@
 #include "tunnel/net/host_key.h"
 #include "tunnel/net/job_file.h"
 #include "tunnel/net/jsonfile.h"
+#include "tunnel/net/rotation.h"
 
 struct args {
 	const char *job_file, *client_file;
 	struct opt_list allow;
-	bool rotate, revoke;
+	bool rotate, finish, revoke;
 	uint64_t idle_timeout, connections;
 	const char *host_key, *known_hosts, *alias;
 };
@@ -28,7 +29,9 @@ static const struct opt opts[] = {
 	OPT_LIST(0, "allow", struct args, allow, "HOST:PORT",
 		 "let the job connect there for us, beside its own loopback (repeatable)"),
 	OPT_FLAG(0, "rotate", struct args, rotate,
-		 "replace the workstation's key in both files of a running job"),
+		 "begin to replace the workstation's key: another one is let in, too"),
+	OPT_FLAG(0, "finish-rotation", struct args, finish,
+		 "take that one, and let the old one in no more"),
 	OPT_FLAG(0, "revoke", struct args, revoke,
 		 "let nobody in any more: in the job's file only"),
 	OPT_DURATION(0, "idle-timeout", struct args, idle_timeout, "TIME",
@@ -99,57 +102,8 @@ static int make_job(const struct args *args, struct err *err)
 	    key_pair_generate(&client.key, err) < 0)
 		return -1;
 	client.secret = job.secret;
-	job.peer = client.key.public;
+	key_set_add(&job.peers, &client.key.public);
 	return write_pair(args, &job, &client, err);
-}
-
-static int write_job(const char *path, const struct job_file *job, struct err *err)
-{
-	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
-
-	if (!job_file_format(job, &text))
-		return err_set(err, ERR_LIMIT, "%s: too much for one file", path);
-	return fs_write_file(path, buf_span(&text), 0600, err);
-}
-
-/*
- * The new client file is complete beside the old one before the job is told, and takes its place
- * after: whenever this is interrupted, doing it again mends it.
- */
-static int rotate_key(const struct args *args, struct err *err)
-{
-	cleanup(job_file_finish) struct job_file job = { 0 };
-	cleanup(client_file_finish) struct client_file client = { 0 };
-	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
-	cleanup_free char *beside = str_printf("%s.new", args->client_file);
-
-	if (job_file_read(args->job_file, &job, err) < 0 || key_pair_generate(&client.key, err) < 0)
-		return -1;
-	client.secret = job.secret;
-	job.peer = client.key.public;
-	if (!client_file_format(&client, &text))
-		return err_set(err, ERR_INTERNAL, "a client file is too long");
-	if (fs_write_file(beside, buf_span(&text), 0600, err) < 0)
-		return -1;
-	if (write_job(args->job_file, &job, err) < 0) {
-		unlink(beside);
-		return -1;
-	}
-	if (rename(beside, args->client_file) < 0)
-		return err_set_errno(err, errno, "rename %s: rotate the key again", beside);
-	return 0;
-}
-
-/* A key that nobody has, not even we. */
-static int revoke_key(const struct args *args, struct err *err)
-{
-	cleanup(job_file_finish) struct job_file job = { 0 };
-	cleanup(key_pair_finish) struct key_pair nobody = { 0 };
-
-	if (job_file_read(args->job_file, &job, err) < 0 || key_pair_generate(&nobody, err) < 0)
-		return -1;
-	job.peer = nobody.public;
-	return write_job(args->job_file, &job, err);
 }
 
 static int make_host_key(const struct args *args, struct err *err)
@@ -178,14 +132,17 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	const struct args *args = user;
 	bool job = args->job_file && args->client_file;
 	bool host = args->host_key && args->known_hosts;
+	bool replaces = args->rotate || args->finish;
+	const struct rotation rotation = { args->job_file, args->client_file };
 
 	(void)argc;
 	(void)argv;
 	if (args->revoke && args->job_file && !args->client_file && !host)
-		return revoke_key(args, err);
-	if (args->rotate && job && !host)
-		return rotate_key(args, err);
-	if (args->revoke || args->rotate || job == host ||
+		return rotation_revoke(args->job_file, err);
+	if (replaces && job && !host && !(args->rotate && args->finish))
+		return args->rotate ? rotation_begin(&rotation, err)
+				    : rotation_finish(&rotation, err);
+	if (args->revoke || replaces || job == host ||
 	    (!job && (args->job_file || args->client_file)) ||
 	    (!host && (args->host_key || args->known_hosts)))
 		return err_set(

@@ -180,7 +180,7 @@ int remote_connect(struct remote *r, struct err *err)
 		.owner = r,
 	};
 
-	if (!r->tickets)
+	if (!r->tickets && !r->no_tickets)
 		r->tickets = ticket_dir(r->args->client_file);
 	config.tickets = r->tickets;
 	if (open_tls(r, err) < 0)

@@ -104,8 +104,9 @@ struct remote {
 	uv_signal_t signals[REMOTE_SIGNALS];
 	struct client_file keys; /* that tls is made of */
 	struct tls_context *tls;
-	char *tickets; /* directory */
-	bool lingers;  /* set it before remote_connect(): see net/client.h */
+	char *tickets;	 /* directory */
+	bool lingers;	 /* set it before remote_connect(): see net/client.h */
+	bool no_tickets; /* so is this: none are used, and none kept */
 	struct client *client;
 	struct err why;	 /* ERR_NONE: all went well */
 	struct err last; /* why there is to be another connection */

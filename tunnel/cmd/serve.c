@@ -68,23 +68,45 @@ static void on_request(void *owner, struct h3_stream *stream, const struct h3_re
 	service_open(&s->services, stream, request);
 }
 
-static const struct server_ops server_ops = { on_request };
+/* Whoever comes waits until it is known that its key was not revoked meanwhile. */
+static uint64_t on_arrived(void *owner)
+{
+	struct serve *s = owner;
+
+	return job_watch_look(&s->watch);
+}
+
+static void on_stranger(void *owner)
+{
+	struct serve *s = owner;
+
+	job_watch_stranger(&s->watch);
+}
+
+static const struct server_ops server_ops = { on_request, on_arrived, on_stranger };
 
 /* The workstation has another key, or none: whoever came with the old one has to go. */
-static void on_key_changed(struct job_watch *watch, const struct key_public *peer)
+static void on_keys_changed(struct job_watch *watch, const struct key_set *peers)
 {
 	struct serve *s = container_of(watch, struct serve, watch);
-	struct err err;
 
 	if (s->ending)
 		return;
-	if (tls_context_set_peer(s->tls, peer, &err) < 0) {
-		log_warn("serve: %s", err.text);
-		return;
-	}
-	log_info("serve: the workstation's key was replaced");
+	tls_context_set_peers(s->tls, peers);
+	log_info("serve: the workstation's key %s",
+		 peers->len > 1 ? "is being replaced" : "was replaced");
 	server_drop(s->server);
 }
+
+static void on_looked(struct job_watch *watch, uint64_t serial)
+{
+	struct serve *s = container_of(watch, struct serve, watch);
+
+	if (!s->ending)
+		server_admit(s->server, serial);
+}
+
+static const struct job_watch_ops watch_ops = { on_keys_changed, on_looked };
 
 /* Ending: no connection, no stream, no process of ours, no handle. */
 
@@ -203,8 +225,11 @@ static int read_keys(struct serve *s, struct err *err)
 	    key_pair_of_rank(&s->job.secret, (unsigned int)s->args->rank, &key, err) < 0 ||
 	    key_derive(&s->job.secret, info, &s->reset_key, err) < 0)
 		return -1;
-	s->tls = tls_context_new(TLS_SERVER, &key, &s->job.peer, err);
-	return s->tls ? 0 : -1;
+	s->tls = tls_context_new(TLS_SERVER, &key, &s->job.peers.keys[0], err);
+	if (!s->tls)
+		return -1;
+	tls_context_set_peers(s->tls, &s->job.peers);
+	return 0;
 }
 
 /*
@@ -290,7 +315,7 @@ static int start(struct serve *s, struct err *err)
 		return -1;
 	watch_signals(s);
 	rest_open(&s->rest, &s->loop, REST_AFTER_MS);
-	job_watch_open(&s->watch, &s->loop, s->job_path, &s->job.peer, on_key_changed);
+	job_watch_open(&s->watch, &s->loop, s->job_path, &s->job.peers, &watch_ops);
 	return 0;
 }
 

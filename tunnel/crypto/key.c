@@ -99,3 +99,27 @@ bool key_public_equal(const struct key_public *a, const struct key_public *b)
 {
 	return memcmp(a->bytes, b->bytes, KEY_PUBLIC_LEN) == 0;
 }
+
+void key_set_add(struct key_set *set, const struct key_public *key)
+{
+	if (set->len < KEY_SET_MAX && !key_set_has(set, key))
+		set->keys[set->len++] = *key;
+}
+
+bool key_set_has(const struct key_set *set, const struct key_public *key)
+{
+	for (size_t i = 0; i < set->len; i++) {
+		if (key_public_equal(&set->keys[i], key))
+			return true;
+	}
+	return false;
+}
+
+bool key_set_equal(const struct key_set *a, const struct key_set *b)
+{
+	for (size_t i = 0; i < a->len; i++) {
+		if (!key_set_has(b, &a->keys[i]))
+			return false;
+	}
+	return a->len == b->len;
+}

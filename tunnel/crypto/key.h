@@ -15,6 +15,7 @@
  *
  *	tunnel.json   {"version": 1, "secret": BASE64(32),
  *	               "peer": BASE64(32, public key of the workstation),
+ *	               "next": BASE64(32, its next one; only while the key is replaced),
  *	               "allow": ["host:port", ...], "idle_timeout_s": 86400}
  *	client file   {"version": 1, "secret": BASE64(32, same),
  *	               "key": BASE64(32, seed of the workstation's key)}
@@ -53,3 +54,17 @@ int key_pair_of_rank(const struct secret *secret, unsigned int rank, struct key_
 		     struct err *err) attr_must_use;
 
 bool key_public_equal(const struct key_public *a, const struct key_public *b);
+
+/* The keys that a peer may prove: one, and while it is replaced, the next one, too. */
+#define KEY_SET_MAX 2
+
+struct key_set {
+	struct key_public keys[KEY_SET_MAX];
+	size_t len;
+};
+
+/* Neither adds twice, nor more than there is room for. */
+void key_set_add(struct key_set *set, const struct key_public *key);
+bool key_set_has(const struct key_set *set, const struct key_public *key);
+/* In whatever order. */
+bool key_set_equal(const struct key_set *a, const struct key_set *b);

@@ -22,7 +22,7 @@
 struct tls_context {
 	enum tls_role role;
 	SSL_CTX *ctx;
-	EVP_PKEY *peer;
+	struct key_set peers;
 };
 
 static const unsigned char alpn_wire[] = { sizeof(TLS_ALPN) - 1, 'h', '3' };
@@ -32,7 +32,6 @@ struct tls_context *tls_context_free(struct tls_context *tls)
 	if (!tls)
 		return NULL;
 	SSL_CTX_free(tls->ctx);
-	EVP_PKEY_free(tls->peer);
 	free(tls);
 	return NULL;
 }
@@ -40,6 +39,21 @@ struct tls_context *tls_context_free(struct tls_context *tls)
 enum tls_role tls_context_role(const struct tls_context *tls)
 {
 	return tls->role;
+}
+
+static bool read_key(const EVP_PKEY *key, struct key_public *ret)
+{
+	size_t len = sizeof(ret->bytes);
+
+	return key && EVP_PKEY_is_a(key, "ED25519") == 1 &&
+	       EVP_PKEY_get_raw_public_key(key, ret->bytes, &len) == 1 && len == KEY_PUBLIC_LEN;
+}
+
+static bool is_accepted(const struct tls_context *tls, const EVP_PKEY *key)
+{
+	struct key_public public;
+
+	return read_key(key, &public) && tls_context_accepts(tls, &public);
 }
 
 /*
@@ -51,7 +65,7 @@ static int verify_peer(X509_STORE_CTX *store, void *arg)
 	const struct tls_context *tls = arg;
 	EVP_PKEY *key = X509_STORE_CTX_get0_rpk(store);
 
-	if (key && EVP_PKEY_eq(key, tls->peer) == 1) {
+	if (is_accepted(tls, key)) {
 		X509_STORE_CTX_set_error(store, X509_V_OK);
 		return 1;
 	}
@@ -103,7 +117,7 @@ static bool is_peer(const struct tls_context *tls, const SSL *ssl)
 {
 	EVP_PKEY *key = SSL_get0_peer_rpk(ssl);
 
-	return key && SSL_get_verify_result(ssl) == X509_V_OK && EVP_PKEY_eq(key, tls->peer) == 1;
+	return SSL_get_verify_result(ssl) == X509_V_OK && is_accepted(tls, key);
 }
 
 static int allow_early_data(SSL *ssl, void *arg)
@@ -163,26 +177,28 @@ struct tls_context *tls_context_new(enum tls_role role, const struct key_pair *o
 		EVP_PKEY_ED25519, NULL, own->seed.bytes, sizeof(own->seed.bytes));
 
 	tls->role = role;
-	tls->peer = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, peer->bytes,
-						sizeof(peer->bytes));
+	key_set_add(&tls->peers, peer);
 	tls->ctx = SSL_CTX_new(role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
-	if (!key || !tls->peer || !tls->ctx || !configure(tls, key)) {
+	if (!key || !tls->ctx || !configure(tls, key)) {
 		err_from_openssl(err, "TLS context");
 		return NULL;
 	}
 	return take_ptr(tls);
 }
 
-int tls_context_set_peer(struct tls_context *tls, const struct key_public *peer, struct err *err)
+void tls_context_set_peers(struct tls_context *tls, const struct key_set *peers)
 {
-	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, peer->bytes,
-						    sizeof(peer->bytes));
+	tls->peers = *peers;
+}
 
-	if (!key)
-		return err_from_openssl(err, "the peer's key");
-	EVP_PKEY_free(tls->peer);
-	tls->peer = key;
-	return 0;
+bool tls_context_accepts(const struct tls_context *tls, const struct key_public *peer)
+{
+	return key_set_has(&tls->peers, peer);
+}
+
+bool tls_session_peer(const SSL *ssl, struct key_public *ret)
+{
+	return read_key(SSL_get0_peer_rpk(ssl), ret);
 }
 
 SSL *tls_session_new(const struct tls_context *tls)
@@ -229,7 +245,7 @@ bool tls_session_resume(const struct tls_context *tls, SSL *ssl, struct span byt
 		    SSL_SESSION_is_resumable(session) == 1;
 	EVP_PKEY *key = done ? SSL_SESSION_get0_peer_rpk(session) : NULL;
 
-	done = key && EVP_PKEY_eq(key, tls->peer) == 1 && SSL_set_session(ssl, session) == 1;
+	done = is_accepted(tls, key) && SSL_set_session(ssl, session) == 1;
 	SSL_SESSION_free(session);
 	ERR_clear_error();
 	return done;

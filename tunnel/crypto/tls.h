@@ -4,7 +4,7 @@
 /*
  * TLS 1.3 for QUIC between two parties that know each other's key: both present an Ed25519 raw
  * public key (RFC 7250) and each accepts exactly one. There are no certificates, no names and no
- * trust on first use.
+ * trust on first use. While a key is replaced, a server accepts two.
  *
  *	cleanup(tls_context_free) struct tls_context *tls =
  *		tls_context_new(TLS_CLIENT, &my_key, &job_key, err);
@@ -50,11 +50,11 @@ struct tls_context *tls_context_free(struct tls_context *tls);
 DEFINE_CLEANUP(struct tls_context, tls_context_free)
 
 /*
- * From now on another key of the peer is accepted, and only that one. Connections that are open
- * stay; tickets that were given to the old key are worth nothing.
+ * From now on these keys of the peer are accepted, and no others. Connections that are open stay;
+ * tickets that were given to another key are worth nothing.
  */
-int tls_context_set_peer(struct tls_context *tls, const struct key_public *peer, struct err *err)
-	attr_must_use;
+void tls_context_set_peers(struct tls_context *tls, const struct key_set *peers);
+bool tls_context_accepts(const struct tls_context *tls, const struct key_public *peer);
 
 enum tls_role tls_context_role(const struct tls_context *tls);
 
@@ -92,6 +92,8 @@ void tls_session_free(struct ssl_st *ssl, bool keep);
  */
 int tls_session_check(const struct tls_context *tls, struct ssl_st *ssl, struct err *err)
 	attr_must_use;
+/* The key that the peer proved, or that it had proven when the ticket was given. */
+bool tls_session_peer(const struct ssl_st *ssl, struct key_public *ret) attr_must_use;
 
 /*
  * Why a handshake failed, in words for the user. alert is the TLS alert we sent, or that the peer

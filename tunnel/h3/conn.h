@@ -89,6 +89,8 @@ struct h3_conn_ops {
 	 */
 	void (*request)(struct h3_conn *conn, void *owner, struct h3_stream *stream,
 			const struct h3_request *request);
+	/* Server, optional: the first request that waits for h3_conn_admit() arrived. */
+	void (*waits)(struct h3_conn *conn, void *owner);
 	/* Client: a ticket for the next connection came; borrowed. */
 	void (*ticket)(struct h3_conn *conn, void *owner, const struct quic_ticket *ticket);
 	/* There may be something to send; called at most once per send. */
@@ -169,6 +171,15 @@ void h3_conn_adopt(struct h3_conn *conn, struct h3_conn *from);
  * Without it they are refused.
  */
 void h3_conn_set_once(struct h3_conn *conn, struct h3_once *once);
+
+/*
+ * Server: requests wait, with the body that comes meanwhile, until h3_conn_admit() tells them in
+ * their order. Not from inside a callback of the connection.
+ */
+void h3_conn_defer(struct h3_conn *conn);
+void h3_conn_admit(struct h3_conn *conn);
+/* Server: the peer's key is good no more. It is told so, as if it had just shown it. */
+void h3_conn_refuse(struct h3_conn *conn);
 
 struct quic_conn *h3_conn_quic(struct h3_conn *conn);
 /* When the last packet of the peer came that sends this stream, by the clock of the packets. */

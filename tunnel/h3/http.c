@@ -75,7 +75,10 @@ static void tell_request(struct h3_stream *stream)
 		return;
 	}
 	h3_urgency_take(stream);
-	conn->ops->request(conn, conn->owner, stream, &request);
+	if (conn->defers)
+		h3_stream_defer(stream);
+	else
+		conn->ops->request(conn, conn->owner, stream, &request);
 }
 
 static int end_headers(nghttp3_conn *http, int64_t id, int fin, void *user, void *stream_user)

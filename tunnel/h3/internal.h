@@ -34,6 +34,7 @@ struct h3_stream {
 	bool is_stopped;	 /* the peer reads no more: what is written goes nowhere */
 	bool is_reset;		 /* by us: only closed() follows */
 	bool peer_ended, end_told;
+	bool is_deferred; /* the request was not told yet */
 	struct err why;
 	struct h3_send send;
 	struct buf inbox;		   /* body that came before there was anyone to take it */
@@ -60,6 +61,7 @@ struct h3_conn {
 	bool is_early; /* a client's: requests need not wait */
 	bool handshake_done, settings_came, is_over;
 	bool write_asked;
+	bool defers;	   /* requests wait for h3_conn_admit() */
 	size_t unconsumed; /* of all streams */
 	bool is_urgent;	   /* a client's urgent stream got something to say */
 	struct h3_stream *held;
@@ -98,6 +100,9 @@ void h3_stream_receive(struct h3_stream *stream, struct span bytes);
 /* No more body, or no interest in what came: the peer's credit is given back. */
 void h3_stream_release(struct h3_stream *stream, size_t len);
 bool h3_stream_is_pending(const struct h3_stream *stream);
+
+/* admit.c: the request is told later. */
+void h3_stream_defer(struct h3_stream *stream);
 
 /* urgency.c: the stream has something new to send; and, which one goes next. */
 void h3_urgency_note(struct h3_stream *stream);

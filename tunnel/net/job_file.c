@@ -64,6 +64,21 @@ static int read_connections(const json_t *object, struct job_file *file, struct 
 	return 0;
 }
 
+static int read_peers(const json_t *object, struct job_file *file, struct err *err)
+{
+	struct key_public key;
+
+	if (jsonfile_bytes32(object, "peer", key.bytes, err) < 0)
+		return -1;
+	key_set_add(&file->peers, &key);
+	if (!json_object_get(object, "next"))
+		return 0;
+	if (jsonfile_bytes32(object, "next", key.bytes, err) < 0)
+		return -1;
+	key_set_add(&file->peers, &key);
+	return 0;
+}
+
 int job_file_parse(struct span text, struct job_file *ret, struct err *err)
 {
 	cleanup(jsonfile_free) json_t *object = jsonfile_parse(text, err);
@@ -72,7 +87,7 @@ int job_file_parse(struct span text, struct job_file *ret, struct err *err)
 	if (!object)
 		return -1;
 	if (jsonfile_bytes32(object, "secret", file.secret.bytes, err) < 0 ||
-	    jsonfile_bytes32(object, "peer", file.peer.bytes, err) < 0 ||
+	    read_peers(object, &file, err) < 0 ||
 	    jsonfile_uint(object, "idle_timeout_s", JOB_FILE_IDLE_MAX_S, &file.idle_timeout_s,
 			  err) < 0 ||
 	    read_connections(object, &file, err) < 0 || read_allow(object, &file, err) < 0)
@@ -107,7 +122,9 @@ static bool append_bytes32(struct buf *b, const char *name, const uint8_t bytes[
 bool job_file_format(const struct job_file *file, struct buf *b)
 {
 	if (!buf_printf(b, "{\"version\": 1") || !append_bytes32(b, "secret", file->secret.bytes) ||
-	    !append_bytes32(b, "peer", file->peer.bytes) || !buf_printf(b, ", \"allow\": ["))
+	    !append_bytes32(b, "peer", file->peers.keys[0].bytes) ||
+	    (file->peers.len > 1 && !append_bytes32(b, "next", file->peers.keys[1].bytes)) ||
+	    !buf_printf(b, ", \"allow\": ["))
 		return false;
 	for (size_t i = 0; i < file->allow_len; i++) {
 		if (!buf_printf(b, "%s\"", i ? ", " : "") || !text_append_json(b, file->allow[i]) ||

@@ -20,8 +20,9 @@
 /* tunnel.json */
 struct job_file {
 	struct secret secret;
-	struct key_public peer; /* the workstation's key, the only one that may connect */
-	char **allow;		/* "host:port" beside loopback that CONNECT may reach */
+	/* The workstation's key, that alone may connect; while it is replaced, the next, too. */
+	struct key_set peers;
+	char **allow; /* "host:port" beside loopback that CONNECT may reach */
 	size_t allow_len;
 	uint64_t idle_timeout_s;
 	uint64_t connections; /* at once; optional in the file */

@@ -23,7 +23,8 @@ struct server_conn {
 	struct server *server;
 	struct h3_conn *h3;
 	unsigned int id;
-	bool over, leaving;
+	uint64_t waits_for; /* serial of server_admit(); 0: nothing */
+	bool over, leaving, arrived;
 };
 
 struct server {
@@ -36,7 +37,7 @@ struct server {
 	struct server_conn *conns;
 	struct h3_once once;
 	unsigned int ids, handles;
-	bool dirty, any_over, closing, closed;
+	bool dirty, any_over, any_to_admit, closing, closed;
 	void (*on_closed)(void *owner);
 };
 
@@ -72,6 +73,28 @@ static void make_room(struct server *s, const struct server_conn *newest)
 	h3_conn_close(most->h3);
 }
 
+/*
+ * Once a connection, as soon as its key is known: with early requests that is before the end of the
+ * handshake.
+ */
+static void arrive(struct server_conn *conn)
+{
+	struct server *s = conn->server;
+
+	if (conn->arrived)
+		return;
+	conn->arrived = true;
+	conn->waits_for = s->config.ops->arrived(s->config.owner);
+	if (conn->waits_for == 0)
+		s->any_to_admit = true;
+}
+
+static void on_waits(struct h3_conn *h3, void *owner)
+{
+	(void)h3;
+	arrive(owner);
+}
+
 static void on_ready(struct h3_conn *h3, void *owner)
 {
 	struct server_conn *conn = owner;
@@ -82,6 +105,8 @@ static void on_ready(struct h3_conn *h3, void *owner)
 	addr_format(&path.remote, text);
 	log_info("conn %u: open from %s", conn->id, text);
 	make_room(conn->server, conn);
+	if (conn->server->config.ops->arrived)
+		arrive(conn);
 }
 
 static void on_request(struct h3_conn *h3, void *owner, struct h3_stream *stream,
@@ -109,17 +134,21 @@ static void on_wants_write(struct h3_conn *h3, void *owner)
 static void on_conn_closed(struct h3_conn *h3, void *owner, const struct err *why)
 {
 	struct server_conn *conn = owner;
+	struct server *s = conn->server;
 
 	(void)h3;
 	log_info("conn %u: closed: %s", conn->id, why->kind == ERR_NONE ? "done" : why->text);
+	if (!conn->arrived && why->kind == ERR_DENIED && s->config.ops->stranger)
+		s->config.ops->stranger(s->config.owner);
 	conn->over = true;
-	conn->server->any_over = true;
-	conn->server->dirty = true;
+	s->any_over = true;
+	s->dirty = true;
 }
 
 static const struct h3_conn_ops h3_ops = {
 	.ready = on_ready,
 	.request = on_request,
+	.waits = on_waits,
 	.wants_write = on_wants_write,
 	.closed = on_conn_closed,
 };
@@ -133,6 +162,8 @@ static void on_accept(void *owner, struct quic_conn *quic)
 	conn->id = ++s->ids;
 	conn->h3 = h3_conn_new(quic, &h3_ops, conn);
 	h3_conn_set_once(conn->h3, &s->once);
+	if (s->config.ops->arrived)
+		h3_conn_defer(conn->h3);
 	conn->next = s->conns;
 	s->conns = conn;
 }
@@ -260,12 +291,26 @@ static void close_handles(struct server *s)
 	uv_close((uv_handle_t *)&s->goodbye, on_goodbye_closed);
 }
 
+void server_admit(struct server *s, uint64_t serial)
+{
+	s->any_to_admit = false;
+	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
+		if (!conn->arrived || conn->leaving || conn->over || conn->waits_for > serial)
+			continue;
+		conn->waits_for = UINT64_MAX; /* once */
+		h3_conn_admit(conn->h3);
+	}
+	s->dirty = true;
+}
+
 static void on_turn_end(void *owner)
 {
 	struct server *s = owner;
 
 	if (s->closed || !s->dirty)
 		return;
+	if (s->any_to_admit)
+		server_admit(s, 0);
 	flush(s);
 	if (s->any_over)
 		free_conns(s, false);
@@ -277,10 +322,10 @@ static void on_turn_end(void *owner)
 void server_drop(struct server *s)
 {
 	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
-		if (conn->over)
+		if (conn->over || quic_conn_is_accepted(h3_conn_quic(conn->h3)))
 			continue;
 		conn->leaving = true;
-		h3_conn_close(conn->h3);
+		h3_conn_refuse(conn->h3);
 	}
 	s->dirty = true;
 }

@@ -16,6 +16,13 @@ struct server;
 struct server_ops {
 	/* See h3_conn_ops.request. */
 	void (*request)(void *owner, struct h3_stream *stream, const struct h3_request *request);
+	/*
+	 * Optional. A client proved its key: the requests of its connection wait until
+	 * server_admit() is called with at least the number that this returns. 0: they need not.
+	 */
+	uint64_t (*arrived)(void *owner);
+	/* Optional. A client showed a key that is not accepted. */
+	void (*stranger)(void *owner);
 };
 
 struct server_config {
@@ -41,7 +48,10 @@ struct server *server_new(const struct server_config *config, struct err *err) a
 /* Where it listens: a wildcard address with the port, or the one address that was asked for. */
 const struct quic_addr *server_local(const struct server *server);
 
-/* Ends the connections that there are, whose key is not good any more; new ones may come. */
+/* The connections whose arrival got this number, or a lower one, may ask for things. */
+void server_admit(struct server *server, uint64_t serial);
+
+/* Ends the connections whose key is accepted no more; new ones may come. */
 void server_drop(struct server *server);
 
 /*

@@ -78,6 +78,8 @@ struct quic_app_ops {
 
 void quic_conn_set_app(struct quic_conn *conn, const struct quic_app_ops *ops, void *app);
 bool quic_conn_is_server(const struct quic_conn *conn);
+/* Ends it with the alert that refuses a key, whenever that turns out. */
+void quic_conn_refuse(struct quic_conn *conn);
 
 /* There is something to send. */
 void quic_conn_wants_write(struct quic_conn *conn);

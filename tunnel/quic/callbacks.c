@@ -82,6 +82,7 @@ static int check_peer(struct quic_conn *conn)
 	ngtcp2_ccerr code;
 	struct err err;
 
+	conn->has_peer = tls_session_peer(conn->ssl, &conn->peer);
 	if (tls_session_check(conn->tls, conn->ssl, &err) == 0 &&
 	    (!SSL_is_init_finished(conn->ssl) || quic_conn_finish_tls(conn, &err) == 0))
 		return 0;

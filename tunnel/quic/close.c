@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include <openssl/ssl.h>
+
 /*
  * A peer that did not hear our CONNECTION_CLOSE would keep the session for the whole idle timeout,
  * and nobody would be here to tell it again: so it is said twice.
@@ -139,6 +141,18 @@ void quic_conn_close(struct quic_conn *conn, uint64_t code, const struct err *wh
 	ngtcp2_ccerr_default(&ccerr);
 	ngtcp2_ccerr_set_application_error(&ccerr, code, NULL, 0);
 	quic_conn_note(conn, &ccerr, why);
+	quic_conn_wants_write(conn);
+}
+
+void quic_conn_refuse(struct quic_conn *conn)
+{
+	ngtcp2_ccerr ccerr;
+	struct err why;
+
+	ngtcp2_ccerr_default(&ccerr);
+	ngtcp2_ccerr_set_tls_alert(&ccerr, SSL_AD_BAD_CERTIFICATE, NULL, 0);
+	tls_alert_error(tls_context_role(conn->tls), true, SSL_AD_BAD_CERTIFICATE, &why);
+	quic_conn_note(conn, &ccerr, &why);
 	quic_conn_wants_write(conn);
 }
 

@@ -169,6 +169,11 @@ bool quic_conn_is_server(const struct quic_conn *conn)
 	return tls_context_role(conn->tls) == TLS_SERVER;
 }
 
+bool quic_conn_is_accepted(const struct quic_conn *conn)
+{
+	return !conn->has_peer || tls_context_accepts(conn->tls, &conn->peer);
+}
+
 bool quic_conn_is_ready(const struct quic_conn *conn)
 {
 	return conn->state == QUIC_READY;

@@ -173,6 +173,11 @@ bool quic_conn_is_early(const struct quic_conn *conn);
 
 /* The peer proved its key and the handshake is complete. */
 bool quic_conn_is_ready(const struct quic_conn *conn);
+/*
+ * False when the peer proved a key that is accepted no more (tls_context_set_peers()), true before
+ * it proved any: such a handshake meets the keys of its end.
+ */
+bool quic_conn_is_accepted(const struct quic_conn *conn);
 /* Nothing will be sent or received any more: it may be freed. */
 bool quic_conn_is_over(const struct quic_conn *conn);
 

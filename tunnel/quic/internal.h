@@ -34,6 +34,8 @@ struct quic_conn {
 	ngtcp2_conn *tp;
 	struct ssl_st *ssl; /* NULL once a server's handshake is complete */
 	struct secret exporter;
+	struct key_public peer; /* the key that it proved, once has_peer */
+	bool has_peer;
 	ngtcp2_crypto_ossl_ctx *crypto;
 	ngtcp2_crypto_conn_ref ref;
 	const struct tls_context *tls;
