@@ -22,7 +22,11 @@
  * Its memory but for mapped files; stacks of threads count in full. Idle it uses 2 MB, with eight
  * bulk transfers 50 MB. An address space is no measure: it is reserved by far more than is used.
  */
+#ifdef __SANITIZE_ADDRESS__
+#define DATA_MAX RLIM_INFINITY /* what AddressSanitizer reserves counts in full */
+#else
 #define DATA_MAX (UINT64_C(1) << 30)
+#endif
 /* Half-way to "always first", whatever the command's own value is. */
 #define OOM_SCORE "500"
 
