@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "init/base/alloc.h"
@@ -15,6 +16,8 @@
 
 #define READ_STEP (256 * 1024)
 #define PIPE_SIZE (1024 * 1024)
+#define END_MS 2000
+#define END_STEP_MS 5
 #define IN_MAX (READ_STEP + SFTP_PACKET_MAX + SFTP_HEAD_LEN)
 
 extern char **environ;
@@ -81,12 +84,22 @@ int cp_side_open(struct cp_side *side, const struct cp_side_args *args, bool ver
 	return 0;
 }
 
-/* It ends by itself when its input does; it is not waited for long. */
+/*
+ * One that has closed its output is about to end, and its status is the reason: a signal would take
+ * the place of that. It is not waited for long.
+ */
 static int reap(struct cp_side *side)
 {
+	const struct timespec step = { .tv_nsec = 1000000L * END_STEP_MS };
+	pid_t ended = 0;
 	int status = 0;
 
-	if (kill(side->pid, SIGTERM) < 0 || waitpid(side->pid, &status, 0) < 0)
+	for (int ms = 0; side->lost && ended == 0 && ms < END_MS; ms += END_STEP_MS) {
+		ended = waitpid(side->pid, &status, WNOHANG);
+		if (ended == 0)
+			nanosleep(&step, NULL);
+	}
+	if (ended == 0 && (kill(side->pid, SIGTERM) < 0 || waitpid(side->pid, &status, 0) < 0))
 		return 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
