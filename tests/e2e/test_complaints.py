@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What people complain of in programs of this kind, as far as no other test has it; tests/README.md has the whole list."""
+"""What people complain of in programs of this kind, as far as no other test has it; tests/README.md has the list."""
 
 import json
 import os
