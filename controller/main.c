@@ -6,6 +6,7 @@
 /* clang-format off */
 static const struct verb *const verbs[] = {
 	&cmd_run,
+	&cmd_submit,
 	&cmd_get,
 	&cmd_describe,
 	&cmd_wait,

@@ -48,6 +48,21 @@ int backend_submit(struct backend *backend, const struct submission *submission,
 	return 0;
 }
 
+int backend_render(struct backend *backend, const struct submission *submission, struct buf *ret,
+		   struct err *err)
+{
+	assert_own(backend, submission->job);
+	if (spec_check(submission->spec, err) < 0)
+		return -1;
+	if (!backend->ops->render)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: hands over no script that could be shown: leave --dry-run out",
+			       backend->ops->name);
+	if (backend->ops->render(backend, submission, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		    struct observation *ret, struct err *err)
 {

@@ -62,6 +62,13 @@ struct backend_ops {
 		      struct submitted *ret, struct err *err);
 
 	/*
+	 * Appends what submit would hand over, for people to read; the job directory need not
+	 * exist. NULL: there is nothing to read.
+	 */
+	int (*render)(struct backend *backend, const struct submission *submission, struct buf *ret,
+		      struct err *err);
+
+	/*
 	 * Mandatory. Tells about all of these jobs, in one request: ret[i] is about jobs[i], which
 	 * is a job of this backend that has not ended. Fails only when nothing could be found out
 	 * about any; a job that the scheduler forgot is UNKNOWN, unless its status files tell.
@@ -132,6 +139,8 @@ bool backend_can_kill(const struct backend *backend);
 
 int backend_submit(struct backend *backend, const struct submission *submission,
 		   struct submitted *ret, struct err *err) attr_must_use;
+int backend_render(struct backend *backend, const struct submission *submission, struct buf *ret,
+		   struct err *err) attr_must_use;
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		    struct observation *ret, struct err *err) attr_must_use;
 int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,

@@ -42,7 +42,11 @@ static void add_init(struct argv *argv, const struct submission *submission)
 	if (submission->spec->hold)
 		argv_add_words(argv, "--hold", submission->spec->hold, NULL);
 	argv_add(argv, "--");
-	argv_add_all(argv, submission->spec->command);
+	if (submission->spec->script)
+		argv_addf(argv, "%s/%s", inside ? SANDBOX_JOB_DIR : submission->job->directory,
+			  SPEC_SCRIPT_NAME);
+	else
+		argv_add_all(argv, submission->spec->command);
 }
 
 static int check_workdir(const struct spec *spec, struct err *err)

@@ -16,6 +16,7 @@
 #include "controller/backends/slurm_submit.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
+#include "init/base/text.h"
 
 static const char **make_environment(const struct spec *spec)
 {
@@ -81,9 +82,26 @@ static int submit(struct backend *backend, const struct submission *submission,
 	return 0;
 }
 
+/* The command line is a comment of the script, so that the whole is a script again. */
+static int render(struct backend *backend, const struct submission *submission, struct buf *ret,
+		  struct err *err)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+	bool ok = buf_printf(ret, "# ");
+
+	(void)backend;
+	slurm_add_options(&argv, submission);
+	for (size_t i = 0; ok && i < argv.len; i++)
+		ok = text_append_shell(ret, argv.items[i]) && buf_append_u8(ret, ' ');
+	if (!ok || !buf_printf(ret, "script.sh\n"))
+		return err_set(err, ERR_LIMIT, "longer than %d bytes", SLURM_SCRIPT_MAX);
+	return slurm_write_script(submission, ret, err);
+}
+
 static const struct backend_ops slurm_backend_ops = {
 	.name = "slurm",
 	.submit = submit,
+	.render = render,
 	.observe = slurm_observe,
 	.cancel = slurm_cancel,
 	.act = slurm_act,

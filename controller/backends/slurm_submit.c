@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "controller/backends/slurm_list.h"
+#include "init/base/fs.h"
 #include "init/base/text.h"
 
 static char *job_name(const struct submission *submission)
@@ -96,11 +97,30 @@ static void add_option(struct argv *argv, const struct spec *spec, const struct 
 	}
 }
 
+/* Only what sbatch could not know: the script says the rest, and the user's SBATCH_ variables. */
+static void add_script_options(struct argv *argv, const struct submission *submission)
+{
+	const struct spec *spec = submission->spec;
+	const char *dir = submission->job->directory;
+
+	argv_add_words(argv, "sbatch", "--parsable", NULL);
+	if (!spec->script_has_name)
+		argv_addf(argv, "--job-name=%s", spec->command[0]);
+	if (!spec->output)
+		add_file_option(argv, "--output", dir, "stdout");
+	if (!spec->output && !spec->error)
+		add_file_option(argv, "--error", dir, "stderr");
+}
+
 void slurm_add_options(struct argv *argv, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
 	cleanup_free char *name = job_name(submission);
 
+	if (spec->script) {
+		add_script_options(argv, submission);
+		return;
+	}
 	argv_add_words(argv, "sbatch", "--parsable", "--input=/dev/null", NULL);
 	add_export(argv, spec);
 	argv_addf(argv, "--job-name=%s", name);
@@ -131,7 +151,11 @@ static bool add_command(const struct submission *submission, struct buf *b)
 	if (submission->spec->hold)
 		ok = ok && add_word(b, "--hold") && add_word(b, submission->spec->hold);
 	ok = ok && add_word(b, "--");
+	if (submission->spec->script) {
+		cleanup_free char *script = fs_join(submission->job->directory, SPEC_SCRIPT_NAME);
 
+		return ok && add_word(b, script);
+	}
 	for (const char *const *word = submission->spec->command; ok && *word; word++)
 		ok = add_word(b, *word);
 	return ok;
@@ -140,8 +164,8 @@ static bool add_command(const struct submission *submission, struct buf *b)
 int slurm_write_script(const struct submission *submission, struct buf *ret, struct err *err)
 {
 	const struct spec *spec = submission->spec;
-	bool ok = buf_printf(ret, "#!/bin/sh\n# What berth submitted for job-%" PRIu64 ".\nexec",
-			     submission->job->id);
+	bool ok = buf_printf(ret, "#!/bin/sh\n# What berth submitted for job-%" PRIu64 ".\n%sexec",
+			     submission->job->id, spec->script ? spec->script_lines : "");
 
 	if (spec_ranks(spec) > 1) {
 		/* Since 22.05 srun does not take the number of CPUs from the batch job. */

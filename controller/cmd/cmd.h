@@ -31,6 +31,7 @@ extern const struct verb cmd_run;
 extern const struct verb cmd_signal;
 extern const struct verb cmd_ssh;
 extern const struct verb cmd_stat;
+extern const struct verb cmd_submit;
 extern const struct verb cmd_update;
 extern const struct verb cmd_wait;
 

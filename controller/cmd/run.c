@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* berth run: a command becomes a job. */
-#include <inttypes.h>
-#include <limits.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "controller/cmd/cmd.h"
+#include "controller/cmd/submission.h"
 #include "controller/model/spec_options.h"
 #include "controller/ops/gc.h"
-#include "controller/ops/jobs.h"
-#include "controller/ops/submit.h"
 
 struct args {
 	const char *backend;
@@ -61,81 +55,17 @@ static int split_operands(int argc, char **argv, struct spec *spec, struct err *
 	return 0;
 }
 
-/* An existing directory as an absolute path. */
-static int absolute(const char *option, const char *path, char out[PATH_MAX], struct err *err)
-{
-	if (!realpath(path, out))
-		return err_set_errno(err, errno, "%s: %s", option, path);
-	return 0;
-}
-
-static int choose_directories(struct spec *spec, char workdir[PATH_MAX], char image[PATH_MAX],
-			      struct err *err)
-{
-	if (spec->image) {
-		/* Inside an image, the working directory is one of the image. */
-		if (absolute("--image", spec->image, image, err) < 0)
-			return -1;
-		spec->image = image;
-		spec->workdir = spec->workdir ? spec->workdir : "/";
-		return 0;
-	}
-	if (absolute("--workdir", spec->workdir ? spec->workdir : ".", workdir, err) < 0)
-		return -1;
-	spec->workdir = workdir;
-	return 0;
-}
-
-static void show(const struct args *args, const struct job *job)
-{
-	if (args->quiet) {
-		printf("job-%" PRIu64 "\n", job->id);
-		return;
-	}
-	printf("job-%" PRIu64 " is %s on %s", job->id, job_state_word(job->state), job->backend);
-	if (!job_state_is_ended(job->state))
-		printf("; enter it with: ssh job-%" PRIu64, job->id);
-	putchar('\n');
-}
-
-static bool is_waiting(const struct job *job)
-{
-	return job->state == JOB_DEFINED || job->state == JOB_QUEUED || job->state == JOB_STARTING;
-}
-
-static int wait_until_it_runs(struct controller *c, struct job *job, struct err *err)
-{
-	while (is_waiting(job)) {
-		unsigned int ms = ops_poll_interval_ms(c, job);
-		struct timespec pause = { .tv_sec = ms / 1000,
-					  .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-		if (ops_refresh_job(c, job, err) < 0)
-			return err_wrap(err, "job-%" PRIu64 " is submitted, but", job->id);
-		if (is_waiting(job))
-			nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	struct args *args = opaque;
-	struct spec *spec = &args->spec;
 	cleanup(controller_close) struct controller *c = NULL;
-	cleanup(notes_finish) struct notes notes = { 0 };
-	cleanup(job_finish) struct job job = { 0 };
-	char workdir[PATH_MAX], image[PATH_MAX];
+	const struct cmd_submission how = { .backend = args->backend ? args->backend : "local",
+					    .wait = args->wait,
+					    .quiet = args->quiet };
 
-	if (split_operands(argc, argv, spec, err) < 0 ||
-	    choose_directories(spec, workdir, image, err) < 0 || controller_open(&c, err) < 0)
+	if (split_operands(argc, argv, &args->spec, err) < 0 || controller_open(&c, err) < 0 ||
+	    cmd_submit_one(c, &how, &args->spec, err) < 0)
 		return -1;
-	if (ops_submit(c, args->backend ? args->backend : "local", spec, &job, &notes, err) < 0)
-		return err_wrap(err, "cannot submit");
-	cmd_show_notes(&notes);
-	if (args->wait && wait_until_it_runs(c, &job, err) < 0)
-		return -1;
-	show(args, &job);
 	ops_collect_in_passing(c);
 	return 0;
 }

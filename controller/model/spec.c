@@ -12,6 +12,8 @@ uint64_t spec_ranks(const struct spec *spec)
 {
 	uint64_t nodes = MAX(spec->nodes, UINT64_C(1));
 
+	if (spec->script)
+		return 1;
 	if (spec->tasks > 0)
 		return MAX(spec->tasks, nodes);
 	return nodes * MAX(spec->tasks_per_node, UINT64_C(1));

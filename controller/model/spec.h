@@ -18,10 +18,20 @@
 
 #define SPEC_JSON_MAX (4 * 1024 * 1024)
 #define SPEC_LINE_MAX 200
+#define SPEC_COMMAND_MAX 1024 /* words, in a file */
+/* In the job directory: a batch script of the user's. */
+#define SPEC_SCRIPT_NAME "command"
 
 struct spec {
 	const char *name;	    /* or NULL */
 	const char *const *command; /* NULL-terminated, at least one word */
+	/*
+	 * The text of a batch script, or NULL. It is the command then, and word 0 only its name. It
+	 * runs once and starts tasks itself; what it needs it asks of sbatch, in its own lines.
+	 */
+	const char *script;
+	const char *script_lines; /* "#SBATCH ...\n", byte for byte */
+	bool script_has_name;
 	/* How much. */
 	uint64_t nodes;
 	uint64_t tasks;

@@ -190,19 +190,24 @@ int spec_check(const struct spec *spec, struct err *err)
 		return -1;
 	if (!spec->command || !spec->command[0] || spec->command[0][0] == '\0')
 		return err_set(err, ERR_INVALID, "a job needs a command");
-	for (const struct spec_option *option = spec_options; option->name; option++) {
+	/* What a script says is for sbatch to judge. */
+	for (const struct spec_option *option = spec_options; !spec->script && option->name;
+	     option++) {
 		if (spec_has(spec, option) && check_option(spec, option, err) < 0)
 			return -1;
 	}
 	if (!spec->workdir || spec->workdir[0] != '/')
 		return err_set(err, ERR_INVALID, "--workdir: '%s' is not an absolute path",
 			       spec->workdir ? spec->workdir : "");
-	return check_pairs(spec, err);
+	return spec->script ? 0 : check_pairs(spec, err);
 }
 
 int spec_check_local(const struct spec *spec, struct err *err)
 {
 	for (const struct spec_option *option = spec_options; option->name; option++) {
+		if (spec->script &&
+		    (option->type == OPT_TYPE_UINT || option->type == OPT_TYPE_FLAG))
+			continue; /* it runs its tasks itself, here or elsewhere */
 		if (option->local && spec_has(spec, option))
 			return err_set(err, ERR_UNSUPPORTED, "--%s: there is no scheduler: %s",
 				       option->name, option->local);

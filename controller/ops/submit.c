@@ -68,10 +68,13 @@ static int make_directory(const struct job *job, const struct spec *spec, const 
 {
 	cleanup_free char *spec_path = fs_join(job->directory, "spec.json");
 	cleanup_free char *link = fs_join(job->directory, "bundle");
+	cleanup_free char *script = fs_join(job->directory, SPEC_SCRIPT_NAME);
 	cleanup(buf_finish) struct buf json = BUF_INIT(SPEC_JSON_MAX);
 
 	if (fs_make_dirs(job->directory, 0700, err) < 0 || spec_to_json(spec, &json, err) < 0 ||
 	    fs_write_file(spec_path, buf_span(&json), 0600, err) < 0)
+		return -1;
+	if (spec->script && fs_write_file(script, span_of_str(spec->script), 0700, err) < 0)
 		return -1;
 	if (symlink(bundle, link) < 0)
 		return err_set_errno(err, errno, "create %s", link);
@@ -178,4 +181,20 @@ int ops_submit(struct controller *c, const char *backend, const struct spec *spe
 	*ret_job = job;
 	job = (struct job){ 0 };
 	return 0;
+}
+
+int ops_render(struct controller *c, const char *backend, const struct spec *spec, struct buf *ret,
+	       struct err *err)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	cleanup_free char *dir = paths_job_dir(&c->paths, "UID");
+	const struct submission submission = { .spec = spec, .job = &job, .bundle = "/BUNDLE" };
+	struct backend *known;
+
+	job_init(&job);
+	job_set_text(&job.backend, backend);
+	job_set_text(&job.directory, dir);
+	if (spec_check(spec, err) < 0 || controller_backend(c, backend, &known, err) < 0)
+		return -1;
+	return backend_render(known, &submission, ret, err);
 }

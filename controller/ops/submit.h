@@ -10,3 +10,7 @@
  */
 int ops_submit(struct controller *c, const char *backend, const struct spec *spec,
 	       struct job *ret_job, struct notes *notes, struct err *err) attr_must_use;
+
+/* What the backend would be handed; nothing is recorded or made. */
+int ops_render(struct controller *c, const char *backend, const struct spec *spec, struct buf *ret,
+	       struct err *err) attr_must_use;

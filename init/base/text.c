@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DISTANCE_WORD_MAX 31
+
 /* Reads digits at *s, at most max; moves *s past them. */
 static bool take_digits(const char **s, uint64_t max, uint64_t *ret)
 {
@@ -260,4 +262,27 @@ bool text_append_shell(struct buf *b, const char *s)
 			return false;
 	}
 	return buf_append_u8(b, '\'');
+}
+
+unsigned int text_distance(const char *a, const char *b)
+{
+	unsigned int row[DISTANCE_WORD_MAX + 1];
+	size_t la = strlen(a), lb = strlen(b);
+
+	if (la > DISTANCE_WORD_MAX || lb > DISTANCE_WORD_MAX)
+		return DISTANCE_WORD_MAX;
+	for (unsigned int j = 0; j <= lb; j++)
+		row[j] = j;
+	for (unsigned int i = 1; i <= la; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned int j = 1; j <= lb; j++) {
+			unsigned int above = row[j], best = MIN(row[j - 1], above) + 1;
+
+			row[j] = MIN(best, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[lb];
 }

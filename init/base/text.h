@@ -45,5 +45,8 @@ bool text_append_percent(struct buf *b, const char *s) attr_must_use;
  */
 void text_make_printable(char *s);
 
+/* Levenshtein distance of two short words; long words are far from everything. */
+unsigned int text_distance(const char *a, const char *b);
+
 /* Appends s so that a POSIX shell reads it back as one word. */
 bool text_append_shell(struct buf *b, const char *s) attr_must_use;

@@ -8,8 +8,6 @@
 #include "cleanup.h"
 #include "text.h"
 
-#define DISTANCE_WORD_MAX 31
-
 static int report(const struct program *program, const struct err *err)
 {
 	struct err shown = *err;
@@ -44,30 +42,6 @@ static void print_verb_help(const struct program *program, const struct verb *ve
 		printf("\n%s\n", verb->details);
 }
 
-/* Levenshtein distance of two short words; long words are far from everything. */
-static unsigned int distance(const char *a, const char *b)
-{
-	unsigned int row[DISTANCE_WORD_MAX + 1];
-	size_t la = strlen(a), lb = strlen(b);
-
-	if (la > DISTANCE_WORD_MAX || lb > DISTANCE_WORD_MAX)
-		return DISTANCE_WORD_MAX;
-	for (unsigned int j = 0; j <= lb; j++)
-		row[j] = j;
-	for (unsigned int i = 1; i <= la; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned int j = 1; j <= lb; j++) {
-			unsigned int above = row[j], best = MIN(row[j - 1], above) + 1;
-
-			row[j] = MIN(best, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[lb];
-}
-
 static const struct verb *find_verb(const struct program *program, const char *name,
 				    struct err *err)
 {
@@ -75,7 +49,7 @@ static const struct verb *find_verb(const struct program *program, const char *n
 	unsigned int least = 3;
 
 	for (const struct verb *const *v = program->verbs; *v; v++) {
-		unsigned int d = distance(name, (*v)->name);
+		unsigned int d = text_distance(name, (*v)->name);
 
 		if (d == 0)
 			return *v;

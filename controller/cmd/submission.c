@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* A specification becomes a job; see submission.h. */
+#include "submission.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "controller/ops/jobs.h"
+#include "controller/ops/submit.h"
+
+/* An existing directory as an absolute path. */
+static int absolute(const char *option, const char *path, char out[PATH_MAX], struct err *err)
+{
+	if (!realpath(path, out))
+		return err_set_errno(err, errno, "%s: %s", option, path);
+	return 0;
+}
+
+static int choose_directories(struct spec *spec, char workdir[PATH_MAX], char image[PATH_MAX],
+			      struct err *err)
+{
+	if (spec->image) {
+		/* Inside an image, the working directory is one of the image. */
+		if (absolute("--image", spec->image, image, err) < 0)
+			return -1;
+		spec->image = image;
+		spec->workdir = spec->workdir ? spec->workdir : "/";
+		return 0;
+	}
+	if (absolute("--workdir", spec->workdir ? spec->workdir : ".", workdir, err) < 0)
+		return -1;
+	spec->workdir = workdir;
+	return 0;
+}
+
+static void show(const struct cmd_submission *how, const struct job *job)
+{
+	if (how->quiet) {
+		printf("job-%" PRIu64 "\n", job->id);
+		return;
+	}
+	printf("job-%" PRIu64 " is %s on %s", job->id, job_state_word(job->state), job->backend);
+	if (!job_state_is_ended(job->state))
+		printf("; enter it with: ssh job-%" PRIu64, job->id);
+	putchar('\n');
+}
+
+static bool is_waiting(const struct job *job)
+{
+	return job->state == JOB_DEFINED || job->state == JOB_QUEUED || job->state == JOB_STARTING;
+}
+
+static int wait_until_it_runs(struct controller *c, struct job *job, struct err *err)
+{
+	while (is_waiting(job)) {
+		unsigned int ms = ops_poll_interval_ms(c, job);
+		struct timespec pause = { .tv_sec = ms / 1000,
+					  .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+		if (ops_refresh_job(c, job, err) < 0)
+			return err_wrap(err, "job-%" PRIu64 " is submitted, but", job->id);
+		if (is_waiting(job))
+			nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static int show_rendered(struct controller *c, const char *backend, const struct spec *spec,
+			 struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(SPEC_JSON_MAX);
+
+	if (ops_render(c, backend, spec, &text, err) < 0)
+		return -1;
+	fwrite(buf_str(&text), 1, buf_len(&text), stdout);
+	return 0;
+}
+
+int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const struct spec *spec,
+		   struct err *err)
+{
+	cleanup(notes_finish) struct notes notes = { 0 };
+	cleanup(job_finish) struct job job = { 0 };
+	char workdir[PATH_MAX], image[PATH_MAX];
+	struct spec own = *spec;
+
+	if (choose_directories(&own, workdir, image, err) < 0)
+		return -1;
+	if (how->dry_run)
+		return show_rendered(c, how->backend, &own, err);
+	if (ops_submit(c, how->backend, &own, &job, &notes, err) < 0)
+		return err_wrap(err, "cannot submit");
+	cmd_show_notes(&notes);
+	if (how->wait && wait_until_it_runs(c, &job, err) < 0)
+		return -1;
+	show(how, &job);
+	return 0;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* berth submit: jobs that are written down in a file. */
+#include <string.h>
+
+#include "controller/cmd/submission.h"
+#include "controller/model/spec_file.h"
+#include "controller/ops/gc.h"
+#include "init/base/fd.h"
+#include "init/base/fs.h"
+
+struct args {
+	const char *file;
+	const char *backend;
+	bool dry_run;
+	bool wait;
+	bool quiet;
+};
+
+static const struct opt opts[] = {
+	OPT_STR('f', "file", struct args, file, "FILE", "job file or batch script; - is stdin"),
+	OPT_STR('b', "backend", struct args, backend, "NAME", "where, when the file does not say"),
+	OPT_FLAG(0, "dry-run", struct args, dry_run, "only show what Slurm would be handed"),
+	OPT_FLAG(0, "wait", struct args, wait, "return when the jobs run"),
+	OPT_FLAG('q', "quiet", struct args, quiet, "print only the names of the jobs"),
+	OPT_END,
+};
+
+static int read_file(const char *name, struct spec_file *ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(SPEC_FILE_MAX + 1);
+	bool is_stdin = strcmp(name, "-") == 0;
+
+	if (is_stdin ? fd_read_all(0, SPEC_FILE_MAX + 1, &text, err) < 0
+		     : fs_read_file(name, SPEC_FILE_MAX + 1, &text, err) < 0)
+		return -1;
+	return spec_file_parse(is_stdin ? "stdin" : name, buf_span(&text), ret, err);
+}
+
+/* Nothing is submitted when one of the jobs could not be; workdir is chosen later. */
+static int check_all(const struct args *args, const struct spec_file *file, struct err *err)
+{
+	for (size_t i = 0; i < file->len; i++) {
+		struct spec spec = file->items[i]->spec;
+
+		spec.workdir = "/";
+		if (spec_check(&spec, err) < 0)
+			return err_wrap(err, "%s: job %zu", args->file, i + 1);
+	}
+	return 0;
+}
+
+/* A script is Slurm's whatever -b says for want of better; a file's own word wins. */
+static const char *choose_backend(const struct args *args, const struct spec_document *job)
+{
+	if (args->backend && (job->spec.script || !job->backend))
+		return args->backend;
+	return job->backend ? job->backend : "local";
+}
+
+static int run(void *opaque, int argc, char **argv, struct err *err)
+{
+	struct args *args = opaque;
+	cleanup(spec_file_finish) struct spec_file file = { 0 };
+	cleanup(controller_close) struct controller *c = NULL;
+
+	if (argc == 1 && !args->file)
+		args->file = argv[0];
+	else if (argc > 0 || !args->file)
+		return err_set(err, ERR_INVALID, "name one file: berth submit -f FILE");
+	if (read_file(args->file, &file, err) < 0 || check_all(args, &file, err) < 0 ||
+	    controller_open(&c, err) < 0)
+		return -1;
+	for (size_t i = 0; i < file.len; i++) {
+		const struct cmd_submission how = { .backend = choose_backend(args, file.items[i]),
+						    .wait = args->wait,
+						    .quiet = args->quiet,
+						    .dry_run = args->dry_run };
+
+		if (cmd_submit_one(c, &how, &file.items[i]->spec, err) < 0)
+			return err_wrap(err, "%s: job %zu", args->file, i + 1);
+	}
+	if (!args->dry_run)
+		ops_collect_in_passing(c);
+	return 0;
+}
+
+const struct verb cmd_submit = {
+	.name = "submit",
+	.operands = "[FILE]",
+	.summary = "submit the jobs of a file",
+	.details =
+		"The file is YAML or JSON, one document a job, with the options of 'berth run' as\n"
+		"keys; or a batch script with #SBATCH lines.",
+	.opts = opts,
+	.mode = OPT_PERMUTE,
+	.args_size = sizeof(struct args),
+	.operands_max = 1,
+	.run = run,
+};

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Batch scripts of Slurm's with #SBATCH lines; see spec_file.h. */
+#include <ctype.h>
+#include <string.h>
+
+#include "controller/model/ref.h"
+#include "controller/model/spec_file.h"
+#include "init/base/alloc.h"
+#include "init/base/text.h"
+
+#define MAGIC "#SBATCH"
+#define WORD_MAX 4096
+
+/* Letters of sbatch for what we want to know of. */
+static const struct {
+	char letter;
+	const char *name;
+} letters[] = {
+	{ 'A', "account" },   { 'a', "array" },		{ 'b', "begin" },    { 'C', "constraint" },
+	{ 'D', "chdir" },     { 'd', "dependency" },	{ 'e', "error" },    { 'G', "gpus" },
+	{ 'J', "job-name" },  { 'L', "licenses" },	{ 'M', "clusters" }, { 'N', "nodes" },
+	{ 'W', "wait" },      { 'c', "cpus-per-task" }, { 'n', "ntasks" },   { 'o', "output" },
+	{ 'p', "partition" }, { 'q', "qos" },		{ 't', "time" },     { 'w', "nodelist" },
+	{ 'x', "exclude" },
+};
+
+/* What would make another thing of a job than the one job that berth follows. */
+static const struct {
+	const char *name;
+	const char *instead;
+} refused[] = {
+	{ "array", "berth follows single jobs: submit arrays with sbatch" },
+	{ "clusters", "run berth where that cluster's Slurm is" },
+	{ "cluster", "run berth where that cluster's Slurm is" },
+	{ "wait", "use 'berth submit --wait'" },
+	{ "test-only", "use 'berth submit --dry-run'" },
+	{ "hetjob", "berth follows single jobs: submit it with sbatch" },
+	{ "packjob", "berth follows single jobs: submit it with sbatch" },
+};
+
+struct reader {
+	const char *name; /* of the file, for messages */
+	struct spec_file *file;
+	struct spec *spec;
+	size_t line;
+};
+
+/* Slurm's limit: minutes, minutes:seconds, h:m:s, d-h, d-h:m, d-h:m:s. */
+static bool parse_limit(const char *text, uint64_t *ret_ns)
+{
+	const char *dash = strchr(text, '-');
+	uint64_t days = 0, parts[3] = { 0 }, seconds;
+	char word[32];
+	size_t len = 0;
+
+	if (dash) {
+		if ((size_t)(dash - text) >= sizeof(word))
+			return false;
+		snprintf(word, sizeof(word), "%.*s", (int)(dash - text), text);
+		if (!text_parse_uint(word, 100000, &days))
+			return false;
+		text = dash + 1;
+	}
+	for (bool more = true; more; len++) {
+		size_t end = strcspn(text, ":");
+
+		more = text[end] == ':';
+		if (len == ARRAY_LEN(parts) || end >= sizeof(word))
+			return false;
+		snprintf(word, sizeof(word), "%.*s", (int)end, text);
+		if (!text_parse_uint(word, 100000000, &parts[len]))
+			return false;
+		text += end + more;
+	}
+	if (dash || len == 3)
+		seconds = ((days * 24 + parts[0]) * 60 + parts[1]) * 60 + parts[2];
+	else
+		seconds = parts[0] * 60 + parts[1];
+	*ret_ns = seconds * NSEC_PER_SEC;
+	return true;
+}
+
+/* Slurm counts memory in MiB where no unit is given. */
+static bool parse_memory(const char *text, uint64_t *ret)
+{
+	uint64_t megabytes;
+
+	if (!text_parse_uint(text, UINT32_MAX, &megabytes))
+		return text_parse_size(text, ret);
+	*ret = megabytes << 20;
+	return true;
+}
+
+/* The record is told what the line says; where Slurm's notation is richer than ours it is not. */
+static void note_value(struct reader *r, const struct spec_option *option, const char *value)
+{
+	void *member = (char *)r->spec + option->offset;
+	cleanup_free char *number = NULL;
+
+	if (option->type == OPT_TYPE_FLAG) {
+		*(bool *)member = true;
+	} else if (option->type == OPT_TYPE_DURATION) {
+		if (!parse_limit(value, member))
+			*(uint64_t *)member = 0;
+	} else if (option->type == OPT_TYPE_SIZE) {
+		if (!parse_memory(value, member))
+			*(uint64_t *)member = 0;
+	} else if (option->type == OPT_TYPE_UINT) {
+		number = str_dup_len(value, strcspn(value, "-"));
+		if (!text_parse_uint(number, UINT32_MAX, member))
+			*(uint64_t *)member = 0;
+	} else {
+		*(const char **)member = spec_file_keep(r->file, value, strlen(value));
+	}
+}
+
+static bool is_for_the_record(const struct spec_option *option)
+{
+	static const char *const composed[] = { "tasks",  "signal", "export",
+						"output", "error",  "workdir" };
+
+	for (size_t i = 0; i < ARRAY_LEN(composed); i++) {
+		if (strcmp(option->name, composed[i]) == 0)
+			return true;
+	}
+	return option->sbatch;
+}
+
+/* getopt takes the beginning of an option for the option. */
+static bool means(const char *written, size_t len, const char *name)
+{
+	return len >= 3 && strlen(name) >= len && memcmp(written, name, len) == 0;
+}
+
+static int take_option(struct reader *r, const char *name, size_t len, const char *value,
+		       struct err *err)
+{
+	cleanup_free char *whole = str_dup_len(name, len);
+	const struct spec_option *option = spec_find_option(whole);
+
+	for (size_t i = 0; !option && i < ARRAY_LEN(refused); i++) {
+		if (means(name, len, refused[i].name) && strcmp(whole, "wait-all-nodes") != 0)
+			return err_set(err, ERR_UNSUPPORTED, "%s:%zu: --%s: %s", r->name, r->line,
+				       refused[i].name, refused[i].instead);
+	}
+	for (size_t i = 0; !option && i < ARRAY_LEN(letters); i++) {
+		if (means(name, len, letters[i].name))
+			option = spec_find_option(letters[i].name);
+	}
+	if (means(name, len, "job-name")) {
+		r->spec->script_has_name = true;
+		r->spec->name = ref_check_name(value, NULL) == 0
+					? spec_file_keep(r->file, value, strlen(value))
+					: NULL;
+	} else if (option && is_for_the_record(option)) {
+		note_value(r, option, value);
+	}
+	return 0;
+}
+
+/* The next word as sbatch reads it: quotes, backslashes, '#' begins a comment. */
+static bool next_word(const char **at, char out[WORD_MAX])
+{
+	const char *p = *at;
+	size_t len = 0;
+	char quote = '\0';
+
+	while (isspace((unsigned char)*p))
+		p++;
+	if (*p == '\0' || *p == '#')
+		return false;
+	for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
+		if (quote ? *p == quote : (*p == '"' || *p == '\'')) {
+			quote = quote ? '\0' : *p;
+			continue;
+		}
+		if (*p == '\\' && quote != '\'' && p[1] != '\0')
+			p++;
+		if (len < WORD_MAX - 1)
+			out[len++] = *p;
+	}
+	out[len] = '\0';
+	*at = p;
+	return true;
+}
+
+static const char *name_of_letter(char letter)
+{
+	for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
+		if (letters[i].letter == letter)
+			return letters[i].name;
+	}
+	return NULL;
+}
+
+static int read_line(struct reader *r, const char *line, struct err *err)
+{
+	char word[WORD_MAX], value[WORD_MAX];
+
+	while (next_word(&line, word)) {
+		const char *name = word + 2, *own = NULL, *before = line;
+		size_t len;
+
+		if (word[0] != '-') {
+			if (take_option(r, word, strlen(word), "", err) < 0)
+				return -1; /* "hetjob" stands alone */
+			continue;
+		}
+		if (word[1] == '-') {
+			len = strcspn(name, "=");
+			own = name[len] ? name + len + 1 : NULL;
+		} else {
+			name = name_of_letter(word[1]);
+			len = name ? strlen(name) : 0;
+			own = word[1] && word[2] ? word + 2 : NULL;
+		}
+		if (!own && next_word(&line, value) && value[0] != '-')
+			own = value;
+		else if (!own)
+			line = before;
+		if (name && take_option(r, name, len, own ? own : "", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* sbatch looks no further than to the first line that is a command. */
+static bool is_command(const char *line)
+{
+	line += strspn(line, " \t\r\v\f");
+	return *line != '\0' && *line != '#';
+}
+
+static int read_lines(struct reader *r, char *text, struct buf *lines, struct err *err)
+{
+	char *next = text;
+
+	for (r->line = 1; next && *next; r->line++) {
+		char *line = next;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (is_command(line))
+			break;
+		if (strncmp(line, MAGIC, strlen(MAGIC)) != 0)
+			continue;
+		if (!buf_printf(lines, "%s\n", line))
+			return err_set(err, ERR_LIMIT, "%s: too many lines", r->name);
+		if (isspace((unsigned char)line[strlen(MAGIC)]) &&
+		    read_line(r, line + strlen(MAGIC), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int spec_script_parse(const char *file, struct span text, struct spec_file *ret, struct err *err)
+{
+	struct spec_document *job = spec_file_add(ret);
+	struct reader r = { .name = file, .file = ret, .spec = &job->spec };
+	cleanup_free char *copy = str_dup_len((const char *)text.ptr, text.len);
+	cleanup(buf_finish) struct buf lines = BUF_INIT(SPEC_FILE_MAX * 2);
+	const char *base = strrchr(file, '/');
+
+	base = base ? base + 1 : file;
+	job->backend = "slurm";
+	job->command[0] = spec_file_keep(ret, base, strlen(base));
+	job->spec.command = job->command;
+	job->spec.script = spec_file_keep(ret, (const char *)text.ptr, text.len);
+	if (read_lines(&r, copy, &lines, err) < 0)
+		return -1;
+	job->spec.script_lines = spec_file_keep(ret, buf_str(&lines), buf_len(&lines));
+	if (!job->spec.script_has_name && ref_check_name(base, NULL) == 0)
+		job->spec.name = job->command[0];
+	return 0;
+}

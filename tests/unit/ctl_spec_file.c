@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "controller/model/spec_file.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static void assert_refused(const char *text, const char *expected)
+{
+	cleanup(spec_file_finish) struct spec_file file = { 0 };
+	struct err err;
+
+	assert_int_equal(spec_file_parse("f", span_of_str(text), &file, &err), -1);
+	assert_string_equal(err.text, expected);
+}
+
+static void a_file_holds_several_jobs(void **state)
+{
+	cleanup(spec_file_finish) struct spec_file file = { 0 };
+	const char *text = "# jobs\nname: train\ncommand: [python, a b.py, \"3\"]\nbackend: slurm\n"
+			   "nodes: 2\ncpus_per_task: 4\nmem: 4G\ntime: 1h30m\nexclusive: true\n"
+			   "env:\n  A: 1\n  B: x=y z\nallow: [host:1, host:2]\n--- \n"
+			   "{\"command\": \"echo $HOME\", \"queue\": \"debug\"}\n---\n";
+	struct err err;
+
+	(void)state;
+	if (spec_file_parse("f", span_of_str(text), &file, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(file.len, 2);
+	assert_string_equal(file.items[0]->spec.name, "train");
+	assert_string_equal(file.items[0]->backend, "slurm");
+	assert_string_equal(file.items[0]->spec.command[1], "a b.py");
+	assert_string_equal(file.items[0]->spec.command[2], "3");
+	assert_null(file.items[0]->spec.command[3]);
+	assert_int_equal(file.items[0]->spec.nodes, 2);
+	assert_int_equal(file.items[0]->spec.cpus, 4);
+	assert_int_equal(file.items[0]->spec.memory, 4096 * MIB);
+	assert_int_equal(file.items[0]->spec.time_ns, 5400 * NSEC_PER_SEC);
+	assert_true(file.items[0]->spec.exclusive);
+	assert_int_equal(file.items[0]->spec.env.len, 2);
+	assert_string_equal(file.items[0]->spec.env.items[1], "B=x=y z");
+	assert_int_equal(file.items[0]->spec.allow.len, 2);
+	assert_null(file.items[1]->backend);
+	assert_string_equal(file.items[1]->spec.command[0], "/bin/sh");
+	assert_string_equal(file.items[1]->spec.command[2], "echo $HOME");
+	assert_string_equal(file.items[1]->spec.partition, "debug");
+}
+
+static void what_is_wrong_is_said_with_its_place(void **state)
+{
+	(void)state;
+	assert_refused("command: [a]\nnoeds: 2\n",
+		       "f:2:1: 'noeds': no such key: did you mean 'nodes'?");
+	assert_refused("colour: red\n", "f:1:1: 'colour': no such key: see berth-run's options");
+	assert_refused("nodes: many\n", "f:1:8: 'nodes': 'many' is not a number");
+	assert_refused("\n  time: soon\n",
+		       "f:2:9: 'time': 'soon' is not a duration: write it like 90s, 30m or 2h");
+	assert_refused("mem: x\n", "f:1:6: 'mem': 'x' is not a size: write it like 512M or 4G");
+	assert_refused("exclusive: maybe\n",
+		       "f:1:12: 'exclusive': 'maybe' is neither true nor false");
+	assert_refused("nodes: [1]\n", "f:1:1: 'nodes': one text or number is needed here");
+	assert_refused("name:\n", "f:1:1: 'name': has no value: leave the key out, or write \"\"");
+	assert_refused("a: [1\nb: 2\n", "f:3:1: flow sequence without a closing bracket");
+	assert_refused("name: a\nname: b\n", "f:2:1: duplicate key");
+	assert_refused("command: &x [a]\nname: *x\n",
+		       "f:2:1: 'name': aliases are not understood: write it out");
+	assert_refused("- a\n", "f: a job is written as KEY: VALUE lines");
+	assert_refused("", "f: there is no job in it");
+	assert_refused("# nothing\n---\n", "f: there is no job in it");
+}
+
+static void a_batch_script_is_taken_as_it_is(void **state)
+{
+	const char *text = "#!/bin/bash -l\n# words\n#SBATCH -J train --nodes 2-4\n"
+			   "#SBATCH\t-t1-02:03:04 --mem=100 --constraint=\"a&b\" # -n 9\n"
+			   "#SBATCH --no-such=1 -o out.%j -e 'my err' --exclusive=user\n"
+			   "#SBATCHX -n 7\n\n  \necho hi\n#SBATCH -n 8\n";
+	cleanup(spec_file_finish) struct spec_file file = { 0 };
+	const struct spec *spec;
+	struct err err;
+
+	(void)state;
+	if (spec_file_parse("/x/job.sh", span_of_str(text), &file, &err) < 0)
+		fail_msg("%s", err.text);
+	spec = &file.items[0]->spec;
+	assert_string_equal(spec->script, text);
+	assert_string_equal(spec->script_lines,
+			    "#SBATCH -J train --nodes 2-4\n"
+			    "#SBATCH\t-t1-02:03:04 --mem=100 --constraint=\"a&b\" # -n 9\n"
+			    "#SBATCH --no-such=1 -o out.%j -e 'my err' --exclusive=user\n"
+			    "#SBATCHX -n 7\n");
+	assert_string_equal(file.items[0]->backend, "slurm");
+	assert_string_equal(spec->command[0], "job.sh");
+	assert_string_equal(spec->name, "train");
+	assert_int_equal(spec->nodes, 2);
+	assert_int_equal(spec->tasks, 0);
+	assert_int_equal(spec->time_ns, UINT64_C(93784) * NSEC_PER_SEC);
+	assert_int_equal(spec->memory, 100 * MIB);
+	assert_string_equal(spec->constraint, "a&b");
+	assert_string_equal(spec->output, "out.%j");
+	assert_string_equal(spec->error, "my err");
+	assert_true(spec->exclusive);
+	assert_int_equal(spec_ranks(spec), 1);
+}
+
+static void a_limit_of_a_script_is_in_slurms_notation(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t seconds;
+	} cases[] = {
+		{ "90", 5400 },	    { "1:30", 90 },   { "1:00:00", 3600 }, { "1-0", 86400 },
+		{ "1-1:1", 90060 }, { "0-0:0:9", 9 }, { "soon", 0 },	   { "1:2:3:4", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup(spec_file_finish) struct spec_file file = { 0 };
+		char text[80];
+
+		snprintf(text, sizeof(text), "#!/bin/sh\n#SBATCH --time=%s\n", cases[i].text);
+		assert_int_equal(spec_file_parse("f", span_of_str(text), &file, NULL), 0);
+		assert_int_equal(file.items[0]->spec.time_ns, cases[i].seconds * NSEC_PER_SEC);
+	}
+}
+
+static void options_that_make_no_single_job_are_refused_with_the_alternative(void **state)
+{
+	(void)state;
+	assert_refused("#!/bin/sh\n\n#SBATCH -n 2 -a 0-9\n",
+		       "f:3: --array: berth follows single jobs: submit arrays with sbatch");
+	assert_refused("#!/bin/sh\n#SBATCH --arr=0-9\n",
+		       "f:2: --array: berth follows single jobs: submit arrays with sbatch");
+	assert_refused("#!/bin/sh\n#SBATCH -W\n", "f:2: --wait: use 'berth submit --wait'");
+	assert_refused("#!/bin/sh\n#SBATCH hetjob\n",
+		       "f:2: --hetjob: berth follows single jobs: submit it with sbatch");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_holds_several_jobs),
+		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+		cmocka_unit_test(a_batch_script_is_taken_as_it_is),
+		cmocka_unit_test(a_limit_of_a_script_is_in_slurms_notation),
+		cmocka_unit_test(options_that_make_no_single_job_are_refused_with_the_alternative),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
