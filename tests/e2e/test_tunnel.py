@@ -361,3 +361,20 @@ def test_a_client_that_is_killed_leaves_no_connection_behind(own):
     os.kill(client.pid, signal.SIGKILL)
     client.communicate()
     harness.until(lambda: b"closed: done" in (own.dir / "log").read_bytes(), "end of the connection")
+
+
+def test_programs_at_once_write_whole_lines_with_their_prefix(tunnel):
+    """Two on one pipe, each of whose lines comes in two pieces."""
+    words = "for i in 1 2 3 4 5 6 7 8; do printf 'begin '; sleep 0.01; echo $i; done; printf 'no end'; exit 3"
+    read, write = os.pipe()
+    programs = [subprocess.Popen([tunnel.program, "exec", "--client-file", tunnel.dir / "client.json", "--endpoint",
+                                  tunnel.endpoint, "--prefix", f"{rank}: ", "--", "sh", "-c", words],
+                                 stdin=subprocess.DEVNULL, stdout=write) for rank in range(2)]
+    os.close(write)
+    with open(read) as output:
+        lines = output.read().splitlines()
+    assert [program.wait(30 * harness.PATIENCE) for program in programs] == [3, 3]
+    for rank in range(2):
+        own = [line for line in lines if line.startswith(f"{rank}: ")]
+        assert own == [*(f"{rank}: begin {i}" for i in range(1, 9)), f"{rank}: no end"]
+    assert len(lines) == 18
