@@ -101,6 +101,39 @@ static const struct opt *find_short(const struct opt *table, char name)
 	return NULL;
 }
 
+/* The option that was perhaps meant, or NULL. */
+static const struct opt *find_close(const struct opt *table, const char *name, size_t len)
+{
+	const struct opt *close = NULL;
+	unsigned int least = TEXT_CLOSE + 1;
+	char word[32];
+
+	if (len >= sizeof(word))
+		return NULL;
+	memcpy(word, name, len);
+	word[len] = '\0';
+	for (; table->type != OPT_TYPE_END; table++) {
+		unsigned int distance =
+			table->name && table->help ? text_distance(word, table->name) : least;
+
+		if (distance < least) {
+			least = distance;
+			close = table;
+		}
+	}
+	return close;
+}
+
+static int refuse_long(const struct opt *table, const struct spelled *s, struct err *err)
+{
+	const struct opt *close = find_close(table, s->text + 2, (size_t)s->len - 2);
+
+	if (close)
+		return err_set(err, ERR_INVALID, "%.*s: unknown option: did you mean '--%s'?",
+			       s->len, s->text, close->name);
+	return err_set(err, ERR_INVALID, "%.*s: unknown option, see --help", s->len, s->text);
+}
+
 /* Both parse_ functions return how many elements of argv they used, or -1. */
 static int parse_long(const struct opt *table, char **argv, void *args, struct err *err)
 {
@@ -117,7 +150,7 @@ static int parse_long(const struct opt *table, char **argv, void *args, struct e
 		}
 	}
 	if (!s.opt)
-		return err_set(err, ERR_INVALID, "%.*s: unknown option, see --help", s.len, s.text);
+		return refuse_long(table, &s, err);
 	if (!takes_value(s.opt)) {
 		if (equals)
 			return err_set(err, ERR_INVALID, "%.*s: takes no value", s.len, s.text);

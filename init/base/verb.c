@@ -46,7 +46,7 @@ static const struct verb *find_verb(const struct program *program, const char *n
 				    struct err *err)
 {
 	const struct verb *close = NULL;
-	unsigned int least = 3;
+	unsigned int least = TEXT_CLOSE + 1;
 
 	for (const struct verb *const *v = program->verbs; *v; v++) {
 		unsigned int d = text_distance(name, (*v)->name);

@@ -54,6 +54,18 @@ static void every_spelling_of_a_value_is_understood(void **state)
 	assert_string_equal(argv[0], "cmd");
 }
 
+static void an_option_that_is_nearly_one_is_suggested(void **state)
+{
+	struct args args;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(parse(OPT_PERMUTE, &args, &err, ARGV(S("--nods=3"))), -1);
+	assert_string_equal(err.text, "--nods: unknown option: did you mean '--nodes'?");
+	assert_int_equal(parse(OPT_PERMUTE, &args, &err, ARGV(S("--xyzzy"))), -1);
+	assert_string_equal(err.text, "--xyzzy: unknown option, see --help");
+}
+
 static void an_option_can_be_counted(void **state)
 {
 	struct args args;
@@ -111,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_spelling_of_a_value_is_understood),
+		cmocka_unit_test(an_option_that_is_nearly_one_is_suggested),
 		cmocka_unit_test(an_option_can_be_counted),
 		cmocka_unit_test(options_after_an_operand_belong_to_it_unless_permuted),
 		cmocka_unit_test(mistakes_name_the_option_and_the_value),
