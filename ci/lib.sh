@@ -76,7 +76,7 @@ packages_test=(clang-format shellcheck procps)
 packages_e2e=(python3 python3-pytest openssh-client openssh-server dropbear-bin putty-tools openssl util-linux
 	bubblewrap procps strace valgrind iproute2 munge slurmctld slurmd slurm-client
 	docker.io busybox-static tini dumb-init catatonit
-	sshfs rsync git tmux ansible-core lftp python3-paramiko chromium)
+	sshfs rsync git tmux zsh fish ansible-core lftp python3-paramiko chromium)
 # Since Debian 13 the client is a package of its own.
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 

@@ -4,7 +4,7 @@
 
 /* In the order of --help. */
 /* clang-format off */
-static const struct verb *const verbs[] = {
+const struct verb *const cmd_verbs[] = {
 	&cmd_run,
 	&cmd_submit,
 	&cmd_get,
@@ -17,6 +17,7 @@ static const struct verb *const verbs[] = {
 	&cmd_release,
 	&cmd_requeue,
 	&cmd_update,
+	&cmd_reprioritize,
 	&cmd_ssh,
 	&cmd_exec,
 	&cmd_cp,
@@ -25,6 +26,8 @@ static const struct verb *const verbs[] = {
 	&cmd_keys,
 	&cmd_proxy,
 	&cmd_gc,
+	&cmd_completion,
+	&cmd_complete_jobs,
 	NULL,
 };
 /* clang-format on */
@@ -35,7 +38,7 @@ int main(int argc, char **argv)
 		.name = "berth",
 		.summary = "puts a job on a cluster and puts you inside it",
 		.version = BERTH_VERSION,
-		.verbs = verbs,
+		.verbs = cmd_verbs,
 	};
 
 	return verb_main(&program, argc, argv);

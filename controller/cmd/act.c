@@ -6,26 +6,30 @@
 #include "controller/ops/act.h"
 #include "controller/ops/jobs.h"
 
-int cmd_find_jobs(struct controller *c, int argc, char **argv, struct job_list *ret,
-		  struct err *err)
+static bool fits(const void *act, const struct job *job)
 {
-	for (int i = 0; i < argc; i++) {
-		cleanup(job_finish) struct job job = { 0 };
-
-		if (ops_find_text(c, argv[i], &job, err) < 0)
-			return -1;
-		job_list_take(ret, &job);
-	}
-	return 0;
+	return ops_act_fits(act, job);
 }
 
-int cmd_act(const struct act *act, const char *done, int argc, char **argv, struct err *err)
+int cmd_act(const struct act *act, const char *done, const struct many_args *args, int argc,
+	    char **argv, struct err *err)
 {
+	const struct many many = { .args = args,
+				   .what = act_word(act->kind),
+				   .argc = argc,
+				   .argv = argv,
+				   .fits = fits,
+				   .arg = act };
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	int chosen;
 
-	if (act_check(act, err) < 0 || controller_open(&c, err) < 0 ||
-	    cmd_find_jobs(c, argc, argv, &jobs, err) < 0 || ops_act(c, act, &jobs, err) < 0)
+	if (act_check(act, err) < 0 || controller_open(&c, err) < 0)
+		return -1;
+	chosen = many_choose(c, &many, &jobs, err);
+	if (chosen <= 0)
+		return chosen;
+	if (ops_act(c, act, &jobs, err) < 0)
 		return -1;
 	for (size_t i = 0; i < jobs.len; i++)
 		printf("job-%" PRIu64 " %s\n", jobs.items[i].id, done);

@@ -3,8 +3,13 @@
 #include <inttypes.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/cmd/many.h"
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
+
+static const struct opt opts[] = {
+	MANY_ONLY_OPTS,
+};
 
 static void show(const struct job *job, bool was_over)
 {
@@ -18,17 +23,21 @@ static void show(const struct job *job, bool was_over)
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
+	const struct many_only *args = opaque;
+	const struct many many = {
+		.args = &args->many, .what = "cancel", .argc = argc, .argv = argv
+	};
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
-	cleanup_free bool *was_over = new_array(bool, (size_t)argc);
+	cleanup_free bool *was_over = NULL;
 	int result;
 
-	(void)opaque;
-	if (controller_open(&c, err) < 0 || cmd_find_jobs(c, argc, argv, &jobs, err) < 0)
+	if (controller_open(&c, err) < 0)
 		return -1;
-	/* A backend that does not answer will say so when it is asked to cancel. */
-	if (ops_refresh(c, &jobs, NULL) < 0)
-		was_over[0] = false;
+	result = many_choose(c, &many, &jobs, err);
+	if (result <= 0)
+		return result;
+	was_over = new_array(bool, jobs.len);
 	for (size_t i = 0; i < jobs.len; i++)
 		was_over[i] = job_state_is_ended(jobs.items[i].state);
 	result = ops_cancel(c, &jobs, OPS_CANCEL_PATIENCE_MS, err);
@@ -40,13 +49,14 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 
 const struct verb cmd_cancel = {
 	.name = "cancel",
-	.operands = "JOB...",
+	.operands = "[jobs] [JOB...]",
 	.summary = "end jobs",
 	.details =
-		"A job is asked to end, and made to after ten seconds. One that ended already is left "
-		"alone.",
+		"A job is asked to end, and made to after ten seconds. One that ended already is left\n"
+		"alone. Without names, options say what the jobs have in common; all must be true.",
+	.opts = opts,
 	.mode = OPT_PERMUTE,
-	.operands_min = 1,
+	.args_size = sizeof(struct many_only),
 	.operands_max = -1,
 	.run = run,
 };

@@ -9,12 +9,18 @@
  * a line in meson.build, a section in berth.1.scd, and a test of its --help in tests/golden.
  */
 
+#include "controller/cmd/many.h"
 #include "controller/model/act.h"
 #include "controller/ops/connect.h"
 #include "controller/ops/controller.h"
 #include "init/base/verb.h"
 
+/* All of them, NULL-terminated. */
+extern const struct verb *const cmd_verbs[];
+
 extern const struct verb cmd_cancel;
+extern const struct verb cmd_complete_jobs;
+extern const struct verb cmd_completion;
 extern const struct verb cmd_cp;
 extern const struct verb cmd_describe;
 extern const struct verb cmd_exec;
@@ -26,6 +32,7 @@ extern const struct verb cmd_logs;
 extern const struct verb cmd_port_forward;
 extern const struct verb cmd_proxy;
 extern const struct verb cmd_release;
+extern const struct verb cmd_reprioritize;
 extern const struct verb cmd_requeue;
 extern const struct verb cmd_run;
 extern const struct verb cmd_signal;
@@ -38,13 +45,9 @@ extern const struct verb cmd_wait;
 /* Notes go to standard error, one line each, as "berth: TEXT". */
 void cmd_show_notes(const struct notes *notes);
 
-/* All are looked up before any is touched: a mistyped name does nothing to anybody. */
-int cmd_find_jobs(struct controller *c, int argc, char **argv, struct job_list *ret,
-		  struct err *err) attr_must_use;
-
-/* Does this to these jobs, and prints "job-7 DONE" for each. */
-int cmd_act(const struct act *act, const char *done, int argc, char **argv, struct err *err)
-	attr_must_use;
+/* Does this to the jobs that many_choose() gives, and prints "job-7 DONE" for each. */
+int cmd_act(const struct act *act, const char *done, const struct many_args *args, int argc,
+	    char **argv, struct err *err) attr_must_use;
 
 /* Becomes another program; returns only when that fails. */
 int cmd_become(const char *const *argv, struct err *err);

@@ -7,17 +7,21 @@
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
 #include "init/base/fd.h"
+#include "init/base/text.h"
 
 #define CHUNK 65536
 #define POLL_MS 100
+#define TAIL_MAX 1000000
 
 struct args {
 	bool follow;
 	bool errors;
+	const char *tail;
 };
 
 static const struct opt opts[] = {
 	OPT_FLAG('f', "follow", struct args, follow, "go on until the job ends"),
+	OPT_STR('n', "tail", struct args, tail, "LINES", "only the last lines"),
 	OPT_FLAG(0, "stderr", struct args, errors, "what it wrote to standard error"),
 	OPT_END,
 };
@@ -35,6 +39,34 @@ static void log_finish(struct log *log)
 	job_finish(&log->job);
 }
 DEFINE_CLEANUP_VALUE(struct log, log_finish)
+
+/* Moves the offset to where the last lines begin: the starts of as many are kept in a ring. */
+static int skip_to_tail(struct log *log, uint64_t lines, struct err *err)
+{
+	cleanup(buf_finish) struct buf chunk = BUF_INIT(CHUNK);
+	cleanup_free uint64_t *starts = new_array(uint64_t, lines + 1);
+	uint64_t at = 0, seen = 0;
+	bool begins = true;
+
+	do {
+		struct span text;
+
+		buf_clear(&chunk);
+		if (ops_read_log(log->c, &log->job, log->errors, at, CHUNK, &chunk, err) < 0)
+			return -1;
+		text = buf_span(&chunk);
+		for (size_t i = 0; i < text.len; i++, at++) {
+			if (begins)
+				starts[seen++ % (lines + 1)] = at;
+			begins = text.ptr[i] == '\n';
+		}
+	} while (buf_len(&chunk) > 0);
+	if (lines == 0)
+		log->offset = at;
+	else if (seen > 0)
+		log->offset = starts[(seen > lines ? seen - lines : 0) % (lines + 1)];
+	return 0;
+}
 
 static int copy_what_is_there(struct log *log, struct err *err)
 {
@@ -79,10 +111,18 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(log_finish) struct log log = { .errors = args->errors };
 
+	uint64_t tail = 0;
+
 	(void)argc;
+	if (args->tail && !text_parse_uint(args->tail, TAIL_MAX, &tail))
+		return err_set(err, ERR_INVALID,
+			       "--tail: '%.40s' is not a number of lines up to %d", args->tail,
+			       TAIL_MAX);
 	if (controller_open(&c, err) < 0 || ops_find_text(c, argv[0], &log.job, err) < 0)
 		return -1;
 	log.c = c;
+	if (args->tail && skip_to_tail(&log, tail, err) < 0)
+		return -1;
 	if (args->follow ? follow(&log, err) < 0 : copy_what_is_there(&log, err) < 0)
 		return -1;
 	ops_collect_in_passing(c);

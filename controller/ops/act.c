@@ -38,10 +38,15 @@ static bool is_kept(const struct job *job)
 	return false;
 }
 
-static int check_release(const struct job *job, struct err *err)
+bool ops_act_fits(const struct act *act, const struct job *job)
 {
-	if (job->state == JOB_QUEUED || is_kept(job))
-		return 0;
+	if (!(rules[act->kind].states & (1U << job->state)))
+		return false;
+	return act->kind != ACT_RELEASE || job->state == JOB_QUEUED || is_kept(job);
+}
+
+static int refuse_release(const struct job *job, struct err *err)
+{
 	return err_set(err, ERR_UNAVAILABLE,
 		       "job-%" PRIu64 " is not held: its command has not ended", job->id);
 }
@@ -57,10 +62,12 @@ static int check(struct controller *c, const struct act *act, const struct job *
 		return -1;
 	if (!ends_hold && backend_check_act(backend, act->kind, err) < 0)
 		return err_wrap(err, "cannot %s job-%" PRIu64, act_word(act->kind), job->id);
-	if (!(rules[act->kind].states & (1U << job->state)))
+	if (act->kind == ACT_RELEASE)
+		return ops_act_fits(act, job) ? 0 : refuse_release(job, err);
+	if (!ops_act_fits(act, job))
 		return err_set(err, ERR_UNAVAILABLE, "job-%" PRIu64 " is %s: %s", job->id,
 			       job_state_word(job->state), rules[act->kind].otherwise);
-	return act->kind == ACT_RELEASE ? check_release(job, err) : 0;
+	return 0;
 }
 
 static bool is_any(const struct job *job)
@@ -97,7 +104,8 @@ static int end_holds(struct controller *c, const struct job_list *jobs, struct e
 	return result;
 }
 
-int ops_act(struct controller *c, const struct act *act, struct job_list *jobs, struct err *err)
+int ops_act(struct controller *c, const struct act *act, const struct job_list *jobs,
+	    struct err *err)
 {
 	const struct batch_plan plan = {
 		.what = act_word(act->kind),
@@ -107,7 +115,7 @@ int ops_act(struct controller *c, const struct act *act, struct job_list *jobs, 
 	};
 	int result;
 
-	if (act_check(act, err) < 0 || ops_refresh(c, jobs, err) < 0)
+	if (act_check(act, err) < 0)
 		return -1;
 	for (size_t i = 0; i < jobs->len; i++) {
 		if (check(c, act, &jobs->items[i], err) < 0)

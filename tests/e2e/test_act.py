@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Acting on jobs that have not ended: berth signal, hold, release, requeue, update."""
 
+import json
+
 import pytest
 
 import harness
+import terminal
 
 INVALID, NOT_FOUND, UNAVAILABLE = 64, 66, 69
 # Stays one process: a child with the default of TSTP would be stopped by it.
@@ -148,3 +151,65 @@ def test_many_jobs_are_acted_on_in_one_command(here, slurm, waiting, short_dir):
     for program in "scontrol", "scancel":
         assert len((short_dir / f"{program}.log").read_text().splitlines()) == 1
     assert all(here.job(name)["state"] == "CANCELLED" for name in names)
+
+
+@pytest.fixture
+def crowd(here, waiting):
+    """Five jobs that wait, beside `waiting`: three called train-N, two called other-N."""
+    yield [here.run(name, "--", "sleep", "1000") for name in ("train-1", "train-2", "train-3", "other-1", "other-2")]
+    here("cancel", "--all", "--yes").ok()
+
+
+def states(here) -> list:
+    return [job["state"] for job in json.loads(here("get", "jobs", "-o", "json").ok().stdout)]
+
+
+def test_jobs_are_cancelled_by_what_they_have_in_common(here, crowd, waiting):
+    dry = here("cancel", "jobs", "--name", "train-*", "--state", "queued", "--dry-run").ok()
+    assert dry.stdout == "".join(f"{name} (QUEUED): cancel\n" for name in crowd[:3])
+    line = refused(here("cancel", "jobs", "--name", "train-*"), INVALID)
+    assert line == "berth: this would cancel 3 jobs: --dry-run lists them, --yes does it"
+    assert states(here).count("QUEUED") == 6
+    assert here("cancel", "--name", "train-*", "--state", "running", "--yes").ok().stderr == (
+        "berth: there is no such job to cancel\n")
+    assert here("cancel", "--name", "train-*", "--yes").ok().stdout.count("\n") == 3
+    assert [here.wait(name, "CANCELLED")["state"] for name in crowd[:3]]
+    assert states(here).count("QUEUED") == 3
+    here("cancel", "--older-than", "1h", "--yes").ok()
+    assert states(here).count("QUEUED") == 3
+    here("cancel", "--name", "other-1").ok()  # one job is not many
+    here.wait(crowd[3], "CANCELLED")
+    here("cancel", "--node", "node1", "--yes").ok()
+    assert here.wait(crowd[4], "QUEUED", "RUNNING")
+
+
+@pytest.mark.parametrize("argv, words", [
+    (("cancel",), "cancel which jobs? name them"), (("cancel", "jobs"), "cancel which jobs?"),
+    (("cancel", "--state", "lost"), "lost"), (("cancel", "--all", "job-1"), "exclude each other"),
+    (("reprioritize", "jobs"), "usage: berth reprioritize"), (("reprioritize", "0", "--all"), "'0' is not a priority"),
+    (("hold",), "hold which jobs?"), (("signal", "USR1"), "signal which jobs?"),
+])
+def test_which_jobs_has_to_be_said(berth, local_job, argv, words):
+    assert words in refused(berth(*argv), INVALID)
+    assert berth.job(local_job)["state"] == "RUNNING"
+
+
+def test_priorities_are_given_by_filter_and_what_does_not_fit_is_left_out(here, crowd, slurm):
+    assert here("reprioritize", "jobs", "55", "--name", "train-*", "-y").ok().stdout.count("another priority") == 3
+    assert [native(here, slurm, name)["Priority"] for name in crowd[:3]] == ["55"] * 3
+    assert native(here, slurm, crowd[3])["Priority"] != "55"
+    # The job that runs is not held, and that is no mistake when it was not named.
+    assert here("hold", "--all", "--yes").ok().stdout.count("is held") == 6
+    assert here("release", "--state", "queued", "--name", "train-1").ok().stdout == f"{crowd[0]} is released\n"
+
+
+def test_somebody_at_a_terminal_is_asked(here, crowd):
+    def answer(text):
+        with terminal.Terminal([here.program, "cancel", "--name", "train-*"], here.env()) as session:
+            session.expect("cancel 3 jobs? [y/N] ")
+            session.type(text + "\n")
+            return session.end()
+    assert answer("") == 0 and states(here).count("QUEUED") == 6
+    assert answer("y") == 0
+    here.wait(crowd[2], "CANCELLED")
+    assert states(here).count("QUEUED") == 3

@@ -255,3 +255,23 @@ def test_without_bubblewrap_jobs_are_ended_too_and_it_is_said_once(alone, short_
     # Where it works again, nothing is said; and then it is news once more.
     assert alone("run", "--", "true").ok().stderr == ""
     assert "bubblewrap" in bare("run", "--", "true").ok().stderr
+
+
+def test_the_last_lines_of_a_log_are_shown(berth):
+    name = berth.submit("--", "sh", "-c", "seq 1 100000; printf end")
+    berth.wait(name, "SUCCEEDED")
+    assert berth("logs", "--tail", "3", name).ok().stdout == "99999\n100000\nend"
+    assert berth("logs", "-n", "1", name).ok().stdout == "end"
+    assert berth("logs", "-n0", name).ok().stdout == ""
+    assert berth("logs", "-n", "1000000", name).ok().stdout.startswith("1\n2\n")
+    assert berth("logs", "-f", "-n", "2", name).ok().stdout == "100000\nend"
+    assert berth("logs", "-n", "2", "--stderr", name).ok().stdout == ""
+    assert "--tail: 'x'" in refused(berth("logs", "-n", "x", name), INVALID)
+    name = berth.submit("--", "sh", "-c", "printf 'a\\n\\nb\\n'")
+    berth.wait(name, "SUCCEEDED")
+    assert berth("logs", "-n", "2", name).ok().stdout == "\nb\n"
+
+
+def test_a_verb_or_an_option_that_is_nearly_one_is_suggested(berth):
+    assert "did you mean 'cancel'?" in refused(berth("cancle", "job-1"), INVALID)
+    assert "--stdrr: unknown option: did you mean '--stderr'?" in refused(berth("logs", "--stdrr", "job-1"), INVALID)

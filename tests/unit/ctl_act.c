@@ -168,6 +168,13 @@ static void take_submitted(struct job_list *jobs, size_t len, enum job_state now
 	}
 }
 
+static int look_and_act(const struct act *act, struct job_list *jobs, struct err *err)
+{
+	if (ops_refresh(user.c, jobs, err) < 0)
+		return -1;
+	return ops_act(user.c, act, jobs, err);
+}
+
 static void many_jobs_are_one_request_to_a_backend(void **state)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
@@ -175,7 +182,7 @@ static void many_jobs_are_one_request_to_a_backend(void **state)
 
 	(void)state;
 	take_submitted(&jobs, 5, JOB_QUEUED);
-	assert_int_equal(ops_act(user.c, &hold, &jobs, NULL), 0);
+	assert_int_equal(look_and_act(&hold, &jobs, NULL), 0);
 	assert_int_equal(fake_counts(user.fake).acts, 1);
 	assert_int_equal(ops_refresh(user.c, &jobs, NULL), 0);
 	for (size_t i = 0; i < jobs.len; i++)
@@ -192,11 +199,11 @@ static void one_job_in_the_wrong_state_leaves_all_untouched(void **state)
 	(void)state;
 	take_submitted(&jobs, 3, JOB_QUEUED);
 	fake_set(user.fake, 2, JOB_RUNNING, JOB_NO_EXIT_CODE);
-	assert_int_equal(ops_act(user.c, &(struct act){ .kind = ACT_HOLD }, &jobs, &err), -1);
+	assert_int_equal(look_and_act(&(struct act){ .kind = ACT_HOLD }, &jobs, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
 	assert_string_equal(err.text, "job-3 is RUNNING: only a job that waits can be held");
 	fake_set(user.fake, 2, JOB_FAILED, 4);
-	assert_int_equal(ops_act(user.c, &(struct act){ .kind = ACT_HOLD }, &jobs, &err), -1);
+	assert_int_equal(look_and_act(&(struct act){ .kind = ACT_HOLD }, &jobs, &err), -1);
 	assert_string_equal(err.text, "job-3 ended: FAILED, exit status 4");
 	assert_int_equal(fake_counts(user.fake).acts, 0);
 }
@@ -209,7 +216,7 @@ static void what_a_backend_cannot_do_is_refused_with_the_alternative(void **stat
 
 	(void)state;
 	take_submitted(&jobs, 1, JOB_QUEUED);
-	assert_int_equal(ops_act(user.c, &update, &jobs, &err), -1);
+	assert_int_equal(look_and_act(&update, &jobs, &err), -1);
 	assert_int_equal(err.kind, ERR_UNSUPPORTED);
 	assert_string_equal(err.text,
 			    "cannot update job-1: fake: cannot change a job: submit another");
@@ -223,7 +230,7 @@ static void a_requeued_job_waits_and_has_not_started(void **state)
 	(void)state;
 	take_submitted(&jobs, 1, JOB_RUNNING);
 	jobs.items[0].started_ns = 5;
-	assert_int_equal(ops_act(user.c, &(struct act){ .kind = ACT_REQUEUE }, &jobs, NULL), 0);
+	assert_int_equal(look_and_act(&(struct act){ .kind = ACT_REQUEUE }, &jobs, NULL), 0);
 	assert_int_equal(ops_refresh(user.c, &jobs, NULL), 0);
 	assert_int_equal(ops_find_text(user.c, "job-1", &found, NULL), 0);
 	assert_int_equal(found.state, JOB_QUEUED);
@@ -238,10 +245,10 @@ static void a_failed_request_names_the_job(void **state)
 
 	(void)state;
 	take_submitted(&jobs, 1, JOB_RUNNING);
-	assert_int_equal(ops_act(user.c, &release, &jobs, &err), -1);
+	assert_int_equal(look_and_act(&release, &jobs, &err), -1);
 	assert_string_equal(err.text, "job-1 is not held: its command has not ended");
 	fake_fail(user.fake, ERR_UNAVAILABLE);
-	assert_int_equal(ops_act(user.c, &release, &jobs, &err), -1);
+	assert_int_equal(look_and_act(&release, &jobs, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
 }
 
