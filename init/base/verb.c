@@ -3,18 +3,25 @@
 #include "verb.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "cleanup.h"
+#include "fd.h"
+#include "macro.h"
 #include "text.h"
 
 static int report(const struct program *program, const struct err *err)
 {
+	char line[ERR_TEXT_MAX + 64];
 	struct err shown = *err;
+	int len;
 
 	/* Much of it may be somebody else's words. */
 	text_make_printable(shown.text);
-	fprintf(stderr, "%s: %s\n", program->name, shown.text);
+	len = snprintf(line, sizeof(line), "%s: %s\n", program->name, shown.text);
+	/* In one piece: ssh writes to the same place while its ProxyCommand ends. */
+	(void)!fd_write_all(STDERR_FILENO, span_of(line, MIN((size_t)len, sizeof(line) - 1)), NULL);
 	return err_exit_status(err);
 }
 
