@@ -204,6 +204,7 @@ def test_exec_again_and_again_uses_a_ticket_each_time(tunnel):
     assert harness.run(verb(tunnel, "exec", "--", "sh", "-c", "exit 4")).status == 4
 
 
+@pytest.mark.sanitize
 def test_exec_goes_on_where_the_ticket_does_not_lead(tunnel):
     get_ticket(tunnel)
     other = Between(tunnel.network.server[1])
@@ -272,6 +273,7 @@ def test_a_forwarded_port_is_used_before_the_client_has_heard_anything(tunnel, e
         harness.kill_session(client)
 
 
+@pytest.mark.sanitize
 def test_a_forward_goes_on_where_the_ticket_does_not_lead(tunnel, echo):
     port, heard = echo
     get_ticket(tunnel)
@@ -289,6 +291,7 @@ def test_a_forward_goes_on_where_the_ticket_does_not_lead(tunnel, echo):
         other.stop()
 
 
+@pytest.mark.sanitize
 def test_a_forward_to_a_job_that_is_gone_ends_although_there_is_a_ticket(tunnel, short_dir):
     get_ticket(tunnel)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone, open(short_dir / "errors", "w+b") as errors:
