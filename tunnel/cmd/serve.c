@@ -106,7 +106,14 @@ static void on_looked(struct job_watch *watch, uint64_t serial)
 		server_admit(s->server, serial);
 }
 
-static const struct job_watch_ops watch_ops = { on_keys_changed, on_looked };
+static bool has_clients(struct job_watch *watch)
+{
+	struct serve *s = container_of(watch, struct serve, watch);
+
+	return !s->ending && server_count(s->server) > 0;
+}
+
+static const struct job_watch_ops watch_ops = { on_keys_changed, on_looked, has_clients };
 
 /* Ending: no connection, no stream, no process of ours, no handle. */
 

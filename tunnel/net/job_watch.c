@@ -65,8 +65,13 @@ static void begin(struct job_watch *w)
 		uv_timer_start(&w->patience, on_patience_lost, JOB_WATCH_PATIENCE_MS, 0);
 }
 
+static void on_timer(uv_timer_t *timer);
+
 uint64_t job_watch_look(struct job_watch *w)
 {
+	/* Whoever asks has a client, and goes on looking as long as there is one. */
+	if (w->ops && !uv_is_active((const uv_handle_t *)&w->timer))
+		uv_timer_start(&w->timer, on_timer, JOB_WATCH_INTERVAL_MS, JOB_WATCH_INTERVAL_MS);
 	if (w->is_hung || !w->ops)
 		return 0;
 	if (w->reading) {
@@ -91,7 +96,9 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct job_watch *w = timer->data;
 
-	if (!w->reading)
+	if (!w->ops || !w->ops->has_clients(w))
+		uv_timer_stop(timer);
+	else if (!w->reading)
 		begin(w);
 }
 
@@ -104,7 +111,6 @@ void job_watch_open(struct job_watch *w, uv_loop_t *loop, const char *path,
 	uv_timer_init(loop, &w->patience);
 	w->timer.data = w;
 	w->patience.data = w;
-	uv_timer_start(&w->timer, on_timer, JOB_WATCH_INTERVAL_MS, JOB_WATCH_INTERVAL_MS);
 	uv_unref((uv_handle_t *)&w->timer);
 	uv_unref((uv_handle_t *)&w->patience);
 }

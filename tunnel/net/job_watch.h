@@ -3,8 +3,9 @@
 
 /*
  * Notices that tunnel.json names other peers: the workstation's key is replaced, or was revoked.
- * The file is read every few seconds, since nothing else tells of changes on a network file system,
- * and whenever somebody asks, because a client came:
+ * The file is read whenever somebody asks, because a client came, and from then on every few
+ * seconds until there are no clients, since nothing else tells of changes on a network file system.
+ * Without clients nobody is woken, and a tunnel at rest stays at rest (rest.h).
  *
  *	serial = job_watch_look(&watch);
  *	if (serial == 0)
@@ -32,6 +33,8 @@ struct job_watch_ops {
 	void (*changed)(struct job_watch *watch, const struct key_set *peers);
 	/* What was asked for up to this serial is answered; after changed(). */
 	void (*looked)(struct job_watch *watch, uint64_t serial);
+	/* Whether somebody is there whom a change concerns before the next client comes. */
+	bool (*has_clients)(struct job_watch *watch);
 };
 
 struct job_watch {

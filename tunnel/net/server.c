@@ -291,6 +291,11 @@ static void close_handles(struct server *s)
 	uv_close((uv_handle_t *)&s->goodbye, on_goodbye_closed);
 }
 
+size_t server_count(const struct server *s)
+{
+	return s->quic ? quic_server_count(s->quic) : 0;
+}
+
 void server_admit(struct server *s, uint64_t serial)
 {
 	s->any_to_admit = false;

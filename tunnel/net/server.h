@@ -48,6 +48,9 @@ struct server *server_new(const struct server_config *config, struct err *err) a
 /* Where it listens: a wildcard address with the port, or the one address that was asked for. */
 const struct quic_addr *server_local(const struct server *server);
 
+/* How many connections there are; 0 while it closes. */
+size_t server_count(const struct server *server);
+
 /* The connections whose arrival got this number, or a lower one, may ask for things. */
 void server_admit(struct server *server, uint64_t serial);
 
