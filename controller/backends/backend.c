@@ -156,3 +156,25 @@ int backend_endpoint(struct backend *backend, const struct job *job, unsigned in
 			(unsigned long long)job->id, rank, (unsigned long long)job->tasks - 1);
 	return backend->ops->endpoint(backend, job, rank, ret, err);
 }
+
+int backend_list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
+{
+	if (!backend->ops->list_nodes)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: runs jobs on this machine alone: there are no nodes to list",
+			       backend->ops->name);
+	if (backend->ops->list_nodes(backend, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
+{
+	if (!backend->ops->list_queues)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: starts jobs at once: there are no queues to list",
+			       backend->ops->name);
+	if (backend->ops->list_queues(backend, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}

@@ -12,6 +12,7 @@
  */
 
 #include "controller/model/act.h"
+#include "controller/model/cluster.h"
 #include "controller/model/job.h"
 #include "controller/model/spec.h"
 #include "init/base/buf.h"
@@ -118,6 +119,10 @@ struct backend_ops {
 	int (*endpoint)(struct backend *backend, const struct job *job, unsigned int rank,
 			char **ret, struct err *err);
 
+	/* Appends what jobs run on, and the queues that lead there. NULL: has neither. */
+	int (*list_nodes)(struct backend *backend, struct node_list *ret, struct err *err);
+	int (*list_queues)(struct backend *backend, struct queue_list *ret, struct err *err);
+
 	/* Observing costs no request to anybody: done before every connection. */
 	bool observes_at_once;
 
@@ -156,6 +161,11 @@ int backend_read_log(struct backend *backend, const struct job *job, enum backen
 		     uint64_t offset, size_t max, struct buf *ret, struct err *err) attr_must_use;
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err) attr_must_use;
+
+int backend_list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
+	attr_must_use;
+int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
+	attr_must_use;
 
 /* Opens the backend of this name; ERR_INVALID names those that there are. */
 int backend_open(const char *name, struct backend **ret, struct err *err) attr_must_use;

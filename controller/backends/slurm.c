@@ -11,6 +11,7 @@
 
 #include "controller/backends/jobdir.h"
 #include "controller/backends/slurm_act.h"
+#include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_command.h"
 #include "controller/backends/slurm_observe.h"
 #include "controller/backends/slurm_submit.h"
@@ -108,6 +109,8 @@ static const struct backend_ops slurm_backend_ops = {
 	.release = slurm_release,
 	.read_log = jobdir_read_log,
 	.endpoint = jobdir_endpoint,
+	.list_nodes = slurm_list_nodes,
+	.list_queues = slurm_list_queues,
 };
 
 struct backend *slurm_backend_open(void)

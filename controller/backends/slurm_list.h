@@ -16,7 +16,7 @@
 #include "controller/backends/backend.h"
 #include "init/base/span.h"
 
-#define SLURM_LINE_MAX 4096
+#define SLURM_LINE_MAX 65536
 
 #define SLURM_QUEUE_FORMAT                                                    \
 	"JobArrayID:|,State:|,exit_code:|,StartTime:|,EndTime:|,Partition:|," \

@@ -19,6 +19,8 @@ static const struct opt opts[] = {
 		 "the newest ones, or the first with --sort-by"),
 	OPT_STR(0, "group-by", struct get_args, group_by, "KEY",
 		"job-counts: state, queue, user, backend"),
+	OPT_STR('b', "backend", struct get_args, backend, "NAME",
+		"nodes, queues: of which backend (slurm)"),
 	OPT_FLAG(0, "no-headers", struct get_args, no_headers, "without the line of titles"),
 	OPT_FLAG('w', "watch", struct get_args, watch, "go on, and show what changes"),
 	OPT_END,
@@ -30,6 +32,8 @@ static const struct {
 } resources[] = {
 	{ "jobs", "job", get_jobs },
 	{ "job-counts", "job-count", get_counts },
+	{ "nodes", "node", get_nodes },
+	{ "queues", "queue", get_queues },
 };
 
 static unsigned int terminal_width(void)
@@ -72,15 +76,15 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		    strcmp(argv[0], resources[i].alias) == 0)
 			return resources[i].run(opaque, argc - 1, argv + 1, err);
 	}
-	return err_set(err, ERR_INVALID, "cannot get '%.40s': there are jobs and job-counts",
-		       argv[0]);
+	return err_set(err, ERR_INVALID,
+		       "cannot get '%.40s': there are jobs, job-counts, nodes, queues", argv[0]);
 }
 
 const struct verb cmd_get = {
 	.name = "get",
-	.operands = "jobs | job-counts [JOB...]",
-	.summary = "list or count jobs",
-	.details = "A JOB is job-7, 7, or the job's name (the newest with that name).",
+	.operands = "jobs | job-counts | nodes | queues [NAME...]",
+	.summary = "list jobs, nodes or queues, or count jobs",
+	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct get_args),

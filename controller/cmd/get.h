@@ -15,6 +15,7 @@ struct get_args {
 	const char *output;
 	const char *sort_by;
 	const char *group_by;
+	const char *backend;
 	uint64_t limit; /* 0: none */
 	bool all;
 	bool no_headers;
@@ -27,3 +28,5 @@ int get_output(const struct get_args *args, struct output *ret, struct err *err)
 /* argv holds the operands behind the resource. */
 int get_counts(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_nodes(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_queues(const struct get_args *args, int argc, char **argv, struct err *err);

@@ -107,6 +107,10 @@ int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err
 	struct output output;
 	int result;
 
+	if (args->group_by || args->backend)
+		return err_set(err, ERR_INVALID,
+			       "jobs are listed one by one and of all backends: take "
+			       "job-counts for --group-by");
 	if (get_output(args, &output, err) < 0 || controller_open(&c, err) < 0)
 		return -1;
 	if (args->watch)

@@ -118,3 +118,31 @@ def test_without_an_answer_the_last_known_state_is_shown_and_nothing_collected(h
     assert (here.home.ssh_dir / "berth" / f"{name}.conf").exists() and (here.job_dir(name) / "tunnel.json").exists()
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")
+
+
+def test_nodes_queues_and_places_of_jobs_are_told(here, slurm):
+    queue = json.loads(here("get", "queues", "-o", "json").ok().stdout)[0]
+    assert (queue["name"], queue["state"], queue["nodes"], queue["time_limit"]) == ("debug", "up", 1, None)
+    name = here.run("-c", "2", "--", "sleep", "1000")
+    job = here.wait(name, "RUNNING")
+    assert (job["queue"], job["node_list"], job["attempts"]) == ("debug", slurm.node, 1)
+    node = json.loads(here("get", "nodes", slurm.node, "-o", "json").ok().stdout)[0]
+    assert node["name"] == slurm.node and node["queues"] == "debug" and node["cpus"] == 32 and node["cpus_used"] >= 2
+    assert here("get", "nodes", "--no-headers").ok().stdout.startswith(slurm.node)
+    assert here("get", "nodes", "nosuch*").status == 66 and here("get", "queues", "--state", "up").status == INVALID
+    assert here("get", "queues", "-b", "local").status == UNAVAILABLE
+    for option, value, found in (("--queue", "deb*", True), ("--queue", "gpu", False),
+                                 ("--node", slurm.node, True), ("--node", "n", False)):
+        assert (name in here("get", "jobs", option, value, "-o", "name").ok().stdout) == found
+    here("cancel", name).ok()
+    assert here("wait", name).status == 143
+
+
+def test_a_job_that_starts_again_is_the_same_job(here, slurm):
+    name = here.run("--", "sleep", "1000")
+    here.wait(name, "RUNNING")
+    slurm.run("scontrol", "requeuehold", native_id(here, name)).ok()
+    job = here.wait(name, "QUEUED")
+    assert job["attempts"] >= 1 and job["started"]
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED")

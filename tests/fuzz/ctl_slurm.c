@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_submit.h"
 #include "controller/model/job_slurm.h"
@@ -45,6 +46,39 @@ static void read_list(enum slurm_list list, struct span text)
 	assert(text.len == 0);
 }
 
+static void read_nodes(struct span text)
+{
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+	struct node node = { 0 };
+	int kind;
+
+	while ((kind = slurm_next_node(&text, &node)) >= 0) {
+		if (kind != 1)
+			continue;
+		check_text(node.name, SLURM_LINE_MAX);
+		check_text(node.reason, SLURM_LINE_MAX);
+		check_text(node.gres, SLURM_LINE_MAX);
+		node_list_take(&nodes, &node);
+	}
+	assert(text.len == 0);
+}
+
+static void read_partitions(struct span text)
+{
+	cleanup(queue_list_finish) struct queue_list queues = { 0 };
+	struct queue queue = { 0 };
+	int kind;
+
+	while ((kind = slurm_next_partition(&text, &queue)) >= 0) {
+		if (kind != 1)
+			continue;
+		check_text(queue.name, SLURM_LINE_MAX);
+		check_text(queue.node_list, SLURM_LINE_MAX);
+		queue_list_take(&queues, &queue);
+	}
+	assert(text.len == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct span text = span_of(bytes, len);
@@ -57,5 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		assert(id > 0);
 	read_list(SLURM_QUEUE, text);
 	read_list(SLURM_ACCOUNT, text);
+	read_nodes(text);
+	read_partitions(text);
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_submit.h"
 #include "controller/model/hostlist.h"
@@ -143,6 +144,62 @@ static void a_list_of_nodes_that_is_too_long_is_cut_between_nodes(void **state)
 	assert_int_equal(seen.node_list[strlen(seen.node_list) - 1], ']');
 }
 
+static void a_node_is_listed_once_with_all_its_partitions(void **state)
+{
+	struct span text = span_of_str("n1|debug|mixed|4/28/0/32|2048|512|gpu:a100:4|none\n"
+				       "n1|gpu|mixed|4/28/0/32|2048|512|gpu:a100:4|none\n"
+				       "sinfo: something else\n"
+				       "n2|debug|down*|0/0/32/32|2048|N/A|(null)|disk|full\033[m\n"
+				       "n3|debug|idle|0/32/32|2048|0|(null)|none\n");
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+	struct node node;
+	int kind;
+
+	(void)state;
+	while ((kind = slurm_next_node(&text, &node)) >= 0) {
+		if (kind == 1)
+			node_list_take(&nodes, &node);
+	}
+	assert_int_equal(nodes.len, 2);
+	assert_string_equal(nodes.items[0].name, "n1");
+	assert_string_equal(nodes.items[0].queues, "debug,gpu");
+	assert_string_equal(nodes.items[0].gres, "gpu:a100:4");
+	assert_string_equal(nodes.items[0].reason, "");
+	assert_int_equal(nodes.items[0].cpus, 32);
+	assert_int_equal(nodes.items[0].cpus_used, 4);
+	assert_int_equal(nodes.items[0].memory, UINT64_C(2) << 30);
+	assert_int_equal(nodes.items[0].memory_used, UINT64_C(512) << 20);
+	assert_string_equal(nodes.items[1].state, "down*");
+	assert_string_equal(nodes.items[1].reason, "disk|full?[m");
+	assert_int_equal(nodes.items[1].memory_used, 0);
+}
+
+static void a_partition_has_a_time_limit_or_none(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t seconds;
+	} cases[] = {
+		{ "infinite", 0 }, { "n/a", 0 },	{ "1-02:03:04", 93784 },
+		{ "30:00", 1800 }, { "1:00:00", 3600 }, { "2-00:00:00", 172800 },
+		{ "x-1", 0 },	   { "1:2:3:4", 0 },	{ "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_free char *line =
+			str_printf("debug|up|%s|1/2/1/4|4/28/0/32|n[1-4]\n", cases[i].text);
+		cleanup(queue_finish) struct queue queue = { 0 };
+		struct span text = span_of_str(line);
+
+		assert_int_equal(slurm_next_partition(&text, &queue), 1);
+		assert_int_equal(queue.time_limit_ns, cases[i].seconds * NSEC_PER_SEC);
+		assert_int_equal(queue.nodes, 4);
+		assert_int_equal(queue.nodes_idle, 2);
+		assert_string_equal(queue.node_list, "n[1-4]");
+	}
+}
+
 static void the_id_of_a_submission_may_have_a_cluster_behind_it(void **state)
 {
 	uint64_t id;
@@ -215,6 +272,8 @@ int main(void)
 		cmocka_unit_test(newer_slurm_spells_the_exit_as_accounting_does),
 		cmocka_unit_test(accounting_has_its_own_spelling),
 		cmocka_unit_test(a_list_of_nodes_that_is_too_long_is_cut_between_nodes),
+		cmocka_unit_test(a_node_is_listed_once_with_all_its_partitions),
+		cmocka_unit_test(a_partition_has_a_time_limit_or_none),
 		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
 		cmocka_unit_test(a_state_is_as_its_strongest_word_says),
 	};

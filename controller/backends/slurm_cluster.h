@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Slurm's nodes and partitions, by sinfo: its lists have the same format on every Slurm. What it
+ * prints is read line by line; a line that is not understood is passed over.
+ */
+
+#include "controller/backends/backend.h"
+#include "init/base/span.h"
+
+/* The reason comes last: it may hold a '|'. A node has a line for each of its partitions. */
+#define SLURM_NODE_FORMAT                                                                    \
+	"NodeList:|,PartitionName:|,StateComplete:|,CPUsState:|,Memory:|,AllocMem:|,Gres:|," \
+	"Reason:"
+#define SLURM_PARTITION_FORMAT "PartitionName:|,Available:|,Time:|,NodeAIOT:|,CPUsState:|,NodeList:"
+
+/* Each takes the next line from *text. 1: *ret is one; 0: a line that is not; -1: no line left. */
+int slurm_next_node(struct span *text, struct node *ret);
+int slurm_next_partition(struct span *text, struct queue *ret);
+
+/* backend_ops.list_nodes and .list_queues. */
+int slurm_list_nodes(struct backend *backend, struct node_list *ret, struct err *err) attr_must_use;
+int slurm_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
+	attr_must_use;

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What jobs run on: nodes, and the queues (partitions) that lead to them. Plain data; strings are
+ * never NULL in a member that was added with the functions below.
+ */
+
+#include <stdint.h>
+
+#include "init/base/cleanup.h"
+#include "init/base/macro.h"
+
+struct node {
+	char *name;
+	char *queues; /* separated by commas */
+	char *state;  /* the scheduler's own word */
+	char *reason; /* why it is not available, or "" */
+	char *gres;   /* GPUs and such, in the scheduler's words, or "" */
+	uint64_t cpus, cpus_used;
+	uint64_t memory, memory_used; /* bytes */
+};
+
+struct node_list {
+	struct node *items;
+	size_t len;
+};
+
+void node_finish(struct node *node);
+DEFINE_CLEANUP_VALUE(struct node, node_finish)
+void node_list_finish(struct node_list *list);
+DEFINE_CLEANUP_VALUE(struct node_list, node_list_finish)
+
+/*
+ * Moves the node to the end of the list; *node is all-zero afterwards. When the last one has the
+ * same name, only the queue is added to that: schedulers tell a node once for each queue.
+ */
+void node_list_take(struct node_list *list, struct node *node);
+
+struct queue {
+	char *name;
+	char *state; /* "up", ... */
+	char *node_list;
+	uint64_t nodes, nodes_idle;
+	uint64_t cpus, cpus_used;
+	uint64_t time_limit_ns; /* 0: none */
+};
+
+struct queue_list {
+	struct queue *items;
+	size_t len;
+};
+
+void queue_finish(struct queue *queue);
+DEFINE_CLEANUP_VALUE(struct queue, queue_finish)
+void queue_list_finish(struct queue_list *list);
+DEFINE_CLEANUP_VALUE(struct queue_list, queue_list_finish)
+void queue_list_take(struct queue_list *list, struct queue *queue);

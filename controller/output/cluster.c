@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Nodes and queues as text; see cluster.h. */
+#include "cluster.h"
+
+#include <inttypes.h>
+
+#include "controller/model/json.h"
+#include "controller/output/table.h"
+#include "controller/output/value.h"
+#include "init/base/text.h"
+
+#define GIGABYTE (UINT64_C(1) << 30)
+
+static const struct column node_columns[] = {
+	{ "NODE" },
+	{ "STATE" },
+	{ "QUEUES", .may_be_cut = true },
+	{ "CPUS" },
+	{ "FREE" },
+	{ "MEMORY" },
+	{ "GRES", .may_be_cut = true },
+	{ "REASON", .may_be_cut = true },
+};
+
+static const struct column queue_columns[] = {
+	{ "QUEUE" }, { "STATE" }, { "NODES" }, { "IDLE" },
+	{ "CPUS" },  { "FREE" },  { "LIMIT" }, { "NODE-LIST", .may_be_cut = true },
+};
+
+static void print_node_table(const struct node_list *nodes, const struct output *output)
+{
+	cleanup(table_finish) struct table table = { 0 };
+
+	table_init(&table, node_columns, ARRAY_LEN(node_columns));
+	for (size_t i = 0; i < nodes->len; i++) {
+		const struct node *node = &nodes->items[i];
+
+		table_add(&table, "%s", node->name);
+		table_add(&table, "%s", node->state);
+		table_add(&table, "%s", node->queues);
+		table_add(&table, "%" PRIu64, node->cpus);
+		table_add(&table, "%" PRIu64, node->cpus - MIN(node->cpus, node->cpus_used));
+		table_add(&table, "%.1fG", (double)node->memory / (double)GIGABYTE);
+		table_add(&table, "%s", node->gres);
+		table_add(&table, "%s", node->reason);
+	}
+	table_print(&table, output);
+}
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *node_value(const struct node *node)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", value_text(node->name));
+	json_object_set_new(object, "state", value_text(node->state));
+	json_object_set_new(object, "queues", value_text(node->queues));
+	json_object_set_new(object, "cpus", number(node->cpus));
+	json_object_set_new(object, "cpus_used", number(node->cpus_used));
+	json_object_set_new(object, "memory", number(node->memory));
+	json_object_set_new(object, "memory_used", number(node->memory_used));
+	json_object_set_new(object, "gres", value_optional(node->gres));
+	json_object_set_new(object, "reason", value_optional(node->reason));
+	return object;
+}
+
+int output_nodes(const struct node_list *nodes, const struct output *output, struct err *err)
+{
+	cleanup(json_release) json_t *array = json_array();
+
+	if (output->format == OUTPUT_NAME) {
+		for (size_t i = 0; i < nodes->len; i++)
+			fprintf(output->out, "%s\n", nodes->items[i].name);
+	} else if (output->format == OUTPUT_TABLE || output->format == OUTPUT_WIDE) {
+		print_node_table(nodes, output);
+	} else {
+		for (size_t i = 0; i < nodes->len; i++)
+			json_array_append_new(array, node_value(&nodes->items[i]));
+		value_print(array, output);
+	}
+	return output_end(output, err);
+}
+
+static void print_queue_table(const struct queue_list *queues, const struct output *output)
+{
+	cleanup(table_finish) struct table table = { 0 };
+
+	table_init(&table, queue_columns, ARRAY_LEN(queue_columns));
+	for (size_t i = 0; i < queues->len; i++) {
+		const struct queue *queue = &queues->items[i];
+		char limit[32] = "";
+
+		if (queue->time_limit_ns)
+			text_format_duration(queue->time_limit_ns, limit, sizeof(limit));
+		table_add(&table, "%s", queue->name);
+		table_add(&table, "%s", queue->state);
+		table_add(&table, "%" PRIu64, queue->nodes);
+		table_add(&table, "%" PRIu64, queue->nodes_idle);
+		table_add(&table, "%" PRIu64, queue->cpus);
+		table_add(&table, "%" PRIu64, queue->cpus - MIN(queue->cpus, queue->cpus_used));
+		table_add(&table, "%s", limit);
+		table_add(&table, "%s", queue->node_list);
+	}
+	table_print(&table, output);
+}
+
+static json_t *queue_value(const struct queue *queue)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", value_text(queue->name));
+	json_object_set_new(object, "state", value_text(queue->state));
+	json_object_set_new(object, "nodes", number(queue->nodes));
+	json_object_set_new(object, "nodes_idle", number(queue->nodes_idle));
+	json_object_set_new(object, "cpus", number(queue->cpus));
+	json_object_set_new(object, "cpus_used", number(queue->cpus_used));
+	json_object_set_new(object, "time_limit",
+			    queue->time_limit_ns ? number(queue->time_limit_ns / NSEC_PER_SEC)
+						 : json_null());
+	json_object_set_new(object, "node_list", value_optional(queue->node_list));
+	return object;
+}
+
+int output_queues(const struct queue_list *queues, const struct output *output, struct err *err)
+{
+	cleanup(json_release) json_t *array = json_array();
+
+	if (output->format == OUTPUT_NAME) {
+		for (size_t i = 0; i < queues->len; i++)
+			fprintf(output->out, "%s\n", queues->items[i].name);
+	} else if (output->format == OUTPUT_TABLE || output->format == OUTPUT_WIDE) {
+		print_queue_table(queues, output);
+	} else {
+		for (size_t i = 0; i < queues->len; i++)
+			json_array_append_new(array, queue_value(&queues->items[i]));
+		value_print(array, output);
+	}
+	return output_end(output, err);
+}
