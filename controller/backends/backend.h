@@ -21,8 +21,8 @@
 #define BACKEND_ID_MAX 200
 #define BACKEND_WORD_MAX 48
 #define BACKEND_REASON_MAX 240
-#define BACKEND_QUEUE_MAX 256
-#define BACKEND_NODES_MAX 1024
+#define BACKEND_QUEUE_MAX 64
+#define BACKEND_NODES_MAX 256
 
 /* What submit gets. The job directory exists and holds spec.json and tunnel.json. */
 struct submission {

@@ -88,10 +88,11 @@ static char *copy_text(const char *text)
 
 int slurm_next_node(struct span *text, struct node *ret)
 {
-	char line[SLURM_LINE_MAX], *fields[NODE_FIELDS];
+	cleanup_free char *line = slurm_cut_line(text);
+	char *fields[NODE_FIELDS];
 	uint64_t cpus[4], memory, allocated;
 
-	if (!slurm_cut_line(text, line))
+	if (!line)
 		return -1;
 	if (!split(line, fields, NODE_FIELDS) || fields[NODE_NAME][0] == '\0' ||
 	    !take_four(fields[NODE_CPUS], cpus) ||
@@ -115,10 +116,11 @@ int slurm_next_node(struct span *text, struct node *ret)
 
 int slurm_next_partition(struct span *text, struct queue *ret)
 {
-	char line[SLURM_LINE_MAX], *fields[QUEUE_FIELDS];
+	cleanup_free char *line = slurm_cut_line(text);
+	char *fields[QUEUE_FIELDS];
 	uint64_t nodes[4], cpus[4];
 
-	if (!slurm_cut_line(text, line))
+	if (!line)
 		return -1;
 	if (!split(line, fields, QUEUE_FIELDS) || fields[QUEUE_NAME][0] == '\0' ||
 	    !take_four(fields[QUEUE_NODES], nodes) || !take_four(fields[QUEUE_CPUS], cpus))

@@ -19,22 +19,20 @@ static const struct {
 	[SLURM_ACCOUNT] = { 8, { ID, STATE, EXIT, START, END, PARTITION, NODES, REASON } },
 };
 
-bool slurm_cut_line(struct span *text, char out[SLURM_LINE_MAX])
+char *slurm_cut_line(struct span *text)
 {
 	const uint8_t *newline;
 	struct span line;
 
 	if (text->len == 0)
-		return false;
+		return NULL;
 	newline = memchr(text->ptr, '\n', text->len);
 	line = span_cut(text, newline ? (size_t)(newline - text->ptr) : text->len);
 	if (newline)
 		span_cut(text, 1);
 	if (line.len >= SLURM_LINE_MAX || memchr(line.ptr, '\0', line.len))
 		line.len = 0;
-	memcpy(out, line.ptr, line.len);
-	out[line.len] = '\0';
-	return true;
+	return str_dup_len((const char *)line.ptr, line.len);
 }
 
 /* Splits at '|' in place; a field that the list does not have is empty. */
@@ -160,11 +158,11 @@ int slurm_next_line(enum slurm_list list, struct span *text, char ret_id[SLURM_I
 		    struct observation *ret)
 {
 	struct observation seen = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
-	char line[SLURM_LINE_MAX];
+	cleanup_free char *line = slurm_cut_line(text);
 	const char *fields[FIELDS];
 	uint64_t code = 0, signal = 0;
 
-	if (!slurm_cut_line(text, line))
+	if (!line)
 		return -1;
 	if (!split(list, line, fields) || fields[STATE][0] == '\0' ||
 	    !parse_exit(fields[EXIT], &code, &signal) || !take_id(fields[ID], ret_id))

@@ -38,7 +38,7 @@ int slurm_next_line(enum slurm_list list, struct span *text, char ret_id[SLURM_I
 		    struct observation *ret);
 
 /*
- * Cuts the next line off *text, without its newline; false at the end. One that is too long, or
- * holds a NUL, comes out empty.
+ * Cuts the next line off *text, without its newline; NULL at the end. One that is too long, or
+ * holds a NUL, comes out empty. free() it.
  */
-bool slurm_cut_line(struct span *text, char out[SLURM_LINE_MAX]);
+char *slurm_cut_line(struct span *text) attr_must_use;

@@ -181,9 +181,9 @@ int slurm_write_script(const struct submission *submission, struct buf *ret, str
 
 bool slurm_parse_submitted(struct span text, uint64_t *ret_id)
 {
-	char line[SLURM_LINE_MAX];
+	cleanup_free char *line = slurm_cut_line(&text);
 
-	if (!slurm_cut_line(&text, line))
+	if (!line)
 		return false;
 	line[strcspn(line, ";")] = '\0';
 	return text_parse_uint(line, INT64_MAX, ret_id) && *ret_id > 0;

@@ -31,7 +31,7 @@ static void print_node_table(const struct node_list *nodes, const struct output 
 {
 	cleanup(table_finish) struct table table = { 0 };
 
-	table_init(&table, node_columns, ARRAY_LEN(node_columns));
+	table_init(&table, node_columns, ARRAY_LEN(node_columns), output);
 	for (size_t i = 0; i < nodes->len; i++) {
 		const struct node *node = &nodes->items[i];
 
@@ -89,7 +89,7 @@ static void print_queue_table(const struct queue_list *queues, const struct outp
 {
 	cleanup(table_finish) struct table table = { 0 };
 
-	table_init(&table, queue_columns, ARRAY_LEN(queue_columns));
+	table_init(&table, queue_columns, ARRAY_LEN(queue_columns), output);
 	for (size_t i = 0; i < queues->len; i++) {
 		const struct queue *queue = &queues->items[i];
 		char limit[32] = "";

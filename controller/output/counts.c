@@ -23,7 +23,7 @@ static void print_table(const struct job_counts *counts, const struct output *ou
 	for (size_t i = 0; i < counts->keys_len; i++)
 		columns[i] = known[counts->keys[i]];
 	columns[counts->keys_len] = (struct column){ "JOBS" };
-	table_init(&table, columns, counts->keys_len + 1);
+	table_init(&table, columns, counts->keys_len + 1, output);
 	for (size_t i = 0; i < counts->len; i++) {
 		for (size_t key = 0; key < counts->keys_len; key++)
 			table_add(&table, "%s",

@@ -83,7 +83,7 @@ static void print_table(const struct job_list *jobs, const struct output *output
 {
 	cleanup(table_finish) struct table table = { 0 };
 
-	table_init(&table, columns, ARRAY_LEN(columns));
+	table_init(&table, columns, ARRAY_LEN(columns), output);
 	for (size_t i = 0; i < jobs->len; i++)
 		add_job(&table, &jobs->items[i], output->now_ns);
 	table_print(&table, output);

@@ -65,10 +65,13 @@ void table_make_safe(char *text)
 	*to = '\0';
 }
 
-void table_init(struct table *table, const struct column *columns, size_t len)
+void table_init(struct table *table, const struct column *columns, size_t len,
+		const struct output *output)
 {
 	assert(len <= TABLE_COLUMNS_MAX);
-	*table = (struct table){ .columns = columns, .width = len };
+	*table = (struct table){ .columns = columns,
+				 .width = len,
+				 .wide = output->format == OUTPUT_WIDE };
 }
 
 void table_finish(struct table *table)
@@ -79,21 +82,35 @@ void table_finish(struct table *table)
 	*table = (struct table){ 0 };
 }
 
+static bool is_shown(const struct column *column, const struct table *table)
+{
+	return !column->wide_only || table->wide;
+}
+
+static void add_cell(struct table *table, char *text)
+{
+	/* Grown in powers of two: the capacity follows from the length. */
+	if ((table->len & (table->len - 1)) == 0)
+		table->cells = alloc_grow(table->cells, table->len ? table->len * 2 : 1,
+					  sizeof(*table->cells));
+	table->cells[table->len++] = text;
+}
+
 void table_add(struct table *table, const char *fmt, ...)
 {
 	char text[TABLE_CELL_MAX];
 	va_list args;
 
-	va_start(args, fmt);
-	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
-		text[0] = '\0';
-	va_end(args);
-	table_make_safe(text);
-	/* Grown in powers of two: the capacity follows from the length. */
-	if ((table->len & (table->len - 1)) == 0)
-		table->cells = alloc_grow(table->cells, table->len ? table->len * 2 : 1,
-					  sizeof(*table->cells));
-	table->cells[table->len++] = str_dup(text[0] ? text : "-");
+	if (is_shown(&table->columns[table->len % table->width], table)) {
+		va_start(args, fmt);
+		if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+			text[0] = '\0';
+		va_end(args);
+		table_make_safe(text);
+		add_cell(table, str_dup(text[0] ? text : "-"));
+	} else {
+		add_cell(table, NULL);
+	}
 }
 
 /* The number of characters of UTF-8 text: what a terminal shows of it, as good as. */
@@ -118,11 +135,6 @@ static size_t bytes_of(const char *s, size_t characters)
 	return len;
 }
 
-static bool is_shown(const struct column *column, const struct output *output)
-{
-	return !column->wide_only || output->format == OUTPUT_WIDE;
-}
-
 static void measure(const struct table *table, const struct output *output,
 		    size_t widths[TABLE_COLUMNS_MAX])
 {
@@ -131,7 +143,8 @@ static void measure(const struct table *table, const struct output *output,
 	for (size_t i = 0; i < table->len; i++) {
 		size_t *width = &widths[i % table->width];
 
-		*width = MAX(*width, width_of(table->cells[i]));
+		if (table->cells[i])
+			*width = MAX(*width, width_of(table->cells[i]));
 	}
 }
 
@@ -142,13 +155,13 @@ static void fit(const struct table *table, const struct output *output,
 	size_t total = 0;
 
 	for (size_t i = 0; i < table->width; i++)
-		total += is_shown(&table->columns[i], output) ? widths[i] + GAP : 0;
+		total += is_shown(&table->columns[i], table) ? widths[i] + GAP : 0;
 	total -= MIN(total, (size_t)GAP);
 	for (size_t i = table->width; i-- > 0 && total > output->width;) {
 		size_t spare = widths[i] - MIN(widths[i], (size_t)NARROWEST);
 		size_t taken = MIN(spare, total - output->width);
 
-		if (!is_shown(&table->columns[i], output) || !table->columns[i].may_be_cut)
+		if (!is_shown(&table->columns[i], table) || !table->columns[i].may_be_cut)
 			continue;
 		widths[i] -= taken;
 		total -= taken;
@@ -187,14 +200,14 @@ static void print_row(const struct table *table, const struct output *output, si
 	size_t last = table->width;
 
 	for (size_t i = 0; i < table->width; i++)
-		last = is_shown(&table->columns[i], output) ? i : last;
+		last = is_shown(&table->columns[i], table) ? i : last;
 	for (size_t i = 0; i < table->width; i++) {
 		const struct column *column = &table->columns[i];
 		const char *text =
 			row == 0 ? column->title : table->cells[(row - 1) * table->width + i];
 		bool coloured = row > 0 && column->is_state && output->colour;
 
-		if (is_shown(column, output))
+		if (is_shown(column, table))
 			print_cell(text, widths[i], i == last, coloured ? colour_of(text) : NULL,
 				   output->out);
 	}

@@ -7,7 +7,7 @@
  *
  *	cleanup(table_finish) struct table table;
  *
- *	table_init(&table, columns, ARRAY_LEN(columns));
+ *	table_init(&table, columns, ARRAY_LEN(columns), &output);
  *	table_add(&table, "%s", name);
  *	...
  *	table_print(&table, &output);
@@ -36,11 +36,14 @@ struct column {
 struct table {
 	const struct column *columns;
 	size_t width;
-	char **cells; /* row by row */
+	bool wide;
+	char **cells; /* row by row; NULL in columns that are not shown */
 	size_t len;
 };
 
-void table_init(struct table *table, const struct column *columns, size_t len);
+/* For this output: cells of columns that it does not show are not even made. */
+void table_init(struct table *table, const struct column *columns, size_t len,
+		const struct output *output);
 void table_finish(struct table *table);
 DEFINE_CLEANUP_VALUE(struct table, table_finish)
 

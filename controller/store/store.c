@@ -191,11 +191,11 @@ static void bind_job(sqlite3_stmt *s, const struct job *job)
 #undef X
 }
 
-static void take_text(char **member, sqlite3_stmt *s, int column)
+static char *take_text(sqlite3_stmt *s, int column)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);
 
-	job_set_text(member, text ? (const char *)text : "");
+	return str_dup(text ? (const char *)text : "");
 }
 
 /* Reads the columns in the order of SCHEMA_JOB_SELECT. */
@@ -204,10 +204,10 @@ static void read_job(sqlite3_stmt *s, struct job *job)
 	int column = 2;
 	const unsigned char *state = sqlite3_column_text(s, 1);
 
-	job_init(job);
+	*job = (struct job){ 0 };
 	job->id = (uint64_t)sqlite3_column_int64(s, 0);
 	job->state = job_state_parse(state ? (const char *)state : "");
-#define X(name) take_text(&job->name, s, column++);
+#define X(name) job->name = take_text(s, column++);
 	SCHEMA_JOB_TEXTS(X)
 #undef X
 #define X(name) job->name = (__typeof__(job->name))sqlite3_column_int64(s, column++);
@@ -354,8 +354,7 @@ int store_get_note(struct store *store, const char *key, char **ret, struct err 
 	bind_text(s, ":key", key);
 	switch (sqlite3_step(s)) {
 	case SQLITE_ROW:
-		*ret = NULL;
-		take_text(ret, s, 0);
+		*ret = take_text(s, 0);
 		return 0;
 	case SQLITE_DONE:
 		*ret = NULL;

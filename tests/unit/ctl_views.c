@@ -81,7 +81,7 @@ static char *printed(struct output output, const char *name, const char *command
 	char *text = NULL;
 	size_t len;
 
-	table_init(&table, columns, ARRAY_LEN(columns));
+	table_init(&table, columns, ARRAY_LEN(columns), &output);
 	table_add(&table, "%d", 1);
 	table_add(&table, "%s", name);
 	table_add(&table, "RUNNING");
