@@ -12,6 +12,9 @@
  *
  * Only clients that were let in before get as far as this, and a client gives up repeating within
  * seconds. So that the last H3_ONCE_MAX names are enough, and memory stays below 16 KiB.
+ *
+ * The names are the process's: one that is killed while it answers an early request takes them with
+ * it, and whoever is started in its place at once does what it is asked again.
  */
 
 #include <stdbool.h>
