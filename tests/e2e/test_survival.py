@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a session outlives on the side of the user: a workstation that sleeps, a network that is away."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -61,13 +62,20 @@ def test_a_workstation_that_slept_goes_on_at_once(tunnel, content, short_dir):
     with open(content, "rb") as source, open(here, "wb") as target, \
             terminal.Terminal(tunnel.argv("-tt", "job-7", "echo ready; cat"), os.environ) as screen:
         screen.expect("ready")
-        up = start(tunnel.argv("job-7", f"cat >{there}"), stdin=source)
-        down = start(tunnel.argv("job-7", f"cat {content}"), stdout=target)
-        groups = screen.pid, up.pid, down.pid
+        groups, clients = [screen.pid], []
+        os.killpg(screen.pid, signal.SIGSTOP)
         try:
-            harness.until(lambda: size(there) > MIB and size(here) > MIB, "transfers", interval=0.001)
-            for group in groups:
-                os.killpg(group, signal.SIGSTOP)
+            # Each is stopped in its midst: together, one might be done before the other has begun.
+            up = start(tunnel.argv("job-7", f"cat >{there}"), stdin=source)
+            groups.append(up.pid)
+            clients.append(up)
+            harness.until(lambda: size(there) > MIB, "upload", interval=0.001)
+            os.killpg(up.pid, signal.SIGSTOP)
+            down = start(tunnel.argv("job-7", f"cat {content}"), stdout=target)
+            groups.append(down.pid)
+            clients.append(down)
+            harness.until(lambda: size(here) > MIB, "download", interval=0.001)
+            os.killpg(down.pid, signal.SIGSTOP)
             last(15)
             stopped_at = size(there), size(here)
             assert max(stopped_at) < size(content), "nothing was left to do"
@@ -82,8 +90,12 @@ def test_a_workstation_that_slept_goes_on_at_once(tunnel, content, short_dir):
             screen.type("\x04")
             assert screen.end() == 0
         finally:
-            for client in up, down:
-                harness.kill_session(client)
+            # The ProxyCommand of one that is stopped would stay behind.
+            for group in groups if screen.pid else groups[1:]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
+            for client in clients:
+                client.wait()
     harness.run(["cmp", content, there]).ok()
     harness.run(["cmp", content, here]).ok()
     assert took < 3 * harness.PATIENCE, f"{took:.1f} s until all went on"
@@ -93,12 +105,15 @@ def test_a_network_that_is_away_is_said_and_ends_nothing(tunnel, content, short_
     """Nor do keepalives of ssh: they are answered on this side, even while an upload is stuck."""
     errors, there = short_dir / "errors", short_dir / "there"
     tunnel.configure("--silence 1s")
-    with open(content, "rb") as source, open(errors, "wb") as stderr:
-        shell = start(tunnel.argv(*ALIVE, "job-7", "echo here; cat; echo over"), stdin=subprocess.PIPE,
-                      stdout=subprocess.PIPE, stderr=stderr)
-        up = start(tunnel.argv(*ALIVE, "job-7", f"cat >{there}"), stdin=source)
+    clients = []
     try:
-        assert shell.stdout.readline() == b"here\n"
+        with open(content, "rb") as source, open(errors, "wb") as stderr:
+            shell = start(tunnel.argv(*ALIVE, "job-7", "echo here; cat; echo over"), stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=stderr)
+            clients.append(shell)
+            assert shell.stdout.readline() == b"here\n"
+            up = start(tunnel.argv(*ALIVE, "job-7", f"cat >{there}"), stdin=source)
+            clients.append(up)
         harness.until(lambda: size(there) > MIB, "upload", interval=0.001)
         tunnel.network.up = tunnel.network.down = False
         last(10)
@@ -113,6 +128,6 @@ def test_a_network_that_is_away_is_said_and_ends_nothing(tunnel, content, short_
     finally:
         tunnel.network.up = tunnel.network.down = True
         tunnel.configure()
-        for client in shell, up:
+        for client in clients:
             harness.kill_session(client)
     harness.run(["cmp", content, there]).ok()
