@@ -143,6 +143,6 @@ def test_a_job_that_starts_again_is_the_same_job(here, slurm):
     here.wait(name, "RUNNING")
     slurm.run("scontrol", "requeuehold", native_id(here, name)).ok()
     job = here.wait(name, "QUEUED")
-    assert job["attempts"] >= 1 and job["started"]
+    assert job["attempts"] >= 1 and not job["started"]
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")
