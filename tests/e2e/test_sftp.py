@@ -229,9 +229,10 @@ def test_a_full_disk_fails_and_says_so(server, tmp_path):
 @pytest.mark.sanitize
 def test_hostile_input_ends_at_most_its_own_session(server, tmp_path):
     """Streams that begin well and were changed at random; the server may write to nothing that outlives it."""
-    program = server.split()[0]
-    words = ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/tmp", "--ro-bind", program, program, "--dev", "/dev",
-             "--proc", "/proc", "--unshare-user", "--unshare-pid", "--cap-drop", "ALL", "--chdir", "/tmp"]
+    # The program, and in a build for sanitizers what it is linked with, may themselves lie below /tmp.
+    seen = [word for path in (harness.TOP, server.split()[0]) for word in ("--ro-bind", path, path)]
+    words = ["bwrap", "--ro-bind", "/", "/", "--tmpfs", "/tmp", *seen, "--dev", "/dev", "--proc", "/proc",
+             "--unshare-user", "--unshare-pid", "--cap-drop", "ALL", "--chdir", "/tmp"]
     probe = harness.run([*words, "true"])
     if probe.status != 0:
         pytest.skip(f"bubblewrap cannot do this here: {probe.stderr.strip()}")
