@@ -260,6 +260,9 @@ bool text_append_shell(struct buf *b, const char *s)
 	for (; *s; s++) {
 		if (*s == '\'' ? !buf_append(b, "'\\''", 4) : !buf_append_u8(b, (uint8_t)*s))
 			return false;
+		/* CR LF is the end of a line to some, sbatch among them, also between quotes. */
+		if (s[0] == '\r' && s[1] == '\n' && !buf_append(b, "''", 2))
+			return false;
 	}
 	return buf_append_u8(b, '\'');
 }

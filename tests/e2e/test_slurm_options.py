@@ -117,7 +117,7 @@ def test_every_word_and_value_reaches_the_command_as_it_is(here):
     def word():
         return "".join(draw.choices(PIECES, k=draw.randrange(8)))
     for _ in range(3):
-        words, values = [word() for _ in range(40)], [word() for _ in range(20)]
+        words, values = ["\r\n", *(word() for _ in range(40))], [word() for _ in range(20)]
         assignments = [f"V{i}={value}" for i, value in enumerate(values)]
         script = r'printf "%s\0" "$@"; ' + " ".join(rf'printf "%s\0" "$V{i}";' for i in range(len(values)))
         name = here.run(*(part for each in assignments for part in ("-e", each)), "--", "sh", "-c", script, "sh", *words)

@@ -99,8 +99,9 @@ static void shell_words_survive_quoting(void **state)
 	(void)state;
 	assert_true(text_append_shell(&b, "plain-1.0") && buf_append_u8(&b, ' '));
 	assert_true(text_append_shell(&b, "it's $x") && buf_append_u8(&b, ' '));
+	assert_true(text_append_shell(&b, "\r\n\r") && buf_append_u8(&b, ' '));
 	assert_true(text_append_shell(&b, ""));
-	assert_string_equal(buf_str(&b), "plain-1.0 'it'\\''s $x' ''");
+	assert_string_equal(buf_str(&b), "plain-1.0 'it'\\''s $x' '\r''\n\r' ''");
 }
 
 int main(void)
