@@ -10,8 +10,10 @@
 
 A node is a network namespace that a process of ours holds; node.prefix is the words that run a program in it, with
 the same files and the same user, but another network. A link is a process of tests/tools/shaper.c with one interface
-in each of two nodes; its two directions are shaped apart or together, at any time. Any number of nodes and links makes
-a network: routes, addresses and packet filters are ip(8) and nft(8) through node.ip() and node.run().
+in each of two nodes; its two directions are shaped apart or together, at any time. A wire (a pair of veth) joins two
+nodes as well, costs nothing, and only passes packets on. Any number of nodes, links and wires makes a network: routes,
+addresses and packet filters are ip(8) and nft(8) through node.ip(), node.script() and node.run(). lab.py makes an
+Internet of them.
 
 Nothing outlives its test: namespaces are held and links are made by processes that end when their standard input
 does, by the death of the test at the latest. Unavailable says why this machine has none of it.
@@ -50,6 +52,10 @@ class Node:
     def ip(self, *words) -> None:
         """ip(8) in this node; it must succeed."""
         self.run("ip", *words).ok()
+
+    def script(self, text: str) -> None:
+        """Lines of shell in this node, of which each must succeed: one process instead of one a line."""
+        self.run("sh", "-ec", text).ok()
 
     def set(self, name: str, value) -> None:
         """A variable below /proc/sys/net of this node: set("ipv4/ip_forward", 1)."""
@@ -152,6 +158,8 @@ class Network:
         return self
 
     def __exit__(self, *_) -> None:
+        for part in self.parts:  # all at once: each takes the kernel a while
+            part.process.stdin.close()
         while self.parts:
             self.parts.pop().stop()
 
@@ -169,3 +177,13 @@ class Network:
             node.ip("address", "add", address, "dev", name)
             node.address = node.address or address.partition("/")[0]
         return link
+
+    def wire(self, a: Node, b: Node) -> tuple:
+        """A pair of veth between two nodes, up and without addresses; returns the names of its two ends."""
+        names = tuple(f"eth{node.interfaces}" for node in (a, b))
+        harness.run(["ip", "link", "add", names[0], "netns", a.process.pid, "type", "veth",
+                     "peer", "name", names[1], "netns", b.process.pid]).ok()
+        for node, name in zip((a, b), names):
+            node.interfaces += 1
+            node.ip("link", "set", name, "up")
+        return names
