@@ -94,6 +94,53 @@ static void a_name_that_is_too_long_is_refused(void **state)
 	assert_true(secret_equal(&derived, &before));
 }
 
+/* RFC 8032 section 7.1, test 2. */
+static void a_signature_is_that_of_the_rfc(void **state)
+{
+	static const uint8_t seed[] = { 0x4c, 0xcd, 0x08, 0x9b, 0x28, 0xff, 0x96, 0xda,
+					0x9d, 0xb6, 0xc3, 0x46, 0xec, 0x11, 0x4e, 0x0f,
+					0x5b, 0x8a, 0x31, 0x9f, 0x35, 0xab, 0xa6, 0x24,
+					0xda, 0x8c, 0xf6, 0xed, 0x4f, 0xb8, 0xa6, 0xfb };
+	cleanup(key_pair_finish) struct key_pair pair = { 0 };
+	uint8_t signature[KEY_SIGNATURE_LEN];
+	struct span message = span_of_str("\x72");
+	struct secret s;
+
+	(void)state;
+	memcpy(s.bytes, seed, sizeof(seed));
+	assert_int_equal(key_pair_from_seed(&s, &pair, NULL), 0);
+	assert_int_equal(key_sign(&pair, message, signature, NULL), 0);
+	assert_hex(signature, "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da");
+	assert_hex(signature + 32,
+		   "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00");
+	assert_true(key_verify(&pair.public, message, signature));
+	assert_false(key_verify(&pair.public, span_of_str("s"), signature));
+	signature[63] ^= 1;
+	assert_false(key_verify(&pair.public, message, signature));
+	signature[63] ^= 1;
+	pair.public.bytes[0] ^= 1;
+	assert_false(key_verify(&pair.public, message, signature));
+}
+
+/* Computed with Python's hashlib. */
+static void a_rank_has_one_id_and_one_tag(void **state)
+{
+	struct key_public key = { 0 };
+	struct relay_id id, other;
+	uint8_t tag[KEY_TAG_LEN];
+	char hex[2 * KEY_TAG_LEN + 1];
+
+	(void)state;
+	key_id(&key, &id);
+	assert_hex(id.bytes, "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
+	key_tag(&key, tag);
+	text_hex(span_of(tag, sizeof(tag)), hex, sizeof(hex));
+	assert_string_equal(hex, "9c6b850a2bd0a8e0");
+	key.bytes[31] = 1;
+	key_id(&key, &other);
+	assert_false(relay_id_equal(&id, &other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +148,8 @@ int main(void)
 		cmocka_unit_test(derived_keys_are_hkdf_sha256_without_salt),
 		cmocka_unit_test(every_rank_has_a_key_of_its_own),
 		cmocka_unit_test(generated_keys_differ),
+		cmocka_unit_test(a_signature_is_that_of_the_rfc),
+		cmocka_unit_test(a_rank_has_one_id_and_one_tag),
 		cmocka_unit_test(a_name_that_is_too_long_is_refused),
 	};
 

@@ -2,6 +2,7 @@
 /* The words for what goes wrong; whole handshakes are in tests/sim/handshake.c. */
 #include "tests/unit/unit.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "tunnel/crypto/openssl.h"
@@ -59,6 +60,71 @@ static void a_session_that_shook_no_hands_proves_no_key(void **state)
 	assert_int_equal(err.kind, ERR_DENIED);
 }
 
+static void pump(SSL *from, SSL *to)
+{
+	char bytes[4096];
+	int len;
+
+	while ((len = BIO_read(SSL_get_wbio(from), bytes, sizeof(bytes))) > 0)
+		assert_int_equal(BIO_write(SSL_get_rbio(to), bytes, len), len);
+}
+
+static void use_memory(SSL *ssl)
+{
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+}
+
+/* Over memory BIOs, as over TCP: whether both ends finish, and what they share. */
+static bool shake_hands(const struct tls_context *relay, const struct tls_context *client,
+			bool *ret_same, struct err *err)
+{
+	cleanup(ssl_free) SSL *server = tls_session_new(relay), *dialler = tls_session_new(client);
+	struct secret a, b;
+
+	use_memory(server);
+	use_memory(dialler);
+	for (int i = 0; i < 4; i++) {
+		(void)SSL_do_handshake(dialler);
+		pump(dialler, server);
+		(void)SSL_do_handshake(server);
+		pump(server, dialler);
+	}
+	if (!SSL_is_init_finished(dialler) || !SSL_is_init_finished(server))
+		return false;
+	assert_int_equal(tls_session_check(relay, server, err), 0);
+	assert_int_equal(tls_session_export(server, &a, err), 0);
+	assert_int_equal(tls_session_export(dialler, &b, err), 0);
+	*ret_same = secret_equal(&a, &b);
+	return tls_session_check(client, dialler, err) == 0;
+}
+
+static void a_relay_proves_its_key_to_who_has_none(void **state)
+{
+	cleanup(key_pair_finish) struct key_pair pair = { 0 }, other = { 0 };
+	cleanup(tls_context_free) struct tls_context *relay = NULL, *client = NULL, *astray = NULL,
+						     *quic = NULL;
+	struct err err = { 0 };
+	bool same = false;
+
+	(void)state;
+	assert_int_equal(key_pair_generate(&pair, &err), 0);
+	assert_int_equal(key_pair_generate(&other, &err), 0);
+	relay = tls_context_new_relay(&pair, TLS_ALPN_HTTP1, &err);
+	client = tls_context_new_to_relay(&pair.public, TLS_ALPN_HTTP1, &err);
+	astray = tls_context_new_to_relay(&other.public, TLS_ALPN_HTTP1, &err);
+	quic = tls_context_new_to_relay(&pair.public, TLS_ALPN, &err);
+	assert_true(tls_context_is_relay(relay) && tls_context_is_relay(client));
+	assert_true(shake_hands(relay, client, &same, &err));
+	assert_true(same);
+	/* Another key than was given, and another protocol than the port speaks. */
+	assert_false(shake_hands(relay, astray, &same, &err));
+	assert_false(shake_hands(relay, quic, &same, &err));
+	tls_context_alert_error(astray, true, SSL_AD_BAD_CERTIFICATE, &err);
+	assert_int_equal(err.kind, ERR_DENIED);
+	assert_non_null(strstr(err.text, "the relay's key is not the expected one"));
+	ERR_clear_error();
+}
+
 static void openssl_errors_leave_the_queue_empty(void **state)
 {
 	struct err err = { 0 };
@@ -80,6 +146,7 @@ int main(void)
 		cmocka_unit_test(an_alert_about_a_key_says_whose),
 		cmocka_unit_test(other_alerts_are_named),
 		cmocka_unit_test(a_session_that_shook_no_hands_proves_no_key),
+		cmocka_unit_test(a_relay_proves_its_key_to_who_has_none),
 		cmocka_unit_test(openssl_errors_leave_the_queue_empty),
 	};
 

@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include "tunnel/crypto/openssl.h"
+#include "tunnel/crypto/sha256.h"
 
 void key_pair_finish(struct key_pair *pair)
 {
@@ -92,6 +94,61 @@ int key_pair_of_rank(const struct secret *secret, unsigned int rank, struct key_
 	if (key_derive(secret, info, &seed, err) < 0)
 		return -1;
 	return key_pair_from_seed(&seed, ret, err);
+}
+
+int key_sign(const struct key_pair *pair, struct span message, uint8_t ret[KEY_SIGNATURE_LEN],
+	     struct err *err)
+{
+	cleanup(evp_pkey_free) EVP_PKEY *pkey =
+		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, pair->seed.bytes, SECRET_LEN);
+	cleanup(evp_md_ctx_free) EVP_MD_CTX *run = EVP_MD_CTX_new();
+	uint8_t signature[KEY_SIGNATURE_LEN];
+	size_t len = sizeof(signature);
+
+	if (!pkey || !run || EVP_DigestSignInit(run, NULL, NULL, NULL, pkey) != 1 ||
+	    EVP_DigestSign(run, signature, &len, message.ptr, message.len) != 1 ||
+	    len != KEY_SIGNATURE_LEN)
+		return err_from_openssl(err, "Ed25519 signature");
+	memcpy(ret, signature, sizeof(signature));
+	return 0;
+}
+
+bool key_verify(const struct key_public *key, struct span message,
+		const uint8_t signature[KEY_SIGNATURE_LEN])
+{
+	cleanup(evp_pkey_free) EVP_PKEY *pkey =
+		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->bytes, KEY_PUBLIC_LEN);
+	cleanup(evp_md_ctx_free) EVP_MD_CTX *run = EVP_MD_CTX_new();
+	bool ok =
+		pkey && run && EVP_DigestVerifyInit(run, NULL, NULL, NULL, pkey) == 1 &&
+		EVP_DigestVerify(run, signature, KEY_SIGNATURE_LEN, message.ptr, message.len) == 1;
+
+	ERR_clear_error();
+	return ok;
+}
+
+void key_id(const struct key_public *key, struct relay_id *ret)
+{
+	cleanup(sha256_free) struct sha256 *hash = sha256_new();
+
+	sha256_add(hash, span_of(key->bytes, sizeof(key->bytes)));
+	sha256_end(hash, ret->bytes);
+}
+
+bool relay_id_equal(const struct relay_id *a, const struct relay_id *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+void key_tag(const struct key_public *key, uint8_t ret[KEY_TAG_LEN])
+{
+	cleanup(sha256_free) struct sha256 *hash = sha256_new();
+	uint8_t digest[SHA256_LEN];
+
+	sha256_add(hash, span_of_str("berth tag"));
+	sha256_add(hash, span_of(key->bytes, sizeof(key->bytes)));
+	sha256_end(hash, digest);
+	memcpy(ret, digest, KEY_TAG_LEN);
 }
 
 /* Public keys are public: the time that comparing them takes tells nothing. */

@@ -53,6 +53,29 @@ int key_derive(const struct secret *secret, const char *info, struct secret *ret
 int key_pair_of_rank(const struct secret *secret, unsigned int rank, struct key_pair *ret,
 		     struct err *err) attr_must_use;
 
+/*
+ * Ed25519 signatures (RFC 8032). Verifying is for messages that say what they are for, so that a
+ * signature is worth nothing elsewhere.
+ */
+#define KEY_SIGNATURE_LEN 64
+int key_sign(const struct key_pair *pair, struct span message, uint8_t ret[KEY_SIGNATURE_LEN],
+	     struct err *err) attr_must_use;
+bool key_verify(const struct key_public *key, struct span message,
+		const uint8_t signature[KEY_SIGNATURE_LEN]) attr_must_use;
+
+/*
+ * By what a relay knows a rank: the SHA-256 of its public key. And the tag that the rank's
+ * connection ids begin with (quic/tag.h): the first bytes of SHA-256("berth tag" || public key), so
+ * that it is the same at every relay and after every start.
+ */
+#define KEY_TAG_LEN 8
+struct relay_id {
+	uint8_t bytes[32];
+};
+void key_id(const struct key_public *key, struct relay_id *ret);
+bool relay_id_equal(const struct relay_id *a, const struct relay_id *b);
+void key_tag(const struct key_public *key, uint8_t ret[KEY_TAG_LEN]);
+
 bool key_public_equal(const struct key_public *a, const struct key_public *b);
 
 /* The keys that a peer may prove: one, and while it is replaced, the next one, too. */

@@ -28,6 +28,11 @@ static inline void evp_kdf_ctx_free_p(EVP_KDF_CTX **p)
 	EVP_KDF_CTX_free(*p);
 }
 
+static inline void evp_md_ctx_free_p(EVP_MD_CTX **p)
+{
+	EVP_MD_CTX_free(*p);
+}
+
 static inline void ssl_free_p(SSL **p)
 {
 	SSL_free(*p);

@@ -23,9 +23,12 @@ struct tls_context {
 	enum tls_role role;
 	SSL_CTX *ctx;
 	struct key_set peers;
+	bool is_relay; /* only the server has a key */
+	unsigned char alpn[16];
+	unsigned int alpn_len; /* as on the wire: with the length in front */
 };
 
-static const unsigned char alpn_wire[] = { sizeof(TLS_ALPN) - 1, 'h', '3' };
+#define EXPORTER "EXPORTER-berth"
 
 struct tls_context *tls_context_free(struct tls_context *tls)
 {
@@ -76,11 +79,11 @@ static int verify_peer(X509_STORE_CTX *store, void *arg)
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		       const unsigned char *in, unsigned int in_len, void *arg)
 {
+	const struct tls_context *tls = arg;
 	unsigned char *selected = NULL;
 
 	(void)ssl;
-	(void)arg;
-	if (SSL_select_next_proto(&selected, out_len, alpn_wire, sizeof(alpn_wire), in, in_len) !=
+	if (SSL_select_next_proto(&selected, out_len, tls->alpn, tls->alpn_len, in, in_len) !=
 	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	*out = selected;
@@ -117,6 +120,9 @@ static bool is_peer(const struct tls_context *tls, const SSL *ssl)
 {
 	EVP_PKEY *key = SSL_get0_peer_rpk(ssl);
 
+	/* A relay asks nobody for a key. */
+	if (tls->is_relay && tls->role == TLS_SERVER)
+		return true;
 	return SSL_get_verify_result(ssl) == X509_V_OK && is_accepted(tls, key);
 }
 
@@ -147,43 +153,104 @@ static bool configure_tickets(struct tls_context *tls)
 	       SSL_CTX_set_num_tickets(ctx, 4) == 1;
 }
 
-static bool configure(struct tls_context *tls, EVP_PKEY *own)
+/* Who has no key presents none, and who expects none asks for none. */
+static bool configure_keys(struct tls_context *tls, EVP_PKEY *own)
 {
 	static const unsigned char raw_key[] = { TLSEXT_cert_type_rpk };
 	SSL_CTX *ctx = tls->ctx;
 
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	SSL_CTX_set_cert_verify_callback(ctx, verify_peer, tls);
+	if (tls->is_relay && tls->role == TLS_SERVER) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	} else {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_CTX_set_cert_verify_callback(ctx, verify_peer, tls);
+	}
+	return SSL_CTX_set1_server_cert_type(ctx, raw_key, sizeof(raw_key)) == 1 &&
+	       (tls->is_relay ||
+		SSL_CTX_set1_client_cert_type(ctx, raw_key, sizeof(raw_key)) == 1) &&
+	       (!own || SSL_CTX_use_PrivateKey(ctx, own) == 1);
+}
+
+static bool configure_no_tickets(SSL_CTX *ctx)
+{
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	return SSL_CTX_set_num_tickets(ctx, 0) == 1;
+}
+
+static bool configure(struct tls_context *tls, EVP_PKEY *own)
+{
+	SSL_CTX *ctx = tls->ctx;
+
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	if (tls->role == TLS_SERVER)
-		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
+		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, tls);
 	/* SSL_CTX_set_alpn_protos() alone returns 0 for success. */
-	else if (SSL_CTX_set_alpn_protos(ctx, alpn_wire, sizeof(alpn_wire)) != 0)
+	else if (SSL_CTX_set_alpn_protos(ctx, tls->alpn, tls->alpn_len) != 0)
 		return false;
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, CIPHERS) == 1 &&
-	       SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
-	       SSL_CTX_set1_server_cert_type(ctx, raw_key, sizeof(raw_key)) == 1 &&
-	       SSL_CTX_set1_client_cert_type(ctx, raw_key, sizeof(raw_key)) == 1 &&
-	       SSL_CTX_use_PrivateKey(ctx, own) == 1 && configure_tickets(tls);
+	       SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 && configure_keys(tls, own) &&
+	       (tls->is_relay ? configure_no_tickets(ctx) : configure_tickets(tls));
+}
+
+/* Takes tls, whose role, peers and kind are set; own may be NULL. */
+static struct tls_context *finish_context(struct tls_context *made, const struct key_pair *own,
+					  const char *alpn, struct err *err)
+{
+	cleanup(tls_context_free) struct tls_context *tls = made;
+	cleanup(evp_pkey_free) EVP_PKEY *key = NULL;
+	size_t len = strlen(alpn);
+
+	assert(len < sizeof(tls->alpn));
+	tls->alpn[0] = (unsigned char)len;
+	memcpy(tls->alpn + 1, alpn, len);
+	tls->alpn_len = (unsigned int)len + 1;
+	if (own)
+		key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, own->seed.bytes,
+						   sizeof(own->seed.bytes));
+	tls->ctx = SSL_CTX_new(tls->role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
+	if ((own && !key) || !tls->ctx || !configure(tls, key)) {
+		err_from_openssl(err, "TLS context");
+		return NULL;
+	}
+	return take_ptr(tls);
 }
 
 struct tls_context *tls_context_new(enum tls_role role, const struct key_pair *own,
 				    const struct key_public *peer, struct err *err)
 {
-	cleanup(tls_context_free) struct tls_context *tls = new_zero(struct tls_context);
-	cleanup(evp_pkey_free) EVP_PKEY *key = EVP_PKEY_new_raw_private_key(
-		EVP_PKEY_ED25519, NULL, own->seed.bytes, sizeof(own->seed.bytes));
+	struct tls_context *tls = new_zero(struct tls_context);
 
 	tls->role = role;
 	key_set_add(&tls->peers, peer);
-	tls->ctx = SSL_CTX_new(role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
-	if (!key || !tls->ctx || !configure(tls, key)) {
-		err_from_openssl(err, "TLS context");
-		return NULL;
-	}
-	return take_ptr(tls);
+	return finish_context(tls, own, TLS_ALPN, err);
+}
+
+struct tls_context *tls_context_new_relay(const struct key_pair *own, const char *alpn,
+					  struct err *err)
+{
+	struct tls_context *tls = new_zero(struct tls_context);
+
+	tls->role = TLS_SERVER;
+	tls->is_relay = true;
+	return finish_context(tls, own, alpn, err);
+}
+
+struct tls_context *tls_context_new_to_relay(const struct key_public *relay, const char *alpn,
+					     struct err *err)
+{
+	struct tls_context *tls = new_zero(struct tls_context);
+
+	tls->role = TLS_CLIENT;
+	tls->is_relay = true;
+	key_set_add(&tls->peers, relay);
+	return finish_context(tls, NULL, alpn, err);
+}
+
+bool tls_context_is_relay(const struct tls_context *tls)
+{
+	return tls->is_relay;
 }
 
 void tls_context_set_peers(struct tls_context *tls, const struct key_set *peers)
@@ -224,9 +291,33 @@ static int refuse_key(enum tls_role role, struct err *err)
 	return err_set(err, ERR_DENIED, "the client's key is not the expected one");
 }
 
+/* A relay's words about keys; it has no opinion on those of others. */
+static int refuse_relay(bool is_ours, struct err *err)
+{
+	if (is_ours)
+		return err_set(err, ERR_DENIED,
+			       "the relay's key is not the expected one: compare it with what "
+			       "`berth-tunnel relay key` printed there");
+	return err_set(err, ERR_DENIED, "the other end does not accept the relay's key");
+}
+
 int tls_session_check(const struct tls_context *tls, SSL *ssl, struct err *err)
 {
-	return is_peer(tls, ssl) ? 0 : refuse_key(tls->role, err);
+	if (is_peer(tls, ssl))
+		return 0;
+	return tls->is_relay ? refuse_relay(true, err) : refuse_key(tls->role, err);
+}
+
+int tls_session_export(SSL *ssl, struct secret *ret, struct err *err)
+{
+	struct secret out;
+
+	if (SSL_export_keying_material(ssl, out.bytes, sizeof(out.bytes), EXPORTER,
+				       strlen(EXPORTER), NULL, 0, 0) != 1)
+		return err_from_openssl(err, "TLS exporter");
+	*ret = out;
+	secret_finish(&out);
+	return 0;
 }
 
 bool tls_session_on_ticket(SSL *ssl, const struct tls_tickets *tickets)
@@ -291,4 +382,12 @@ int tls_alert_error(enum tls_role role, bool is_ours, uint8_t alert, struct err 
 		return err_set(err, ERR_PROTOCOL, "the peer does not speak " TLS_ALPN);
 	return err_set(err, ERR_PROTOCOL, "TLS handshake failed: %s",
 		       SSL_alert_desc_string_long(alert));
+}
+
+int tls_context_alert_error(const struct tls_context *tls, bool is_ours, uint8_t alert,
+			    struct err *err)
+{
+	if (tls->is_relay && is_about_key(alert))
+		return refuse_relay(is_ours, err);
+	return tls_alert_error(tls->role, is_ours, alert, err);
 }

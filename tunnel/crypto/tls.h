@@ -29,6 +29,7 @@
 #include "tunnel/crypto/key.h"
 
 #define TLS_ALPN "h3"
+#define TLS_ALPN_HTTP1 "http/1.1"
 /*
  * The server name we send (RFC 6066 section 3): a constant, so that it tells an onlooker nothing.
  */
@@ -46,6 +47,16 @@ struct ssl_st;
 /* Both keys are copied. */
 struct tls_context *tls_context_new(enum tls_role role, const struct key_pair *own,
 				    const struct key_public *peer, struct err *err) attr_must_use;
+/*
+ * TLS between an endpoint and a relay, where only the relay has a key: it asks for none, and gives
+ * no tickets, since whoever is there speaks first anyway. alpn is TLS_ALPN for QUIC and
+ * TLS_ALPN_HTTP1 over TCP, where the caller moves the bytes through memory BIOs. The first is
+ * TLS_SERVER, the second TLS_CLIENT.
+ */
+struct tls_context *tls_context_new_relay(const struct key_pair *own, const char *alpn,
+					  struct err *err) attr_must_use;
+struct tls_context *tls_context_new_to_relay(const struct key_public *relay, const char *alpn,
+					     struct err *err) attr_must_use;
 struct tls_context *tls_context_free(struct tls_context *tls);
 DEFINE_CLEANUP(struct tls_context, tls_context_free)
 
@@ -57,6 +68,8 @@ void tls_context_set_peers(struct tls_context *tls, const struct key_set *peers)
 bool tls_context_accepts(const struct tls_context *tls, const struct key_public *peer);
 
 enum tls_role tls_context_role(const struct tls_context *tls);
+/* One of the two that are for relays. */
+bool tls_context_is_relay(const struct tls_context *tls);
 
 /* An SSL object with our key, for one connection; NULL when OpenSSL refuses. SSL_free() it. */
 struct ssl_st *tls_session_new(const struct tls_context *tls) attr_must_use;
@@ -96,7 +109,16 @@ int tls_session_check(const struct tls_context *tls, struct ssl_st *ssl, struct 
 bool tls_session_peer(const struct ssl_st *ssl, struct key_public *ret) attr_must_use;
 
 /*
+ * After the handshake: what both sides have and nobody else, the TLS exporter (RFC 8446 section
+ * 7.5) "EXPORTER-berth" without a context. Secrets for a purpose are key_derive()d from it.
+ */
+int tls_session_export(struct ssl_st *ssl, struct secret *ret, struct err *err) attr_must_use;
+
+/*
  * Why a handshake failed, in words for the user. alert is the TLS alert we sent, or that the peer
  * sent (is_ours false), as RFC 8446 section 6 numbers it.
  */
 int tls_alert_error(enum tls_role role, bool is_ours, uint8_t alert, struct err *err);
+/* The same in the words that suit the context: the peer may be a relay. */
+int tls_context_alert_error(const struct tls_context *tls, bool is_ours, uint8_t alert,
+			    struct err *err);

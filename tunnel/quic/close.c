@@ -41,13 +41,16 @@ static void explain_peer_close(const struct quic_conn *conn, struct err *why)
 	char reason[128];
 
 	copy_reason(code->reason, code->reasonlen, reason, sizeof(reason));
-	if (conn->was_reset)
+	if (conn->was_reset && tls_context_is_relay(conn->tls))
+		err_set(why, ERR_UNAVAILABLE, "the relay was restarted");
+	else if (conn->was_reset)
 		err_set(why, ERR_UNAVAILABLE,
 			"the tunnel of the job was restarted; the session is gone");
 	else if (!is_app && number >= NGTCP2_CRYPTO_ERROR && number <= NGTCP2_CRYPTO_ERROR + 0xff)
-		tls_alert_error(tls_context_role(conn->tls), false, (uint8_t)number, why);
+		tls_context_alert_error(conn->tls, false, (uint8_t)number, why);
 	else if (!is_app && number == NGTCP2_CONNECTION_REFUSED)
-		err_set(why, ERR_LIMIT, "the job takes no more connections");
+		err_set(why, ERR_LIMIT, "%s takes no more connections",
+			tls_context_is_relay(conn->tls) ? "the relay" : "the job");
 	else if (is_app && number == H3_NO_ERROR && *reason)
 		err_set(why, ERR_UNAVAILABLE, "%s", reason);
 	else if (number == (is_app ? H3_NO_ERROR : NGTCP2_NO_ERROR))
@@ -92,7 +95,7 @@ static void fail_aloud(struct quic_conn *conn, int code)
 		uint8_t alert = ngtcp2_conn_get_tls_alert(conn->tp);
 
 		ngtcp2_ccerr_set_tls_alert(&ccerr, alert, NULL, 0);
-		tls_alert_error(tls_context_role(conn->tls), true, alert, &why);
+		tls_context_alert_error(conn->tls, true, alert, &why);
 	} else {
 		ngtcp2_ccerr_set_liberr(&ccerr, code, NULL, 0);
 		err_from_ngtcp2(&why, code, "QUIC");
@@ -151,7 +154,7 @@ void quic_conn_refuse(struct quic_conn *conn)
 
 	ngtcp2_ccerr_default(&ccerr);
 	ngtcp2_ccerr_set_tls_alert(&ccerr, SSL_AD_BAD_CERTIFICATE, NULL, 0);
-	tls_alert_error(tls_context_role(conn->tls), true, SSL_AD_BAD_CERTIFICATE, &why);
+	tls_context_alert_error(conn->tls, true, SSL_AD_BAD_CERTIFICATE, &why);
 	quic_conn_note(conn, &ccerr, &why);
 	quic_conn_wants_write(conn);
 }

@@ -22,6 +22,8 @@ static void told(void *user, struct span session)
 
 bool quic_conn_wants_tickets(struct quic_conn *conn)
 {
+	if (tls_context_is_relay(conn->tls))
+		return true;
 	if (quic_conn_is_server(conn))
 		return SSL_set_quic_tls_early_data_enabled(conn->ssl, 1) == 1;
 	conn->tickets = (struct tls_tickets){ .told = told, .user = conn };

@@ -10,8 +10,6 @@
 
 #include "tunnel/crypto/openssl.h"
 
-#define EXPORTER "EXPORTER-berth"
-
 int quic_conn_open_tls(struct quic_conn *conn, struct err *err)
 {
 	int rv;
@@ -52,11 +50,7 @@ void quic_conn_close_tls(struct quic_conn *conn)
 
 int quic_conn_finish_tls(struct quic_conn *conn, struct err *err)
 {
-	if (SSL_export_keying_material(conn->ssl, conn->exporter.bytes,
-				       sizeof(conn->exporter.bytes), EXPORTER, strlen(EXPORTER),
-				       NULL, 0, 0) != 1)
-		return err_from_openssl(err, "TLS exporter");
-	return 0;
+	return tls_session_export(conn->ssl, &conn->exporter, err);
 }
 
 int quic_recv_crypto_data(ngtcp2_conn *tp, ngtcp2_encryption_level level, uint64_t offset,
