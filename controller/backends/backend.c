@@ -27,6 +27,11 @@ bool backend_can_kill(const struct backend *backend)
 	return backend->ops->kill;
 }
 
+struct site *backend_site(const struct backend *backend)
+{
+	return backend->site;
+}
+
 static void assert_own(const struct backend *backend, const struct job *job)
 {
 	assert(strcmp(job->backend, backend->ops->name) == 0);

@@ -11,6 +11,7 @@
  * one line in registry.c, one in meson.build, and tests.
  */
 
+#include "controller/backends/site.h"
 #include "controller/model/act.h"
 #include "controller/model/cluster.h"
 #include "controller/model/job.h"
@@ -133,6 +134,7 @@ struct backend_ops {
 /* The base of every backend: implementations embed it first. */
 struct backend {
 	const struct backend_ops *ops;
+	struct site *site; /* where its commands run and its files are; NULL: here */
 };
 
 struct backend *backend_close(struct backend *backend);
@@ -141,6 +143,7 @@ DEFINE_CLEANUP(struct backend, backend_close)
 const char *backend_name(const struct backend *backend);
 bool backend_observes_at_once(const struct backend *backend);
 bool backend_can_kill(const struct backend *backend);
+struct site *backend_site(const struct backend *backend);
 
 int backend_submit(struct backend *backend, const struct submission *submission,
 		   struct submitted *ret, struct err *err) attr_must_use;
@@ -167,5 +170,9 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 	attr_must_use;
 
-/* Opens the backend of this name; ERR_INVALID names those that there are. */
-int backend_open(const char *name, struct backend **ret, struct err *err) attr_must_use;
+/*
+ * Opens the backend of this name at a site (NULL: this machine), and takes that over on success;
+ * ERR_INVALID names those that there are, ERR_UNSUPPORTED: it works on this machine only.
+ */
+int backend_open(const char *name, struct site *site, struct backend **ret, struct err *err)
+	attr_must_use;

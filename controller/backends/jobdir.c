@@ -15,13 +15,14 @@
 #define MINUTE_NS (60 * NSEC_PER_SEC)
 #define REASON_OOM "killed by the kernel: out of memory"
 
-int jobdir_read_status(const char *dir, unsigned int rank, struct status *ret, struct err *err)
+int jobdir_read_status(struct site *site, const char *dir, unsigned int rank, struct status *ret,
+		       struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/status.%u.json", dir, rank);
-	cleanup(buf_finish) struct buf text = BUF_INIT(STATUS_MAX);
+	cleanup(buf_finish) struct buf text = BUF_INIT(STATUS_MAX + 1);
 	struct err own;
 
-	if (fs_read_file(path, STATUS_MAX, &text, &own) < 0) {
+	if (site_read(site, path, 0, STATUS_MAX + 1, &text, &own) < 0) {
 		if (own.kind == ERR_NOT_FOUND)
 			return 0;
 		return err_set(err, own.kind, "%s", own.text);
@@ -49,11 +50,11 @@ static void explain_hold(const struct status *status, struct observation *ret)
 		 (left + MINUTE_NS - 1) / MINUTE_NS);
 }
 
-void jobdir_explain_hold(const struct job *job, struct observation *ret)
+void jobdir_explain_hold(struct site *site, const struct job *job, struct observation *ret)
 {
 	struct status status;
 
-	if (jobdir_read_status(job->directory, 0, &status, NULL) == 1 && status.held)
+	if (jobdir_read_status(site, job->directory, 0, &status, NULL) == 1 && status.held)
 		explain_hold(&status, ret);
 }
 
@@ -67,14 +68,15 @@ static void note_failure(const struct status *status, struct observation *ret)
 		jobdir_copy_text(ret->reason, sizeof(ret->reason), REASON_OOM);
 }
 
-void jobdir_observe(const struct job *job, struct observation *ret)
+void jobdir_observe(struct site *site, const struct job *job, struct observation *ret)
 {
 	uint64_t running = 0, exited = 0;
 	struct err err;
 
 	for (uint64_t rank = 0; rank < job->tasks; rank++) {
 		struct status status;
-		int found = jobdir_read_status(job->directory, (unsigned int)rank, &status, &err);
+		int found =
+			jobdir_read_status(site, job->directory, (unsigned int)rank, &status, &err);
 
 		if (found < 0)
 			jobdir_copy_text(ret->reason, sizeof(ret->reason), err.text);
@@ -103,22 +105,10 @@ int jobdir_read_log(struct backend *backend, const struct job *job, enum backend
 {
 	cleanup_free char *path =
 		fs_join(job->directory, which == BACKEND_STDOUT ? "stdout" : "stderr");
-	cleanup_close int fd = fd_open(path, O_RDONLY);
-	uint8_t *at;
-	ssize_t n;
+	struct err own;
 
-	(void)backend;
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_set_errno(err, errno, "open %s", path);
-	at = buf_reserve(ret, max);
-	if (!at)
-		return err_set(err, ERR_INTERNAL, "read %s: no room", path);
-	do
-		n = pread(fd, at, max, (off_t)offset);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_set_errno(err, errno, "read %s", path);
-	buf_commit(ret, (size_t)n);
+	if (site_read(backend->site, path, offset, max, ret, &own) < 0)
+		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 	return 0;
 }
 

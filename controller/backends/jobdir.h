@@ -2,26 +2,27 @@
 #pragma once
 
 /*
- * What every backend whose job directory is on a file system of this machine shares: reading what
- * the job left there. A job can write there too, so that nothing in it is trusted.
+ * What every backend with a job directory shares: reading what the job left there, on a file system
+ * of this machine or through a login node (site.h; NULL is here). A job can write there too, so
+ * that nothing in it is trusted.
  */
 
 #include "controller/backends/backend.h"
 #include "controller/model/status.h"
 
 /* 1: *ret is the rank's status. 0: there is none yet. -1: it cannot be read or understood. */
-int jobdir_read_status(const char *dir, unsigned int rank, struct status *ret, struct err *err)
-	attr_must_use;
+int jobdir_read_status(struct site *site, const char *dir, unsigned int rank, struct status *ret,
+		       struct err *err) attr_must_use;
 
 /*
  * What the status files of all ranks say together: ended when every rank ended, and then as the
  * first rank that failed; running when one has started; else UNKNOWN. Fills state, exit code,
  * signal and times, and a reason where there is one.
  */
-void jobdir_observe(const struct job *job, struct observation *ret);
+void jobdir_observe(struct site *site, const struct job *job, struct observation *ret);
 
 /* Why a job still runs though the command of its first rank has ended: it is held. */
-void jobdir_explain_hold(const struct job *job, struct observation *ret);
+void jobdir_explain_hold(struct site *site, const struct job *job, struct observation *ret);
 
 /* The read_log and endpoint members of such backends. */
 int jobdir_read_log(struct backend *backend, const struct job *job, enum backend_log which,

@@ -143,7 +143,7 @@ static void observe_one(const struct job *job, struct observation *ret)
 	}
 	/* Alive first: a status that berth-init writes before it ends is then seen for certain. */
 	alive = process_is_alive(&process);
-	jobdir_observe(job, ret);
+	jobdir_observe(NULL, job, ret);
 	if (!alive && !job_state_is_ended(ret->state))
 		explain_death(job, ret);
 	else if (alive && ret->state == JOB_UNKNOWN)
@@ -251,9 +251,10 @@ static const struct backend_ops local_backend_ops = {
 	.observes_at_once = true,
 };
 
-struct backend *local_backend_open(void)
+struct backend *local_backend_open(struct site *site)
 {
 	static struct backend backend = { .ops = &local_backend_ops };
 
+	(void)site;
 	return &backend;
 }

@@ -9,4 +9,5 @@
 
 #include "controller/backends/backend.h"
 
-struct backend *local_backend_open(void);
+/* site is NULL. */
+struct backend *local_backend_open(struct site *site);

@@ -36,9 +36,10 @@ int localkill(const char *job_dir, const struct process *init, struct err *err)
 	struct status status;
 	pid_t parent = 0;
 
-	if (!has_own_namespace(init->pid) && jobdir_read_status(job_dir, 0, &status, NULL) == 1 &&
-	    !status.exited && !status.held && status.pid > 1 &&
-	    process_parent(status.pid, &parent) && parent == init->pid) {
+	if (!has_own_namespace(init->pid) &&
+	    jobdir_read_status(NULL, job_dir, 0, &status, NULL) == 1 && !status.exited &&
+	    !status.held && status.pid > 1 && process_parent(status.pid, &parent) &&
+	    parent == init->pid) {
 		/* The parent was checked, because the job can write any number into its status. */
 		if (kill(-status.pid, SIGKILL) < 0 && errno != ESRCH)
 			return err_set_errno(err, errno, "kill process group %d", status.pid);

@@ -9,19 +9,24 @@
 
 static const struct {
 	const char *name;
-	struct backend *(*open)(void);
+	struct backend *(*open)(struct site *site);
+	bool can_be_elsewhere;
 } backends[] = {
-	{ "local", local_backend_open },
-	{ "slurm", slurm_backend_open },
+	{ "local", local_backend_open, false },
+	{ "slurm", slurm_backend_open, true },
 };
 
-int backend_open(const char *name, struct backend **ret, struct err *err)
+int backend_open(const char *name, struct site *site, struct backend **ret, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
-		if (strcmp(backends[i].name, name) == 0) {
-			*ret = backends[i].open();
-			return 0;
-		}
+		if (strcmp(backends[i].name, name) != 0)
+			continue;
+		if (site && !backends[i].can_be_elsewhere)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "%s: runs jobs on this machine only: leave 'login' out",
+				       name);
+		*ret = backends[i].open(site);
+		return 0;
 	}
 	return err_set(err, ERR_INVALID, "no backend '%.40s': there are local and slurm", name);
 }

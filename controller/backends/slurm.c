@@ -28,28 +28,30 @@ static const char **make_environment(const struct spec *spec)
 	return env;
 }
 
-static int write_script(const struct submission *submission, const char *path, struct err *err)
+static int write_script(struct site *site, const struct submission *submission, const char *path,
+			struct err *err)
 {
 	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
 
 	if (slurm_write_script(submission, &script, err) < 0)
 		return -1;
-	return fs_write_file(path, buf_span(&script), 0700, err);
+	return site_write(site, path, buf_span(&script), 0700, err);
 }
 
 /*
  * A file of the user's choice is found through the job directory too, by whoever reads the log. A
  * job whose output cannot be found before it runs has none there; that is no reason to fail.
  */
-static void link_output(const char *pattern, const struct submission *submission,
+static void link_output(struct site *site, const char *pattern, const struct submission *submission,
 			const char *native_id, const char *name)
 {
 	cleanup_free char *link = fs_join(submission->job->directory, name);
 	cleanup(buf_finish) struct buf path = BUF_INIT(PATH_MAX);
+	struct err why;
 
 	if (pattern && slurm_expand_pattern(pattern, submission, native_id, &path) &&
-	    symlink(buf_str(&path), link) < 0)
-		log_debug("%s: %s", link, strerror(errno));
+	    site_link(site, buf_str(&path), link, &why) < 0)
+		log_debug("%s", why.text);
 }
 
 static int submit(struct backend *backend, const struct submission *submission,
@@ -61,24 +63,23 @@ static int submit(struct backend *backend, const struct submission *submission,
 	cleanup_free const char **env = NULL;
 	uint64_t id;
 
-	(void)backend;
 	if (submission->spec->image)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--image: jobs run without a container there: leave it out");
-	if (write_script(submission, script, err) < 0)
+	if (write_script(backend->site, submission, script, err) < 0)
 		return -1;
 	slurm_add_options(&argv, submission);
 	argv_add(&argv, script);
 	env = make_environment(submission->spec);
-	if (slurm_run(argv_words(&argv), env, &child, err) < 0)
+	if (slurm_run(backend, argv_words(&argv), env, &child, err) < 0)
 		return -1;
 	if (!slurm_parse_submitted(buf_span(&child.output), &id))
 		return err_set(err, ERR_PROTOCOL,
 			       "sbatch did not print a job id: look with squeue whether it took "
 			       "the job");
 	snprintf(ret->native_id, sizeof(ret->native_id), "%" PRIu64, id);
-	link_output(submission->spec->output, submission, ret->native_id, "stdout");
-	link_output(submission->spec->error, submission, ret->native_id, "stderr");
+	link_output(backend->site, submission->spec->output, submission, ret->native_id, "stdout");
+	link_output(backend->site, submission->spec->error, submission, ret->native_id, "stderr");
 	ret->state = JOB_QUEUED;
 	return 0;
 }
@@ -99,6 +100,12 @@ static int render(struct backend *backend, const struct submission *submission, 
 	return slurm_write_script(submission, ret, err);
 }
 
+static void close_backend(struct backend *backend)
+{
+	site_close(backend->site);
+	free(backend);
+}
+
 static const struct backend_ops slurm_backend_ops = {
 	.name = "slurm",
 	.submit = submit,
@@ -111,11 +118,14 @@ static const struct backend_ops slurm_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = slurm_list_nodes,
 	.list_queues = slurm_list_queues,
+	.close = close_backend,
 };
 
-struct backend *slurm_backend_open(void)
+struct backend *slurm_backend_open(struct site *site)
 {
-	static struct backend backend = { .ops = &slurm_backend_ops };
+	struct backend *backend = new_zero(struct backend);
 
-	return &backend;
+	backend->ops = &slurm_backend_ops;
+	backend->site = site;
+	return backend;
 }

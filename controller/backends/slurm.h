@@ -2,11 +2,13 @@
 #pragma once
 
 /*
- * Slurm, by its own commands on this machine: sbatch, squeue, sacct where accounting is kept,
- * scancel. The job directory and the bundle lie on a file system that the nodes see ($BERTH_HOME).
- * What the scheduler has forgotten is taken from the status files that berth-init left.
+ * Slurm, by its own commands on this machine or a login node: sbatch, squeue, sacct where
+ * accounting is kept, scancel. The job directory and the bundle lie on a file system that the nodes
+ * see ($BERTH_HOME). What the scheduler has forgotten is taken from the status files that
+ * berth-init left.
  */
 
 #include "controller/backends/backend.h"
 
-struct backend *slurm_backend_open(void);
+/* Takes the site over. */
+struct backend *slurm_backend_open(struct site *site);

@@ -114,14 +114,14 @@ static void name_job(const struct job *const *jobs, size_t len, struct err *err)
 	}
 }
 
-static int act_once(const struct act *act, const struct job *const *jobs, size_t len,
-		    struct err *err)
+static int act_once(const struct backend *backend, const struct act *act,
+		    const struct job *const *jobs, size_t len, struct err *err)
 {
 	cleanup(argv_finish) struct argv argv = { 0 };
 	cleanup(child_finish) struct child child = { 0 };
 
 	slurm_add_act(&argv, act, jobs, len);
-	if (slurm_run(argv_words(&argv), NULL, &child, err) == 0)
+	if (slurm_run(backend, argv_words(&argv), NULL, &child, err) == 0)
 		return 0;
 	if (err)
 		name_job(jobs, len, err);
@@ -129,8 +129,8 @@ static int act_once(const struct act *act, const struct job *const *jobs, size_t
 }
 
 /* Jobs with one task and those with more; for anything but a signal they are the same. */
-static int act_on_kind(const struct act *act, const struct job *const *jobs, size_t len, bool many,
-		       struct err *err)
+static int act_on_kind(const struct backend *backend, const struct act *act,
+		       const struct job *const *jobs, size_t len, bool many, struct err *err)
 {
 	cleanup_free const struct job **chosen = new_array(const struct job *, len);
 	size_t chosen_len = 0;
@@ -141,7 +141,8 @@ static int act_on_kind(const struct act *act, const struct job *const *jobs, siz
 			chosen[chosen_len++] = jobs[i];
 	}
 	for (size_t at = 0; at < chosen_len; at += SLURM_ACT_JOBS_MAX) {
-		if (act_once(act, chosen + at, MIN(chosen_len - at, (size_t)SLURM_ACT_JOBS_MAX),
+		if (act_once(backend, act, chosen + at,
+			     MIN(chosen_len - at, (size_t)SLURM_ACT_JOBS_MAX),
 			     result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
@@ -151,15 +152,16 @@ static int act_on_kind(const struct act *act, const struct job *const *jobs, siz
 int slurm_act(struct backend *backend, const struct act *act, const struct job *const *jobs,
 	      size_t len, struct err *err)
 {
-	int result = act_on_kind(act, jobs, len, false, err);
+	int result = act_on_kind(backend, act, jobs, len, false, err);
 
-	(void)backend;
-	if (act->kind == ACT_SIGNAL && act_on_kind(act, jobs, len, true, result == 0 ? err : NULL))
+	if (act->kind == ACT_SIGNAL &&
+	    act_on_kind(backend, act, jobs, len, true, result == 0 ? err : NULL))
 		result = -1;
 	return result;
 }
 
-static int cancel_some(const struct job *const *jobs, size_t len, struct err *err)
+static int cancel_some(const struct backend *backend, const struct job *const *jobs, size_t len,
+		       struct err *err)
 {
 	cleanup(argv_finish) struct argv argv = { 0 };
 	cleanup(child_finish) struct child child = { 0 };
@@ -167,7 +169,7 @@ static int cancel_some(const struct job *const *jobs, size_t len, struct err *er
 
 	argv_add(&argv, "scancel");
 	add_ids(&argv, jobs, len);
-	if (slurm_run(argv_words(&argv), NULL, &child, &own) == 0 ||
+	if (slurm_run(backend, argv_words(&argv), NULL, &child, &own) == 0 ||
 	    strcasestr(own.text, "already completing") || strcasestr(own.text, "invalid job id"))
 		return 0;
 	name_job(jobs, len, &own);
@@ -179,9 +181,8 @@ int slurm_cancel(struct backend *backend, const struct job *const *jobs, size_t 
 {
 	int result = 0;
 
-	(void)backend;
 	for (size_t at = 0; at < len; at += SLURM_ACT_JOBS_MAX) {
-		if (cancel_some(jobs + at, MIN(len - at, (size_t)SLURM_ACT_JOBS_MAX),
+		if (cancel_some(backend, jobs + at, MIN(len - at, (size_t)SLURM_ACT_JOBS_MAX),
 				result == 0 ? err : NULL) < 0)
 			result = -1;
 	}

@@ -152,8 +152,7 @@ int slurm_list_nodes(struct backend *backend, struct node_list *ret, struct err 
 	struct span text;
 	int kind;
 
-	(void)backend;
-	if (slurm_run(argv, NULL, &child, err) < 0)
+	if (slurm_run(backend, argv, NULL, &child, err) < 0)
 		return -1;
 	text = buf_span(&child.output);
 	while ((kind = slurm_next_node(&text, &node)) >= 0) {
@@ -172,8 +171,7 @@ int slurm_list_queues(struct backend *backend, struct queue_list *ret, struct er
 	struct span text;
 	int kind;
 
-	(void)backend;
-	if (slurm_run(argv, NULL, &child, err) < 0)
+	if (slurm_run(backend, argv, NULL, &child, err) < 0)
 		return -1;
 	text = buf_span(&child.output);
 	while ((kind = slurm_next_partition(&text, &queue)) >= 0) {

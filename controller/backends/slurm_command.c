@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "controller/backends/backend.h"
-
 #define COMMAND_TIMEOUT_MS 60000
 
 const char *const slurm_environment[] = { "SLURM_TIME_FORMAT=%s", NULL };
@@ -64,19 +62,29 @@ static const char *skip_prefix(const char *why, const char *program)
 	return why;
 }
 
-int slurm_run(const char *const *argv, const char *const *env, struct child *ret, struct err *err)
+static int refuse_missing(const struct backend *backend, const char *program, struct err *err)
+{
+	if (site_is_remote(backend->site))
+		return err_set(err, ERR_UNAVAILABLE,
+			       "no %s on %s: is it a login node of Slurm, and is Slurm in the PATH "
+			       "of commands that ssh runs there?",
+			       program, backend->site->login);
+	return err_set(err, ERR_UNAVAILABLE,
+		       "no %s on this machine: install Slurm's commands, or use --backend local",
+		       program);
+}
+
+int slurm_run(const struct backend *backend, const char *const *argv, const char *const *env,
+	      struct child *ret, struct err *err)
 {
 	const struct child_plan plan = { .argv = argv,
 					 .env = env,
 					 .timeout_ms = COMMAND_TIMEOUT_MS };
 	char why[BACKEND_REASON_MAX];
 
-	if (child_run(&plan, ret, err) < 0) {
+	if (site_run(backend->site, &plan, ret, err) < 0) {
 		if (err && err->kind == ERR_NOT_FOUND)
-			return err_set(err, ERR_UNAVAILABLE,
-				       "no %s on this machine: install Slurm's commands, or use "
-				       "--backend local",
-				       argv[0]);
+			return refuse_missing(backend, argv[0], err);
 		return -1;
 	}
 	if (ret->status == 0)

@@ -5,19 +5,20 @@
  * Running Slurm's commands: a deadline, the environment they need, and what their complaints mean.
  */
 
+#include "controller/backends/backend.h"
 #include "controller/run/child.h"
 
 /* Makes squeue and sacct print times as seconds since the epoch; NULL-terminated. */
 extern const char *const slurm_environment[];
 
 /*
- * Runs a command of Slurm and reads what it prints. A refusal is an error of its own words, whose
- * kind follows from them: ERR_UNAVAILABLE when no controller answers (or the command is not here),
- * ERR_DENIED, ERR_NOT_FOUND, else ERR_INVALID; with advice where there is some. env adds variables,
- * or is NULL; child_finish() what is returned.
+ * Runs a command of Slurm at the site of the backend and reads what it prints. A refusal is an
+ * error of its own words, whose kind follows from them: ERR_UNAVAILABLE when no controller answers
+ * (or the command is not here), ERR_DENIED, ERR_NOT_FOUND, else ERR_INVALID; with advice where
+ * there is some. env adds variables, or is NULL; child_finish() what is returned.
  */
-int slurm_run(const char *const *argv, const char *const *env, struct child *ret, struct err *err)
-	attr_must_use;
+int slurm_run(const struct backend *backend, const char *const *argv, const char *const *env,
+	      struct child *ret, struct err *err) attr_must_use;
 
 /* Sets the error that a complaint of a command is, and returns -1. */
 int slurm_explain(const char *why, struct err *err);

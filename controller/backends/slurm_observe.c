@@ -8,12 +8,14 @@
 #include "controller/backends/jobdir.h"
 #include "controller/backends/slurm_command.h"
 #include "controller/backends/slurm_list.h"
+#include "init/base/log.h"
 
 /* One argument of a program may not be longer (execve(2), MAX_ARG_STRLEN). */
 #define IDS_MAX (120 * 1024)
 
 /* Finds jobs by Slurm's id, ten thousand as quickly as ten. */
 struct index {
+	const struct backend *backend;
 	const struct job *const *jobs;
 	struct observation *seen;
 	size_t *sorted; /* places in both, in the order of the ids */
@@ -89,7 +91,7 @@ static int ask_queue(const struct index *index, struct err *err)
 					    SLURM_QUEUE_FORMAT, NULL };
 	cleanup(child_finish) struct child child = { 0 };
 
-	if (slurm_run(argv, slurm_environment, &child, err) < 0)
+	if (slurm_run(index->backend, argv, slurm_environment, &child, err) < 0)
 		return -1;
 	if (take_lines(SLURM_QUEUE, buf_span(&child.output), index) == 0 &&
 	    buf_len(&child.output) > 0)
@@ -111,7 +113,7 @@ static bool ask_accounting_about(const char *ids, const struct index *index)
 			       "--jobs",	ids,	      NULL };
 	cleanup(child_finish) struct child child = { 0 };
 
-	if (slurm_run(argv, slurm_environment, &child, NULL) < 0)
+	if (slurm_run(index->backend, argv, slurm_environment, &child, NULL) < 0)
 		return false;
 	take_lines(SLURM_ACCOUNT, buf_span(&child.output), index);
 	return true;
@@ -141,15 +143,15 @@ static void ask_accounting(const struct index *index)
  * What the scheduler cannot tell: the end of a job that it forgot, and the signal of one that
  * ended.
  */
-static void add_status(const struct job *job, struct observation *ret)
+static void add_status(struct site *site, const struct job *job, struct observation *ret)
 {
 	struct observation left = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
 
 	if (is_known(ret) && ret->state == JOB_RUNNING)
-		jobdir_explain_hold(job, ret);
+		jobdir_explain_hold(site, job, ret);
 	if (is_known(ret) && ret->state != JOB_FAILED)
 		return;
-	jobdir_observe(job, &left);
+	jobdir_observe(site, job, &left);
 	if (ret->state == JOB_FAILED && left.state == JOB_FAILED) {
 		ret->exit_code = left.exit_code;
 		ret->signal = left.signal;
@@ -165,17 +167,36 @@ static void add_status(const struct job *job, struct observation *ret)
 	}
 }
 
+/* Elsewhere, what add_status() is going to read comes in one piece, or is not known this time. */
+static void prefetch_status(const struct index *index)
+{
+	cleanup_free const char **dirs = new_array(const char *, index->len);
+	size_t len = 0;
+	struct err why;
+
+	site_forget(index->backend->site);
+	for (size_t i = 0; i < index->len; i++) {
+		const struct observation *seen = &index->seen[i];
+
+		if (!is_known(seen) || seen->state == JOB_RUNNING || seen->state == JOB_FAILED)
+			dirs[len++] = index->jobs[i]->directory;
+	}
+	if (site_prefetch(index->backend->site, dirs, len, "status.", &why) < 0)
+		log_debug("%s", why.text);
+}
+
 int slurm_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		  struct observation *ret, struct err *err)
 {
 	cleanup(index_finish) struct index index = { 0 };
 
-	(void)backend;
 	index_init(&index, jobs, len, ret);
+	index.backend = backend;
 	if (ask_queue(&index, err) < 0)
 		return -1;
 	ask_accounting(&index);
+	prefetch_status(&index);
 	for (size_t i = 0; i < len; i++)
-		add_status(jobs[i], &ret[i]);
+		add_status(backend->site, jobs[i], &ret[i]);
 	return 0;
 }

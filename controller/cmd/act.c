@@ -6,26 +6,35 @@
 #include "controller/ops/act.h"
 #include "controller/ops/jobs.h"
 
-static bool fits(const void *act, const struct job *job)
+struct wanted {
+	struct controller *c;
+	const struct act *act;
+};
+
+static bool fits(const void *arg, const struct job *job)
 {
-	return ops_act_fits(act, job);
+	const struct wanted *wanted = arg;
+
+	return ops_act_fits(wanted->c, wanted->act, job);
 }
 
 int cmd_act(const struct act *act, const char *done, const struct many_args *args, int argc,
 	    char **argv, struct err *err)
 {
+	cleanup(controller_close) struct controller *c = NULL;
+	struct wanted wanted = { .act = act };
 	const struct many many = { .args = args,
 				   .what = act_word(act->kind),
 				   .argc = argc,
 				   .argv = argv,
 				   .fits = fits,
-				   .arg = act };
-	cleanup(controller_close) struct controller *c = NULL;
+				   .arg = &wanted };
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	int chosen;
 
 	if (act_check(act, err) < 0 || controller_open(&c, err) < 0)
 		return -1;
+	wanted.c = c;
 	chosen = many_choose(c, &many, &jobs, err);
 	if (chosen <= 0)
 		return chosen;

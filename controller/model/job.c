@@ -20,6 +20,7 @@ void job_init(struct job *job)
 	*job = (struct job){
 		.uid = str_dup(""),
 		.name = str_dup(""),
+		.cluster = str_dup(""),
 		.backend = str_dup(""),
 		.native_id = str_dup(""),
 		.directory = str_dup(""),
@@ -38,6 +39,7 @@ void job_finish(struct job *job)
 {
 	free(job->uid);
 	free(job->name);
+	free(job->cluster);
 	free(job->backend);
 	free(job->native_id);
 	free(job->directory);

@@ -57,6 +57,7 @@ struct job {
 	uint64_t id;	 /* N of job-N; 0 until it is recorded */
 	char *uid;	 /* names the job directory and its key file */
 	char *name;	 /* the user's name for it, or "" */
+	char *cluster;	 /* where, as the configuration calls it: "local", "daint" */
 	char *backend;	 /* "local", "slurm" */
 	char *native_id; /* the scheduler's id, or "" */
 	char *directory; /* the job directory, absolute */

@@ -26,23 +26,28 @@ static const struct {
 };
 
 /* One that is kept after its command has ended: --hold of berth run. */
-static bool is_kept(const struct job *job)
+static bool is_kept(struct controller *c, const struct job *job)
 {
+	struct backend *backend;
 	struct status status;
 
+	if (controller_backend(c, job->cluster, &backend, NULL) < 0)
+		return false;
+
 	for (uint64_t rank = 0; rank < job->tasks; rank++) {
-		if (jobdir_read_status(job->directory, (unsigned int)rank, &status, NULL) == 1 &&
+		if (jobdir_read_status(backend_site(backend), job->directory, (unsigned int)rank,
+				       &status, NULL) == 1 &&
 		    status.held)
 			return true;
 	}
 	return false;
 }
 
-bool ops_act_fits(const struct act *act, const struct job *job)
+bool ops_act_fits(struct controller *c, const struct act *act, const struct job *job)
 {
 	if (!(rules[act->kind].states & (1U << job->state)))
 		return false;
-	return act->kind != ACT_RELEASE || job->state == JOB_QUEUED || is_kept(job);
+	return act->kind != ACT_RELEASE || job->state == JOB_QUEUED || is_kept(c, job);
 }
 
 static int refuse_release(const struct job *job, struct err *err)
@@ -58,13 +63,13 @@ static int check(struct controller *c, const struct act *act, const struct job *
 	struct backend *backend;
 
 	if (ops_check_not_ended(job, err) < 0 ||
-	    controller_backend(c, job->backend, &backend, err) < 0)
+	    controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
 	if (!ends_hold && backend_check_act(backend, act->kind, err) < 0)
 		return err_wrap(err, "cannot %s job-%" PRIu64, act_word(act->kind), job->id);
 	if (act->kind == ACT_RELEASE)
-		return ops_act_fits(act, job) ? 0 : refuse_release(job, err);
-	if (!ops_act_fits(act, job))
+		return ops_act_fits(c, act, job) ? 0 : refuse_release(job, err);
+	if (!ops_act_fits(c, act, job))
 		return err_set(err, ERR_UNAVAILABLE, "job-%" PRIu64 " is %s: %s", job->id,
 			       job_state_word(job->state), rules[act->kind].otherwise);
 	return 0;
@@ -97,7 +102,7 @@ static int end_holds(struct controller *c, const struct job_list *jobs, struct e
 
 		if (is_waiting(job))
 			continue;
-		if (controller_backend(c, job->backend, &backend, own) < 0 ||
+		if (controller_backend(c, job->cluster, &backend, own) < 0 ||
 		    backend_release(backend, job, own) < 0)
 			result = err_wrap(own, "cannot release job-%" PRIu64, job->id);
 	}

@@ -9,7 +9,7 @@
 #include "controller/ops/controller.h"
 
 /* Whether this can be done to a job that is as it is, as far as its state decides that. */
-bool ops_act_fits(const struct act *act, const struct job *job);
+bool ops_act_fits(struct controller *c, const struct act *act, const struct job *job);
 
 /*
  * Does this to all of the jobs, which have just been looked at (ops_select()). None is touched

@@ -13,7 +13,7 @@ static int ask_backend(struct controller *c, const struct batch_plan *plan, cons
 	size_t len = 0;
 
 	for (size_t i = 0; i < jobs->len; i++) {
-		if (plan->wants(&jobs->items[i]) && strcmp(jobs->items[i].backend, name) == 0)
+		if (plan->wants(&jobs->items[i]) && strcmp(jobs->items[i].cluster, name) == 0)
 			asked[len++] = &jobs->items[i];
 	}
 	if (controller_backend(c, name, &backend, err) == 0 &&
@@ -28,7 +28,7 @@ static bool was_asked(const struct batch_plan *plan, const struct job_list *jobs
 {
 	for (size_t i = 0; i < at; i++) {
 		if (plan->wants(&jobs->items[i]) &&
-		    strcmp(jobs->items[i].backend, jobs->items[at].backend) == 0)
+		    strcmp(jobs->items[i].cluster, jobs->items[at].cluster) == 0)
 			return true;
 	}
 	return false;
@@ -41,7 +41,7 @@ int batch_ask(struct controller *c, const struct batch_plan *plan, const struct 
 
 	for (size_t i = 0; i < jobs->len; i++) {
 		if (plan->wants(&jobs->items[i]) && !was_asked(plan, jobs, i) &&
-		    ask_backend(c, plan, jobs->items[i].backend, jobs, result == 0 ? err : NULL) <
+		    ask_backend(c, plan, jobs->items[i].cluster, jobs, result == 0 ? err : NULL) <
 			    0)
 			result = -1;
 	}

@@ -44,7 +44,7 @@ static bool must_wait(struct controller *c, const struct job *job)
 	struct backend *backend;
 
 	return !is_over(job) && job->cancel_requested &&
-	       controller_backend(c, job->backend, &backend, NULL) == 0 &&
+	       controller_backend(c, job->cluster, &backend, NULL) == 0 &&
 	       backend_can_kill(backend);
 }
 
@@ -71,7 +71,7 @@ static int insist(struct controller *c, struct job *job, struct err *err)
 {
 	struct backend *backend;
 
-	if (controller_backend(c, job->backend, &backend, err) < 0 ||
+	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
 	    backend_kill(backend, job, err) < 0)
 		return err_wrap(err, "cannot cancel job-%" PRIu64, job->id);
 	return 0;

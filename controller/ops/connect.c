@@ -29,11 +29,11 @@ int ops_check_not_ended(const struct job *job, struct err *err)
 }
 
 /* The command of this rank has ended, whatever the scheduler says about the job. */
-static bool has_rank_ended(const struct job *job, unsigned int rank)
+static bool has_rank_ended(struct site *site, const struct job *job, unsigned int rank)
 {
 	struct status status;
 
-	return jobdir_read_status(job->directory, rank, &status, NULL) == 1 && status.exited;
+	return jobdir_read_status(site, job->directory, rank, &status, NULL) == 1 && status.exited;
 }
 
 static uint64_t monotonic_ns(void)
@@ -70,7 +70,7 @@ static int open_visit(struct controller *c, const struct ref *ref, struct visit 
 	v->said = JOB_RUNNING; /* about which nothing is said */
 	if (ops_find(c, ref, &v->job, err) < 0)
 		return -1;
-	return controller_backend(c, v->job.backend, &v->backend, err);
+	return controller_backend(c, v->job.cluster, &v->backend, err);
 }
 
 static int refresh(struct visit *v, uint64_t now, struct err *err)
@@ -121,7 +121,7 @@ static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *
 	if (ops_check_not_ended(&v->job, err) < 0)
 		return -1;
 	found = backend_endpoint(v->backend, &v->job, v->ref->rank, ret_endpoint, &own);
-	if (found == 0 && !has_rank_ended(&v->job, v->ref->rank))
+	if (found == 0 && !has_rank_ended(backend_site(v->backend), &v->job, v->ref->rank))
 		return 1;
 	if (found < 0 && (own.kind != ERR_NOT_FOUND || v->ref->rank >= v->job.tasks))
 		return err_set(err, own.kind, "%s", own.text);

@@ -31,8 +31,10 @@ int controller_open(struct controller **ret, struct err *err)
 struct controller *controller_close(struct controller *c)
 {
 	if (c) {
-		for (size_t i = 0; i < c->backends_len; i++)
-			backend_close(c->backends[i]);
+		for (size_t i = 0; i < c->clusters_len; i++) {
+			free(c->clusters[i].name);
+			backend_close(c->clusters[i].backend);
+		}
 		store_close(c->store);
 		paths_finish(&c->paths);
 		free(c);
@@ -40,33 +42,46 @@ struct controller *controller_close(struct controller *c)
 	return NULL;
 }
 
-void controller_use_backend(struct controller *c, struct backend *backend)
+static struct backend **find_open(struct controller *c, const char *cluster)
 {
-	for (size_t i = 0; i < c->backends_len; i++) {
-		if (strcmp(backend_name(c->backends[i]), backend_name(backend)) == 0) {
-			backend_close(c->backends[i]);
-			c->backends[i] = backend;
-			return;
-		}
+	for (size_t i = 0; i < c->clusters_len; i++) {
+		if (strcmp(c->clusters[i].name, cluster) == 0)
+			return &c->clusters[i].backend;
 	}
-	assert(c->backends_len < CONTROLLER_BACKENDS_MAX);
-	c->backends[c->backends_len++] = backend;
+	return NULL;
 }
 
-int controller_backend(struct controller *c, const char *name, struct backend **ret,
+static void add_open(struct controller *c, const char *cluster, struct backend *backend)
+{
+	assert(c->clusters_len < CONTROLLER_CLUSTERS_MAX);
+	c->clusters[c->clusters_len].name = str_dup(cluster);
+	c->clusters[c->clusters_len++].backend = backend;
+}
+
+void controller_use_backend(struct controller *c, struct backend *backend)
+{
+	struct backend **before = find_open(c, backend_name(backend));
+
+	if (!before) {
+		add_open(c, backend_name(backend), backend);
+		return;
+	}
+	backend_close(*before);
+	*before = backend;
+}
+
+int controller_backend(struct controller *c, const char *cluster, struct backend **ret,
 		       struct err *err)
 {
-	struct backend *backend;
+	struct backend **open = find_open(c, cluster), *backend;
 
-	for (size_t i = 0; i < c->backends_len; i++) {
-		if (strcmp(backend_name(c->backends[i]), name) == 0) {
-			*ret = c->backends[i];
-			return 0;
-		}
+	if (open) {
+		*ret = *open;
+		return 0;
 	}
-	if (backend_open(name, &backend, err) < 0)
+	if (backend_open(cluster, NULL, &backend, err) < 0)
 		return -1;
-	controller_use_backend(c, backend);
+	add_open(c, cluster, backend);
 	*ret = backend;
 	return 0;
 }

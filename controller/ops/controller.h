@@ -25,7 +25,7 @@ int controller_open(struct controller **ret, struct err *err) attr_must_use;
 struct controller *controller_close(struct controller *c);
 DEFINE_CLEANUP(struct controller, controller_close)
 
-/* Puts a backend in the place of the built-in one with its name: for tests. Takes it over. */
+/* Makes a backend the cluster that is called as it is: for tests. Takes it over. */
 void controller_use_backend(struct controller *c, struct backend *backend);
 
 /* Lines for the user that are no errors: what was done without, what is theirs to do. */

@@ -12,17 +12,22 @@
 #include "controller/sshconf/sshconf.h"
 #include "controller/store/store.h"
 
-#define CONTROLLER_BACKENDS_MAX 8
+#define CONTROLLER_CLUSTERS_MAX 64
 
 struct controller {
 	struct paths paths;
 	struct sshconf ssh; /* borrows from paths */
 	struct store *store;
-	struct backend *backends[CONTROLLER_BACKENDS_MAX]; /* opened when first asked for */
-	size_t backends_len;
+	/* The clusters that were asked for. */
+	struct {
+		char *name;
+		struct backend *backend;
+	} clusters[CONTROLLER_CLUSTERS_MAX];
+	size_t clusters_len;
 };
 
-int controller_backend(struct controller *c, const char *name, struct backend **ret,
+/* What runs the jobs of a cluster; opened when first asked for. */
+int controller_backend(struct controller *c, const char *cluster, struct backend **ret,
 		       struct err *err) attr_must_use;
 
 uint64_t controller_now_ns(void);

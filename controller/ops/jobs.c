@@ -111,8 +111,8 @@ static bool wants_observing(const struct job *job)
 	return job->state != JOB_DEFINED && !job_state_is_ended(job->state);
 }
 
-/* All jobs of one backend in the list, in one request. */
-static int refresh_backend(struct controller *c, const char *name, struct job_list *jobs,
+/* All jobs of one cluster in the list, in one request. */
+static int refresh_cluster(struct controller *c, const char *name, struct job_list *jobs,
 			   struct err *err)
 {
 	cleanup_free struct observation *seen = new_array(struct observation, jobs->len);
@@ -124,7 +124,7 @@ static int refresh_backend(struct controller *c, const char *name, struct job_li
 	if (controller_backend(c, name, &backend, err) < 0)
 		return -1;
 	for (size_t i = 0; i < jobs->len; i++) {
-		if (!wants_observing(&jobs->items[i]) || strcmp(jobs->items[i].backend, name) != 0)
+		if (!wants_observing(&jobs->items[i]) || strcmp(jobs->items[i].cluster, name) != 0)
 			continue;
 		index[len] = i;
 		asked[len++] = &jobs->items[i];
@@ -141,14 +141,14 @@ static int refresh_backend(struct controller *c, const char *name, struct job_li
 	return 0;
 }
 
-/* Whether the jobs before this one have one of its backend: then that was asked already. */
-static bool is_first_of_backend(const struct job_list *jobs, size_t at)
+/* Whether the jobs before this one have one of its cluster: then that was asked already. */
+static bool is_first_of_cluster(const struct job_list *jobs, size_t at)
 {
 	if (!wants_observing(&jobs->items[at]))
 		return false;
 	for (size_t i = 0; i < at; i++) {
 		if (wants_observing(&jobs->items[i]) &&
-		    strcmp(jobs->items[i].backend, jobs->items[at].backend) == 0)
+		    strcmp(jobs->items[i].cluster, jobs->items[at].cluster) == 0)
 			return false;
 	}
 	return true;
@@ -156,17 +156,17 @@ static bool is_first_of_backend(const struct job_list *jobs, size_t at)
 
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err)
 {
-	const char *names[CONTROLLER_BACKENDS_MAX];
+	const char *names[CONTROLLER_CLUSTERS_MAX];
 	size_t len = 0;
 	int result = 0;
 
-	/* Which backends is found out first: refreshing changes what the test looks at. */
-	for (size_t i = 0; i < jobs->len && len < CONTROLLER_BACKENDS_MAX; i++) {
-		if (is_first_of_backend(jobs, i))
-			names[len++] = jobs->items[i].backend;
+	/* Which clusters is found out first: refreshing changes what the test looks at. */
+	for (size_t i = 0; i < jobs->len && len < CONTROLLER_CLUSTERS_MAX; i++) {
+		if (is_first_of_cluster(jobs, i))
+			names[len++] = jobs->items[i].cluster;
 	}
 	for (size_t i = 0; i < len; i++) {
-		if (refresh_backend(c, names[i], jobs, result == 0 ? err : NULL) < 0)
+		if (refresh_cluster(c, names[i], jobs, result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
 	return result;
@@ -218,7 +218,7 @@ int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, u
 	if (job->collected)
 		return err_set(err, ERR_NOT_FOUND,
 			       "job-%" PRIu64 ": what it printed has been collected", job->id);
-	if (controller_backend(c, job->backend, &backend, err) < 0)
+	if (controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
 	return backend_read_log(backend, job, stderr_log ? BACKEND_STDERR : BACKEND_STDOUT, offset,
 				max, ret, err);
@@ -228,7 +228,7 @@ unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)
 {
 	struct backend *backend;
 
-	if (controller_backend(c, job->backend, &backend, NULL) == 0 &&
+	if (controller_backend(c, job->cluster, &backend, NULL) == 0 &&
 	    backend_observes_at_once(backend))
 		return POLL_AT_ONCE_MS;
 	return POLL_REQUEST_MS;

@@ -92,7 +92,7 @@ static int find_listening(struct rekey *x, struct err *err)
 
 	if (x->job->state != JOB_RUNNING)
 		return 0;
-	if (controller_backend(x->c, x->job->backend, &backend, err) < 0)
+	if (controller_backend(x->c, x->job->cluster, &backend, err) < 0)
 		return -1;
 	while (x->rank < ranks &&
 	       backend_endpoint(backend, x->job, x->rank, &x->endpoint, NULL) < 0)

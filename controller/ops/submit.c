@@ -37,8 +37,8 @@ static void set_user(struct job *job)
 	job_set_text(&job->user, user ? user->pw_name : number);
 }
 
-static int define(struct controller *c, const char *backend, const struct spec *spec,
-		  struct job *job, struct err *err)
+static int define(struct controller *c, const char *cluster, const struct backend *backend,
+		  const struct spec *spec, struct job *job, struct err *err)
 {
 	cleanup_free char *uid = make_uid(err);
 	cleanup_free char *line = spec_command_line(spec);
@@ -49,7 +49,8 @@ static int define(struct controller *c, const char *backend, const struct spec *
 	dir = paths_job_dir(&c->paths, uid);
 	job_set_text(&job->uid, uid);
 	job_set_text(&job->name, spec->name ? spec->name : "");
-	job_set_text(&job->backend, backend);
+	job_set_text(&job->cluster, cluster);
+	job_set_text(&job->backend, backend_name(backend));
 	job_set_text(&job->directory, dir);
 	job_set_text(&job->command, line);
 	job_set_text(&job->queue, spec->partition ? spec->partition : "");
@@ -128,7 +129,7 @@ static int hand_over(struct controller *c, const struct spec *spec, const char *
 	struct submitted submitted;
 	struct backend *backend;
 
-	if (controller_backend(c, job->backend, &backend, err) < 0 ||
+	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
 	    backend_submit(backend, &submission, &submitted, err) < 0)
 		return -1;
 	job_set_text(&job->native_id, submitted.native_id);
@@ -155,7 +156,7 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec,
 	return hand_over(c, spec, installed, job, notes, err);
 }
 
-int ops_submit(struct controller *c, const char *backend, const struct spec *spec,
+int ops_submit(struct controller *c, const char *cluster, const struct spec *spec,
 	       struct job *ret_job, struct notes *notes, struct err *err)
 {
 	cleanup(job_finish) struct job job = { 0 };
@@ -164,10 +165,11 @@ int ops_submit(struct controller *c, const char *backend, const struct spec *spe
 	struct backend *known;
 
 	job_init(&job);
-	if (spec_check(spec, err) < 0 || controller_backend(c, backend, &known, err) < 0 ||
+	if (spec_check(spec, err) < 0 || controller_backend(c, cluster, &known, err) < 0 ||
 	    bundle_find(c->paths.program, &bundle, err) < 0 ||
 	    bundle_install(c, &bundle, &installed, err) < 0 ||
-	    keys_make_host(c, bundle.tunnel, err) < 0 || define(c, backend, spec, &job, err) < 0)
+	    keys_make_host(c, bundle.tunnel, err) < 0 ||
+	    define(c, cluster, known, spec, &job, err) < 0)
 		return -1;
 	if (prepare_and_submit(c, spec, &bundle, installed, &job, notes, err) < 0) {
 		/*
@@ -183,7 +185,7 @@ int ops_submit(struct controller *c, const char *backend, const struct spec *spe
 	return 0;
 }
 
-int ops_render(struct controller *c, const char *backend, const struct spec *spec, struct buf *ret,
+int ops_render(struct controller *c, const char *cluster, const struct spec *spec, struct buf *ret,
 	       struct err *err)
 {
 	cleanup(job_finish) struct job job = { 0 };
@@ -192,9 +194,9 @@ int ops_render(struct controller *c, const char *backend, const struct spec *spe
 	struct backend *known;
 
 	job_init(&job);
-	job_set_text(&job.backend, backend);
 	job_set_text(&job.directory, dir);
-	if (spec_check(spec, err) < 0 || controller_backend(c, backend, &known, err) < 0)
+	if (spec_check(spec, err) < 0 || controller_backend(c, cluster, &known, err) < 0)
 		return -1;
+	job_set_text(&job.backend, backend_name(known));
 	return backend_render(known, &submission, ret, err);
 }

@@ -4,13 +4,13 @@
 #include "controller/ops/controller.h"
 
 /*
- * Submits a job: records it, makes its directory and keys, tells ssh about it, and hands it to the
- * backend. When a step fails, the steps before it are undone and nothing is left but the number.
- * *ret_job is the record.
+ * Submits a job to a cluster: records it, makes its directory and keys, tells ssh about it, and
+ * hands it to the backend. When a step fails, the steps before it are undone and nothing is left
+ * but the number. *ret_job is the record.
  */
-int ops_submit(struct controller *c, const char *backend, const struct spec *spec,
+int ops_submit(struct controller *c, const char *cluster, const struct spec *spec,
 	       struct job *ret_job, struct notes *notes, struct err *err) attr_must_use;
 
 /* What the backend would be handed; nothing is recorded or made. */
-int ops_render(struct controller *c, const char *backend, const struct spec *spec, struct buf *ret,
+int ops_render(struct controller *c, const char *cluster, const struct spec *spec, struct buf *ret,
 	       struct err *err) attr_must_use;

@@ -35,4 +35,8 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	"ALTER TABLE jobs ADD COLUMN node_list TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 2;",
+	/* Clusters have names; those that need no configuration are called as their backend. */
+	"ALTER TABLE jobs ADD COLUMN cluster TEXT NOT NULL DEFAULT '';"
+	"UPDATE jobs SET cluster = backend;"
+	"PRAGMA user_version = 3;",
 };

@@ -109,7 +109,7 @@ static struct observation look(uint64_t tasks)
 	job_init(&job);
 	job_set_text(&job.directory, dir);
 	job.tasks = tasks;
-	jobdir_observe(&job, &seen);
+	jobdir_observe(NULL, &job, &seen);
 	return seen;
 }
 

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* This machine as a site, and the way to all others; see site.h. */
+#include "site.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "init/base/fd.h"
+#include "init/base/fs.h"
+
+struct site *site_close(struct site *site)
+{
+	if (site && site->ops->close)
+		site->ops->close(site);
+	return NULL;
+}
+
+static int read_here(const char *path, uint64_t offset, size_t max, struct buf *ret,
+		     struct err *err)
+{
+	cleanup_close int fd = fd_open(path, O_RDONLY);
+	uint8_t *at;
+	ssize_t n;
+
+	if (fd < 0)
+		return err_set_errno(err, errno, "open %s", path);
+	at = buf_reserve(ret, max);
+	if (!at)
+		return err_set(err, ERR_INTERNAL, "read %s: no room", path);
+	do
+		n = pread(fd, at, max, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_set_errno(err, errno, "read %s", path);
+	buf_commit(ret, (size_t)n);
+	return 0;
+}
+
+int site_run(struct site *site, const struct child_plan *plan, struct child *ret, struct err *err)
+{
+	return site ? site->ops->run(site, plan, ret, err) : child_run(plan, ret, err);
+}
+
+int site_read(struct site *site, const char *path, uint64_t offset, size_t max, struct buf *ret,
+	      struct err *err)
+{
+	if (site)
+		return site->ops->read(site, path, offset, max, ret, err);
+	return read_here(path, offset, max, ret, err);
+}
+
+int site_make_dir(struct site *site, const char *path, struct err *err)
+{
+	return site ? site->ops->make_dir(site, path, err) : fs_make_dirs(path, 0700, err);
+}
+
+int site_write(struct site *site, const char *path, struct span bytes, mode_t mode, struct err *err)
+{
+	return site ? site->ops->write(site, path, bytes, mode, err)
+		    : fs_write_file(path, bytes, mode, err);
+}
+
+int site_link(struct site *site, const char *target, const char *path, struct err *err)
+{
+	if (site)
+		return site->ops->link(site, target, path, err);
+	if (symlink(target, path) < 0)
+		return err_set_errno(err, errno, "create %s", path);
+	return 0;
+}
+
+int site_remove(struct site *site, const char *path, struct err *err)
+{
+	return site ? site->ops->remove(site, path, err) : fs_remove_tree(path, err);
+}
+
+int site_flush(struct site *site, struct err *err)
+{
+	return site && site->ops->flush ? site->ops->flush(site, err) : 0;
+}
+
+int site_prefetch(struct site *site, const char *const *dirs, size_t len, const char *prefix,
+		  struct err *err)
+{
+	if (!site || !site->ops->prefetch || len == 0)
+		return 0;
+	return site->ops->prefetch(site, dirs, len, prefix, err);
+}
+
+void site_forget(struct site *site)
+{
+	if (site && site->ops->forget)
+		site->ops->forget(site);
+}
