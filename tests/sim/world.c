@@ -29,6 +29,9 @@ static size_t party_of(const struct quic_addr *addr)
 }
 
 #define SERVER_PARTY 0xffff
+/* Where the server has its relay. */
+#define RELAY_LINK 2
+#define RELAY_NUMBER 7
 
 static void must(int result, const struct err *err)
 {
@@ -57,6 +60,7 @@ static void start_server(struct world *world)
 	const struct quic_server_config config = {
 		.tls = world->server_tls,
 		.reset_key = &world->reset_key,
+		.tag = &world->server_tag,
 		.settings = world->config.server,
 		.ops = &ops,
 		.owner = world,
@@ -84,6 +88,7 @@ struct world *world_new(const struct world_config *config)
 	must(key_pair_generate(&world->server_key, &err), &err);
 	must(key_pair_generate(&other, &err), &err);
 	must(key_random_secret(&world->reset_key, &err), &err);
+	quic_tag_random(&world->server_tag);
 	world->other_key = other.public;
 	world->client_tls = tls_context_new(
 		TLS_CLIENT, &world->client_key,
@@ -160,6 +165,8 @@ struct world_client *world_resume(struct world *world, const struct h3_conn_ops 
 	struct quic_client_config config = {
 		.tls = world->client_tls,
 		.ticket = ticket,
+		.tag = &client->tag,
+		.peer_tag = &world->server_tag,
 		.settings = world->config.client,
 		.now = world->now,
 	};
@@ -167,6 +174,7 @@ struct world_client *world_resume(struct world *world, const struct h3_conn_ops 
 	struct err err;
 
 	assert(world->client_count <= WORLD_CLIENTS_MAX);
+	quic_tag_random(&client->tag);
 	client->path.local = make_addr(number, 0);
 	client->path.remote = make_addr(SERVER_PARTY, 0);
 	client->up = link_new(&world->config.link, world->config.seed * 1000 + 2u * number);
@@ -236,12 +244,44 @@ static void send_batch(struct world *world, struct link *link)
 			  span_cut(&bytes, MIN(batch->segment, bytes.len)));
 }
 
+/* A relay: it looks at the tag of each datagram and forwards to whom it belongs, unchanged. */
+static void relay_batch(struct world *world, struct world_client *from)
+{
+	const struct quic_batch *batch = world->batch;
+	struct span bytes = span_of(batch->bytes, batch->len);
+
+	while (bytes.len > 0) {
+		struct span one = span_cut(&bytes, MIN(batch->segment, bytes.len));
+		struct link_head head = { .ecn = batch->ecn };
+		struct quic_tag tag;
+
+		if (!quic_tag_of(one, &tag))
+			continue;
+		if (from && quic_tag_equal(&tag, &world->server_tag)) {
+			head.path.local = make_addr(SERVER_PARTY, 0);
+			head.path.remote = quic_addr_synthetic(RELAY_LINK, RELAY_NUMBER);
+			link_send(from->up, world->now, &head, one);
+		}
+		for (size_t i = 0; !from && i < world->client_count; i++) {
+			struct world_client *to = &world->clients[i];
+
+			head.path = to->path;
+			if (quic_tag_equal(&tag, &to->tag))
+				link_send(to->down, world->now, &head, one);
+		}
+	}
+}
+
 static void write_client(struct world *world, struct world_client *client)
 {
 	struct quic_conn *quic = h3_conn_quic(client->h3);
 
-	while (quic_conn_write(quic, world->batch, world->now))
-		send_batch(world, client->up);
+	while (quic_conn_write(quic, world->batch, world->now)) {
+		if (world->config.is_relayed)
+			relay_batch(world, client);
+		else
+			send_batch(world, client->up);
+	}
 	if (quic_conn_is_over(quic) && !client->is_over) {
 		client->is_over = true;
 		client->over_at = world->now;
@@ -253,7 +293,9 @@ static void write_server(struct world *world)
 	while (quic_server_write(world->server, world->batch, world->now)) {
 		size_t party = party_of(&world->batch->path.remote);
 
-		if (party < world->client_count)
+		if (world->config.is_relayed)
+			relay_batch(world, NULL);
+		else if (party < world->client_count)
 			send_batch(world, world->clients[party].down);
 	}
 	for (size_t i = 0; i < world->accepted_count; i++) {

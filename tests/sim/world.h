@@ -32,6 +32,8 @@ struct world_config {
 	/* Who pins a key that the other side does not have. */
 	bool client_expects_other, server_expects_other;
 	bool defers; /* the server's connections wait for h3_conn_admit() */
+	/* A relay is in between: it forwards by tags, and the server sees it and no client. */
+	bool is_relayed;
 };
 
 /* A client's copy of the last ticket that came. */
@@ -44,6 +46,7 @@ struct world_ticket {
 struct world_client {
 	struct h3_conn *h3;
 	struct link *up, *down; /* up: to the server */
+	struct quic_tag tag;
 	struct quic_path path;
 	uint16_t path_number;
 	bool is_over;
@@ -57,6 +60,7 @@ struct world {
 	struct key_pair client_key, server_key;
 	struct key_public other_key;
 	struct secret reset_key;
+	struct quic_tag server_tag;
 	struct tls_context *client_tls, *server_tls;
 	struct h3_once once;
 	struct quic_server *server;

@@ -2,6 +2,8 @@
 /* What ngtcp2 calls: translated into quic_app_ops and the server's table of ids. */
 #include "tunnel/quic/internal.h"
 
+#include <assert.h>
+
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
@@ -42,8 +44,8 @@ static int new_connection_id(ngtcp2_conn *tp, ngtcp2_cid *cid, ngtcp2_stateless_
 	struct quic_conn *conn = user;
 
 	(void)tp;
-	cid->datalen = len;
-	quic_random(cid->data, len);
+	assert(len == QUIC_CID_LEN); /* as long as the first one */
+	quic_cid_make(cid, conn->has_tag ? &conn->tag : NULL);
 	if (!conn->route) {
 		/* A client is never reset by itself: nobody keeps its token. */
 		quic_random(token->data, sizeof(token->data));

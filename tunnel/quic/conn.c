@@ -114,13 +114,20 @@ void quic_conn_attach_tls(struct quic_conn *conn)
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 }
 
+void quic_conn_set_tag(struct quic_conn *conn, const struct quic_tag *tag)
+{
+	conn->has_tag = tag != NULL;
+	if (tag)
+		conn->tag = *tag;
+}
+
 struct quic_conn *quic_conn_connect(const struct quic_client_config *config, struct err *err)
 {
 	cleanup(quic_conn_free) struct quic_conn *conn =
 		quic_conn_alloc(config->tls, &config->settings, err);
 	struct quic_path path = config->path;
 	ngtcp2_path borrowed = quic_path_borrow(&path);
-	ngtcp2_cid dcid = { .datalen = QUIC_CID_LEN }, scid = { .datalen = QUIC_CID_LEN };
+	ngtcp2_cid dcid, scid;
 	ngtcp2_transport_params params;
 	ngtcp2_settings settings;
 	int rv;
@@ -128,8 +135,9 @@ struct quic_conn *quic_conn_connect(const struct quic_client_config *config, str
 	assert(tls_context_role(config->tls) == TLS_CLIENT);
 	if (!conn)
 		return NULL;
-	quic_random(dcid.data, QUIC_CID_LEN);
-	quic_random(scid.data, QUIC_CID_LEN);
+	quic_conn_set_tag(conn, config->tag);
+	quic_cid_make(&dcid, config->peer_tag);
+	quic_cid_make(&scid, config->tag);
 	quic_conn_fill_settings(conn, &settings, &params, config->now);
 	rv = ngtcp2_conn_client_new(&conn->tp, &dcid, &scid, &borrowed, NGTCP2_PROTO_VER_V1,
 				    &quic_callbacks, &settings, &params, NULL, conn);
@@ -229,7 +237,7 @@ void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_
 	if (conn->state >= QUIC_CLOSING || packet.len == 0)
 		return;
 	if (quic_conn_is_server(conn))
-		quic_path_mix(&copy);
+		quic_path_mix(conn, packet, &copy);
 	rv = ngtcp2_conn_read_pkt(conn->tp, &borrowed, &info, packet.ptr, packet.len, now);
 	quic_conn_note_packet(conn, ecn, now);
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);

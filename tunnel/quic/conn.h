@@ -40,6 +40,7 @@
 #include "init/base/err.h"
 #include "init/base/span.h"
 #include "tunnel/crypto/tls.h"
+#include "tunnel/quic/tag.h"
 
 struct quic_conn;
 
@@ -60,6 +61,17 @@ struct quic_path {
 };
 
 bool quic_addr_equal(const struct quic_addr *a, const struct quic_addr *b);
+
+/*
+ * The synthetic address fd62:7274:68LL::n (RFC 4193), which never meets a real network: LL says
+ * what carries the packets (a link, a kind of path), n counts up with each fresh way. The bytes in
+ * between are zero; a server's connections use them, see path.c.
+ */
+struct quic_addr quic_addr_synthetic(uint8_t link, uint32_t number);
+bool quic_addr_is_synthetic(const struct quic_addr *addr);
+/* LL and n of one; 0 of any other address. */
+uint8_t quic_addr_link(const struct quic_addr *addr);
+uint32_t quic_addr_number(const struct quic_addr *addr);
 
 enum quic_congestion { QUIC_BBR, QUIC_CUBIC };
 
@@ -115,6 +127,8 @@ struct quic_client_config {
 	 * comes of it; one that is of no use is ignored.
 	 */
 	const struct quic_ticket *ticket;
+	/* What our ids begin with, and the first id of the server; NULL: random. Copied. */
+	const struct quic_tag *tag, *peer_tag;
 	struct quic_path path;
 	struct quic_settings settings;
 	uint64_t now;

@@ -43,6 +43,9 @@ struct quic_conn {
 	const struct quic_app_ops *ops;
 	void *app;
 	struct quic_route *route; /* how the server finds it; NULL on a client */
+	bool has_tag;
+	struct quic_tag tag;	 /* what its ids begin with */
+	ngtcp2_cid handshake_id; /* a server's: the first id that it gave out */
 	enum quic_state state;
 	bool announced; /* over() was called */
 	bool was_reset; /* by a stateless reset */
@@ -76,8 +79,11 @@ struct quic_conn {
 /* ngtcp2's view of a path; *path must stay. */
 ngtcp2_path quic_path_borrow(struct quic_path *path);
 void quic_path_take(const ngtcp2_path *from, struct quic_path *ret);
-/* Between the paths of a server's socket and those that its connections see, both ways. */
-void quic_path_mix(struct quic_path *path);
+/*
+ * From a path as the server's owner knows it to what ngtcp2 sees of it, for a packet (empty: the
+ * first one), and back.
+ */
+void quic_path_mix(const struct quic_conn *conn, struct span packet, struct quic_path *path);
 /* The path as the owner of the connection knows it. */
 void quic_conn_take_path(const struct quic_conn *conn, const ngtcp2_path *from,
 			 struct quic_path *ret);
@@ -89,6 +95,7 @@ struct quic_conn *quic_conn_alloc(const struct tls_context *tls,
 void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 			     ngtcp2_transport_params *params, uint64_t now);
 void quic_conn_attach_tls(struct quic_conn *conn);
+void quic_conn_set_tag(struct quic_conn *conn, const struct quic_tag *tag);
 /* The end of a read, a write or an expiry: callbacks that had to wait. */
 void quic_conn_end_turn(struct quic_conn *conn);
 
@@ -108,6 +115,9 @@ void quic_conn_use_ticket(struct quic_conn *conn, const struct quic_ticket *tick
 bool quic_conn_wants_tickets(struct quic_conn *conn) attr_must_use;
 /* The handshake is complete: 0, or an error of ngtcp2 when rejected() fails. */
 int quic_conn_end_early(struct quic_conn *conn) attr_must_use;
+
+/* tag.c: a fresh id; tag may be NULL. */
+void quic_cid_make(ngtcp2_cid *cid, const struct quic_tag *tag);
 
 /* callbacks.c */
 extern const ngtcp2_callbacks quic_callbacks;

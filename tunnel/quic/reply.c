@@ -83,12 +83,12 @@ void quic_reply_retry(struct quic_server *server, const struct quic_path *path,
 {
 	struct quic_reply *reply = next_reply(server, path);
 	uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
-	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
+	ngtcp2_cid scid;
 	ngtcp2_ssize token_len;
 
 	if (!reply)
 		return;
-	quic_random(scid.data, QUIC_CID_LEN);
+	quic_cid_make(&scid, server->has_tag ? &server->tag : NULL);
 	token_len = ngtcp2_crypto_generate_retry_token2(token, server->retry_key.bytes, SECRET_LEN,
 							hd->version, &path->remote.any,
 							path->remote.len, &scid, &hd->dcid, now);

@@ -41,6 +41,8 @@ struct quic_reply {
 struct quic_server {
 	const struct tls_context *tls;
 	struct secret reset_key, retry_key;
+	bool has_tag;
+	struct quic_tag tag;
 	struct quic_settings settings;
 	const struct quic_server_ops *ops;
 	void *owner;

@@ -15,6 +15,9 @@ struct quic_server *quic_server_new(const struct quic_server_config *config, str
 	assert(tls_context_role(config->tls) == TLS_SERVER);
 	server->tls = config->tls;
 	server->reset_key = *config->reset_key;
+	server->has_tag = config->tag != NULL;
+	if (config->tag)
+		server->tag = *config->tag;
 	server->settings = config->settings;
 	server->conns_max = config->conns_max ? config->conns_max : QUIC_SERVER_CONNS_MAX;
 	server->ops = config->ops;
@@ -79,7 +82,7 @@ static struct quic_conn *accept_conn(struct quic_server *server, const struct ad
 		quic_conn_alloc(server->tls, &server->settings, err);
 	struct quic_path copy = *path;
 	ngtcp2_path borrowed = quic_path_borrow(&copy);
-	ngtcp2_cid scid = { .datalen = QUIC_CID_LEN };
+	ngtcp2_cid scid;
 	ngtcp2_stateless_reset_token token;
 	ngtcp2_transport_params params;
 	ngtcp2_settings settings;
@@ -87,10 +90,12 @@ static struct quic_conn *accept_conn(struct quic_server *server, const struct ad
 
 	if (!conn)
 		return NULL;
-	quic_path_mix(&copy);
 	conn->route = quic_route_new(server);
 	conn->route->conn = conn;
-	quic_random(scid.data, QUIC_CID_LEN);
+	quic_conn_set_tag(conn, server->has_tag ? &server->tag : NULL);
+	quic_cid_make(&scid, server->has_tag ? &server->tag : NULL);
+	conn->handshake_id = scid;
+	quic_path_mix(conn, span_of(NULL, 0), &copy);
 	if (!quic_route_token(conn->route, &scid, &token) || !quic_route_add(conn->route, &scid) ||
 	    !quic_route_add(conn->route, &admission->hd.dcid)) {
 		err_set(err, ERR_INTERNAL, "no connection id");
