@@ -229,6 +229,24 @@ static struct client *dial(void)
 
 /* The tests */
 
+/* One attempt over a socket of its own. */
+static struct attempt *attempt_to(const struct quic_addr *remote, const struct tls_context *tls)
+{
+	const struct attempt_config config = {
+		.loop = &loop,
+		.tls = tls,
+		.settings = QUIC_SETTINGS_DEFAULT,
+		.path = path_udp_new(&loop, remote, NULL),
+		.ops = &attempt_ops,
+	};
+	struct attempt *attempt;
+
+	assert_non_null(config.path);
+	attempt = attempt_new(&config, NULL);
+	assert_non_null(attempt);
+	return attempt;
+}
+
 static void what_is_sent_comes_back(void **state)
 {
 	struct quic_addr addr = serve();
@@ -245,18 +263,11 @@ static void what_is_sent_comes_back(void **state)
 
 static void a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer(void **state)
 {
-	struct attempt_config config = {
-		.loop = &loop,
-		.tls = world.client_tls,
-		.settings = QUIC_SETTINGS_DEFAULT,
-		.remote = serve(),
-		.ops = &attempt_ops,
-	};
-	struct attempt *attempt = attempt_new(&config, NULL);
+	struct quic_addr remote = serve();
+	struct attempt *attempt = attempt_to(&remote, world.client_tls);
 	struct err err = { 0 };
 
 	(void)state;
-	assert_non_null(attempt);
 	for (int move = 1; move <= 3; move++) {
 		world.stop_at = (size_t)move * LEN / 4;
 		uv_run(&loop, UV_RUN_DEFAULT);
@@ -270,25 +281,41 @@ static void a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer(void 
 	attempt_close(attempt);
 }
 
+static void a_connection_moves_to_another_path_in_the_middle_of_a_transfer(void **state)
+{
+	struct quic_addr remote = serve();
+	struct attempt *attempt = attempt_to(&remote, world.client_tls);
+	struct err err = { 0 };
+
+	(void)state;
+	for (int move = 1; move <= 3; move++) {
+		struct path *path = path_udp_new(&loop, &remote, NULL);
+
+		world.stop_at = (size_t)move * LEN / 4;
+		uv_run(&loop, UV_RUN_DEFAULT);
+		assert_false(world.closed);
+		assert_int_equal(attempt_move(attempt, path, &err), 0);
+		assert_ptr_equal(attempt_path(attempt), path);
+	}
+	world.stop_at = LEN;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(world.received, LEN);
+	attempt_close(attempt);
+}
+
 static void where_there_are_many_the_most_silent_one_ends(void **state)
 {
-	struct attempt_config config = {
-		.loop = &loop,
-		.tls = world.client_tls,
-		.settings = QUIC_SETTINGS_DEFAULT,
-		.ops = &attempt_ops,
-	};
+	struct quic_addr remote;
 	struct attempt *attempts[3] = { NULL };
 
 	(void)state;
 	world.connections = 3;
-	config.remote = serve();
+	remote = serve();
 	for (size_t i = 0; i < ARRAY_LEN(attempts) && !world.closed; i++) {
 		world.sent = 0;
 		world.received = 0;
 		world.stop_at = LEN;
-		attempts[i] = attempt_new(&config, NULL);
-		assert_non_null(attempts[i]);
+		attempts[i] = attempt_to(&remote, world.client_tls);
 		uv_run(&loop, UV_RUN_DEFAULT);
 		assert_true(world.received == LEN || i == 2);
 	}
@@ -304,25 +331,17 @@ static void who_proves_no_key_ends_nobody(void **state)
 {
 	struct tls_context *stranger =
 		tls_context_new(TLS_CLIENT, &other_key, &job_key.public, NULL);
-	struct attempt_config config = {
-		.loop = &loop,
-		.tls = world.client_tls,
-		.settings = QUIC_SETTINGS_DEFAULT,
-		.ops = &attempt_ops,
-	};
+	struct quic_addr remote;
 	struct attempt *asleep, *attempts[4];
 
 	(void)state;
 	world.connections = 2;
-	config.remote = serve();
-	asleep = attempt_new(&config, NULL);
-	assert_non_null(asleep);
+	remote = serve();
+	asleep = attempt_to(&remote, world.client_tls);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(world.received, LEN);
-	config.tls = stranger;
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
-		attempts[i] = attempt_new(&config, NULL);
-		assert_non_null(attempts[i]);
+		attempts[i] = attempt_to(&remote, stranger);
 		uv_run(&loop, UV_RUN_DEFAULT);
 		assert_ptr_equal(world.over, attempts[i]);
 		attempt_close(attempts[i]);
@@ -444,6 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_sent_comes_back),
 		TEST(a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer),
+		TEST(a_connection_moves_to_another_path_in_the_middle_of_a_transfer),
 		TEST(where_there_are_many_the_most_silent_one_ends),
 		TEST(who_proves_no_key_ends_nobody),
 		TEST(the_address_that_answers_wins),

@@ -1,41 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* One client connection to one address; see attempt.h. */
+/* One client connection by one path; see attempt.h. */
 #include "attempt.h"
 
-#include <string.h>
-
 #include "init/base/alloc.h"
-#include "tunnel/net/addr.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/timer.h"
 #include "tunnel/net/turn.h"
-#include "tunnel/net/udp.h"
 
 /* Batches a turn may send before others get their turn. */
 #define TURN_BATCHES_MAX 16
 
 struct attempt {
 	struct attempt_config config;
-	struct udp *udp;
+	struct path *path;
 	struct timer timer;
 	struct turn turn;
 	struct h3_conn *h3;
-	struct quic_path path; /* its local address is synthetic */
 	bool dirty, ready, over, told, closing;
 	struct err why;
 	uint64_t refused_since;
 	unsigned int handles;
+	struct quic_batch batch;
 };
-
-/* fd62:7274:68::n, a unique local address (RFC 4193) that never meets a real network. */
-static struct quic_addr synthetic(uint32_t n)
-{
-	struct quic_addr addr = addr_any(AF_INET6, 1);
-
-	memcpy(addr.v6.sin6_addr.s6_addr, "\xfd\x62\x72\x74\x68", 5);
-	memcpy(addr.v6.sin6_addr.s6_addr + 12, &n, sizeof(n));
-	return addr;
-}
 
 static void on_handle_closed(struct attempt *a)
 {
@@ -43,43 +29,34 @@ static void on_handle_closed(struct attempt *a)
 		free(a);
 }
 
-static void on_udp_closed(struct udp *udp, void *owner)
-{
-	free(udp);
-	on_handle_closed(owner);
-}
-
 static void on_closed(void *owner)
 {
 	on_handle_closed(owner);
 }
 
-static void on_received(struct udp *udp, void *owner, const struct udp_datagrams *d)
+/* The path */
+
+static void on_received(struct path *path, void *user, const struct udp_datagrams *d)
 {
-	struct attempt *a = owner;
+	struct attempt *a = user;
 	struct span rest = d->bytes;
 	uint64_t now = clock_now();
 
-	if (udp != a->udp || a->closing || a->told)
+	(void)path;
+	if (a->closing || a->told)
 		return;
 	a->refused_since = CLOCK_NEVER;
 	while (rest.len > 0)
-		quic_conn_read(h3_conn_quic(a->h3), &a->path, d->ecn,
+		quic_conn_read(h3_conn_quic(a->h3), &d->path, d->ecn,
 			       span_cut(&rest, MIN(rest.len, d->segment)), now);
 	a->dirty = true;
 }
 
-static void on_turn(struct udp *udp, void *owner)
+static void on_writable(struct path *path, void *user)
 {
-	(void)udp;
-	(void)owner;
-}
+	struct attempt *a = user;
 
-static void on_writable(struct udp *udp, void *owner)
-{
-	struct attempt *a = owner;
-
-	(void)udp;
+	(void)path;
 	a->dirty = true;
 }
 
@@ -92,19 +69,35 @@ static void end(struct attempt *a, const struct err *why)
 	a->dirty = true;
 }
 
-static void on_refused(struct udp *udp, void *owner)
+static void on_refused(struct path *path, void *user)
 {
-	struct attempt *a = owner;
+	struct attempt *a = user;
 
-	if (udp != a->udp)
-		return;
+	(void)path;
 	if (!a->ready)
 		end(a, &(struct err){ ERR_UNAVAILABLE, ECONNREFUSED, "nobody listens there" });
 	if (a->refused_since == CLOCK_NEVER)
 		a->refused_since = clock_now();
 }
 
-static const struct udp_ops udp_ops = { on_received, on_turn, on_writable, on_refused };
+/* The end of an attempt that is not ready; later the keeper finds another path. */
+static void on_path_over(struct path *path, void *user, const struct err *why)
+{
+	struct attempt *a = user;
+
+	(void)path;
+	if (!a->ready)
+		end(a, why);
+}
+
+static const struct path_user_ops path_ops = {
+	.received = on_received,
+	.writable = on_writable,
+	.refused = on_refused,
+	.over = on_path_over,
+};
+
+/* The connection */
 
 static void on_ready(struct h3_conn *h3, void *owner)
 {
@@ -163,10 +156,10 @@ static void flush(struct attempt *a)
 	int batches = 0;
 
 	a->dirty = false;
-	while (!udp_is_blocked(a->udp) && batches++ < TURN_BATCHES_MAX) {
-		if (!quic_conn_write(quic, udp_batch(a->udp), clock_now()))
+	while (!a->path->blocked && batches++ < TURN_BATCHES_MAX) {
+		if (!quic_conn_write(quic, &a->batch, clock_now()))
 			break;
-		(void)udp_send(a->udp);
+		(void)path_send(a->path, &a->batch);
 	}
 	/* With more to send, an immediate deadline lets the loop look at the other events first. */
 	timer_set(&a->timer, batches > TURN_BATCHES_MAX ? 0 : quic_conn_deadline(quic));
@@ -185,36 +178,21 @@ static void on_turn_end(void *owner)
 	}
 }
 
-static struct udp *open_udp(struct attempt *a, struct err *err)
-{
-	struct udp_config config = { .remote = a->config.remote, .ops = &udp_ops, .owner = a };
-	cleanup_free struct udp *udp = new_zero(struct udp);
-
-	if (udp_open(udp, a->config.loop, &config, err) < 0)
-		return NULL;
-	a->handles++;
-	return take_ptr(udp);
-}
-
 struct attempt *attempt_new(const struct attempt_config *config, struct err *err)
 {
 	struct attempt *a = new_zero(struct attempt);
 	struct quic_client_config client = { .tls = config->tls,
 					     .ticket = config->ticket,
-					     .settings = config->settings };
+					     .settings = config->settings,
+					     .path = config->path->address,
+					     .now = clock_now() };
 	struct quic_conn *quic;
 
 	a->config = *config;
 	a->refused_since = CLOCK_NEVER;
-	a->path = (struct quic_path){ .local = synthetic(1), .remote = config->remote };
-	client.path = a->path;
-	client.now = clock_now();
-	a->udp = open_udp(a, err);
-	if (!a->udp) {
-		free(a);
-		return NULL;
-	}
-	a->handles += 2; /* the timer and the turn; both may be closed without having been opened */
+	a->path = config->path;
+	path_use(a->path, &path_ops, a);
+	a->handles = 2; /* the timer and the turn; both may be closed without having been opened */
 	quic = quic_conn_connect(&client, err);
 	if (quic)
 		a->h3 = h3_conn_new(quic, &h3_ops, a);
@@ -233,9 +211,8 @@ struct attempt *attempt_new(const struct attempt_config *config, struct err *err
 static void say_goodbye(struct attempt *a)
 {
 	h3_conn_close(a->h3);
-	while (!udp_is_blocked(a->udp) &&
-	       quic_conn_write(h3_conn_quic(a->h3), udp_batch(a->udp), clock_now()))
-		(void)udp_send(a->udp);
+	while (!a->path->blocked && quic_conn_write(h3_conn_quic(a->h3), &a->batch, clock_now()))
+		(void)path_send(a->path, &a->batch);
 }
 
 void attempt_close(struct attempt *a)
@@ -246,9 +223,15 @@ void attempt_close(struct attempt *a)
 	if (a->h3 && !a->over)
 		say_goodbye(a);
 	a->h3 = h3_conn_free(a->h3);
-	udp_close(a->udp, on_udp_closed);
+	path_close(a->path);
 	timer_close(&a->timer, on_closed);
 	turn_close(&a->turn, on_closed);
+}
+
+void attempt_set_ops(struct attempt *a, const struct attempt_ops *ops, void *owner)
+{
+	a->config.ops = ops;
+	a->config.owner = owner;
 }
 
 struct h3_conn *attempt_h3(struct attempt *a)
@@ -256,9 +239,9 @@ struct h3_conn *attempt_h3(struct attempt *a)
 	return a->h3;
 }
 
-const struct quic_addr *attempt_remote(const struct attempt *a)
+const struct path *attempt_path(const struct attempt *a)
 {
-	return &a->config.remote;
+	return a->path;
 }
 
 bool attempt_is_ready(const struct attempt *a)
@@ -276,31 +259,38 @@ bool attempt_is_heard(const struct attempt *a)
 
 bool attempt_is_misplaced(const struct attempt *a)
 {
-	struct quic_addr now = udp_source(&a->config.remote), then = a->udp->local;
+	return path_is_misplaced(a->path);
+}
 
-	addr_set_port(&then, 0);
-	return now.len > 0 && !addr_equal(&now, &then);
+static int migrate(struct attempt *a, const struct quic_path *to, struct err *err)
+{
+	if (a->over)
+		return err_set(err, ERR_UNAVAILABLE, "the connection is closed");
+	a->dirty = true;
+	return quic_conn_migrate(h3_conn_quic(a->h3), to, clock_now(), err);
 }
 
 int attempt_migrate(struct attempt *a, struct err *err)
 {
-	struct quic_path path = a->path;
-	struct udp *udp;
-	uint32_t n;
+	struct quic_path former = a->path->address;
 
-	memcpy(&n, path.local.v6.sin6_addr.s6_addr + 12, sizeof(n));
-	path.local = synthetic(n + 1);
-	udp = open_udp(a, err);
-	if (!udp)
+	if (path_renew(a->path, err) < 0)
 		return -1;
-	if (quic_conn_migrate(h3_conn_quic(a->h3), &path, clock_now(), err) < 0) {
-		udp_close(udp, on_udp_closed);
-		return -1;
-	}
-	udp_close(a->udp, on_udp_closed);
-	a->udp = udp;
-	a->path = path;
 	a->dirty = true;
+	if (migrate(a, &a->path->address, err) == 0)
+		return 0;
+	/* The peer sees the new socket; for QUIC nothing has changed. */
+	a->path->address = former;
+	return -1;
+}
+
+int attempt_move(struct attempt *a, struct path *path, struct err *err)
+{
+	if (migrate(a, &path->address, err) < 0)
+		return -1;
+	path_close(a->path);
+	a->path = path;
+	path_use(path, &path_ops, a);
 	return 0;
 }
 

@@ -2,12 +2,9 @@
 #pragma once
 
 /*
- * One client connection to one address: a connected socket, a timer, QUIC and HTTP/3 on a libuv
- * loop. client.c races several of them and keeps the first that is ready.
- *
- * The path's local address is synthetic and counts up with each migration, since ngtcp2 takes a new
- * local address for a new path. The real one is the kernel's business: the socket is connected, and
- * a new one is made to migrate.
+ * One client connection by one path (path.h): a timer, QUIC and HTTP/3 on a libuv loop. race.c
+ * starts several of them and keeps the first that is ready; later the winner moves to whatever path
+ * is best.
  *
  * An attempt frees itself: attempt_close() says goodbye to the peer and gives everything back to
  * the loop.
@@ -16,6 +13,7 @@
 #include <uv.h>
 
 #include "tunnel/h3/conn.h"
+#include "tunnel/net/path.h"
 #include "tunnel/quic/conn.h"
 
 struct attempt;
@@ -37,7 +35,7 @@ struct attempt_config {
 	const struct tls_context *tls;	  /* borrowed; must outlive the attempt */
 	const struct quic_ticket *ticket; /* NULL, or for early requests; borrowed for the call */
 	struct quic_settings settings;
-	struct quic_addr remote;
+	struct path *path; /* taken, whatever comes of it */
 	const struct attempt_ops *ops;
 	void *owner;
 };
@@ -46,8 +44,12 @@ struct attempt *attempt_new(const struct attempt_config *config, struct err *err
 /* Nothing is called back any more; NULL is fine. */
 void attempt_close(struct attempt *attempt);
 
+/* From now on somebody else is told. */
+void attempt_set_ops(struct attempt *attempt, const struct attempt_ops *ops, void *owner);
+
 struct h3_conn *attempt_h3(struct attempt *attempt);
-const struct quic_addr *attempt_remote(const struct attempt *attempt);
+/* The path in use. */
+const struct path *attempt_path(const struct attempt *attempt);
 
 /* The peer proved its key and its SETTINGS arrived, and it is not over. */
 bool attempt_is_ready(const struct attempt *attempt);
@@ -57,8 +59,14 @@ bool attempt_is_heard(const struct attempt *attempt);
 /* Whether the kernel would now choose another local address than the one in use. */
 bool attempt_is_misplaced(const struct attempt *attempt);
 
-/* Moves to a fresh path, from whatever address the kernel chooses now. */
+/* Renews the path in use and moves there: from whatever address the kernel chooses now. */
 int attempt_migrate(struct attempt *attempt, struct err *err) attr_must_use;
+/*
+ * Moves to another path at once, which is taken, and gives the former one back. On failure all is
+ * as it was, and the new path is the caller's to close. ERR_LIMIT when seven moves in a row met no
+ * answer.
+ */
+int attempt_move(struct attempt *attempt, struct path *path, struct err *err) attr_must_use;
 
 /*
  * When the kernel first said that nobody receives at the other end, unless a packet came after it;

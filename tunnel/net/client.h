@@ -2,17 +2,12 @@
 #pragma once
 
 /*
- * The workstation's connection to a rank of a job: reads the endpoint file, races all its
- * addresses, keeps the first that proves the job's key, and looks after it until it ends.
+ * The workstation's connection to a rank of a job: races all ways there (race.h), keeps the first
+ * that proves the job's key, and looks after it until it ends.
  *
- * Racing: attempts start 50 ms apart, or as soon as the one before failed (the idea of RFC 8305).
- * An address of this very host is tried first. A job that has just started, or whose tunnel is
- * being restarted, has no endpoint file or a stale one, so that for some seconds the file is read
- * again after a failure.
- *
- * With a ticket (ticket.h) the address that gave it goes first, alone for some round trips, and the
- * connection is handed over before anything was heard: requests travel in the first flight. Should
- * another address win after all, the requests move there, and moved() says so.
+ * With a ticket (ticket.h) the connection is handed over before anything was heard: requests travel
+ * in the first flight. Should another way win after all, the requests move there, and moved() says
+ * so.
  *
  * Afterwards a keeper (keeper.h) looks after the connection until it ends.
  */

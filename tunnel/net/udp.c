@@ -254,13 +254,13 @@ static void add_source(struct msghdr *m, const struct quic_addr *local)
 /* One sendmsg(2) of len bytes from the unsent part of the batch; segment 0: a single datagram. */
 static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 {
-	const struct quic_batch *batch = &udp->batch;
+	const struct quic_batch *batch = udp->sending;
 	struct quic_addr to =
 		udp->family == AF_INET6 ? addr_mapped(&batch->path.remote) : batch->path.remote;
 	bool v4 = addr_family(&batch->path.remote) == AF_INET;
 	union control control = { 0 };
 	/* sendmsg(2) does not write to it. */
-	struct iovec iov = { udp->batch.bytes + batch->len - udp->unsent, len };
+	struct iovec iov = { (void *)(uintptr_t)(batch->bytes + batch->len - udp->unsent), len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
 	int ecn = batch->ecn;
 
@@ -283,7 +283,7 @@ static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 /* Sends what is unsent; false: the socket is full. */
 static bool send_unsent(struct udp *udp)
 {
-	size_t segment = udp->batch.segment;
+	size_t segment = udp->sending->segment;
 	/* An error that an earlier datagram caused is reported instead of sending: once. */
 	bool again = true;
 
@@ -372,7 +372,13 @@ struct quic_batch *udp_batch(struct udp *udp)
 
 bool udp_send(struct udp *udp)
 {
-	udp->unsent = udp->batch.len;
+	return udp_send_batch(udp, &udp->batch);
+}
+
+bool udp_send_batch(struct udp *udp, const struct quic_batch *batch)
+{
+	udp->sending = batch;
+	udp->unsent = batch->len;
 	if (send_unsent(udp))
 		return true;
 	watch(udp, UV_READABLE | UV_WRITABLE);

@@ -56,7 +56,8 @@ struct udp {
 	void *owner;
 	void (*closed)(struct udp *udp, void *owner);
 	uint64_t dropped; /* by the kernel, for want of room in the receive buffer */
-	size_t unsent;	  /* how many bytes of the batch still have to leave; 0: none */
+	size_t unsent;	  /* how many bytes of what is being sent still have to leave; 0: none */
+	const struct quic_batch *sending; /* batch, or the caller's */
 	struct quic_batch batch;
 	uint8_t received[64 * 1024];
 };
@@ -86,4 +87,6 @@ struct quic_addr udp_source(const struct quic_addr *remote);
 struct quic_batch *udp_batch(struct udp *udp);
 /* Sends udp_batch(); false when it has to wait. Not while udp_is_blocked(). */
 bool udp_send(struct udp *udp);
+/* The same with a batch of the caller's, which must stay as it is while it waits. */
+bool udp_send_batch(struct udp *udp, const struct quic_batch *batch);
 bool udp_is_blocked(const struct udp *udp);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The race of a client (client.h) for its first connection: every address of the endpoint file is
+ * tried, and the first attempt that proves the job's key wins. What is known of the job before
+ * that is in here, too; afterwards the client has the winner and the race is idle.
+ *
+ * Attempts start 50 ms apart, or as soon as the one before failed (the idea of RFC 8305). An
+ * address of this very host is tried first. A job that has just started, or whose tunnel is being
+ * restarted, has no endpoint file or a stale one, so that for some seconds the file is read again
+ * after a failure.
+ *
+ * With a ticket (ticket.h) the address that gave it goes first, alone for some round trips, and is
+ * handed over before anything was heard of it. Should another one win after all, won() has both.
+ */
+
+#include <uv.h>
+
+#include "tunnel/net/addr.h"
+#include "tunnel/net/attempt.h"
+#include "tunnel/net/endpoint.h"
+
+struct race_ops {
+	/* An attempt that can be asked already; it stays the race's until won(). */
+	void (*early)(void *owner, struct attempt *early);
+	/*
+	 * The winner, the owner's from here on. early is NULL, or the one that was handed over
+	 * before and lost; the owner closes it.
+	 */
+	void (*won)(void *owner, struct attempt *winner, struct attempt *early);
+	/* Nobody won. Last. */
+	void (*failed)(void *owner, const struct err *why);
+};
+
+struct race_config {
+	uv_loop_t *loop;
+	const char *name;     /* of the job, for messages; all these are borrowed */
+	const char *endpoint; /* path of endpoint.RANK.json */
+	const struct tls_context *tls;
+	const struct key_public *key;
+	const char *tickets; /* NULL: none are used */
+	unsigned int rank;
+	const struct race_ops *ops;
+	void *owner;
+};
+
+struct race {
+	struct race_config config;
+	uv_timer_t timer;    /* the next attempt, or the next round */
+	uv_timer_t patience; /* with an early attempt that stays silent */
+	struct endpoint endpoint;
+	struct addr_list addresses; /* in the order they are tried */
+	size_t next;		    /* of addresses */
+	struct attempt *attempts[ADDR_LIST_MAX];
+	bool refused[ADDR_LIST_MAX]; /* nobody listened there: worth another try */
+	struct attempt *early;	     /* has requests already; may be over */
+	uint64_t early_until;	     /* it may be silent */
+	uint64_t early_wait_ms;
+	size_t running;
+	uint64_t started;
+	struct err worst; /* the most telling failure of this round */
+	bool done, early_over;
+	unsigned int handles;
+	void (*closed)(void *owner);
+};
+
+/* Starts at once. */
+void race_open(struct race *race, const struct race_config *config);
+/* Every attempt that is still the race's ends; nothing is called back any more. */
+void race_stop(struct race *race);
+/* Stops it; closed is called once the memory is the owner's again. */
+void race_close(struct race *race, void (*closed)(void *owner), void *owner);
