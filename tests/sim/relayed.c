@@ -93,6 +93,56 @@ static void what_the_job_said_in_five_minutes_of_sleep_comes_within_two_round_tr
 	assert_false(down.is_wrong);
 }
 
+static void a_restarted_server_tells_its_old_clients_behind_a_relay(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&relayed);
+	struct peer_client owners[3] = { 0 };
+	struct peer_stream streams[3] = { 0 };
+	struct world_client *clients[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		start(w, &clients[i], &owners[i], &streams[i]);
+	world_restart_server(w);
+	peer_send(&streams[1], 100);
+	world_run(w, peer_is_gone, &owners[1], NSEC_PER_SEC);
+	assert_true(owners[1].is_closed);
+	assert_non_null(strstr(owners[1].why.text, "restarted"));
+	/* The others got a reset that was not theirs. */
+	assert_false(owners[0].is_closed || owners[2].is_closed);
+}
+
+/* A byte stream that is full: nothing is lost, since nothing is written. */
+static void a_blocked_path_is_not_written_to(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&relayed);
+	struct peer_client owner = { 0 };
+	struct peer_stream s = { 0 }, down = { .checks = true };
+	struct world_client *client;
+	struct quic_stats stats;
+	uint64_t sent;
+
+	(void)state;
+	start(w, &client, &owner, &s);
+	link_settings(client->down)->rate_bps = 20000000;
+	peer_request(client, w, "/source/10000000", &down);
+	for (int i = 0; i < 3; i++) {
+		world_run(w, NULL, NULL, NSEC_PER_SEC / 2);
+		assert_false(down.closed);
+		w->is_blocked = true;
+		sent = link_stats(client->down)->sent;
+		world_run(w, NULL, NULL, 5 * NSEC_PER_SEC);
+		assert_int_equal(link_stats(client->down)->sent, sent);
+		w->is_blocked = false;
+		quic_server_unblock(w->server);
+	}
+	assert_true(world_run(w, peer_is_closed, &down, 60 * NSEC_PER_SEC));
+	assert_int_equal(down.received, 10000000);
+	assert_false(down.is_wrong);
+	quic_conn_stats(h3_conn_quic(w->accepted[0]), &stats);
+	assert_true(stats.bytes_lost < 1000000);
+}
+
 static void moves_behind_a_relay_lose_nothing(void **state)
 {
 	cleanup(world_free) struct world *w = world_new(&relayed);
@@ -123,6 +173,8 @@ int main(void)
 		cmocka_unit_test(a_retry_is_answered_through_a_relay),
 		cmocka_unit_test(
 			what_the_job_said_in_five_minutes_of_sleep_comes_within_two_round_trips),
+		cmocka_unit_test(a_restarted_server_tells_its_old_clients_behind_a_relay),
+		cmocka_unit_test(a_blocked_path_is_not_written_to),
 		cmocka_unit_test(moves_behind_a_relay_lose_nothing),
 	};
 

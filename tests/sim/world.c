@@ -54,9 +54,37 @@ static void accept_conn(void *owner, struct quic_conn *quic)
 		h3_conn_defer(world->accepted[world->accepted_count - 1]);
 }
 
+static bool is_blocked(void *owner, const struct quic_path *path)
+{
+	const struct world *world = owner;
+
+	(void)path;
+	return world->is_blocked;
+}
+
+/* The relay says who is there. */
+static size_t peers(void *owner, const struct quic_path *path,
+		    struct quic_tag ret[QUIC_SERVER_RESETS_MAX])
+{
+	const struct world *world = owner;
+	size_t count = 0;
+
+	if (!quic_addr_is_synthetic(&path->remote))
+		return 0;
+	while (count < MIN(world->client_count, (size_t)QUIC_SERVER_RESETS_MAX)) {
+		ret[count] = world->clients[count].tag;
+		count++;
+	}
+	return count;
+}
+
 static void start_server(struct world *world)
 {
-	static const struct quic_server_ops ops = { .accept = accept_conn };
+	static const struct quic_server_ops ops = {
+		.accept = accept_conn,
+		.is_blocked = is_blocked,
+		.peers = peers,
+	};
 	const struct quic_server_config config = {
 		.tls = world->server_tls,
 		.reset_key = &world->reset_key,

@@ -61,6 +61,7 @@ struct world {
 	struct key_public other_key;
 	struct secret reset_key;
 	struct quic_tag server_tag;
+	bool is_blocked; /* the way back to the clients takes nothing */
 	struct tls_context *client_tls, *server_tls;
 	struct h3_once once;
 	struct quic_server *server;

@@ -242,6 +242,22 @@ static void users_may_leave_in_their_callbacks(void **state)
 	assert_null(b.user.hub);
 }
 
+static void what_somebody_sends_at_once_goes_where_it_says(void **state)
+{
+	static struct quic_batch batch;
+	struct quic_path elsewhere = { .remote = quic_addr_synthetic(1, 1) };
+
+	(void)state;
+	batch.path = elsewhere;
+	batch.segment = SEGMENT;
+	batch.len = 3 * SEGMENT;
+	memset(batch.bytes, 'x', batch.len);
+	heard_max = 3;
+	assert_true(hub_send(hub, &to_peer, &batch));
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_memory_equal(heard, "xxx", 3);
+}
+
 static void nobody_awake_costs_no_turn(void **state)
 {
 	(void)state;
@@ -273,6 +289,7 @@ int main(void)
 		TEST(a_turn_is_bounded_and_the_next_goes_on_where_it_ended),
 		TEST(one_that_wakes_after_the_end_of_the_turn_is_not_left_lying),
 		TEST(users_may_leave_in_their_callbacks),
+		TEST(what_somebody_sends_at_once_goes_where_it_says),
 		TEST(nobody_awake_costs_no_turn),
 		TEST(a_taken_port_is_told),
 	};

@@ -93,7 +93,8 @@ static bool ask(struct hub *hub, int *batches)
 	/* Cleared before: what the writing leads to may want more of it. */
 	user->is_awake = false;
 	if (!user->ops->write(user, udp_batch(&hub->udp)))
-		return true;
+		return !udp_is_blocked(&hub->udp);
+	assert(!udp_is_blocked(&hub->udp)); /* by a hub_send() of its own */
 	if (hub->current)
 		user->is_awake = true;
 	++*batches;
@@ -191,6 +192,14 @@ void hub_wake(struct hub_user *user)
 		return;
 	hub->is_awake = true;
 	set_idle(hub);
+}
+
+bool hub_send(struct hub *hub, const struct quic_path *path, const struct quic_batch *batch)
+{
+	if (udp_is_blocked(&hub->udp))
+		return false;
+	(void)udp_send_along(&hub->udp, path, batch);
+	return true;
 }
 
 const struct quic_addr *hub_local(const struct hub *hub)

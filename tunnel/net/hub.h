@@ -27,6 +27,9 @@
  * full, or HUB_BATCHES_MAX batches left; then the loop looks at other events. What cannot leave
  * stays, and nobody is asked until the socket has room. Timers are the users' own.
  *
+ * hub_send() sends at once, between others' batches. Called by a user that is asked, it is that
+ * user's turn all the same: it answers false after it, and wakes itself if there is more.
+ *
  * A hub listens on a wildcard address for both families, or on the address that it is given. Its
  * users must have left before it is closed.
  */
@@ -77,6 +80,12 @@ void hub_join(struct hub *hub, struct hub_user *user);
 void hub_leave(struct hub_user *user);
 /* There may be something to write. */
 void hub_wake(struct hub_user *user);
+
+/*
+ * Sends a batch now, along a path that need not be the one that it names: for a user whose packets
+ * another one makes. All of it is taken. False, and nothing is, while the socket is full.
+ */
+bool hub_send(struct hub *hub, const struct quic_path *path, const struct quic_batch *batch);
 
 /* A wildcard address with the port, or the one address that was asked for. */
 const struct quic_addr *hub_local(const struct hub *hub);

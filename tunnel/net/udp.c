@@ -255,9 +255,9 @@ static void add_source(struct msghdr *m, const struct quic_addr *local)
 static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 {
 	const struct quic_batch *batch = udp->sending;
-	struct quic_addr to =
-		udp->family == AF_INET6 ? addr_mapped(&batch->path.remote) : batch->path.remote;
-	bool v4 = addr_family(&batch->path.remote) == AF_INET;
+	const struct quic_path *path = udp->along;
+	struct quic_addr to = udp->family == AF_INET6 ? addr_mapped(&path->remote) : path->remote;
+	bool v4 = addr_family(&path->remote) == AF_INET;
 	union control control = { 0 };
 	/* sendmsg(2) does not write to it. */
 	struct iovec iov = { (void *)(uintptr_t)(batch->bytes + batch->len - udp->unsent), len };
@@ -267,7 +267,7 @@ static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 	if (!udp->connected) {
 		m.msg_name = &to.v6;
 		m.msg_namelen = to.len;
-		add_source(&m, &batch->path.local);
+		add_source(&m, &path->local);
 	}
 	if (ecn)
 		add_control(&m, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &ecn,
@@ -378,9 +378,30 @@ bool udp_send(struct udp *udp)
 bool udp_send_batch(struct udp *udp, const struct quic_batch *batch)
 {
 	udp->sending = batch;
+	udp->along = &batch->path;
 	udp->unsent = batch->len;
 	if (send_unsent(udp))
 		return true;
+	watch(udp, UV_READABLE | UV_WRITABLE);
+	return false;
+}
+
+bool udp_send_along(struct udp *udp, const struct quic_path *path, const struct quic_batch *batch)
+{
+	struct quic_batch *own = &udp->batch;
+
+	udp->sending = batch;
+	udp->along = path;
+	udp->unsent = batch->len;
+	if (send_unsent(udp))
+		return true;
+	own->path = *path;
+	own->ecn = batch->ecn;
+	own->segment = batch->segment;
+	own->len = udp->unsent;
+	memmove(own->bytes, batch->bytes + batch->len - udp->unsent, udp->unsent);
+	udp->sending = own;
+	udp->along = &own->path;
 	watch(udp, UV_READABLE | UV_WRITABLE);
 	return false;
 }

@@ -58,6 +58,7 @@ struct udp {
 	uint64_t dropped; /* by the kernel, for want of room in the receive buffer */
 	size_t unsent;	  /* how many bytes of what is being sent still have to leave; 0: none */
 	const struct quic_batch *sending; /* batch, or the caller's */
+	const struct quic_path *along;	  /* where it goes */
 	struct quic_batch batch;
 	uint8_t received[64 * 1024];
 };
@@ -89,4 +90,9 @@ struct quic_batch *udp_batch(struct udp *udp);
 bool udp_send(struct udp *udp);
 /* The same with a batch of the caller's, which must stay as it is while it waits. */
 bool udp_send_batch(struct udp *udp, const struct quic_batch *batch);
+/*
+ * The same with a batch of somebody else, along a path that need not be the one that it names. All
+ * of it is taken: what has to wait is copied.
+ */
+bool udp_send_along(struct udp *udp, const struct quic_path *path, const struct quic_batch *batch);
 bool udp_is_blocked(const struct udp *udp);

@@ -56,26 +56,44 @@ void quic_reply_version(struct quic_server *server, const struct quic_path *path
 			     from->dcid, from->dcidlen, versions, ARRAY_LEN(versions)));
 }
 
-void quic_reply_reset(struct quic_server *server, const struct quic_path *path, struct span packet)
+/* tag: NULL, or what stands where an id would be. */
+static void reset(struct quic_server *server, const struct quic_path *path, size_t len,
+		  const ngtcp2_stateless_reset_token *token, const struct quic_tag *tag)
 {
 	struct quic_reply *reply = next_reply(server, path);
-	ngtcp2_stateless_reset_token token;
 	uint8_t random[RESET_LEN_MAX];
-	ngtcp2_cid cid;
-	size_t len;
 
-	if (!reply || packet.len <= RESET_LEN_MIN || packet.len < 1 + QUIC_CID_LEN)
+	if (!reply)
+		return;
+	quic_random(random, sizeof(random));
+	if (tag)
+		memcpy(random + 1, tag->bytes, sizeof(tag->bytes));
+	commit_reply(server, reply,
+		     ngtcp2_pkt_write_stateless_reset2(reply->bytes, sizeof(reply->bytes), token,
+						       random,
+						       len - NGTCP2_STATELESS_RESET_TOKENLEN));
+}
+
+void quic_reply_reset(struct quic_server *server, const struct quic_path *path, struct span packet)
+{
+	struct quic_tag peers[QUIC_SERVER_RESETS_MAX];
+	ngtcp2_stateless_reset_token token;
+	ngtcp2_cid cid;
+	size_t len, count = 0;
+
+	if (packet.len <= RESET_LEN_MIN || packet.len < 1 + QUIC_CID_LEN)
 		return;
 	len = MIN(packet.len - 1, RESET_LEN_MAX);
 	ngtcp2_cid_init(&cid, packet.ptr + 1, QUIC_CID_LEN);
-	quic_random(random, sizeof(random));
 	if (ngtcp2_crypto_generate_stateless_reset_token(token.data, server->reset_key.bytes,
 							 SECRET_LEN, &cid) != 0)
 		return;
-	commit_reply(server, reply,
-		     ngtcp2_pkt_write_stateless_reset2(reply->bytes, sizeof(reply->bytes), &token,
-						       random,
-						       len - NGTCP2_STATELESS_RESET_TOKENLEN));
+	if (server->ops->peers)
+		count = server->ops->peers(server->owner, path, peers);
+	if (count == 0)
+		reset(server, path, len, &token, NULL);
+	for (size_t i = 0; i < count && len >= RESET_LEN_MIN + QUIC_TAG_LEN; i++)
+		reset(server, path, len, &token, &peers[i]);
 }
 
 void quic_reply_retry(struct quic_server *server, const struct quic_path *path,

@@ -8,10 +8,48 @@
 
 /* So many closed connections are remembered; further ones are forgotten at once. */
 #define REMEMBERED_MAX QUIC_SERVER_CONNS_MAX
+/* How often the timers of a connection that cannot send are looked at. */
+#define BLOCKED_NS (10 * NSEC_PER_MSEC)
 
 static struct span cid_span(const ngtcp2_cid *cid)
 {
 	return span_of(cid->data, cid->datalen);
+}
+
+static void leave_queue(struct quic_route *route)
+{
+	struct quic_queue *queue = route->queue;
+
+	if (!queue)
+		return;
+	*(route->previous ? &route->previous->next : &queue->first) = route->next;
+	*(route->next ? &route->next->previous : &queue->last) = route->previous;
+	queue->len--;
+	route->queue = NULL;
+	route->next = route->previous = NULL;
+}
+
+void quic_route_enqueue(struct quic_route *route, struct quic_queue *queue)
+{
+	leave_queue(route);
+	if (!queue)
+		return;
+	route->queue = queue;
+	route->previous = queue->last;
+	*(queue->last ? &queue->last->next : &queue->first) = route;
+	queue->last = route;
+	queue->len++;
+}
+
+void quic_route_schedule(struct quic_route *route, uint64_t now)
+{
+	struct quic_server *server = route->server;
+	uint64_t deadline = quic_conn_deadline(route->conn);
+
+	/* It may have something to send that is overdue, and cannot. */
+	if (route->queue == &server->blocked)
+		deadline = MAX(deadline, now + BLOCKED_NS);
+	deadlines_set(&server->deadlines, &route->deadline, deadline);
 }
 
 struct quic_route *quic_route_new(struct quic_server *server)
@@ -20,13 +58,8 @@ struct quic_route *quic_route_new(struct quic_server *server)
 
 	route->server = server;
 	route->in_handshake = true;
-	route->wants_write = true;
-	if (server->route_count == server->route_size) {
-		server->route_size = server->route_size ? 2 * server->route_size : 16;
-		server->routes =
-			alloc_grow(server->routes, server->route_size, sizeof(*server->routes));
-	}
-	server->routes[server->route_count++] = route;
+	deadlines_set(&server->deadlines, &route->deadline, QUIC_NEVER);
+	quic_route_enqueue(route, &server->ready);
 	server->conns++;
 	server->handshakes++;
 	return route;
@@ -35,14 +68,12 @@ struct quic_route *quic_route_new(struct quic_server *server)
 void quic_route_free(struct quic_route *route)
 {
 	struct quic_server *server = route->server;
-	size_t at = 0;
 
 	assert(!route->conn);
 	while (route->cid_count > 0)
 		quic_cids_remove(server->cids, cid_span(&route->cids[--route->cid_count]));
-	while (server->routes[at] != route)
-		at++;
-	server->routes[at] = server->routes[--server->route_count];
+	quic_route_enqueue(route, NULL);
+	deadlines_remove(&server->deadlines, &route->deadline);
 	free(route->close_packet);
 	free(route);
 }
@@ -86,7 +117,8 @@ void quic_route_handshake_done(struct quic_route *route)
 
 void quic_route_wants_write(struct quic_route *route)
 {
-	route->wants_write = true;
+	if (route->conn && !route->queue)
+		quic_route_enqueue(route, &route->server->ready);
 }
 
 void quic_route_leave(struct quic_route *route)
@@ -97,12 +129,13 @@ void quic_route_leave(struct quic_route *route)
 	quic_route_handshake_done(route);
 	server->conns--;
 	if (!conn || !conn->tp || conn->state != QUIC_OVER || conn->was_asked_to_retry ||
-	    server->route_count - server->conns > REMEMBERED_MAX) {
+	    server->deadlines.len - server->conns > REMEMBERED_MAX) {
 		quic_route_free(route);
 		return;
 	}
-	route->wants_write = false;
-	route->forget_at = ngtcp2_conn_get_timestamp(conn->tp) + 3 * ngtcp2_conn_get_pto(conn->tp);
+	quic_route_enqueue(route, NULL);
+	deadlines_set(&server->deadlines, &route->deadline,
+		      ngtcp2_conn_get_timestamp(conn->tp) + 3 * ngtcp2_conn_get_pto(conn->tp));
 	if (conn->close_len == 0)
 		return;
 	route->close_len = conn->close_len;
@@ -120,11 +153,4 @@ void quic_route_remind(struct quic_route *route, const struct quic_path *path)
 	if (route->close_len == 0 || (route->heard & (route->heard - 1)) != 0)
 		return;
 	quic_reply(route->server, path, span_of(route->close_packet, route->close_len));
-}
-
-void quic_server_forget(struct quic_server *server, uint64_t now)
-{
-	for (size_t i = server->route_count; i-- > 0;)
-		if (!server->routes[i]->conn && server->routes[i]->forget_at <= now)
-			quic_route_free(server->routes[i]);
 }

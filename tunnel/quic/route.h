@@ -8,6 +8,7 @@
  * connection do not look like those of an unknown one.
  */
 
+#include "tunnel/quic/deadlines.h"
 #include "tunnel/quic/internal.h"
 #include "tunnel/quic/server.h"
 
@@ -17,13 +18,15 @@
 struct quic_route {
 	struct quic_server *server;
 	struct quic_conn *conn; /* NULL: only remembered */
+	struct deadline deadline;
+	struct quic_queue *queue; /* the one it is in; NULL: none */
+	struct quic_route *next, *previous;
+	struct quic_route *next_due; /* while timers are looked at */
 	size_t cid_count;
 	ngtcp2_cid cids[ROUTE_CIDS_MAX];
-	bool wants_write;
 	bool in_handshake;
 
 	/* Once the connection is gone: */
-	uint64_t forget_at;
 	unsigned int heard; /* packets that came since */
 	size_t close_len;   /* 0: the peer closed, there is nothing to tell it */
 	uint8_t *close_packet;
@@ -38,6 +41,12 @@ struct quic_reply {
 
 #define REPLIES_MAX 16
 
+/* Routes, in the order in which they came. */
+struct quic_queue {
+	struct quic_route *first, *last;
+	size_t len;
+};
+
 struct quic_server {
 	const struct tls_context *tls;
 	struct secret reset_key, retry_key;
@@ -47,21 +56,24 @@ struct quic_server {
 	const struct quic_server_ops *ops;
 	void *owner;
 	struct quic_cids *cids;
-	struct quic_route **routes;
-	size_t route_count, route_size;
+	struct deadlines deadlines; /* of every route */
+	/* Those that want to write, and those of them whose path takes nothing now. */
+	struct quic_queue ready, blocked;
 	size_t conns, conns_max, handshakes;
-	size_t turn; /* the route that writes next */
 	struct quic_reply replies[REPLIES_MAX];
 	size_t reply_first, reply_count;
 };
+
+/* From whatever queue it is in to the end of this one; NULL: to none. */
+void quic_route_enqueue(struct quic_route *route, struct quic_queue *queue);
+/* What happened to its connection may have moved its deadline. */
+void quic_route_schedule(struct quic_route *route, uint64_t now);
 
 struct quic_route *quic_route_new(struct quic_server *server);
 /* Forgets it at once. Its connection must be gone. */
 void quic_route_free(struct quic_route *route);
 /* A packet for a connection that is gone. */
 void quic_route_remind(struct quic_route *route, const struct quic_path *path);
-/* Frees what need not be remembered any longer. */
-void quic_server_forget(struct quic_server *server, uint64_t now);
 
 /* reply.c: each queues one datagram, or does nothing when the queue is full. */
 void quic_reply(struct quic_server *server, const struct quic_path *path, struct span bytes);

@@ -28,14 +28,19 @@ struct quic_server *quic_server_new(const struct quic_server_config *config, str
 	return take_ptr(server);
 }
 
+static struct quic_route *route_of(struct deadline *deadline)
+{
+	return container_of(deadline, struct quic_route, deadline);
+}
+
 struct quic_server *quic_server_free(struct quic_server *server)
 {
 	if (!server)
 		return NULL;
 	assert(server->conns == 0);
-	while (server->route_count > 0)
-		quic_route_free(server->routes[0]);
-	free(server->routes);
+	for (struct deadline *first; (first = deadlines_first(&server->deadlines));)
+		quic_route_free(route_of(first));
+	deadlines_finish(&server->deadlines);
 	quic_cids_free(server->cids);
 	secret_finish(&server->reset_key);
 	secret_finish(&server->retry_key);
@@ -144,6 +149,7 @@ static void admit(struct quic_server *server, const struct quic_path *path, uint
 	server->ops->accept(server->owner, conn);
 	assert(conn->ops); /* it was given to an h3_conn */
 	quic_conn_read(conn, path, ecn, packet, now);
+	quic_route_schedule(conn->route, now);
 	if (conn->was_asked_to_retry)
 		quic_reply_retry(server, path, &admission.hd, now);
 }
@@ -169,8 +175,9 @@ void quic_server_read(struct quic_server *server, const struct quic_path *path, 
 		return;
 	route = quic_cids_find(server->cids, span_of(ids.dcid, ids.dcidlen));
 	if (route && route->conn) {
-		route->wants_write = true;
+		quic_route_wants_write(route);
 		quic_conn_read(route->conn, path, ecn, packet, now);
+		quic_route_schedule(route, now);
 	} else if (route) {
 		quic_route_remind(route, path);
 	} else if (ids.version == 0) {
@@ -180,50 +187,77 @@ void quic_server_read(struct quic_server *server, const struct quic_path *path, 
 	}
 }
 
+/*
+ * Whether the path of a connection takes nothing now. One that ends is asked all the same: its last
+ * packet is worth an attempt, and nobody waits for it.
+ */
+static bool is_blocked(const struct quic_server *server, const struct quic_conn *conn)
+{
+	struct quic_path path;
+
+	if (!server->ops->is_blocked || conn->state >= QUIC_CLOSING)
+		return false;
+	quic_conn_path(conn, &path);
+	return server->ops->is_blocked(server->owner, &path);
+}
+
 /* Connections take turns, a batch each. */
 bool quic_server_write(struct quic_server *server, struct quic_batch *batch, uint64_t now)
 {
 	if (quic_reply_write(server, batch))
 		return true;
-	for (size_t left = server->route_count; left > 0; left--) {
-		struct quic_route *route;
+	/* Each once: what the writing leads to may want another one, in the next turn. */
+	for (size_t left = server->ready.len; left > 0 && server->ready.first; left--) {
+		struct quic_route *route = server->ready.first;
 
-		server->turn = (server->turn + 1) % server->route_count;
-		route = server->routes[server->turn];
-		if (!route->conn || !route->wants_write)
+		if (is_blocked(server, route->conn)) {
+			quic_route_enqueue(route, &server->blocked);
+			quic_route_schedule(route, now);
 			continue;
-		/* Cleared before: what the write leads to may want another one. */
-		route->wants_write = false;
+		}
+		quic_route_enqueue(route, NULL);
 		if (quic_conn_write(route->conn, batch, now)) {
-			route->wants_write = true;
+			quic_route_wants_write(route);
 			return true;
 		}
+		quic_route_schedule(route, now);
 	}
 	return false;
 }
 
-uint64_t quic_server_deadline(const struct quic_server *server)
+void quic_server_unblock(struct quic_server *server)
 {
-	uint64_t deadline = QUIC_NEVER;
-
-	for (size_t i = 0; i < server->route_count; i++) {
-		const struct quic_route *route = server->routes[i];
-
-		deadline = MIN(deadline,
-			       route->conn ? quic_conn_deadline(route->conn) : route->forget_at);
-	}
-	return deadline;
+	while (server->blocked.first)
+		quic_route_enqueue(server->blocked.first, &server->ready);
 }
 
+uint64_t quic_server_deadline(const struct quic_server *server)
+{
+	const struct deadline *first = deadlines_first(&server->deadlines);
+
+	return first ? first->at : QUIC_NEVER;
+}
+
+/* Those whose time has come, taken out of the heap: each is looked at once. */
 void quic_server_expire(struct quic_server *server, uint64_t now)
 {
-	quic_server_forget(server, now);
-	for (size_t i = 0; i < server->route_count; i++) {
-		struct quic_route *route = server->routes[i];
+	struct quic_route *due = NULL, *route;
+	struct deadline *first;
 
-		if (!route->conn || quic_conn_deadline(route->conn) > now)
+	while ((first = deadlines_first(&server->deadlines)) && first->at <= now) {
+		route = route_of(first);
+		if (!route->conn) {
+			quic_route_free(route);
 			continue;
-		route->wants_write = true;
-		quic_conn_expire(route->conn, now);
+		}
+		deadlines_remove(&server->deadlines, first);
+		route->next_due = due;
+		due = route;
+	}
+	for (; due; due = route) {
+		route = due->next_due;
+		quic_route_wants_write(due);
+		quic_conn_expire(due->conn, now);
+		quic_route_schedule(due, now);
 	}
 }

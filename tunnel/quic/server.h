@@ -28,7 +28,12 @@
  * packet that caused it, so that two servers cannot play ping-pong.
  *
  * A restarted server that was given the same reset key tells the clients of its predecessor within
- * one round trip that their session is gone (RFC 9000 section 10.3).
+ * one round trip that their session is gone (RFC 9000 section 10.3). A relay forwards by tags, and
+ * a reset has no id: behind one it gets the client's tag where its id would be, and stays random
+ * enough.
+ *
+ * What a datagram costs does not depend on how many connections there are: those that want to write
+ * are in a queue, and deadlines in a heap.
  */
 
 #include "tunnel/quic/conn.h"
@@ -38,8 +43,22 @@ struct quic_server;
 #define QUIC_SERVER_CONNS_MAX 256
 #define QUIC_SERVER_HANDSHAKES_MAX 32
 
+#define QUIC_SERVER_RESETS_MAX 8
+
 struct quic_server_ops {
 	void (*accept)(void *owner, struct quic_conn *conn);
+	/*
+	 * Optional. Whether a path takes nothing now: its connections are not asked for packets
+	 * until quic_server_unblock().
+	 */
+	bool (*is_blocked)(void *owner, const struct quic_path *path);
+	/*
+	 * Optional. Whom a stateless reset on this path may be for: behind a relay, one is sent to
+	 * each, since only they know whose it is. 0: it needs no tag. At most
+	 * QUIC_SERVER_RESETS_MAX.
+	 */
+	size_t (*peers)(void *owner, const struct quic_path *path,
+			struct quic_tag ret[QUIC_SERVER_RESETS_MAX]);
 };
 
 struct quic_server_config {
@@ -62,6 +81,8 @@ void quic_server_read(struct quic_server *server, const struct quic_path *path, 
 		      struct span packet, uint64_t now);
 bool quic_server_write(struct quic_server *server, struct quic_batch *batch, uint64_t now)
 	attr_must_use;
+/* Some path takes packets again. */
+void quic_server_unblock(struct quic_server *server);
 uint64_t quic_server_deadline(const struct quic_server *server);
 void quic_server_expire(struct quic_server *server, uint64_t now);
 
