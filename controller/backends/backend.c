@@ -3,6 +3,7 @@
 #include "backend.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 struct backend *backend_close(struct backend *backend)
@@ -68,6 +69,32 @@ int backend_render(struct backend *backend, const struct submission *submission,
 	return 0;
 }
 
+/* An array is what its tasks are; the words are those of the scheduler for the first of them. */
+static void fold(struct observation *ret)
+{
+	struct run_fold all;
+
+	run_list_fold(ret->runs, &all);
+	ret->state = all.state;
+	ret->exit_code = all.exit_code;
+	ret->signal = all.signal;
+	ret->started_ns = all.started_ns;
+	ret->ended_ns = all.ended_ns;
+	ret->attempts = all.attempts;
+	if (all.counts[0] != '\0')
+		snprintf(ret->reason, sizeof(ret->reason), "%s", all.counts);
+	for (size_t i = 0; i < ret->runs->len; i++) {
+		const struct run *run = &ret->runs->items[i];
+
+		if (run->state != all.state)
+			continue;
+		snprintf(ret->native_state, sizeof(ret->native_state), "%s", run->native_state);
+		if (all.counts[0] == '\0')
+			snprintf(ret->reason, sizeof(ret->reason), "%s", run->reason);
+		return;
+	}
+}
+
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		    struct observation *ret, struct err *err)
 {
@@ -75,11 +102,17 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 		return 0;
 	for (size_t i = 0; i < len; i++) {
 		assert_own(backend, jobs[i]);
-		ret[i] =
-			(struct observation){ .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
+		assert(!job_is_array(jobs[i]) || ret[i].runs);
+		ret[i] = (struct observation){ .state = JOB_UNKNOWN,
+					       .exit_code = JOB_NO_EXIT_CODE,
+					       .runs = ret[i].runs };
 	}
 	if (backend->ops->observe(backend, jobs, len, ret, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
+	for (size_t i = 0; i < len; i++) {
+		if (ret[i].runs)
+			fold(&ret[i]);
+	}
 	return 0;
 }
 
@@ -144,21 +177,21 @@ int backend_release(struct backend *backend, const struct job *job, struct err *
 	return 0;
 }
 
-int backend_read_log(struct backend *backend, const struct job *job, enum backend_log which,
-		     uint64_t offset, size_t max, struct buf *ret, struct err *err)
+int backend_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
+		     struct buf *ret, struct err *err)
 {
 	assert_own(backend, job);
-	return backend->ops->read_log(backend, job, which, offset, max, ret, err);
+	if (part->of_rank && job_check_rank(job, part->rank, err) < 0)
+		return -1;
+	return backend->ops->read_log(backend, job, part, ret, err);
 }
 
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err)
 {
 	assert_own(backend, job);
-	if (rank >= job->tasks)
-		return err_set(
-			err, ERR_NOT_FOUND, "job-%llu has no rank %u: its ranks are 0 to %llu",
-			(unsigned long long)job->id, rank, (unsigned long long)job->tasks - 1);
+	if (job_check_rank(job, rank, err) < 0)
+		return -1;
 	return backend->ops->endpoint(backend, job, rank, ret, err);
 }
 

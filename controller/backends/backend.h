@@ -15,6 +15,8 @@
 #include "controller/model/act.h"
 #include "controller/model/cluster.h"
 #include "controller/model/job.h"
+#include "controller/model/log_part.h"
+#include "controller/model/run.h"
 #include "controller/model/spec.h"
 #include "init/base/buf.h"
 #include "init/base/err.h"
@@ -50,9 +52,12 @@ struct observation {
 	char queue[BACKEND_QUEUE_MAX];	   /* "": not known */
 	char node_list[BACKEND_NODES_MAX]; /* the same; cut at a comma when it is longer */
 	uint64_t attempts;		   /* how often it was started; 0: not known */
+	/*
+	 * Of an array, else NULL: what was known about each of its tasks, and then is. A run that
+	 * has ended is left alone; from the others the rest of the observation is made.
+	 */
+	struct run_list *runs;
 };
-
-enum backend_log { BACKEND_STDOUT, BACKEND_STDERR };
 
 struct backend;
 
@@ -107,11 +112,11 @@ struct backend_ops {
 	int (*release)(struct backend *backend, const struct job *job, struct err *err);
 
 	/*
-	 * Mandatory. Appends what a log holds from this offset on, at most max bytes (nothing: no
-	 * more yet). A log that is not there yet is empty.
+	 * Mandatory. Appends what a log holds from the part's offset on, at most its max bytes
+	 * (nothing: no more yet). A log that is not there yet is empty.
 	 */
-	int (*read_log)(struct backend *backend, const struct job *job, enum backend_log which,
-			uint64_t offset, size_t max, struct buf *ret, struct err *err);
+	int (*read_log)(struct backend *backend, const struct job *job, const struct log_part *part,
+			struct buf *ret, struct err *err);
 
 	/*
 	 * Mandatory. A local file with the endpoint of this rank, for berth-tunnel; ERR_NOT_FOUND
@@ -160,8 +165,8 @@ int backend_check_act(const struct backend *backend, enum act_kind kind, struct 
 	attr_must_use;
 int backend_kill(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 int backend_release(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
-int backend_read_log(struct backend *backend, const struct job *job, enum backend_log which,
-		     uint64_t offset, size_t max, struct buf *ret, struct err *err) attr_must_use;
+int backend_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
+		     struct buf *ret, struct err *err) attr_must_use;
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err) attr_must_use;
 

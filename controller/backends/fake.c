@@ -128,15 +128,15 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 	return 0;
 }
 
-static int read_log(struct backend *backend, const struct job *job, enum backend_log which,
-		    uint64_t offset, size_t max, struct buf *ret, struct err *err)
+static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
+		    struct buf *ret, struct err *err)
 {
 	struct fake_job *own = find(fake_of(backend), job);
-	size_t len = own && which == BACKEND_STDOUT ? strlen(own->printed) : 0;
+	size_t len = own && part->which == LOG_STDOUT ? strlen(own->printed) : 0;
 
-	if (offset >= len)
+	if (part->offset >= len)
 		return 0;
-	if (!buf_append(ret, own->printed + offset, MIN(len - offset, max)))
+	if (!buf_append(ret, own->printed + part->offset, MIN(len - part->offset, part->max)))
 		return err_set(err, ERR_LIMIT, "no room");
 	return 0;
 }

@@ -73,7 +73,7 @@ void jobdir_observe(struct site *site, const struct job *job, struct observation
 	uint64_t running = 0, exited = 0;
 	struct err err;
 
-	for (uint64_t rank = 0; rank < job->tasks; rank++) {
+	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
 		struct status status;
 		int found =
 			jobdir_read_status(site, job->directory, (unsigned int)rank, &status, &err);
@@ -100,14 +100,47 @@ void jobdir_observe(struct site *site, const struct job *job, struct observation
 	ret->ended_ns = 0;
 }
 
-int jobdir_read_log(struct backend *backend, const struct job *job, enum backend_log which,
-		    uint64_t offset, size_t max, struct buf *ret, struct err *err)
+bool jobdir_observe_run(struct site *site, const struct job *job, struct run *run)
 {
-	cleanup_free char *path =
-		fs_join(job->directory, which == BACKEND_STDOUT ? "stdout" : "stderr");
+	struct status status;
+
+	if (jobdir_read_status(site, job->directory, (unsigned int)run->task, &status, NULL) != 1)
+		return false;
+	run->state = JOB_RUNNING;
+	run->started_ns = status.started_ns;
+	if (!status.exited)
+		return true;
+	run->state = status.exit_code == 0 ? JOB_SUCCEEDED : JOB_FAILED;
+	run->exit_code = status.exit_code;
+	run->signal = status.signal;
+	run->ended_ns = status.ended_ns;
+	run->max_rss = status.max_rss;
+	run->cpu_ns = status.cpu_ns;
+	if (status.oom_killed && run->state == JOB_FAILED)
+		job_set_text(&run->reason, REASON_OOM);
+	return true;
+}
+
+/*
+ * What a rank prints is in a file of its own (stdout.3); the job's own file has what is printed for
+ * all of them, which is everything where there is but one.
+ */
+static char *log_path(const struct job *job, const struct log_part *part)
+{
+	const char *name = part->which == LOG_STDOUT ? "stdout" : "stderr";
+
+	if (part->of_rank && (job->tasks > 1 || job_is_array(job)))
+		return str_printf("%s/%s.%u", job->directory, name, part->rank);
+	return fs_join(job->directory, name);
+}
+
+int jobdir_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
+		    struct buf *ret, struct err *err)
+{
+	cleanup_free char *path = log_path(job, part);
 	struct err own;
 
-	if (site_read(backend->site, path, offset, max, ret, &own) < 0)
+	if (site_read(backend->site, path, part->offset, part->max, ret, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 	return 0;
 }

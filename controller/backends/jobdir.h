@@ -21,12 +21,18 @@ int jobdir_read_status(struct site *site, const char *dir, unsigned int rank, st
  */
 void jobdir_observe(struct site *site, const struct job *job, struct observation *ret);
 
+/*
+ * The same for one task of an array, as far as it is known there; false when it left nothing. Only
+ * what the file tells is changed in the run.
+ */
+bool jobdir_observe_run(struct site *site, const struct job *job, struct run *run);
+
 /* Why a job still runs though the command of its first rank has ended: it is held. */
 void jobdir_explain_hold(struct site *site, const struct job *job, struct observation *ret);
 
 /* The read_log and endpoint members of such backends. */
-int jobdir_read_log(struct backend *backend, const struct job *job, enum backend_log which,
-		    uint64_t offset, size_t max, struct buf *ret, struct err *err);
+int jobdir_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
+		    struct buf *ret, struct err *err);
 int jobdir_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err);
 

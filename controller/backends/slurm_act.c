@@ -14,11 +14,30 @@
 
 #define JOB_LIST_MAX (128 * 1024) /* the kernel's limit of one word */
 
+/* "123", or "123_[3,5-7]" when only these tasks of an array are meant; one has no brackets. */
+static char *slurm_id(const struct job *job)
+{
+	if (!job->only || job->only[0] == '\0')
+		return str_dup(job->native_id);
+	if (job->only[strspn(job->only, "0123456789")] == '\0')
+		return str_printf("%s_%s", job->native_id, job->only);
+	return str_printf("%s_[%s]", job->native_id, job->only);
+}
+
+/* Its ranks are steps that srun starts; a task of an array is a batch script like a plain job. */
+static bool has_steps(const struct job *job)
+{
+	return job->tasks > 1 && !job_is_array(job);
+}
+
 static void add_ids(struct argv *argv, const struct job *const *jobs, size_t len)
 {
 	argv_add(argv, "--");
-	for (size_t i = 0; i < len; i++)
-		argv_add(argv, jobs[i]->native_id);
+	for (size_t i = 0; i < len; i++) {
+		cleanup_free char *id = slurm_id(jobs[i]);
+
+		argv_add(argv, id);
+	}
 }
 
 /* scontrol takes several jobs as one word with commas. */
@@ -28,7 +47,9 @@ static void add_id_list(struct argv *argv, const char *prefix, const struct job 
 	cleanup(buf_finish) struct buf ids = BUF_INIT(JOB_LIST_MAX);
 
 	for (size_t i = 0; i < len; i++) {
-		if (!buf_printf(&ids, "%s%s", i > 0 ? "," : "", jobs[i]->native_id))
+		cleanup_free char *id = slurm_id(jobs[i]);
+
+		if (!buf_printf(&ids, "%s%s", i > 0 ? "," : "", id))
 			break;
 	}
 	argv_addf(argv, "%s%s", prefix, buf_str(&ids));
@@ -86,7 +107,7 @@ void slurm_add_act(struct argv *argv, const struct act *act, const struct job *c
 	if (act->kind == ACT_SIGNAL) {
 		argv_add(argv, "scancel");
 		add_signal(argv, act->signal);
-		if (jobs[0]->tasks <= 1)
+		if (!has_steps(jobs[0]))
 			argv_add(argv, "--batch");
 		add_ids(argv, jobs, len);
 		return;
@@ -137,7 +158,7 @@ static int act_on_kind(const struct backend *backend, const struct act *act,
 	int result = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		if (act->kind != ACT_SIGNAL || (jobs[i]->tasks > 1) == many)
+		if (act->kind != ACT_SIGNAL || has_steps(jobs[i]) == many)
 			chosen[chosen_len++] = jobs[i];
 	}
 	for (size_t at = 0; at < chosen_len; at += SLURM_ACT_JOBS_MAX) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/model/indices.h"
 #include "controller/model/job_slurm.h"
 #include "init/base/text.h"
 
@@ -19,27 +20,38 @@ static const struct {
 	[SLURM_ACCOUNT] = { 8, { ID, STATE, EXIT, START, END, PARTITION, NODES, REASON } },
 };
 
-char *slurm_cut_line(struct span *text)
+const char *const slurm_list_environment[] = { "SLURM_TIME_FORMAT=%s", "SLURM_BITSTR_LEN=0", NULL };
+
+/* False when there is none; one that is too long, or holds a NUL, is empty. */
+static bool cut(struct span *text, struct span *ret)
 {
 	const uint8_t *newline;
-	struct span line;
 
 	if (text->len == 0)
-		return NULL;
+		return false;
 	newline = memchr(text->ptr, '\n', text->len);
-	line = span_cut(text, newline ? (size_t)(newline - text->ptr) : text->len);
+	*ret = span_cut(text, newline ? (size_t)(newline - text->ptr) : text->len);
 	if (newline)
 		span_cut(text, 1);
-	if (line.len >= SLURM_LINE_MAX || memchr(line.ptr, '\0', line.len))
-		line.len = 0;
-	return str_dup_len((const char *)line.ptr, line.len);
+	if (ret->len >= SLURM_LINE_MAX || memchr(ret->ptr, '\0', ret->len))
+		ret->len = 0;
+	return true;
+}
+
+char *slurm_cut_line(struct span *text)
+{
+	struct span line;
+
+	return cut(text, &line) ? str_dup_len((const char *)line.ptr, line.len) : NULL;
 }
 
 /* Splits at '|' in place; a field that the list does not have is empty. */
-static bool split(enum slurm_list list, char *line, const char *fields[FIELDS])
+static bool split(enum slurm_list list, char *line, char *fields[FIELDS])
 {
+	static char empty[1];
+
 	for (int i = 0; i < FIELDS; i++)
-		fields[i] = "";
+		fields[i] = empty;
 	for (int i = 0; i < lists[list].len; i++) {
 		fields[lists[list].order[i]] = line;
 		if (i == lists[list].len - 1)
@@ -61,18 +73,29 @@ static uint64_t parse_time(const char *text)
 									 : 0;
 }
 
-/* "123" or "123_4". */
-static bool take_id(const char *text, char ret[SLURM_ID_MAX])
+/* "123", "123_4" or "123_[5-9%2]"; what is behind the number is cut off, in place. */
+static bool take_id(char *text, struct slurm_line *ret)
 {
-	size_t digits = strspn(text, "0123456789"), more = 0, len = digits;
+	size_t digits = strspn(text, "0123456789");
+	char *tasks = text + digits, *close;
 
-	if (text[digits] == '_') {
-		more = strspn(text + digits + 1, "0123456789");
-		len += 1 + more;
-	}
-	if (digits == 0 || text[len] != '\0' || (len > digits && more == 0) || len >= SLURM_ID_MAX)
+	if (digits == 0 || digits >= SLURM_ID_MAX)
 		return false;
-	memcpy(ret, text, len + 1);
+	ret->tasks = NULL;
+	if (*tasks == '_') {
+		*tasks++ = '\0';
+		close = strchr(tasks, ']');
+		if (*tasks == '[' && close && close[1] == '\0') {
+			*close = '\0';
+			tasks++;
+		}
+		ret->tasks = tasks;
+		if (!indices_are_valid(tasks))
+			return false;
+	} else if (*tasks != '\0') {
+		return false;
+	}
+	memcpy(ret->id, text, digits + 1);
 	return true;
 }
 
@@ -154,21 +177,21 @@ static bool parse_exit(const char *text, uint64_t *ret_code, uint64_t *ret_signa
 	return true;
 }
 
-int slurm_next_line(enum slurm_list list, struct span *text, char ret_id[SLURM_ID_MAX],
-		    struct observation *ret)
+int slurm_next_line(enum slurm_list list, struct span *text, struct slurm_line *ret)
 {
-	struct observation seen = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
-	cleanup_free char *line = slurm_cut_line(text);
-	const char *fields[FIELDS];
+	char *fields[FIELDS];
 	uint64_t code = 0, signal = 0;
+	struct span line;
 
-	if (!line)
+	if (!cut(text, &line))
 		return -1;
-	if (!split(list, line, fields) || fields[STATE][0] == '\0' ||
-	    !parse_exit(fields[EXIT], &code, &signal) || !take_id(fields[ID], ret_id))
+	memcpy(ret->text, line.ptr, line.len);
+	ret->text[line.len] = '\0';
+	if (!split(list, ret->text, fields) || fields[STATE][0] == '\0' ||
+	    !parse_exit(fields[EXIT], &code, &signal) || !take_id(fields[ID], ret))
 		return 0;
-	read_fields(fields, &seen);
-	set_exit(&seen, code, signal);
-	*ret = seen;
+	ret->seen = (struct observation){ .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
+	read_fields((const char *const *)fields, &ret->seen);
+	set_exit(&ret->seen, code, signal);
 	return 1;
 }

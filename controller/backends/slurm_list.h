@@ -30,12 +30,21 @@ enum slurm_list {
 	SLURM_ACCOUNT,
 };
 
-/* Of a job, or of one task of an array: "123", "123_4". Steps and unexpanded arrays have none. */
-#define SLURM_ID_MAX 48
+/* Seconds since the epoch, and lists of tasks in full; NULL-terminated. */
+extern const char *const slurm_list_environment[];
+
+#define SLURM_ID_MAX 24
+
+/* What a line says, and the room it is taken apart in. Strings last until the next line is read. */
+struct slurm_line {
+	char id[SLURM_ID_MAX]; /* of the job: "123" */
+	const char *tasks; /* of an array: "4", or "5-9,12%4" as indices.h reads it; else NULL */
+	struct observation seen;
+	char text[SLURM_LINE_MAX];
+};
 
 /* Each takes the next line from *text. 1: a job; 0: a line that is not one; -1: no line left. */
-int slurm_next_line(enum slurm_list list, struct span *text, char ret_id[SLURM_ID_MAX],
-		    struct observation *ret);
+int slurm_next_line(enum slurm_list list, struct span *text, struct slurm_line *ret);
 
 /*
  * Cuts the next line off *text, without its newline; NULL at the end. One that is too long, or

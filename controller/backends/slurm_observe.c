@@ -8,6 +8,7 @@
 #include "controller/backends/jobdir.h"
 #include "controller/backends/slurm_command.h"
 #include "controller/backends/slurm_list.h"
+#include "controller/backends/slurm_runs.h"
 #include "init/base/log.h"
 
 /* One argument of a program may not be longer (execve(2), MAX_ARG_STRLEN). */
@@ -65,33 +66,44 @@ static struct observation *index_find(const struct index *index, const char *id)
 	return NULL;
 }
 
+static void take_line(const struct slurm_line *line, const struct index *index)
+{
+	struct observation *job = index_find(index, line->id);
+
+	if (!job)
+		return;
+	if (!job->runs) {
+		*job = line->seen;
+		return;
+	}
+	memcpy(job->queue, line->seen.queue, sizeof(job->queue));
+	if (line->tasks)
+		slurm_runs_take(job->runs, line->tasks, &line->seen);
+}
+
 /* Gives each job what the output says about it; returns how many lines were about jobs at all. */
 static size_t take_lines(enum slurm_list list, struct span text, const struct index *index)
 {
-	struct observation seen, *job;
-	char id[SLURM_ID_MAX];
+	cleanup_free struct slurm_line *line = new_zero(struct slurm_line);
 	size_t count = 0;
 	int kind;
 
-	while ((kind = slurm_next_line(list, &text, id, &seen)) >= 0) {
+	while ((kind = slurm_next_line(list, &text, line)) >= 0) {
 		if (kind == 0)
 			continue;
 		count++;
-		job = index_find(index, id);
-		if (job)
-			*job = seen;
+		take_line(line, index);
 	}
 	return count;
 }
 
 static int ask_queue(const struct index *index, struct err *err)
 {
-	static const char *const argv[] = { "squeue",		"--noheader", "--me",
-					    "--states=all",	"--array",    "--Format",
-					    SLURM_QUEUE_FORMAT, NULL };
+	static const char *const argv[] = { "squeue",	"--noheader",	    "--me", "--states=all",
+					    "--Format", SLURM_QUEUE_FORMAT, NULL };
 	cleanup(child_finish) struct child child = { 0 };
 
-	if (slurm_run(index->backend, argv, slurm_environment, &child, err) < 0)
+	if (slurm_run(index->backend, argv, slurm_list_environment, &child, err) < 0)
 		return -1;
 	if (take_lines(SLURM_QUEUE, buf_span(&child.output), index) == 0 &&
 	    buf_len(&child.output) > 0)
@@ -102,6 +114,8 @@ static int ask_queue(const struct index *index, struct err *err)
 
 static bool is_known(const struct observation *seen)
 {
+	if (seen->runs)
+		return !slurm_runs_miss_any(seen->runs);
 	return seen->native_state[0] != '\0';
 }
 
@@ -113,7 +127,7 @@ static bool ask_accounting_about(const char *ids, const struct index *index)
 			       "--jobs",	ids,	      NULL };
 	cleanup(child_finish) struct child child = { 0 };
 
-	if (slurm_run(index->backend, argv, slurm_environment, &child, NULL) < 0)
+	if (slurm_run(index->backend, argv, slurm_list_environment, &child, NULL) < 0)
 		return false;
 	take_lines(SLURM_ACCOUNT, buf_span(&child.output), index);
 	return true;
@@ -178,7 +192,9 @@ static void prefetch_status(const struct index *index)
 	for (size_t i = 0; i < index->len; i++) {
 		const struct observation *seen = &index->seen[i];
 
-		if (!is_known(seen) || seen->state == JOB_RUNNING || seen->state == JOB_FAILED)
+		if (seen->runs ? slurm_runs_want_status(seen->runs)
+			       : !is_known(seen) || seen->state == JOB_RUNNING ||
+					 seen->state == JOB_FAILED)
 			dirs[len++] = index->jobs[i]->directory;
 	}
 	if (site_prefetch(index->backend->site, dirs, len, "status.", &why) < 0)
@@ -196,7 +212,11 @@ int slurm_observe(struct backend *backend, const struct job *const *jobs, size_t
 		return -1;
 	ask_accounting(&index);
 	prefetch_status(&index);
-	for (size_t i = 0; i < len; i++)
-		add_status(backend->site, jobs[i], &ret[i]);
+	for (size_t i = 0; i < len; i++) {
+		if (ret[i].runs)
+			slurm_runs_add_status(backend->site, jobs[i], ret[i].runs);
+		else
+			add_status(backend->site, jobs[i], &ret[i]);
+	}
 	return 0;
 }

@@ -11,6 +11,12 @@
 #include "init/base/fs.h"
 #include "init/base/text.h"
 
+/* Of a job, or of one task of an array. */
+static uint64_t ranks_of_one(const struct spec *spec)
+{
+	return spec->array ? 1 : spec_ranks(spec);
+}
+
 static char *job_name(const struct submission *submission)
 {
 	if (submission->spec->name)
@@ -18,9 +24,11 @@ static char *job_name(const struct submission *submission)
 	return str_printf("job-%" PRIu64, submission->job->id);
 }
 
-/* A file name for --output and --error, where '%' begins a replacement and '\' forbids them all. */
-static void add_file_option(struct argv *argv, const char *option, const char *dir,
-			    const char *name)
+/*
+ * A file name for --output and --error, where '%' begins a replacement and '\' forbids them all;
+ * the name may have one of its own. free() it.
+ */
+static char *file_pattern(const char *dir, const char *name)
 {
 	cleanup(buf_finish) struct buf path = BUF_INIT(SLURM_SCRIPT_MAX);
 
@@ -29,7 +37,18 @@ static void add_file_option(struct argv *argv, const char *option, const char *d
 		    (*p == '%' && !buf_append_u8(&path, (uint8_t)*p)))
 			break;
 	}
-	argv_addf(argv, "%s=%s/%s", option, buf_str(&path), name);
+	return str_printf("%s/%s", buf_str(&path), name);
+}
+
+/* In the job directory; of an array one for each task, whose index Slurm puts into its name. */
+static void add_own_file(struct argv *argv, const char *option, const char *name,
+			 const struct submission *submission)
+{
+	cleanup_free char *indexed = str_printf("%s.%%a", name);
+	cleanup_free char *path =
+		file_pattern(submission->job->directory, submission->spec->array ? indexed : name);
+
+	argv_addf(argv, "%s=%s", option, path);
 }
 
 /* As with sbatch, standard error goes where standard output does unless it has its own file. */
@@ -40,11 +59,11 @@ static void add_files(struct argv *argv, const struct submission *submission)
 	if (spec->output)
 		argv_addf(argv, "--output=%s", spec->output);
 	else
-		add_file_option(argv, "--output", submission->job->directory, "stdout");
+		add_own_file(argv, "--output", "stdout", submission);
 	if (spec->error)
 		argv_addf(argv, "--error=%s", spec->error);
 	else if (!spec->output)
-		add_file_option(argv, "--error", submission->job->directory, "stderr");
+		add_own_file(argv, "--error", "stderr", submission);
 }
 
 /* A list that leaves something out has to name what --env sets. */
@@ -101,15 +120,14 @@ static void add_option(struct argv *argv, const struct spec *spec, const struct 
 static void add_script_options(struct argv *argv, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
-	const char *dir = submission->job->directory;
 
 	argv_add_words(argv, "sbatch", "--parsable", NULL);
 	if (!spec->script_has_name)
 		argv_addf(argv, "--job-name=%s", spec->command[0]);
 	if (!spec->output)
-		add_file_option(argv, "--output", dir, "stdout");
+		add_own_file(argv, "--output", "stdout", submission);
 	if (!spec->output && !spec->error)
-		add_file_option(argv, "--error", dir, "stderr");
+		add_own_file(argv, "--error", "stderr", submission);
 }
 
 void slurm_add_options(struct argv *argv, const struct submission *submission)
@@ -126,15 +144,44 @@ void slurm_add_options(struct argv *argv, const struct submission *submission)
 	argv_addf(argv, "--job-name=%s", name);
 	argv_addf(argv, "--chdir=%s", spec->workdir);
 	add_files(argv, submission);
-	argv_addf(argv, "--ntasks=%" PRIu64, spec_ranks(spec));
+	argv_addf(argv, "--ntasks=%" PRIu64, ranks_of_one(spec));
 	/* The batch script becomes berth-init, which hands the signal to the command; srun's steps
 	 * are told by themselves. */
 	if (spec->signal)
-		argv_addf(argv, "--signal=%s%s", spec_ranks(spec) > 1 ? "" : "B:", spec->signal);
+		argv_addf(argv, "--signal=%s%s", ranks_of_one(spec) > 1 ? "" : "B:", spec->signal);
 	for (const struct spec_option *option = spec_options; option->name; option++) {
 		if (option->sbatch && spec_has(spec, option))
 			add_option(argv, spec, option);
 	}
+}
+
+/* What each rank prints goes to a file of its own, unless the user said where all of it goes. */
+static bool add_rank_files(struct buf *b, const struct submission *submission)
+{
+	const struct spec *spec = submission->spec;
+	const char *dir = submission->job->directory;
+	cleanup_free char *out = file_pattern(dir, "stdout.%t"),
+			  *err = file_pattern(dir, "stderr.%t");
+	bool ok = true;
+
+	if (!spec->output)
+		ok = buf_printf(b, " --output=") && text_append_shell(b, out);
+	if (!spec->output && !spec->error)
+		ok = ok && buf_printf(b, " --error=") && text_append_shell(b, err);
+	return ok;
+}
+
+/* How a job, or each task of an array, uses what it got. */
+static bool add_start(struct buf *b, const struct submission *submission)
+{
+	const struct spec *spec = submission->spec;
+
+	if (ranks_of_one(spec) <= 1)
+		return true;
+	/* Since 22.05 srun does not take the number of CPUs from the batch job. */
+	return buf_printf(b, " srun --ntasks=%" PRIu64, ranks_of_one(spec)) &&
+	       (!spec->cpus || buf_printf(b, " --cpus-per-task=%" PRIu64, spec->cpus)) &&
+	       add_rank_files(b, submission);
 }
 
 static bool add_word(struct buf *b, const char *word)
@@ -148,6 +195,8 @@ static bool add_command(const struct submission *submission, struct buf *b)
 	bool ok = add_word(b, init) && add_word(b, "--dir") &&
 		  add_word(b, submission->job->directory);
 
+	if (submission->spec->array)
+		ok = ok && buf_printf(b, " --rank \"$SLURM_ARRAY_TASK_ID\"");
 	if (submission->spec->hold)
 		ok = ok && add_word(b, "--hold") && add_word(b, submission->spec->hold);
 	ok = ok && add_word(b, "--");
@@ -167,12 +216,8 @@ int slurm_write_script(const struct submission *submission, struct buf *ret, str
 	bool ok = buf_printf(ret, "#!/bin/sh\n# What berth submitted for job-%" PRIu64 ".\n%sexec",
 			     submission->job->id, spec->script ? spec->script_lines : "");
 
-	if (spec_ranks(spec) > 1) {
-		/* Since 22.05 srun does not take the number of CPUs from the batch job. */
-		ok = ok && buf_printf(ret, " srun --ntasks=%" PRIu64, spec_ranks(spec)) &&
-		     (!spec->cpus || buf_printf(ret, " --cpus-per-task=%" PRIu64, spec->cpus));
-	}
-	ok = ok && add_command(submission, ret) && buf_append_u8(ret, '\n');
+	ok = ok && add_start(ret, submission) && add_command(submission, ret) &&
+	     buf_append_u8(ret, '\n');
 	if (!ok)
 		return err_set(err, ERR_LIMIT, "the command is longer than %d bytes",
 			       SLURM_SCRIPT_MAX);
@@ -190,7 +235,7 @@ bool slurm_parse_submitted(struct span text, uint64_t *ret_id)
 }
 
 static bool expand_letter(char letter, const struct submission *submission, const char *native_id,
-			  struct buf *ret)
+			  uint64_t task, struct buf *ret)
 {
 	cleanup_free char *name = job_name(submission);
 	const struct passwd *user;
@@ -199,6 +244,9 @@ static bool expand_letter(char letter, const struct submission *submission, cons
 	case '%':
 		return buf_append_u8(ret, '%');
 	case 'j':
+		return !submission->spec->array && buf_printf(ret, "%s", native_id);
+	case 'a':
+		return task != SLURM_NO_TASK && buf_printf(ret, "%" PRIu64, task);
 	case 'A':
 		return buf_printf(ret, "%s", native_id);
 	case 'x':
@@ -212,7 +260,7 @@ static bool expand_letter(char letter, const struct submission *submission, cons
 }
 
 bool slurm_expand_pattern(const char *pattern, const struct submission *submission,
-			  const char *native_id, struct buf *ret)
+			  const char *native_id, uint64_t task, struct buf *ret)
 {
 	if (strchr(pattern, '\\') ||
 	    (pattern[0] != '/' && !buf_printf(ret, "%s/", submission->spec->workdir)))
@@ -223,7 +271,7 @@ bool slurm_expand_pattern(const char *pattern, const struct submission *submissi
 				return false;
 			continue;
 		}
-		if (*++p == '\0' || !expand_letter(*p, submission, native_id, ret))
+		if (*++p == '\0' || !expand_letter(*p, submission, native_id, task, ret))
 			return false;
 	}
 	return true;

@@ -30,8 +30,10 @@ int slurm_write_script(const struct submission *submission, struct buf *ret, str
 bool slurm_parse_submitted(struct span text, uint64_t *ret_id) attr_must_use;
 
 /*
- * The file that a file name pattern of --output or --error means for this job, absolute. False when
- * that depends on what is known only where the job runs (the node, the step, a task of an array).
+ * The file that a file name pattern of --output or --error means for this job, or for this task of
+ * an array, absolute. False when that depends on what is known only where the job runs (the node,
+ * the step).
  */
+#define SLURM_NO_TASK UINT64_MAX
 bool slurm_expand_pattern(const char *pattern, const struct submission *submission,
-			  const char *native_id, struct buf *ret) attr_must_use;
+			  const char *native_id, uint64_t task, struct buf *ret) attr_must_use;

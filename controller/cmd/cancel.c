@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* berth cancel: ends jobs. */
-#include <inttypes.h>
-
 #include "controller/cmd/cmd.h"
 #include "controller/cmd/many.h"
 #include "controller/ops/gc.h"
@@ -13,12 +11,15 @@ static const struct opt opts[] = {
 
 static void show(const struct job *job, bool was_over)
 {
+	char label[JOB_LABEL_SIZE];
+
+	job_label(job, label);
 	if (was_over)
-		printf("job-%" PRIu64 " had ended: %s\n", job->id, job_state_word(job->state));
+		printf("%s had ended: %s\n", label, job_state_word(job->state));
 	else if (job_state_is_ended(job->state))
-		printf("job-%" PRIu64 " ended: %s\n", job->id, job_state_word(job->state));
+		printf("%s ended: %s\n", label, job_state_word(job->state));
 	else
-		printf("job-%" PRIu64 " is being cancelled\n", job->id);
+		printf("%s is being cancelled\n", label);
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)

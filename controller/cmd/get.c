@@ -30,9 +30,8 @@ static const struct {
 	const char *name, *alias;
 	int (*run)(const struct get_args *args, int argc, char **argv, struct err *err);
 } resources[] = {
-	{ "jobs", "job", get_jobs },
-	{ "job-counts", "job-count", get_counts },
-	{ "nodes", "node", get_nodes },
+	{ "jobs", "job", get_jobs },	     { "job-counts", "job-count", get_counts },
+	{ "job-runs", "job-run", get_runs }, { "nodes", "node", get_nodes },
 	{ "queues", "queue", get_queues },
 };
 
@@ -77,12 +76,13 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 			return resources[i].run(opaque, argc - 1, argv + 1, err);
 	}
 	return err_set(err, ERR_INVALID,
-		       "cannot get '%.40s': there are jobs, job-counts, nodes, queues", argv[0]);
+		       "cannot get '%.40s': there are jobs, job-counts, job-runs, nodes, queues",
+		       argv[0]);
 }
 
 const struct verb cmd_get = {
 	.name = "get",
-	.operands = "jobs | job-counts | nodes | queues [NAME...]",
+	.operands = "jobs | job-counts | job-runs | nodes | queues [NAME...]",
 	.summary = "list jobs, nodes or queues, or count jobs",
 	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,

@@ -30,3 +30,4 @@ int get_counts(const struct get_args *args, int argc, char **argv, struct err *e
 int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_nodes(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_queues(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_runs(const struct get_args *args, int argc, char **argv, struct err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* berth logs: what a job printed. */
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,61 +27,122 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
+/* One file of a log: of the job as a whole, or of one rank. */
+struct source {
+	struct log_part part;
+	bool is_open; /* more can follow: what is no whole line yet stays, if others print too */
+};
+
 /* A log on its way to standard output. */
 struct log {
 	struct controller *c;
 	struct job job;
-	bool errors;
-	uint64_t offset;
+	struct source *sources;
+	size_t len;
 };
 
 static void log_finish(struct log *log)
 {
 	job_finish(&log->job);
+	free(log->sources);
 }
 DEFINE_CLEANUP_VALUE(struct log, log_finish)
 
+static void add_source(struct log *log, bool errors, bool of_rank, uint64_t rank)
+{
+	/* Grown in powers of two: the capacity follows from the length. */
+	if ((log->len & (log->len - 1)) == 0)
+		log->sources = alloc_grow(log->sources, log->len ? log->len * 2 : 1,
+					  sizeof(*log->sources));
+	log->sources[log->len++] = (struct source){
+		.part = { .which = errors ? LOG_STDERR : LOG_STDOUT,
+			  .of_rank = of_rank,
+			  .rank = (unsigned int)rank,
+			  .max = CHUNK },
+		.is_open = true,
+	};
+}
+
+/* The rank that was asked for; else what the job printed as a whole, and then each rank. */
+static int choose_sources(struct log *log, const struct ref *ref, bool errors, struct err *err)
+{
+	if (ref->has_rank) {
+		add_source(log, errors, true, ref->rank);
+		return job_check_rank(&log->job, ref->rank, err);
+	}
+	add_source(log, errors, false, 0);
+	if (log->job.tasks <= 1 && !job_is_array(&log->job))
+		return 0;
+	for (uint64_t rank = 0; job_next_rank(&log->job, rank, &rank); rank++)
+		add_source(log, errors, true, rank);
+	return 0;
+}
+
 /* Moves the offset to where the last lines begin: the starts of as many are kept in a ring. */
-static int skip_to_tail(struct log *log, uint64_t lines, struct err *err)
+static int skip_to_tail(struct log *log, struct source *source, uint64_t lines, struct err *err)
 {
 	cleanup(buf_finish) struct buf chunk = BUF_INIT(CHUNK);
 	cleanup_free uint64_t *starts = new_array(uint64_t, lines + 1);
-	uint64_t at = 0, seen = 0;
+	struct log_part part = source->part;
+	uint64_t seen = 0;
 	bool begins = true;
 
 	do {
 		struct span text;
 
 		buf_clear(&chunk);
-		if (ops_read_log(log->c, &log->job, log->errors, at, CHUNK, &chunk, err) < 0)
+		if (ops_read_log(log->c, &log->job, &part, &chunk, err) < 0)
 			return -1;
 		text = buf_span(&chunk);
-		for (size_t i = 0; i < text.len; i++, at++) {
+		for (size_t i = 0; i < text.len; i++, part.offset++) {
 			if (begins)
-				starts[seen++ % (lines + 1)] = at;
+				starts[seen++ % (lines + 1)] = part.offset;
 			begins = text.ptr[i] == '\n';
 		}
 	} while (buf_len(&chunk) > 0);
 	if (lines == 0)
-		log->offset = at;
+		source->part.offset = part.offset;
 	else if (seen > 0)
-		log->offset = starts[(seen > lines ? seen - lines : 0) % (lines + 1)];
+		source->part.offset = starts[(seen > lines ? seen - lines : 0) % (lines + 1)];
 	return 0;
 }
 
-static int copy_what_is_there(struct log *log, struct err *err)
+/* How much of it is whole lines; all of it when it is longer than a chunk. */
+static size_t whole_lines(struct span text)
+{
+	const uint8_t *newline = memrchr(text.ptr, '\n', text.len);
+
+	return newline || text.len == CHUNK
+		       ? (newline ? (size_t)(newline - text.ptr) + 1 : text.len)
+		       : 0;
+}
+
+static int copy_source(struct log *log, struct source *source, struct err *err)
 {
 	cleanup(buf_finish) struct buf chunk = BUF_INIT(CHUNK);
+	struct span text;
 
 	do {
 		buf_clear(&chunk);
-		if (ops_read_log(log->c, &log->job, log->errors, log->offset, CHUNK, &chunk, err) <
-		    0)
+		if (ops_read_log(log->c, &log->job, &source->part, &chunk, err) < 0)
 			return -1;
-		if (fd_write_all(STDOUT_FILENO, buf_span(&chunk), err) < 0)
+		text = buf_span(&chunk);
+		if (log->len > 1 && source->is_open)
+			text.len = whole_lines(text);
+		if (fd_write_all(STDOUT_FILENO, text, err) < 0)
 			return err_wrap(err, "standard output");
-		log->offset += buf_len(&chunk);
-	} while (buf_len(&chunk) > 0);
+		source->part.offset += text.len;
+	} while (text.len > 0);
+	return 0;
+}
+
+static int copy_what_is_there(struct log *log, bool is_last, struct err *err)
+{
+	for (size_t i = 0; i < log->len; i++) {
+		log->sources[i].is_open = !is_last;
+		if (copy_source(log, &log->sources[i], err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -94,7 +156,7 @@ static int follow(struct log *log, struct err *err)
 			if (ops_refresh_job(log->c, &log->job, err) < 0)
 				return -1;
 		}
-		if (copy_what_is_there(log, err) < 0)
+		if (copy_what_is_there(log, false, err) < 0)
 			return -1;
 		if (job_state_is_ended(log->job.state))
 			break;
@@ -102,28 +164,32 @@ static int follow(struct log *log, struct err *err)
 		waited_ms += POLL_MS;
 	}
 	/* The end was seen after the last look at the log. */
-	return copy_what_is_there(log, err);
+	return copy_what_is_there(log, true, err);
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	const struct args *args = opaque;
 	cleanup(controller_close) struct controller *c = NULL;
-	cleanup(log_finish) struct log log = { .errors = args->errors };
-
+	cleanup(log_finish) struct log log = { 0 };
 	uint64_t tail = 0;
+	struct ref ref;
 
 	(void)argc;
 	if (args->tail && !text_parse_uint(args->tail, TAIL_MAX, &tail))
 		return err_set(err, ERR_INVALID,
 			       "--tail: '%.40s' is not a number of lines up to %d", args->tail,
 			       TAIL_MAX);
-	if (controller_open(&c, err) < 0 || ops_find_text(c, argv[0], &log.job, err) < 0)
+	if (ref_parse(argv[0], &ref, err) < 0 || controller_open(&c, err) < 0 ||
+	    ops_find(c, &ref, &log.job, err) < 0 ||
+	    choose_sources(&log, &ref, args->errors, err) < 0)
 		return -1;
 	log.c = c;
-	if (args->tail && skip_to_tail(&log, tail, err) < 0)
-		return -1;
-	if (args->follow ? follow(&log, err) < 0 : copy_what_is_there(&log, err) < 0)
+	for (size_t i = 0; args->tail && i < log.len; i++) {
+		if (skip_to_tail(&log, &log.sources[i], tail, err) < 0)
+			return -1;
+	}
+	if (args->follow ? follow(&log, err) < 0 : copy_what_is_there(&log, true, err) < 0)
 		return -1;
 	ops_collect_in_passing(c);
 	return 0;
@@ -133,6 +199,10 @@ const struct verb cmd_logs = {
 	.name = "logs",
 	.operands = "JOB",
 	.summary = "show what a job printed",
+	.details =
+		"JOB is job-7 or its name; job-7.3 or job-7_3 is what its rank 3, or task 3 of the array,\n"
+		"printed. Of a job with several, each is shown, one behind the other; with --follow as\n"
+		"their lines come.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct args),

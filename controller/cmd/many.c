@@ -59,9 +59,13 @@ static int confirm(const struct many *many, const struct job_list *jobs, bool na
 		return 0;
 	}
 	if (many->args->dry_run) {
-		for (size_t i = 0; i < jobs->len; i++)
-			printf("job-%" PRIu64 " (%s): %s\n", jobs->items[i].id,
-			       job_state_word(jobs->items[i].state), many->what);
+		for (size_t i = 0; i < jobs->len; i++) {
+			char label[JOB_LABEL_SIZE];
+
+			job_label(&jobs->items[i], label);
+			printf("%s (%s): %s\n", label, job_state_word(jobs->items[i].state),
+			       many->what);
+		}
 		return 0;
 	}
 	return named || many->args->yes || jobs->len == 1 ? 1 : ask(many, jobs, err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* berth wait: until jobs have ended, or are in a state. */
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -50,11 +49,11 @@ static int status_of(const struct job *job)
 
 static void tell(const struct job *job)
 {
-	char why[160];
+	char why[160], label[JOB_LABEL_SIZE];
 
 	job_explain_end(job, why, sizeof(why));
-	printf("job-%" PRIu64 " %s%s%s\n", job->id, job_state_word(job->state), why[0] ? ": " : "",
-	       why);
+	job_label(job, label);
+	printf("%s %s%s%s\n", label, job_state_word(job->state), why[0] ? ": " : "", why);
 }
 
 /* What is being waited for. */

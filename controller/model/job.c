@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/model/indices.h"
+
 static const struct {
 	const char *word;
 	bool ended;
@@ -28,6 +30,8 @@ void job_init(struct job *job)
 		.queue = str_dup(""),
 		.user = str_dup(""),
 		.node_list = str_dup(""),
+		.array = str_dup(""),
+		.only = str_dup(""),
 		.native_state = str_dup(""),
 		.reason = str_dup(""),
 		.state = JOB_DEFINED,
@@ -47,6 +51,8 @@ void job_finish(struct job *job)
 	free(job->queue);
 	free(job->user);
 	free(job->node_list);
+	free(job->array);
+	free(job->only);
 	free(job->native_state);
 	free(job->reason);
 	*job = (struct job){ 0 };
@@ -110,5 +116,43 @@ void job_explain_end(const struct job *job, char *out, size_t size)
 
 void job_label(const struct job *job, char out[JOB_LABEL_SIZE])
 {
-	snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64, job->id);
+	bool part = job->only && job->only[0] != '\0';
+
+	snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64 "%s%s", job->id, part ? "_" : "",
+		 part ? job->only : "");
+}
+
+bool job_is_array(const struct job *job)
+{
+	return job->array && job->array[0] != '\0';
+}
+
+bool job_next_rank(const struct job *job, uint64_t from, uint64_t *ret)
+{
+	if (job_is_array(job))
+		return indices_next(job->array, from, ret);
+	if (from >= job->tasks)
+		return false;
+	*ret = from;
+	return true;
+}
+
+bool job_has_rank(const struct job *job, uint64_t rank)
+{
+	uint64_t next;
+
+	return job_next_rank(job, rank, &next) && next == rank;
+}
+
+int job_check_rank(const struct job *job, uint64_t rank, struct err *err)
+{
+	if (job_has_rank(job, rank))
+		return 0;
+	if (job_is_array(job))
+		return err_set(err, ERR_NOT_FOUND,
+			       "job-%" PRIu64 " has no task %" PRIu64 ": its array is %.80s",
+			       job->id, rank, job->array);
+	return err_set(err, ERR_NOT_FOUND,
+		       "job-%" PRIu64 " has no rank %" PRIu64 ": its ranks are 0 to %" PRIu64,
+		       job->id, rank, job->tasks - 1);
 }

@@ -27,6 +27,7 @@
 
 #include "init/base/alloc.h"
 #include "init/base/cleanup.h"
+#include "init/base/err.h"
 
 /*      name       ended */
 #define JOB_STATES(X)      \
@@ -65,6 +66,8 @@ struct job {
 	char *queue;	 /* partition that was asked for, then the one it is in; or "" */
 	char *user;	 /* whose it is */
 	char *node_list; /* where it runs or ran, as hostlist.h reads it, or "" */
+	char *array;	 /* indices of its tasks, as indices.h reads them, or "": one job */
+	char *only;	 /* tasks of the array that alone are meant, or ""; never recorded */
 	enum job_state state;
 	char *native_state; /* the scheduler's own word, or "" */
 	char *reason;	    /* why it waits or how it ended, or "" */
@@ -75,7 +78,7 @@ struct job {
 	uint64_t ended_ns;
 	uint64_t seen_ns; /* when the backend last told us about it */
 	uint64_t nodes;
-	uint64_t tasks;	   /* one tunnel endpoint (rank) a task */
+	uint64_t tasks;	   /* one tunnel endpoint (rank) a task; in an array, its index */
 	uint64_t attempts; /* how often it was started; 0: not yet, or not known */
 	bool cancel_requested;
 	bool collected; /* its directory is gone */
@@ -106,6 +109,17 @@ bool job_state_is_ended(enum job_state state);
 /* "exit status 3", "signal 9 (Killed)", the reason, or "": what explains the end of a job. */
 void job_explain_end(const struct job *job, char *out, size_t size);
 
-/* "job-7", in a buffer of JOB_LABEL_SIZE. */
-#define JOB_LABEL_SIZE 32
+/*
+ * Ranks are counted from 0; those of an array are its indices, with gaps. job_next_rank() gives the
+ * lowest that is not below `from`.
+ */
+bool job_is_array(const struct job *job);
+bool job_has_rank(const struct job *job, uint64_t rank);
+bool job_next_rank(const struct job *job, uint64_t from, uint64_t *ret);
+
+/* ERR_NOT_FOUND, with the ranks that there are, when it is not one of them. */
+int job_check_rank(const struct job *job, uint64_t rank, struct err *err) attr_must_use;
+
+/* "job-7", or "job-7_3" when only a task is meant, in a buffer of JOB_LABEL_SIZE. */
+#define JOB_LABEL_SIZE 64
 void job_label(const struct job *job, char out[JOB_LABEL_SIZE]);

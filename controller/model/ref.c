@@ -35,7 +35,7 @@ static bool parse_rank(const char *text, struct ref *ref)
 	return true;
 }
 
-/* "job-7", "7", either with ".3"; false for anything else, which may then be a name. */
+/* "job-7", "7", either with ".3" or "_3"; false for anything else, which may then be a name. */
 static bool parse_numbered(const char *text, struct ref *ref)
 {
 	struct ref result = { 0 };
@@ -43,7 +43,7 @@ static bool parse_numbered(const char *text, struct ref *ref)
 
 	if (strncmp(text, PREFIX, strlen(PREFIX)) == 0)
 		number += strlen(PREFIX);
-	dot = strchr(number, '.');
+	dot = strpbrk(number, "._");
 	if (!parse_number(number, dot ? (size_t)(dot - number) : strlen(number), INT64_MAX,
 			  &result.id) ||
 	    result.id == 0)
@@ -92,7 +92,8 @@ static const char *find_suffix(const char *host, struct ref *ref)
 
 		if (strncmp(p, SUFFIX, strlen(SUFFIX)) != 0)
 			continue;
-		if (*after == '\0' || (*after == '.' && parse_rank(after + 1, ref)))
+		if (*after == '\0' ||
+		    ((*after == '.' || *after == '_') && parse_rank(after + 1, ref)))
 			return p;
 	}
 	return NULL;

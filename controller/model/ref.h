@@ -3,8 +3,9 @@
 
 /*
  * How people name jobs. Everywhere a JOB is asked for, "job-7", "7" and the job's own name mean a
- * job (the newest with that name); "job-7.3" is its rank 3. As a host name for ssh the own name has
- * ".job" appended ("train.job", "train.job.3"), so that it cannot collide with a real host.
+ * job (the newest with that name); "job-7.3" is its rank 3, and "job-7_3" the same for a task of an
+ * array. As a host name for ssh the own name has ".job" appended ("train.job", "train.job.3"), so
+ * that it cannot collide with a real host.
  *
  * The rules for own names follow: letters, digits, '-', '_' and '.', beginning with a letter, at
  * most 63 characters; nothing that reads as a job number.

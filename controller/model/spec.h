@@ -57,6 +57,7 @@ struct spec {
 	const char *image;   /* root directory of the job */
 	const char *workdir; /* absolute */
 	/* When, and what becomes of it. */
+	const char *array; /* indices.h: one task for each */
 	const char *begin;
 	const char *dependency;
 	const char *priority;
@@ -103,7 +104,7 @@ int spec_check(const struct spec *spec, struct err *err) attr_must_use;
  */
 int spec_check_local(const struct spec *spec, struct err *err) attr_must_use;
 
-/* How many ranks the job will have: one a task. */
+/* How many ranks the job will have: one a task, of an array one an index. */
 uint64_t spec_ranks(const struct spec *spec);
 
 int spec_to_json(const struct spec *spec, struct buf *ret, struct err *err) attr_must_use;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/model/indices.h"
 #include "controller/model/ref.h"
 #include "controller/model/spec.h"
 #include "controller/model/spec_options.h"
@@ -83,6 +84,15 @@ static int check_signal(const char *option, const char *value, struct err *err)
 			       "--%s: '%.80s' is not a signal, such as USR1 or TERM@120", option,
 			       value);
 	return 0;
+}
+
+static int check_array(const char *option, const char *value, struct err *err)
+{
+	if (indices_are_valid(value))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "--%s: '%.80s' is not a list of indices up to %d, such as 0-9 or 1,5,7%%2",
+		       option, value, INDICES_MAX);
 }
 
 static int check_env(const char *option, const char *assignment, struct err *err)
@@ -173,6 +183,11 @@ static int check_pairs(const struct spec *spec, struct err *err)
 {
 	if (spec->requeue && spec->no_requeue)
 		return err_set(err, ERR_INVALID, "--requeue and --no-requeue exclude each other");
+	if (spec->array && (spec->nodes > 1 || spec->tasks > 1 || spec->tasks_per_node > 1))
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"--array: each of its tasks is one process: leave --tasks and --nodes "
+			"out, or submit a script that runs srun");
 	if (spec->memory && spec->memory_per_cpu)
 		return err_set(err, ERR_INVALID, "--mem and --mem-per-cpu exclude each other");
 	if (spec->export_list && spec->env.len > 0 &&
@@ -199,7 +214,9 @@ int spec_check(const struct spec *spec, struct err *err)
 	if (!spec->workdir || spec->workdir[0] != '/')
 		return err_set(err, ERR_INVALID, "--workdir: '%s' is not an absolute path",
 			       spec->workdir ? spec->workdir : "");
-	return spec->script ? 0 : check_pairs(spec, err);
+	if (spec->script)
+		return spec->array ? check_array("array", spec->array, err) : 0;
+	return check_pairs(spec, err);
 }
 
 int spec_check_local(const struct spec *spec, struct err *err)

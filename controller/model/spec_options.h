@@ -43,6 +43,7 @@
 	X(STR, 'L', "licenses", licenses, "LIST", word, "licenses", SPEC_SLURM, "licences that the job needs") \
 	X(DURATION, 't', "time", time_ns, "DURATION", not_text, "time", NULL, "time limit, such as 90m") \
 	X(STR, 0, "hold", hold, "DURATION[,on-failure]", hold, NULL, NULL, "keep the job that long after the command's end, or failure") \
+	X(STR, 0, "array", array, "INDICES", array, "array", SPEC_SLURM, "one task for each index, such as 0-9 or 0-99:2%4 (4 at a time)") \
 	X(STR, 0, "begin", begin, "TIME", words, "begin", SPEC_NO_QUEUE, "start it then or later, such as now+1hour") \
 	X(STR, 'd', "dependency", dependency, "LIST", word, "dependency", SPEC_SLURM, "start it after other jobs, such as afterok:123") \
 	X(FLAG, 0, "requeue", requeue, NULL, not_text, "requeue", SPEC_NO_QUEUE, "it may be started again after its node failed") \

@@ -29,7 +29,6 @@ static const struct {
 	const char *name;
 	const char *instead;
 } refused[] = {
-	{ "array", "berth follows single jobs: submit arrays with sbatch" },
 	{ "clusters", "run berth where that cluster's Slurm is" },
 	{ "cluster", "run berth where that cluster's Slurm is" },
 	{ "wait", "use 'berth submit --wait'" },

@@ -50,6 +50,20 @@ static bool get_time(const json_t *object, const char *key, uint64_t *ret)
 	return true;
 }
 
+/* What it used. */
+static bool get_use(const json_t *object, struct status *ret)
+{
+	uint64_t user_ns, system_ns;
+	int kibibytes;
+
+	if (!get_int(object, "peak_rss_kib", 0, INT32_MAX, -1, &kibibytes) ||
+	    !get_time(object, "user_s", &user_ns) || !get_time(object, "system_s", &system_ns))
+		return false;
+	ret->max_rss = kibibytes > 0 ? (uint64_t)kibibytes << 10 : 0;
+	ret->cpu_ns = user_ns + system_ns;
+	return true;
+}
+
 int status_parse(struct span text, struct status *ret, struct err *err)
 {
 	cleanup(json_release) json_t *object = NULL;
@@ -82,6 +96,8 @@ int status_parse(struct span text, struct status *ret, struct err *err)
 	    !get_time(object, "ended", &status.ended_ns) ||
 	    !get_time(object, "hold_until", &status.hold_until_ns))
 		return invalid(err, "\"started\", \"ended\" or \"hold_until\" is not a time");
+	if (!get_use(object, &status))
+		return invalid(err, "\"peak_rss_kib\", \"user_s\" or \"system_s\" is not a number");
 	if ((status.exited || status.held) && status.exit_code < 0 && status.signal == 0)
 		return invalid(err, "ended, with neither exit status nor signal");
 	*ret = status;

@@ -26,6 +26,8 @@ struct status {
 	uint64_t hold_until_ns; /* 0 unless it is held */
 	int exit_code;		/* -1 when it has none */
 	int signal;		/* that ended it, or 0 */
+	uint64_t max_rss;	/* bytes, of its largest process; 0: not known */
+	uint64_t cpu_ns;	/* user and system */
 };
 
 int status_parse(struct span json, struct status *ret, struct err *err) attr_must_use;

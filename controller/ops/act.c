@@ -34,7 +34,7 @@ static bool is_kept(struct controller *c, const struct job *job)
 	if (controller_backend(c, job->cluster, &backend, NULL) < 0)
 		return false;
 
-	for (uint64_t rank = 0; rank < job->tasks; rank++) {
+	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
 		if (jobdir_read_status(backend_site(backend), job->directory, (unsigned int)rank,
 				       &status, NULL) == 1 &&
 		    status.held)

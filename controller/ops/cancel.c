@@ -21,7 +21,8 @@ static int prepare(struct controller *c, struct job *job, struct err *err)
 		return err_set(err, ERR_NOT_FOUND,
 			       "job-%" PRIu64 " was never handed to %s: 'berth gc' clears it away",
 			       job->id, job->backend);
-	if (store_mark_cancel_requested(c->store, job->id, err) < 0)
+	/* A task of an array is known by what Slurm says of it: the rest of the job goes on. */
+	if (job->only[0] == '\0' && store_mark_cancel_requested(c->store, job->id, err) < 0)
 		return -1;
 	job->cancel_requested = true;
 	return 0;

@@ -11,6 +11,7 @@
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "init/base/fs.h"
+#include "init/base/log.h"
 
 /* A job that runs has its tunnel within milliseconds; after this long it has none. */
 #define TUNNEL_WAIT_NS (20 * NSEC_PER_SEC)
@@ -19,13 +20,14 @@
 
 int ops_check_not_ended(const struct job *job, struct err *err)
 {
-	char why[160];
+	char why[160], label[JOB_LABEL_SIZE];
 
 	if (!job_state_is_ended(job->state))
 		return 0;
 	job_explain_end(job, why, sizeof(why));
-	return err_set(err, ERR_UNAVAILABLE, "job-%" PRIu64 " ended: %s%s%s", job->id,
-		       job_state_word(job->state), why[0] ? ", " : "", why);
+	job_label(job, label);
+	return err_set(err, ERR_UNAVAILABLE, "%s ended: %s%s%s", label, job_state_word(job->state),
+		       why[0] ? ", " : "", why);
 }
 
 /* The command of this rank has ended, whatever the scheduler says about the job. */
@@ -48,9 +50,10 @@ static uint64_t monotonic_ns(void)
 struct visit {
 	struct controller *c;
 	struct backend *backend;
-	const struct ref *ref;
+	unsigned int rank;
 	const struct progress *progress;
 	struct job job;
+	char label[JOB_LABEL_SIZE];
 	uint64_t deadline;	/* monotonic */
 	uint64_t ask_at;	/* when the backend may be asked next */
 	uint64_t running_since; /* monotonic, 0 before */
@@ -63,13 +66,42 @@ static void visit_finish(struct visit *v)
 }
 DEFINE_CLEANUP_VALUE(struct visit, visit_finish)
 
+/* Of an array, who names no task means the first that runs; else the first. */
+static int choose_task(struct visit *v, struct err *err)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	uint64_t chosen = 0;
+	char text[24];
+
+	struct err why;
+
+	if (ops_refresh_job(v->c, &v->job, &why) < 0)
+		log_debug("%s: what was last known has to do", why.text);
+	if (store_list_runs(v->c->store, v->job.id, true, &runs, err) < 0 ||
+	    !job_next_rank(&v->job, 0, &chosen))
+		return -1;
+	for (size_t i = 0; i < runs.len; i++) {
+		if (runs.items[i].state == JOB_RUNNING) {
+			chosen = runs.items[i].task;
+			break;
+		}
+	}
+	v->rank = (unsigned int)chosen;
+	snprintf(text, sizeof(text), "%" PRIu64, chosen);
+	job_set_text(&v->job.only, text);
+	return 0;
+}
+
 static int open_visit(struct controller *c, const struct ref *ref, struct visit *v, struct err *err)
 {
 	v->c = c;
-	v->ref = ref;
+	v->rank = ref->rank;
 	v->said = JOB_RUNNING; /* about which nothing is said */
 	if (ops_find(c, ref, &v->job, err) < 0)
 		return -1;
+	if (job_is_array(&v->job) && !ref->has_rank && choose_task(v, err) < 0)
+		return -1;
+	job_label(&v->job, v->label);
 	return controller_backend(c, v->job.cluster, &v->backend, err);
 }
 
@@ -88,9 +120,9 @@ static void say_waiting(struct visit *v)
 	if (v->job.state == v->said || !v->progress->say)
 		return;
 	v->said = v->job.state;
-	snprintf(line, sizeof(line), "job-%" PRIu64 " is %s%s%s%s: waiting for it to run",
-		 v->job.id, job_state_word(v->job.state), v->job.reason[0] ? " (" : "",
-		 v->job.reason, v->job.reason[0] ? ")" : "");
+	snprintf(line, sizeof(line), "%s is %s%s%s%s: waiting for it to run", v->label,
+		 job_state_word(v->job.state), v->job.reason[0] ? " (" : "", v->job.reason,
+		 v->job.reason[0] ? ")" : "");
 	v->progress->say(v->progress->arg, line);
 }
 
@@ -100,14 +132,13 @@ static int check_patience(struct visit *v, uint64_t now, struct err *err)
 		v->running_since = now;
 	if (v->running_since && now - v->running_since > TUNNEL_WAIT_NS)
 		return err_set(err, ERR_UNAVAILABLE,
-			       "job-%" PRIu64
-			       " runs, but its tunnel does not: see %s/tunnel.%u.log",
-			       v->job.id, v->job.directory, v->ref->rank);
+			       "%s runs, but its tunnel does not: see %s/tunnel.%u.log", v->label,
+			       v->job.directory, v->rank);
 	if (now < v->deadline)
 		return 0;
-	return err_set(err, ERR_TIMEOUT, "job-%" PRIu64 " is still %s%s%s%s: try again later",
-		       v->job.id, job_state_word(v->job.state), v->job.reason[0] ? " (" : "",
-		       v->job.reason, v->job.reason[0] ? ")" : "");
+	return err_set(err, ERR_TIMEOUT, "%s is still %s%s%s%s: try again later", v->label,
+		       job_state_word(v->job.state), v->job.reason[0] ? " (" : "", v->job.reason,
+		       v->job.reason[0] ? ")" : "");
 }
 
 /* 1: *ret_endpoint is where the rank listens. 0: not yet. */
@@ -120,17 +151,17 @@ static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *
 		return -1;
 	if (ops_check_not_ended(&v->job, err) < 0)
 		return -1;
-	found = backend_endpoint(v->backend, &v->job, v->ref->rank, ret_endpoint, &own);
-	if (found == 0 && !has_rank_ended(backend_site(v->backend), &v->job, v->ref->rank))
+	found = backend_endpoint(v->backend, &v->job, v->rank, ret_endpoint, &own);
+	if (found == 0 && !has_rank_ended(backend_site(v->backend), &v->job, v->rank))
 		return 1;
-	if (found < 0 && (own.kind != ERR_NOT_FOUND || v->ref->rank >= v->job.tasks))
+	if (found < 0 && (own.kind != ERR_NOT_FOUND || !job_has_rank(&v->job, v->rank)))
 		return err_set(err, own.kind, "%s", own.text);
 	free(take_ptr(*ret_endpoint));
 	if (refresh(v, now, err) < 0 || ops_check_not_ended(&v->job, err) < 0)
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_UNAVAILABLE, "rank %u of job-%" PRIu64 " has ended",
-			       v->ref->rank, v->job.id);
+			       v->rank, v->job.id);
 	return 0;
 }
 
@@ -169,8 +200,8 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 		       NULL);
 	if (strcmp(plan->verb, "ssh") == 0)
 		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);
-	argv_addf(ret, "--rank=%u", plan->ref->rank);
-	argv_addf(ret, "--name=job-%" PRIu64, v.job.id);
+	argv_addf(ret, "--rank=%u", v.rank);
+	argv_addf(ret, "--name=%s", v.label);
 	return 0;
 }
 
@@ -179,17 +210,16 @@ int ops_ssh_command(struct controller *c, const struct job *job, const struct re
 {
 	char *option;
 
-	if (ref->rank >= job->tasks)
-		return err_set(err, ERR_NOT_FOUND,
-			       "job-%" PRIu64 " has no rank %u: its ranks are 0 to %" PRIu64,
-			       job->id, ref->rank, job->tasks - 1);
+	if ((ref->has_rank || !job_is_array(job)) && job_check_rank(job, ref->rank, err) < 0)
+		return -1;
 	argv_add(ret, "ssh");
 	for (size_t i = 0; (option = sshconf_option(&c->ssh, i)); i++) {
 		argv_add_words(ret, "-o", option, NULL);
 		free(option);
 	}
 	if (ref->has_rank)
-		argv_addf(ret, "job-%" PRIu64 ".%u", job->id, ref->rank);
+		argv_addf(ret, "job-%" PRIu64 "%c%u", job->id, job_is_array(job) ? '_' : '.',
+			  ref->rank);
 	else
 		argv_addf(ret, "job-%" PRIu64, job->id);
 	argv_add_all(ret, command);

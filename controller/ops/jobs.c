@@ -3,180 +3,95 @@
 #include "jobs.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "controller/model/indices.h"
 #include "controller/ops/internal.h"
 
 #define RECENT_NS (86400 * NSEC_PER_SEC)
 #define POLL_AT_ONCE_MS 50
 #define POLL_REQUEST_MS 1000
 
-int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
+static int find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
 {
 	if (ref->id)
 		return store_find_by_id(c->store, ref->id, ret, err);
 	return store_find_by_name(c->store, ref->name, ret, err);
 }
 
+/* Only these tasks of an array are meant; each of them must be one. */
+static int choose_tasks(struct job *job, const char *tasks, struct err *err)
+{
+	if (!job_is_array(job))
+		return err_set(err, ERR_INVALID,
+			       "job-%" PRIu64 " is no array: its ranks start and end together, say "
+			       "job-%" PRIu64,
+			       job->id, job->id);
+	for (uint64_t task = 0; indices_next(tasks, task, &task); task++) {
+		if (job_check_rank(job, task, err) < 0)
+			return -1;
+	}
+	job_set_text(&job->only, tasks);
+	return 0;
+}
+
+int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	char task[24];
+
+	if (find(c, ref, &job, err) < 0)
+		return -1;
+	snprintf(task, sizeof(task), "%u", ref->rank);
+	if (ref->has_rank && job_is_array(&job) && choose_tasks(&job, task, err) < 0)
+		return -1;
+	*ret = job;
+	job = (struct job){ 0 };
+	return 0;
+}
+
+/* "job-7_[0-4,9]": the part before the bracket, and what is in it; false for anything else. */
+static bool split_tasks(const char *text, char **ret_job, char **ret_tasks)
+{
+	const char *open = strstr(text, "_[");
+	size_t len = strlen(text);
+
+	if (!open || text[len - 1] != ']')
+		return false;
+	*ret_job = str_dup_len(text, (size_t)(open - text));
+	*ret_tasks = str_dup_len(open + 2, (size_t)(text + len - 1 - (open + 2)));
+	return true;
+}
+
 int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
 {
+	cleanup(job_finish) struct job job = { 0 };
+	cleanup_free char *before = NULL, *tasks = NULL;
 	struct ref ref;
 
-	if (ref_parse(text, &ref, err) < 0)
+	if (!split_tasks(text, &before, &tasks)) {
+		if (ref_parse(text, &ref, err) < 0)
+			return -1;
+		if (ref.has_rank)
+			tasks = str_printf("%u", ref.rank);
+	} else if (!indices_are_valid(tasks) || strchr(tasks, '%')) {
+		return err_set(err, ERR_INVALID,
+			       "'%.80s': tasks of an array are written as job-7_[0-4,9]", text);
+	} else if (ref_parse(before, &ref, err) < 0) {
 		return -1;
-	return ops_find(c, &ref, ret, err);
+	}
+	if (find(c, &ref, &job, err) < 0 || (tasks && choose_tasks(&job, tasks, err) < 0))
+		return -1;
+	*ret = job;
+	job = (struct job){ 0 };
+	return 0;
 }
 
 int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *err)
 {
 	return store_list(c->store, all ? STORE_ALL : STORE_SINCE, controller_now_ns() - RECENT_NS,
 			  ret, err);
-}
-
-/* What a backend tells about the place of a job; what it does not tell stays as it was. */
-static void apply_place(struct job *job, const struct observation *seen)
-{
-	if (seen->queue[0] != '\0')
-		job_set_text(&job->queue, seen->queue);
-	if (seen->node_list[0] != '\0')
-		job_set_text(&job->node_list, seen->node_list);
-	if (seen->attempts)
-		job->attempts = seen->attempts;
-}
-
-static void apply(struct job *job, const struct observation *seen)
-{
-	/* What a backend cannot tell any more does not erase what it told before. */
-	job->state = seen->state;
-	if (seen->native_state[0] != '\0')
-		job_set_text(&job->native_state, seen->native_state);
-	job_set_text(&job->reason, seen->reason);
-	job->exit_code = seen->exit_code;
-	job->signal = seen->signal;
-	/* One that waits again, waits for another start. */
-	if (seen->started_ns || seen->state == JOB_QUEUED)
-		job->started_ns = seen->started_ns;
-	if (seen->ended_ns)
-		job->ended_ns = seen->ended_ns;
-	else if (job_state_is_ended(seen->state))
-		job->ended_ns = controller_now_ns();
-	job->seen_ns = controller_now_ns();
-	apply_place(job, seen);
-}
-
-/* Whether there is news worth a write: being seen alone is not. */
-static bool is_news(const struct job *job, const struct observation *seen)
-{
-	return job->state != seen->state || strcmp(job->reason, seen->reason) != 0 ||
-	       (seen->native_state[0] && strcmp(job->native_state, seen->native_state) != 0) ||
-	       (seen->started_ns && job->started_ns != seen->started_ns) ||
-	       job->exit_code != seen->exit_code ||
-	       (seen->queue[0] && strcmp(job->queue, seen->queue) != 0) ||
-	       (seen->node_list[0] && strcmp(job->node_list, seen->node_list) != 0) ||
-	       (seen->attempts && job->attempts != seen->attempts);
-}
-
-static int record(struct controller *c, struct job *job, const struct observation *seen,
-		  struct err *err)
-{
-	if (!is_news(job, seen))
-		return 0;
-	apply(job, seen);
-	if (store_update_job(c->store, job, err) < 0)
-		return -1;
-	if (!job_state_is_ended(job->state))
-		return 0;
-	return leftovers_release(c, job, err);
-}
-
-/*
- * A job that was cancelled by another process since this record was read is told from one that
- * failed by the mark of who cancelled it, which is made before the job is touched.
- */
-static int look_again(struct controller *c, struct backend *backend, struct job *job,
-		      struct observation *seen, struct err *err)
-{
-	cleanup(job_finish) struct job stored = { 0 };
-	const struct job *one = job;
-
-	if (seen->state != JOB_FAILED || job->cancel_requested ||
-	    store_find_by_id(c->store, job->id, &stored, NULL) < 0 || !stored.cancel_requested)
-		return 0;
-	job->cancel_requested = true;
-	return backend_observe(backend, &one, 1, seen, err);
-}
-
-static bool wants_observing(const struct job *job)
-{
-	return job->state != JOB_DEFINED && !job_state_is_ended(job->state);
-}
-
-/* All jobs of one cluster in the list, in one request. */
-static int refresh_cluster(struct controller *c, const char *name, struct job_list *jobs,
-			   struct err *err)
-{
-	cleanup_free struct observation *seen = new_array(struct observation, jobs->len);
-	cleanup_free const struct job **asked = new_array(const struct job *, jobs->len);
-	cleanup_free size_t *index = new_array(size_t, jobs->len);
-	struct backend *backend;
-	size_t len = 0;
-
-	if (controller_backend(c, name, &backend, err) < 0)
-		return -1;
-	for (size_t i = 0; i < jobs->len; i++) {
-		if (!wants_observing(&jobs->items[i]) || strcmp(jobs->items[i].cluster, name) != 0)
-			continue;
-		index[len] = i;
-		asked[len++] = &jobs->items[i];
-	}
-	if (backend_observe(backend, asked, len, seen, err) < 0)
-		return -1;
-	for (size_t i = 0; i < len; i++) {
-		struct job *job = &jobs->items[index[i]];
-
-		if (look_again(c, backend, job, &seen[i], err) < 0 ||
-		    record(c, job, &seen[i], err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Whether the jobs before this one have one of its cluster: then that was asked already. */
-static bool is_first_of_cluster(const struct job_list *jobs, size_t at)
-{
-	if (!wants_observing(&jobs->items[at]))
-		return false;
-	for (size_t i = 0; i < at; i++) {
-		if (wants_observing(&jobs->items[i]) &&
-		    strcmp(jobs->items[i].cluster, jobs->items[at].cluster) == 0)
-			return false;
-	}
-	return true;
-}
-
-int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err)
-{
-	const char *names[CONTROLLER_CLUSTERS_MAX];
-	size_t len = 0;
-	int result = 0;
-
-	/* Which clusters is found out first: refreshing changes what the test looks at. */
-	for (size_t i = 0; i < jobs->len && len < CONTROLLER_CLUSTERS_MAX; i++) {
-		if (is_first_of_cluster(jobs, i))
-			names[len++] = jobs->items[i].cluster;
-	}
-	for (size_t i = 0; i < len; i++) {
-		if (refresh_cluster(c, names[i], jobs, result == 0 ? err : NULL) < 0)
-			result = -1;
-	}
-	return result;
-}
-
-int ops_refresh_job(struct controller *c, struct job *job, struct err *err)
-{
-	struct job_list one = { .items = job, .len = 1 };
-
-	return ops_refresh(c, &one, err);
 }
 
 static int find_selected(struct controller *c, const struct selection *selection,
@@ -210,8 +125,8 @@ int ops_select(struct controller *c, const struct selection *selection, struct j
 	return refreshed < 0 ? 1 : 0;
 }
 
-int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, uint64_t offset,
-		 size_t max, struct buf *ret, struct err *err)
+int ops_read_log(struct controller *c, const struct job *job, const struct log_part *part,
+		 struct buf *ret, struct err *err)
 {
 	struct backend *backend;
 
@@ -220,8 +135,7 @@ int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, u
 			       "job-%" PRIu64 ": what it printed has been collected", job->id);
 	if (controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
-	return backend_read_log(backend, job, stderr_log ? BACKEND_STDERR : BACKEND_STDOUT, offset,
-				max, ret, err);
+	return backend_read_log(backend, job, part, ret, err);
 }
 
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)

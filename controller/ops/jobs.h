@@ -6,14 +6,22 @@
  */
 
 #include "controller/model/filter.h"
+#include "controller/model/log_part.h"
 #include "controller/ops/controller.h"
 #include "init/base/buf.h"
 
-/* The record, as last known. ERR_NOT_FOUND says how to list jobs. */
+/*
+ * The record, as last known. ERR_NOT_FOUND says how to list jobs. Where a task of an array is
+ * meant, the record's `only` says so: what is done to it is done to that task, and once it was
+ * refreshed its state is that of the task. Such a record cannot be stored.
+ */
 int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
 	attr_must_use;
 
-/* The same for a JOB argument as the user wrote it. */
+/*
+ * The same for a JOB argument as the user wrote it, which may also be "job-7_[0-4,9]". A rank of a
+ * job that is no array is refused: nothing can be done to it alone.
+ */
 int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
 	attr_must_use;
 
@@ -55,11 +63,10 @@ int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patienc
 	       struct err *err) attr_must_use;
 
 /*
- * Appends what the job printed from this offset on; at most max bytes, nothing when there is no
- * more.
+ * Appends a part of what the job printed; nothing when there is no more.
  */
-int ops_read_log(struct controller *c, const struct job *job, bool stderr_log, uint64_t offset,
-		 size_t max, struct buf *ret, struct err *err) attr_must_use;
+int ops_read_log(struct controller *c, const struct job *job, const struct log_part *part,
+		 struct buf *ret, struct err *err) attr_must_use;
 
 /* How often it is worth asking about this job again. */
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);

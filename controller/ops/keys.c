@@ -88,15 +88,18 @@ DEFINE_CLEANUP_VALUE(struct rekey, rekey_finish)
 static int find_listening(struct rekey *x, struct err *err)
 {
 	struct backend *backend;
-	uint64_t ranks = MIN(x->job->tasks, (uint64_t)RANKS_ASKED);
+	uint64_t rank = 0;
 
 	if (x->job->state != JOB_RUNNING)
 		return 0;
 	if (controller_backend(x->c, x->job->cluster, &backend, err) < 0)
 		return -1;
-	while (x->rank < ranks &&
-	       backend_endpoint(backend, x->job, x->rank, &x->endpoint, NULL) < 0)
-		x->rank++;
+	for (unsigned int asked = 0;
+	     asked < RANKS_ASKED && job_next_rank(x->job, rank, &rank) && !x->endpoint; asked++) {
+		x->rank = (unsigned int)rank++;
+		if (backend_endpoint(backend, x->job, x->rank, &x->endpoint, NULL) < 0)
+			x->endpoint = NULL;
+	}
 	return 0;
 }
 

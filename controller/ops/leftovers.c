@@ -49,7 +49,10 @@ static void remove_scratch(const struct job *job)
 				       temporary && temporary[0] == '/' ? temporary : "/tmp" };
 	struct err why;
 
-	for (uint64_t rank = 0; rank < MIN(job->tasks, SCRATCH_RANKS_MAX); rank++) {
+	uint64_t looked = 0;
+
+	for (uint64_t rank = 0; job_next_rank(job, rank, &rank) && looked < SCRATCH_RANKS_MAX;
+	     rank++, looked++) {
 		for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 			cleanup_free char *path =
 				str_printf("%s/berth-%u-%s.%" PRIu64, places[i],

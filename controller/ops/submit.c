@@ -58,6 +58,7 @@ static int define(struct controller *c, const char *cluster, const struct backen
 	job->created_ns = controller_now_ns();
 	job->nodes = MAX(spec->nodes, UINT64_C(1));
 	job->tasks = spec_ranks(spec);
+	job_set_text(&job->array, spec->array ? spec->array : "");
 	return store_add_job(c->store, job, err);
 }
 

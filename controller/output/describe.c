@@ -76,17 +76,25 @@ static void line_run_time(const struct job *job, const struct output *output)
 /* What somebody who looks at a job in this state wants to type. */
 static void line_next(const struct job *job, const struct output *output)
 {
+	char label[JOB_LABEL_SIZE];
+
+	job_label(job, label);
 	if (job->state == JOB_RUNNING)
-		line(output, "Enter it:", "ssh job-%" PRIu64, job->id);
+		line(output, "Enter it:", "ssh %s", label);
 	if (job->started_ns && !job->collected)
-		line(output, "Its output:", "berth logs job-%" PRIu64, job->id);
+		line(output, "Its output:", "berth logs %s", label);
 	if (job->state == JOB_FAILED && !job->collected)
-		line(output, "Its errors:", "berth logs --stderr job-%" PRIu64, job->id);
+		line(output, "Its errors:", "berth logs --stderr %s", label);
+	if (job_is_array(job) && job->only[0] == '\0')
+		line(output, "Its tasks:", "berth get job-runs %s", label);
 }
 
 void output_describe_job(const struct job *job, const struct output *output)
 {
-	line(output, "Job:", "job-%" PRIu64, job->id);
+	char label[JOB_LABEL_SIZE];
+
+	job_label(job, label);
+	line(output, "Job:", "%s", label);
 	line(output, "Name:", "%s", job->name);
 	line_state(job, output);
 	line(output, "Backend:", "%s", job->backend);
@@ -96,6 +104,7 @@ void output_describe_job(const struct job *job, const struct output *output)
 	line(output, "Nodes:", "%" PRIu64 "%s%s", job->nodes, job->node_list[0] ? ", " : "",
 	     job->node_list);
 	line(output, "Ranks:", "%" PRIu64, job->tasks);
+	line(output, "Array:", "%s", job->array);
 	line_time(output, "Submitted:", job->created_ns);
 	line_time(output, "Started:", job->started_ns);
 	line_time(output, "Ended:", job->ended_ns);

@@ -61,7 +61,10 @@ static void add_number(struct table *table, uint64_t number)
 
 static void add_job(struct table *table, const struct job *job, uint64_t now_ns)
 {
-	table_add(table, "job-%" PRIu64, job->id);
+	char label[JOB_LABEL_SIZE];
+
+	job_label(job, label);
+	table_add(table, "%s", label);
 	table_add(table, "%s", job->name);
 	table_add(table, "%s", job->backend);
 	table_add(table, "%s", job->queue);
@@ -120,6 +123,7 @@ json_t *output_job_value(const struct job *job)
 	json_object_set_new(object, "nodes", json_integer((json_int_t)job->nodes));
 	json_object_set_new(object, "node_list", value_optional(job->node_list));
 	json_object_set_new(object, "ranks", json_integer((json_int_t)job->tasks));
+	json_object_set_new(object, "array", value_optional(job->array));
 	json_object_set_new(object, "directory", value_text(job->directory));
 	json_object_set_new(object, "command", value_text(job->command));
 	return object;
@@ -136,8 +140,12 @@ static void print_values(const struct job_list *jobs, const struct output *outpu
 
 static void print_names(const struct job_list *jobs, FILE *out)
 {
-	for (size_t i = 0; i < jobs->len; i++)
-		fprintf(out, "job-%" PRIu64 "\n", jobs->items[i].id);
+	char label[JOB_LABEL_SIZE];
+
+	for (size_t i = 0; i < jobs->len; i++) {
+		job_label(&jobs->items[i], label);
+		fprintf(out, "%s\n", label);
+	}
 }
 
 int output_jobs(const struct job_list *jobs, const struct output *output, struct err *err)

@@ -14,9 +14,13 @@
 #define FILE_MAX 65536
 #define MARK "# made by berth of "
 
-/* Up to here every rank is named. A pattern would be shorter, but would also match host names that
- * hold characters of the shell, and ssh before 9.6 passes those on to ProxyCommand. */
+/*
+ * Up to here every rank is named; of more, and of arrays, a pattern stands for them. It would also
+ * match host names that hold characters of the shell, and ssh before 9.6 passes those on to
+ * ProxyCommand: there the name stands in single quotes, so that one without them is harmless.
+ */
 #define RANKS_NAMED_MAX 64
+#define NOT_QUOTED "\"!*'*\""
 
 static bool is_plain(const char *path)
 {
@@ -102,14 +106,17 @@ static int whose(const struct sshconf *sc, const char *path)
 
 static bool add_hosts(struct buf *b, const struct job *job)
 {
+	bool matches = job_is_array(job) || job->tasks > RANKS_NAMED_MAX;
 	bool ok = buf_printf(b, "Host job-%" PRIu64, job->id);
 
-	for (uint64_t rank = 0; ok && rank < job->tasks && job->tasks <= RANKS_NAMED_MAX; rank++)
+	for (uint64_t rank = 0; ok && rank < job->tasks && !matches; rank++)
 		ok = buf_printf(b, " job-%" PRIu64 ".%" PRIu64, job->id, rank);
-	if (ok && job->tasks > RANKS_NAMED_MAX)
-		ok = buf_printf(b, " job-%" PRIu64 ".*", job->id);
+	if (ok && matches)
+		ok = buf_printf(b, " job-%" PRIu64 ".* job-%" PRIu64 "_* " NOT_QUOTED, job->id,
+				job->id);
 	if (ok && job->name[0] != '\0')
-		ok = buf_printf(b, " %s.job", job->name);
+		ok = buf_printf(b, " %s.job", job->name) &&
+		     (!matches || buf_printf(b, " %s.job.* %s.job_*", job->name, job->name));
 	return ok && buf_append_u8(b, '\n');
 }
 

@@ -39,4 +39,22 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	"ALTER TABLE jobs ADD COLUMN cluster TEXT NOT NULL DEFAULT '';"
 	"UPDATE jobs SET cluster = backend;"
 	"PRAGMA user_version = 3;",
+	/* Arrays, and what each of their tasks and each attempt of a job did. */
+	"ALTER TABLE jobs ADD COLUMN array TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE runs ("
+	" job INTEGER NOT NULL,"
+	" task INTEGER NOT NULL,"
+	" attempt INTEGER NOT NULL,"
+	" state TEXT NOT NULL,"
+	" native_state TEXT NOT NULL,"
+	" reason TEXT NOT NULL,"
+	" node_list TEXT NOT NULL,"
+	" exit_code INTEGER NOT NULL,"
+	" signal INTEGER NOT NULL,"
+	" started_ns INTEGER NOT NULL,"
+	" ended_ns INTEGER NOT NULL,"
+	" max_rss INTEGER NOT NULL,"
+	" cpu_ns INTEGER NOT NULL,"
+	" PRIMARY KEY (job, task, attempt)) WITHOUT ROWID;"
+	"PRAGMA user_version = 4;",
 };

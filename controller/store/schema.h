@@ -7,7 +7,7 @@
  * ALTER TABLE to schema.c, and count SCHEMA_VERSION up. Migrations that exist are never changed.
  */
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /* schema_migrations[n] leads from version n to version n + 1, and sets it. */
 extern const char *const schema_migrations[SCHEMA_VERSION];
@@ -24,7 +24,8 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 	X(queue)            \
 	X(user)             \
 	X(node_list)        \
-	X(cluster)
+	X(cluster)          \
+	X(array)
 
 #define SCHEMA_JOB_NUMBERS(X) \
 	X(exit_code)          \

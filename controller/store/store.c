@@ -3,28 +3,16 @@
 #include "store.h"
 
 #include <inttypes.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "controller/store/schema.h"
+#include "controller/store/statement.h"
 
 #define BUSY_TIMEOUT_MS 10000
 #define BUSY_PAUSE_MS 5
 
-struct store {
-	sqlite3 *db;
-	char *path;
-};
-
-static inline void statement_finalize(sqlite3_stmt *statement)
-{
-	sqlite3_finalize(statement);
-}
-DEFINE_CLEANUP(sqlite3_stmt, statement_finalize)
-
-/* Foreign codes stop here. */
-static int fail(struct store *store, struct err *err)
+int statement_fail(struct store *store, struct err *err)
 {
 	const char *why = sqlite3_errmsg(store->db);
 
@@ -57,29 +45,52 @@ static int fail(struct store *store, struct err *err)
 
 static int execute(struct store *store, const char *sql, struct err *err)
 {
-	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(store, err);
+	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : statement_fail(store, err);
 }
 
-static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret, struct err *err)
+int statement_prepare(struct store *store, const char *sql, sqlite3_stmt **ret, struct err *err)
 {
-	return sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) == SQLITE_OK ? 0
-									      : fail(store, err);
+	return sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) == SQLITE_OK
+		       ? 0
+		       : statement_fail(store, err);
 }
 
-/* Runs a statement to its end. */
-static int finish(struct store *store, sqlite3_stmt *statement, struct err *err)
+int statement_finish(struct store *store, sqlite3_stmt *statement, struct err *err)
 {
-	return sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(store, err);
+	return sqlite3_step(statement) == SQLITE_DONE ? 0 : statement_fail(store, err);
+}
+
+int statement_keep(struct store *store, const char *sql, sqlite3_stmt **kept, struct err *err)
+{
+	if (!*kept)
+		return statement_prepare(store, sql, kept, err);
+	sqlite3_reset(*kept);
+	return 0;
+}
+
+int store_begin(struct store *store, struct err *err)
+{
+	return execute(store, "BEGIN IMMEDIATE", err);
+}
+
+int store_commit(struct store *store, struct err *err)
+{
+	if (execute(store, "COMMIT", err) == 0)
+		return 0;
+	execute(store, "ROLLBACK", NULL);
+	return -1;
 }
 
 static int get_version(struct store *store, int *ret, struct err *err)
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (prepare(store, "PRAGMA user_version", &s, err) < 0)
+	if (statement_prepare(store, "PRAGMA user_version", &s, err) < 0)
 		return -1;
 	if (sqlite3_step(s) != SQLITE_ROW)
-		return fail(store, err);
+		return statement_fail(store, err);
 	*ret = sqlite3_column_int(s, 0);
 	return 0;
 }
@@ -125,7 +136,7 @@ static int use_write_ahead_log(struct store *store, struct err *err)
 		if (result == SQLITE_OK)
 			return 0;
 		if (result != SQLITE_BUSY || waited_ms >= BUSY_TIMEOUT_MS)
-			return fail(store, err);
+			return statement_fail(store, err);
 		sqlite3_sleep(BUSY_PAUSE_MS);
 	}
 }
@@ -142,7 +153,7 @@ int store_open(const char *path, struct store **ret, struct err *err)
 				 NULL);
 	umask(before);
 	if (result != SQLITE_OK)
-		return fail(store, err);
+		return statement_fail(store, err);
 	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
 	if (use_write_ahead_log(store, err) < 0 ||
 	    execute(store, "PRAGMA synchronous=NORMAL", err) < 0 || migrate(store, err) < 0)
@@ -161,6 +172,8 @@ struct store *store_close(struct store *store)
 		 */
 		if (store->db && sqlite3_total_changes(store->db) == 0)
 			sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+		sqlite3_finalize(store->update_job);
+		sqlite3_finalize(store->save_run);
 		sqlite3_close(store->db);
 		free(store->path);
 		free(store);
@@ -168,12 +181,12 @@ struct store *store_close(struct store *store)
 	return NULL;
 }
 
-static void bind_text(sqlite3_stmt *s, const char *name, const char *value)
+void statement_bind_text(sqlite3_stmt *s, const char *name, const char *value)
 {
 	sqlite3_bind_text(s, sqlite3_bind_parameter_index(s, name), value, -1, SQLITE_STATIC);
 }
 
-static void bind_int(sqlite3_stmt *s, const char *name, int64_t value)
+void statement_bind_int(sqlite3_stmt *s, const char *name, int64_t value)
 {
 	sqlite3_bind_int64(s, sqlite3_bind_parameter_index(s, name), value);
 }
@@ -181,17 +194,17 @@ static void bind_int(sqlite3_stmt *s, const char *name, int64_t value)
 /* Binds the columns that the statement mentions; the others have no parameter, which is ignored. */
 static void bind_job(sqlite3_stmt *s, const struct job *job)
 {
-	bind_int(s, ":id", (int64_t)job->id);
-	bind_text(s, ":state", job_state_word(job->state));
-#define X(name) bind_text(s, ":" #name, job->name);
+	statement_bind_int(s, ":id", (int64_t)job->id);
+	statement_bind_text(s, ":state", job_state_word(job->state));
+#define X(name) statement_bind_text(s, ":" #name, job->name);
 	SCHEMA_JOB_TEXTS(X)
 #undef X
-#define X(name) bind_int(s, ":" #name, (int64_t)job->name);
+#define X(name) statement_bind_int(s, ":" #name, (int64_t)job->name);
 	SCHEMA_JOB_NUMBERS(X)
 #undef X
 }
 
-static char *take_text(sqlite3_stmt *s, int column)
+char *statement_take_text(sqlite3_stmt *s, int column)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);
 
@@ -207,7 +220,8 @@ static void read_job(sqlite3_stmt *s, struct job *job)
 	*job = (struct job){ 0 };
 	job->id = (uint64_t)sqlite3_column_int64(s, 0);
 	job->state = job_state_parse(state ? (const char *)state : "");
-#define X(name) job->name = take_text(s, column++);
+	job->only = str_dup("");
+#define X(name) job->name = statement_take_text(s, column++);
 	SCHEMA_JOB_TEXTS(X)
 #undef X
 #define X(name) job->name = (__typeof__(job->name))sqlite3_column_int64(s, column++);
@@ -219,10 +233,10 @@ int store_add_job(struct store *store, struct job *job, struct err *err)
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (prepare(store, SCHEMA_JOB_INSERT, &s, err) < 0)
+	if (statement_prepare(store, SCHEMA_JOB_INSERT, &s, err) < 0)
 		return -1;
 	bind_job(s, job);
-	if (finish(store, s, err) < 0)
+	if (statement_finish(store, s, err) < 0)
 		return -1;
 	job->id = (uint64_t)sqlite3_last_insert_rowid(store->db);
 	return 0;
@@ -230,22 +244,26 @@ int store_add_job(struct store *store, struct job *job, struct err *err)
 
 int store_update_job(struct store *store, const struct job *job, struct err *err)
 {
-	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+	int result;
 
-	if (prepare(store, SCHEMA_JOB_UPDATE, &s, err) < 0)
+	if (statement_keep(store, SCHEMA_JOB_UPDATE, &store->update_job, err) < 0)
 		return -1;
-	bind_job(s, job);
-	return finish(store, s, err);
+	bind_job(store->update_job, job);
+	result = statement_finish(store, store->update_job, err);
+	/* What it was given is the caller's, and a statement that is not reset holds its lock. */
+	sqlite3_reset(store->update_job);
+	sqlite3_clear_bindings(store->update_job);
+	return result;
 }
 
 static int run_for_job(struct store *store, const char *sql, uint64_t id, struct err *err)
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (prepare(store, sql, &s, err) < 0)
+	if (statement_prepare(store, sql, &s, err) < 0)
 		return -1;
-	bind_int(s, ":id", (int64_t)id);
-	return finish(store, s, err);
+	statement_bind_int(s, ":id", (int64_t)id);
+	return statement_finish(store, s, err);
 }
 
 int store_mark_cancel_requested(struct store *store, uint64_t id, struct err *err)
@@ -260,6 +278,8 @@ int store_mark_collected(struct store *store, uint64_t id, struct err *err)
 
 int store_delete_job(struct store *store, uint64_t id, struct err *err)
 {
+	if (run_for_job(store, "DELETE FROM runs WHERE job = :id", id, err) < 0)
+		return -1;
 	return run_for_job(store, "DELETE FROM jobs WHERE id = :id", id, err);
 }
 
@@ -273,7 +293,7 @@ static int read_one(struct store *store, sqlite3_stmt *s, struct job *ret, struc
 		return err_set(err, ERR_NOT_FOUND,
 			       "no such job: 'berth get jobs --all' lists them");
 	default:
-		return fail(store, err);
+		return statement_fail(store, err);
 	}
 }
 
@@ -281,9 +301,9 @@ int store_find_by_id(struct store *store, uint64_t id, struct job *ret, struct e
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (prepare(store, SCHEMA_JOB_SELECT " WHERE id = :id", &s, err) < 0)
+	if (statement_prepare(store, SCHEMA_JOB_SELECT " WHERE id = :id", &s, err) < 0)
 		return -1;
-	bind_int(s, ":id", (int64_t)id);
+	statement_bind_int(s, ":id", (int64_t)id);
 	if (read_one(store, s, ret, err) < 0)
 		return err_wrap(err, "job-%" PRIu64, id);
 	return 0;
@@ -294,9 +314,9 @@ static int find_by_text(struct store *store, const char *sql, const char *text, 
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (prepare(store, sql, &s, err) < 0)
+	if (statement_prepare(store, sql, &s, err) < 0)
 		return -1;
-	bind_text(s, ":text", text);
+	statement_bind_text(s, ":text", text);
 	if (read_one(store, s, ret, err) < 0)
 		return err_wrap(err, "'%s'", text);
 	return 0;
@@ -329,9 +349,9 @@ int store_list(struct store *store, enum store_which which, uint64_t since_ns, s
 	cleanup(job_list_finish) struct job_list list = { 0 };
 	int step;
 
-	if (prepare(store, conditions[which], &s, err) < 0)
+	if (statement_prepare(store, conditions[which], &s, err) < 0)
 		return -1;
-	bind_int(s, ":since", (int64_t)since_ns);
+	statement_bind_int(s, ":since", (int64_t)since_ns);
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
 		cleanup(job_finish) struct job job = { 0 };
 
@@ -339,7 +359,7 @@ int store_list(struct store *store, enum store_which which, uint64_t since_ns, s
 		job_list_take(&list, &job);
 	}
 	if (step != SQLITE_DONE)
-		return fail(store, err);
+		return statement_fail(store, err);
 	*ret = list;
 	list = (struct job_list){ 0 };
 	return 0;
@@ -349,18 +369,18 @@ int store_get_note(struct store *store, const char *key, char **ret, struct err 
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (prepare(store, "SELECT value FROM notes WHERE key = :key", &s, err) < 0)
+	if (statement_prepare(store, "SELECT value FROM notes WHERE key = :key", &s, err) < 0)
 		return -1;
-	bind_text(s, ":key", key);
+	statement_bind_text(s, ":key", key);
 	switch (sqlite3_step(s)) {
 	case SQLITE_ROW:
-		*ret = take_text(s, 0);
+		*ret = statement_take_text(s, 0);
 		return 0;
 	case SQLITE_DONE:
 		*ret = NULL;
 		return 0;
 	default:
-		return fail(store, err);
+		return statement_fail(store, err);
 	}
 }
 
@@ -368,12 +388,12 @@ int store_put_note(struct store *store, const char *key, const char *value, stru
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (prepare(store,
-		    "INSERT INTO notes (key, value) VALUES (:key, :value) "
-		    "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-		    &s, err) < 0)
+	if (statement_prepare(store,
+			      "INSERT INTO notes (key, value) VALUES (:key, :value) "
+			      "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+			      &s, err) < 0)
 		return -1;
-	bind_text(s, ":key", key);
-	bind_text(s, ":value", value);
-	return finish(store, s, err);
+	statement_bind_text(s, ":key", key);
+	statement_bind_text(s, ":value", value);
+	return statement_finish(store, s, err);
 }

@@ -11,7 +11,7 @@
  * version (user_version); an older file is migrated on opening, a newer one is refused.
  */
 
-#include "controller/model/job.h"
+#include "controller/model/run.h"
 #include "init/base/err.h"
 
 struct store;
@@ -20,6 +20,13 @@ struct store;
 int store_open(const char *path, struct store **ret, struct err *err) attr_must_use;
 struct store *store_close(struct store *store);
 DEFINE_CLEANUP(struct store, store_close)
+
+/*
+ * Many changes as one, which is faster by far and is seen by others at once. Between these two
+ * nobody else can write: ask no one in between. When committing fails, nothing was written.
+ */
+int store_begin(struct store *store, struct err *err) attr_must_use;
+int store_commit(struct store *store, struct err *err) attr_must_use;
 
 /* Records a new job and gives it its number. */
 int store_add_job(struct store *store, struct job *job, struct err *err) attr_must_use;
@@ -54,6 +61,15 @@ enum store_which {
 /* Oldest first. */
 int store_list(struct store *store, enum store_which which, uint64_t since_ns, struct job_list *ret,
 	       struct err *err) attr_must_use;
+
+/*
+ * The runs of a job, ordered by index and attempt: all of them, or of each task the newest. Saving
+ * writes those that have changed, and takes that mark away.
+ */
+int store_list_runs(struct store *store, uint64_t id, bool newest, struct run_list *ret,
+		    struct err *err) attr_must_use;
+int store_save_runs(struct store *store, uint64_t id, struct run_list *runs, struct err *err)
+	attr_must_use;
 
 /* Small facts to remember; the value is NULL when there is none. free() it. */
 int store_get_note(struct store *store, const char *key, char **ret, struct err *err) attr_must_use;

@@ -93,7 +93,7 @@ def test_the_users_variables_win_over_the_script_as_under_sbatch(here, slurm, sh
     here("cancel", name).ok()
 
 
-@pytest.mark.parametrize("line", ["-a 0-3", "--array=0-3", "--wait", "-M other", "hetjob", "--test-only"])
+@pytest.mark.parametrize("line", ["--wait", "-M other", "hetjob", "--test-only"])
 def test_what_berth_could_not_follow_is_refused_with_its_line(here, short_dir, line):
     path = short_dir / "job.sh"
     path.write_text(f"#!/bin/sh\n#SBATCH {line}\ntrue\n")

@@ -10,6 +10,7 @@
 #include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_submit.h"
+#include "controller/model/indices.h"
 #include "controller/model/job_slurm.h"
 
 static void check_text(const char *text, size_t size)
@@ -21,18 +22,21 @@ static void check_text(const char *text, size_t size)
 
 static void read_list(enum slurm_list list, struct span text)
 {
+	static struct slurm_line line;
 	struct observation seen;
-	char id[SLURM_ID_MAX];
+	uint64_t task;
 	int kind;
 
 	do {
 		size_t before = text.len;
 
-		kind = slurm_next_line(list, &text, id, &seen);
+		kind = slurm_next_line(list, &text, &line);
 		assert(kind < 0 || text.len < before);
 		if (kind != 1)
 			continue;
-		check_text(id, sizeof(id));
+		seen = line.seen;
+		check_text(line.id, sizeof(line.id));
+		assert(!line.tasks || indices_next(line.tasks, 0, &task));
 		check_text(seen.native_state, sizeof(seen.native_state));
 		check_text(seen.reason, sizeof(seen.reason));
 		check_text(seen.queue, sizeof(seen.queue));

@@ -120,6 +120,11 @@ static void a_host_name_is_a_numbered_job_or_ends_in_job(void **state)
 	assert_int_equal(ref_parse_host("job-12.5", &ref, NULL), 0);
 	assert_int_equal(ref.id, 12);
 	assert_int_equal(ref.rank, 5);
+	assert_int_equal(ref_parse_host("job-12_6", &ref, NULL), 0); /* a task of an array */
+	assert_int_equal(ref.rank, 6);
+	assert_int_equal(ref_parse_host("train.job_3", &ref, NULL), 0);
+	assert_string_equal(ref.name, "train");
+	assert_int_equal(ref.rank, 3);
 	assert_int_equal(ref_parse_host("train.job", &ref, NULL), 0);
 	assert_string_equal(ref.name, "train");
 	assert_int_equal(ref_parse_host("train.job.2", &ref, NULL), 0);

@@ -236,12 +236,20 @@ static void logs_are_read_piece_by_piece_until_they_are_collected(void **state)
 
 	(void)state;
 	fake_print(user.fake, 0, "hello");
-	assert_int_equal(ops_read_log(user.c, &job, false, 0, 3, &text, NULL), 0);
-	assert_int_equal(ops_read_log(user.c, &job, false, 3, 10, &text, NULL), 0);
-	assert_int_equal(ops_read_log(user.c, &job, false, 5, 10, &text, NULL), 0);
+	assert_int_equal(ops_read_log(user.c, &job, &(struct log_part){ .offset = 0, .max = 3 },
+				      &text, NULL),
+			 0);
+	assert_int_equal(ops_read_log(user.c, &job, &(struct log_part){ .offset = 3, .max = 10 },
+				      &text, NULL),
+			 0);
+	assert_int_equal(ops_read_log(user.c, &job, &(struct log_part){ .offset = 5, .max = 10 },
+				      &text, NULL),
+			 0);
 	assert_string_equal(buf_str(&text), "hello");
 	job.collected = true;
-	assert_int_equal(ops_read_log(user.c, &job, false, 0, 10, &text, &err), -1);
+	assert_int_equal(ops_read_log(user.c, &job, &(struct log_part){ .offset = 0, .max = 10 },
+				      &text, &err),
+			 -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 }
 

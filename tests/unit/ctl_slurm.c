@@ -5,6 +5,7 @@
 
 #include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_list.h"
+#include "controller/backends/slurm_runs.h"
 #include "controller/backends/slurm_submit.h"
 #include "controller/model/hostlist.h"
 #include "controller/model/job_slurm.h"
@@ -22,20 +23,21 @@
 
 static struct observation next(enum slurm_list list, struct span *text, const char *id)
 {
-	struct observation seen = { 0 };
-	char found[SLURM_ID_MAX];
+	static struct slurm_line line;
+	char found[64];
 
-	assert_int_equal(slurm_next_line(list, text, found, &seen), 1);
+	assert_int_equal(slurm_next_line(list, text, &line), 1);
+	snprintf(found, sizeof(found), "%s%s%s", line.id, line.tasks ? "_" : "",
+		 line.tasks ? line.tasks : "");
 	assert_string_equal(found, id);
-	return seen;
+	return line.seen;
 }
 
 static void pass(enum slurm_list list, struct span *text, int kind)
 {
-	struct observation seen;
-	char found[SLURM_ID_MAX];
+	static struct slurm_line line;
 
-	assert_int_equal(slurm_next_line(list, text, found, &seen), kind);
+	assert_int_equal(slurm_next_line(list, text, &line), kind);
 }
 
 static void the_queue_is_read_line_by_line(void **state)
@@ -70,11 +72,71 @@ static void the_queue_is_read_line_by_line(void **state)
 	assert_int_equal(seen.state, JOB_UNKNOWN);
 	assert_string_equal(seen.native_state, "HIBERNATING");
 	assert_string_equal(seen.reason, "a|b");
-	pass(SLURM_QUEUE, &text, 0);
+	seen = next(SLURM_QUEUE, &text, "46_1-9"); /* tasks that wait, in one line */
+	assert_int_equal(seen.state, JOB_QUEUED);
 	seen = next(SLURM_QUEUE, &text, "47");
 	assert_int_equal(seen.started_ns, 0); /* a guess, while it waits */
 	assert_int_equal(seen.attempts, 1);   /* it ran, and waits again */
 	pass(SLURM_QUEUE, &text, -1);
+}
+
+static void a_line_is_about_all_tasks_that_it_names(void **state)
+{
+	struct span text = span_of_str("46_[2-9:2,11%2]|PENDING|0|N/A|N/A|debug||0|Priority\n"
+				       "46_0|FAILED|768|10|20|debug|n1|0|NonZeroExitCode\n"
+				       "46_1|RUNNING|0|10|N/A|debug|n2|1|None\n"
+				       "46_99|RUNNING|0|10|N/A|debug|n2|1|None\n");
+	static struct slurm_line line;
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	struct job job = { .array = (char *)(uintptr_t) "0-6", .tasks = 7 };
+	struct run_fold fold;
+
+	(void)state;
+	run_list_init(&runs, &job);
+	assert_int_equal(runs.len, 7);
+	while (slurm_next_line(SLURM_QUEUE, &text, &line) == 1)
+		slurm_runs_take(&runs, line.tasks, &line.seen);
+	assert_int_equal(runs.items[0].state, JOB_FAILED);
+	assert_int_equal(runs.items[0].exit_code, 3);
+	assert_int_equal(runs.items[1].attempt, 2);
+	assert_string_equal(runs.items[1].node_list, "n2");
+	assert_true(runs.items[4].is_known);
+	assert_false(runs.items[5].is_known); /* nobody spoke of it */
+	assert_true(slurm_runs_miss_any(&runs));
+	run_list_fold(&runs, &fold);
+	assert_int_equal(fold.state, JOB_RUNNING);
+	assert_string_equal(fold.counts, "1 RUNNING, 5 QUEUED, 1 FAILED");
+}
+
+static void a_task_that_has_ended_stays_as_it_ended(void **state)
+{
+	const struct observation running = { .state = JOB_RUNNING, .started_ns = 5 };
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	struct run *run = run_list_add(&runs, 3);
+
+	(void)state;
+	run->state = JOB_CANCELLED;
+	slurm_runs_take(&runs, "3", &running);
+	slurm_runs_take(&runs, "0-9", &running);
+	assert_int_equal(run->state, JOB_CANCELLED);
+	assert_false(run->has_changed);
+	assert_false(slurm_runs_miss_any(&runs));
+}
+
+static void indices_that_cannot_be_are_no_line(void **state)
+{
+	static const char *const bad[] = { "46_",      "46_[]",		 "46_[1-]",
+					   "46_[3-1]", "46_[0-9999999]", "46_[1",
+					   "46_1]",    "46_x",		 "46_[1-3:0]",
+					   "46_[1,]" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cleanup_free char *line = str_printf("%s|PENDING|0|N/A|N/A|d||0|None", bad[i]);
+		struct span text = span_of_str(line);
+
+		pass(SLURM_QUEUE, &text, 0);
+	}
 }
 
 static void newer_slurm_spells_the_exit_as_accounting_does(void **state)
@@ -269,6 +331,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_queue_is_read_line_by_line),
+		cmocka_unit_test(a_line_is_about_all_tasks_that_it_names),
+		cmocka_unit_test(a_task_that_has_ended_stays_as_it_ended),
+		cmocka_unit_test(indices_that_cannot_be_are_no_line),
 		cmocka_unit_test(newer_slurm_spells_the_exit_as_accounting_does),
 		cmocka_unit_test(accounting_has_its_own_spelling),
 		cmocka_unit_test(a_list_of_nodes_that_is_too_long_is_cut_between_nodes),

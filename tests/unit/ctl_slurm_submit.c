@@ -49,8 +49,35 @@ static void several_tasks_are_started_by_srun(void **state)
 	job_set_text(&job.directory, "/j");
 	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
 	assert_non_null(strstr(buf_str(&script),
-			       "\nexec srun --ntasks=4 --cpus-per-task=2 /b/berth-init --dir /j -- "
-			       "true\n"));
+			       "\nexec srun --ntasks=4 --cpus-per-task=2 --output=/j/stdout.%t "
+			       "--error=/j/stderr.%t /b/berth-init --dir /j -- true\n"));
+	buf_clear(&script);
+	spec.output = "all"; /* then everything goes there */
+	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
+	assert_null(strstr(buf_str(&script), "--output"));
+}
+
+static void an_array_is_one_sbatch_whose_index_is_the_rank(void **state)
+{
+	struct spec spec = { .command = command, .workdir = "/w", .array = "0-9:2%4" };
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+	cleanup(argv_finish) struct argv argv = { 0 };
+	cleanup(job_finish) struct job job = { 0 };
+	cleanup_free char *options = NULL;
+	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b" };
+
+	(void)state;
+	job_init(&job);
+	job_set_text(&job.directory, "/a%b");
+	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
+	assert_non_null(strstr(buf_str(&script), "\nexec /b/berth-init --dir /a%b --rank "
+						 "\"$SLURM_ARRAY_TASK_ID\" -- true\n"));
+	slurm_add_options(&argv, &submission);
+	options = joined(&argv);
+	assert_non_null(strstr(options, "--array=0-9:2%4"));
+	assert_non_null(strstr(options, "--ntasks=1"));
+	assert_non_null(strstr(options, "--output=/a%%b/stdout.%a"));
+	assert_non_null(strstr(options, "--error=/a%%b/stderr.%a"));
 }
 
 static void what_was_asked_for_becomes_options_of_sbatch(void **state)
@@ -172,7 +199,8 @@ static void assert_expands(const char *pattern, const char *expected)
 	const struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b" };
 
 	job_init(&job);
-	assert_int_equal(slurm_expand_pattern(pattern, &submission, "42", &path), !!expected);
+	assert_int_equal(slurm_expand_pattern(pattern, &submission, "42", SLURM_NO_TASK, &path),
+			 !!expected);
 	if (expected)
 		assert_string_equal(buf_str(&path), expected);
 }
@@ -194,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_script_is_berth_init_with_the_command_word_for_word),
 		cmocka_unit_test(several_tasks_are_started_by_srun),
+		cmocka_unit_test(an_array_is_one_sbatch_whose_index_is_the_rank),
 		cmocka_unit_test(what_was_asked_for_becomes_options_of_sbatch),
 		cmocka_unit_test(
 			every_line_of_the_table_that_names_an_option_of_sbatch_is_rendered),

@@ -70,6 +70,8 @@ static void values_are_what_their_option_takes(void **state)
 		{ "signal", "USR1@60", "B:USR1" },
 		{ "signal", "TERM", "USR1@x" },
 		{ "signal", "10", "@60" },
+		{ "array", "0-9:2%4", "9-0" },
+		{ "array", "1,3,5", "0-9999999" },
 		{ "hold", "30m,on-failure", "30m,never" },
 		{ "shell", "/bin/sh", "sh" },
 		{ "env", "A=b\nc", "A" },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/model/spec_file.h"
+#include "init/base/alloc.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -126,13 +127,25 @@ static void a_limit_of_a_script_is_in_slurms_notation(void **state)
 	}
 }
 
+static void the_array_of_a_script_is_known(void **state)
+{
+	static const char *const texts[] = { "-n 2 -a 0-9%3", "-a0-9%3", "--arr=0-9%3",
+					     "--array 0-9%3" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		cleanup(spec_file_finish) struct spec_file file = { 0 };
+		cleanup_free char *text = str_printf("#!/bin/sh\n#SBATCH %s\n", texts[i]);
+
+		assert_int_equal(spec_file_parse("f", span_of_str(text), &file, NULL), 0);
+		assert_string_equal(file.items[0]->spec.array, "0-9%3");
+		assert_int_equal(spec_ranks(&file.items[0]->spec), 10);
+	}
+}
+
 static void options_that_make_no_single_job_are_refused_with_the_alternative(void **state)
 {
 	(void)state;
-	assert_refused("#!/bin/sh\n\n#SBATCH -n 2 -a 0-9\n",
-		       "f:3: --array: berth follows single jobs: submit arrays with sbatch");
-	assert_refused("#!/bin/sh\n#SBATCH --arr=0-9\n",
-		       "f:2: --array: berth follows single jobs: submit arrays with sbatch");
 	assert_refused("#!/bin/sh\n#SBATCH -W\n", "f:2: --wait: use 'berth submit --wait'");
 	assert_refused("#!/bin/sh\n#SBATCH hetjob\n",
 		       "f:2: --hetjob: berth follows single jobs: submit it with sbatch");
@@ -145,6 +158,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
 		cmocka_unit_test(a_batch_script_is_taken_as_it_is),
 		cmocka_unit_test(a_limit_of_a_script_is_in_slurms_notation),
+		cmocka_unit_test(the_array_of_a_script_is_known),
 		cmocka_unit_test(options_that_make_no_single_job_are_refused_with_the_alternative),
 	};
 

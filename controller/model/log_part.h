@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A part of what a job printed. What each rank prints is kept by itself where there are several;
+ * the job's own log then has what was printed for all of them, such as by srun.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_stream { LOG_STDOUT, LOG_STDERR };
+
+struct log_part {
+	enum log_stream which;
+	bool of_rank; /* what this rank alone printed; else what is printed for all of the job */
+	unsigned int rank;
+	uint64_t offset;
+	size_t max;
+};

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Arrays: their indices, what their tasks say together, and how they are kept. */
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/model/indices.h"
+#include "controller/model/run.h"
+#include "controller/store/store.h"
+
+static void assert_indices(const char *text, const char *expected)
+{
+	char found[200] = "";
+	size_t at = 0;
+
+	for (uint64_t i = 0; indices_next(text, i, &i); i++)
+		at += (size_t)snprintf(found + at, sizeof(found) - at, "%s%llu", at ? " " : "",
+				       (unsigned long long)i);
+	assert_string_equal(found, expected);
+}
+
+static void indices_are_counted_in_order_and_once(void **state)
+{
+	(void)state;
+	assert_indices("7", "7");
+	assert_indices("0-9:2,15%4", "0 2 4 6 8 15");
+	assert_indices("5-6,1,5-7", "1 5 6 7");
+	assert_indices("1-4:9", "1");
+	assert_int_equal(indices_count("0-999"), 1000);
+	assert_int_equal(indices_count("0-9,5-14"), 15);
+	assert_true(indices_have("0-9:2", 8));
+	assert_false(indices_have("0-9:2", 9));
+	assert_false(indices_have("0-9:2", 10));
+}
+
+static void what_is_no_list_of_indices_is_known(void **state)
+{
+	static const char *const good[] = { "0", "1,3", "0-9", "0-9:2%4", "3%1", "1000000" };
+	static const char *const bad[] = { "",
+					   ",",
+					   "1,",
+					   "-1",
+					   "1-",
+					   "2-1",
+					   "1:2",
+					   "1%0",
+					   "1%",
+					   "1%2%3",
+					   "1-3:0",
+					   "a",
+					   "1 2",
+					   "1000001",
+					   "1]",
+					   "%4",
+					   "1-2-3",
+					   "99999999999",
+					   "1-3:99999999999" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_true(indices_are_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(indices_are_valid(bad[i]));
+}
+
+static void the_ranks_of_an_array_are_its_indices(void **state)
+{
+	struct job array = { .id = 7, .tasks = 3, .array = (char *)(uintptr_t) "3-9:3" };
+	const struct job plain = { .id = 8, .tasks = 3 };
+	char label[JOB_LABEL_SIZE];
+	struct err err;
+
+	(void)state;
+	assert_true(job_has_rank(&array, 9));
+	assert_false(job_has_rank(&array, 2));
+	assert_true(job_has_rank(&plain, 2));
+	assert_int_equal(job_check_rank(&array, 0, &err), -1);
+	assert_string_equal(err.text, "job-7 has no task 0: its array is 3-9:3");
+	assert_int_equal(job_check_rank(&plain, 3, &err), -1);
+	assert_string_equal(err.text, "job-8 has no rank 3: its ranks are 0 to 2");
+	array.only = (char *)(uintptr_t) "6";
+	job_label(&array, label);
+	assert_string_equal(label, "job-7_6");
+}
+
+static struct run_fold fold(const enum job_state *states, size_t len)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	struct run_fold result;
+
+	for (size_t i = 0; i < len; i++) {
+		struct run *run = run_list_add(&runs, i);
+
+		run->state = states[i];
+		run->exit_code = states[i] == JOB_FAILED ? (int)i : JOB_NO_EXIT_CODE;
+		run->started_ns = 100 - i;
+		run->ended_ns = job_state_is_ended(states[i]) ? 200 + i : 0;
+		run->attempt = i;
+	}
+	run_list_fold(&runs, &result);
+	return result;
+}
+
+#define FOLD(...)                                     \
+	fold((const enum job_state[]){ __VA_ARGS__ }, \
+	     sizeof((const enum job_state[]){ __VA_ARGS__ }) / sizeof(enum job_state))
+
+static void an_array_is_what_its_tasks_are(void **state)
+{
+	struct run_fold one = FOLD(JOB_SUCCEEDED, JOB_RUNNING, JOB_FAILED, JOB_QUEUED);
+
+	(void)state;
+	assert_int_equal(one.state, JOB_RUNNING);
+	assert_string_equal(one.counts, "1 RUNNING, 1 QUEUED, 1 FAILED, 1 SUCCEEDED");
+	assert_int_equal(one.exit_code, JOB_NO_EXIT_CODE);
+	assert_int_equal(one.ended_ns, 0);
+	assert_int_equal(one.started_ns, 97);
+	one = FOLD(JOB_SUCCEEDED, JOB_QUEUED, JOB_SUCCEEDED);
+	assert_int_equal(one.state, JOB_QUEUED);
+	one = FOLD(JOB_SUCCEEDED, JOB_CANCELLED, JOB_FAILED, JOB_FAILED);
+	assert_int_equal(one.state, JOB_FAILED);
+	assert_int_equal(one.exit_code, 2); /* of the first that failed */
+	assert_int_equal(one.ended_ns, 203);
+	assert_int_equal(one.attempts, 3);
+	one = FOLD(JOB_SUCCEEDED, JOB_SUCCEEDED);
+	assert_int_equal(one.state, JOB_SUCCEEDED);
+	assert_string_equal(one.counts, "");
+	assert_int_equal(FOLD(JOB_SUCCEEDED, JOB_UNKNOWN).state, JOB_UNKNOWN);
+	assert_int_equal(FOLD(JOB_SUCCEEDED, JOB_CANCELLED).state, JOB_CANCELLED);
+}
+
+static struct store *open_store(char dir[], size_t size)
+{
+	cleanup_free char *path = NULL;
+	struct store *store;
+
+	snprintf(dir, size, "%s", "/tmp/berth-array.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	path = str_printf("%s/berth.db", dir);
+	assert_int_equal(store_open(path, &store, NULL), 0);
+	return store;
+}
+
+static void runs_are_kept_with_their_attempts(void **state)
+{
+	char dir[40];
+	cleanup(store_close) struct store *store = open_store(dir, sizeof(dir));
+	cleanup(run_list_finish) struct run_list runs = { 0 }, all = { 0 }, newest = { 0 };
+	const struct job job = { .id = 7, .array = (char *)(uintptr_t) "4,2" };
+
+	(void)state;
+	run_list_init(&runs, &job);
+	assert_int_equal(runs.items[0].task, 2);
+	assert_int_equal(store_save_runs(store, 7, &runs, NULL), 0);
+	assert_false(runs.items[0].has_changed);
+	for (uint64_t attempt = 1; attempt <= 2; attempt++) {
+		runs.items[1].attempt = attempt;
+		runs.items[1].state = attempt == 2 ? JOB_RUNNING : JOB_FAILED;
+		runs.items[1].max_rss = 1 << 20;
+		runs.items[1].has_changed = true;
+		job_set_text(&runs.items[1].node_list, "n1");
+		assert_int_equal(store_save_runs(store, 7, &runs, NULL), 0);
+	}
+	assert_int_equal(store_list_runs(store, 7, false, &all, NULL), 0);
+	assert_int_equal(all.len, 3); /* that it waited once is forgotten */
+	assert_int_equal(all.items[0].attempt, 0);
+	assert_int_equal(all.items[1].state, JOB_FAILED);
+	assert_int_equal(store_list_runs(store, 7, true, &newest, NULL), 0);
+	assert_int_equal(newest.len, 2);
+	assert_int_equal(newest.items[1].attempt, 2);
+	assert_int_equal(newest.items[1].state, JOB_RUNNING);
+	assert_int_equal(newest.items[1].max_rss, 1 << 20);
+	assert_string_equal(newest.items[1].node_list, "n1");
+	run_list_finish(&all);
+	assert_int_equal(store_delete_job(store, 7, NULL), 0);
+	assert_int_equal(store_list_runs(store, 7, false, &all, NULL), 0);
+	assert_int_equal(all.len, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(indices_are_counted_in_order_and_once),
+		cmocka_unit_test(what_is_no_list_of_indices_is_known),
+		cmocka_unit_test(the_ranks_of_an_array_are_its_indices),
+		cmocka_unit_test(an_array_is_what_its_tasks_are),
+		cmocka_unit_test(runs_are_kept_with_their_attempts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
