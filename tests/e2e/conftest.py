@@ -12,7 +12,8 @@
     local_job   a running job of the local backend, shared by the tests of one file
     cluster     berth, ssh and the options of `berth run` for one backend; its tests run once for each: local, slurm
 
-The mark `sanitize` is for tests that run against the sanitizer build too: a slice that takes a minute or two.
+The mark `sanitize` is for tests that run against the sanitizer build too: a slice that takes a minute or two. The mark
+`last` is for what waits: such tests come after all others, so that their time passes while these run.
 """
 
 import itertools
@@ -35,8 +36,13 @@ import tables  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "sanitize: runs against the sanitizer build too")
+    config.addinivalue_line("markers", "last: comes after all others")
     if os.environ.get("BERTH_TEST_HOME") != str(harness.PASSWD_HOME):
         pytest.exit("these tests use ~/.ssh and must not use yours: run them with ci/e2e", returncode=64)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -179,8 +179,11 @@ class Uplink:
         """The innermost."""
         return self.routers[-1]
 
-    def join(self, node: netns.Node) -> tuple:
-        """A network of its own for one more node: the node's interface, its address, the router's addresses."""
+    def join(self, node: netns.Node, default=True) -> tuple:
+        """A network of its own for one more node: the node's interface, its address, the router's addresses.
+
+        Without default the node learns of the networks behind this router alone.
+        """
         outer, inner = self.world.wire(self.router, node)
         index = self.networks
         self.networks += 1
@@ -192,8 +195,9 @@ class Uplink:
             net = ipaddress.ip_network(f"192.168.{4 * self.number + index}.0/24")
         gateway, address = net[1], net[2]
         self.router.ip("address", "add", f"{gateway}/{net.prefixlen}", "dev", outer)
-        node.script(f"ip address add {address}/{net.prefixlen} dev {inner}\nip route add default via {gateway}"
-                    f" dev {inner} metric {100 + node.interfaces}\n")
+        targets = ["default"] if default else [f"192.168.{4 * self.number}.0/22"]
+        node.script(f"ip address add {address}/{net.prefixlen} dev {inner}\n" + "\n".join(
+            f"ip route add {target} via {gateway} dev {inner} metric {100 + node.interfaces}" for target in targets))
         gateways = [str(gateway)]
         if self.ipv6:
             wide = f"2001:db8:1:{16 * self.number + index:x}:"
@@ -253,11 +257,8 @@ class Host(netns.Node):
         self.ways = {}
         self.script("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad")
 
-    def attach(self, uplink: Uplink) -> None:
-        self.ways[uplink.name] = self.join_way(uplink)
-
-    def join_way(self, uplink: Uplink) -> tuple:
-        return uplink.join(self)
+    def attach(self, uplink: Uplink, default=True) -> None:
+        self.ways[uplink.name] = uplink.join(self, default)
 
     def leave(self, uplink: Uplink) -> None:
         """The cable is pulled: addresses and routes go with it."""

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: MIT
 """A job on one side of a bad network, its user on the other; and that the network is as bad as it says."""
 
-import hashlib
 import os
 import re
 import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
 import harness
 import netns
-
-MIB = 1 << 20
+from transfers import MIB, Echo
 
 
 @pytest.fixture(scope="module")
@@ -139,44 +135,6 @@ def test_a_word_that_is_none_changes_nothing(link):
     assert link._say("both cut=0") == "ok"
 
 
-class Echo:
-    """`ssh JOB cat` that is fed from memory; received grows while it runs."""
-
-    def __init__(self, argv: list, env: dict, content: bytes):
-        self.process = subprocess.Popen(argv, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.received, self.hash = 0, hashlib.sha256()
-        self.threads = [threading.Thread(target=self._feed, args=(content,)), threading.Thread(target=self._drain)]
-        for thread in self.threads:
-            thread.start()
-
-    def _feed(self, content: bytes) -> None:
-        self.process.stdin.write(content)
-        self.process.stdin.close()
-
-    def _drain(self) -> None:
-        while chunk := self.process.stdout.read1(65536):
-            self.hash.update(chunk)
-            self.received += len(chunk)
-
-    def until_received(self, count: int) -> None:
-        harness.until(lambda: self.received >= count, f"{count} bytes", limit=60)
-
-    def until_silent(self, seconds: float) -> None:
-        """Nothing came for that long."""
-        last = [self.received, time.monotonic()]
-
-        def silent():
-            if self.received != last[0]:
-                last[:] = self.received, time.monotonic()
-            return time.monotonic() - last[1] >= seconds
-        harness.until(silent, "silence", limit=20)
-
-    def end(self) -> int:
-        for thread in self.threads:
-            thread.join(60 * harness.PATIENCE)
-        return self.process.wait(10 * harness.PATIENCE)
-
-
 @pytest.fixture
 def far_job(berth, sides, ssh):
     """A job on the other side: the words of an ssh to it, and their environment."""
@@ -205,11 +163,10 @@ def test_a_transfer_survives_all_that_a_network_does(far_job, sides, link):
         laptop.ip("address", "delete", "10.7.0.1/24", "dev", link.names[0])
         transfer.until_silent(1)
         laptop.ip("address", "add", "10.7.0.9/24", "dev", link.names[0])
-        assert transfer.end() == 0
+        transfer.check()
     finally:
-        transfer.process.kill()
+        transfer.kill()
         laptop.ip("address", "replace", "10.7.0.1/24", "dev", link.names[0])
-    assert transfer.hash.digest() == hashlib.sha256(content).digest()
 
 
 def test_a_command_is_echoed_across_a_slow_network(far_job, link):
