@@ -26,6 +26,7 @@ static char dir[] = "/tmp/berth-connect-XXXXXX";
 static char *endpoint_path;
 
 static struct {
+	struct hub *hub;
 	struct server *server;
 	struct tls_context *server_tls, *client_tls;
 	struct h3_conn *conn;
@@ -170,6 +171,7 @@ static void on_server_closed(void *owner)
 {
 	(void)owner;
 	world.server_closed = true;
+	hub_close(world.hub, NULL, NULL);
 }
 
 static int tear_down(void **state)
@@ -195,14 +197,16 @@ static struct quic_addr serve(void)
 		.silent_ns = 1,
 		.ops = &server_ops,
 	};
-	struct quic_addr addr;
+	struct hub_config hub = { .loop = &loop };
 	struct err err;
 
-	assert_true(addr_parse_listen("127.0.0.1:0", &config.listen));
+	assert_true(addr_parse_listen("127.0.0.1:0", &hub.listen));
+	world.hub = hub_new(&hub, &err);
+	assert_non_null(world.hub);
+	config.hub = world.hub;
 	world.server = server_new(&config, &err);
 	assert_non_null(world.server);
-	addr = *server_local(world.server);
-	return addr;
+	return *hub_local(world.hub);
 }
 
 static void write_endpoint(const struct quic_addr *addrs, size_t len)

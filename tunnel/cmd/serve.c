@@ -50,7 +50,9 @@ struct serve {
 	char *job_path; /* of tunnel.json */
 	struct job_watch watch;
 	struct secret reset_key;
+	struct hub *hub;
 	struct server *server;
+	struct quic_tag tag; /* of this rank */
 	struct service_env services;
 	struct sessions sessions;
 	uv_signal_t term, interrupt;
@@ -133,6 +135,7 @@ static void on_server_closed(void *owner)
 {
 	struct serve *s = owner;
 
+	hub_close(s->hub, NULL, NULL);
 	service_env_close(&s->services, on_services_closed, s);
 }
 
@@ -232,6 +235,7 @@ static int read_keys(struct serve *s, struct err *err)
 	    key_pair_of_rank(&s->job.secret, (unsigned int)s->args->rank, &key, err) < 0 ||
 	    key_derive(&s->job.secret, info, &s->reset_key, err) < 0)
 		return -1;
+	key_tag(&key.public, s->tag.bytes);
 	s->tls = tls_context_new(TLS_SERVER, &key, &s->job.peers.keys[0], err);
 	if (!s->tls)
 		return -1;
@@ -256,32 +260,41 @@ static struct quic_addr listen_address(const struct serve *s)
 
 static int listen_somewhere(struct serve *s, struct err *err)
 {
+	struct hub_config config = { .loop = &s->loop, .listen = listen_address(s) };
+	struct err why = { 0 };
+
+	s->hub = hub_new(&config, &why);
+	if (!s->hub && why.kind == ERR_EXISTS && !s->args->listen) {
+		config.listen = (struct quic_addr){ 0 };
+		s->hub = hub_new(&config, &why);
+	}
+	if (!s->hub && err)
+		*err = why;
+	return s->hub ? 0 : -1;
+}
+
+static int open_server(struct serve *s, struct err *err)
+{
 	struct server_config config = {
 		.loop = &s->loop,
+		.hub = s->hub,
 		.tls = s->tls,
 		.reset_key = &s->reset_key,
+		.tag = s->tag,
 		.settings = QUIC_SETTINGS_DEFAULT,
-		.listen = listen_address(s),
+		.connections = (size_t)s->job.connections,
 		.ops = &server_ops,
 		.owner = s,
 	};
-	struct err why = { 0 };
 
 	config.settings.idle_timeout_ns = s->job.idle_timeout_s * NSEC_PER_SEC;
-	config.connections = (size_t)s->job.connections;
-	s->server = server_new(&config, &why);
-	if (!s->server && why.kind == ERR_EXISTS && !s->args->listen) {
-		config.listen = (struct quic_addr){ 0 };
-		s->server = server_new(&config, &why);
-	}
-	if (!s->server && err)
-		*err = why;
+	s->server = server_new(&config, err);
 	return s->server ? 0 : -1;
 }
 
 static int write_endpoint(const struct serve *s, struct err *err)
 {
-	const struct quic_addr *local = server_local(s->server);
+	const struct quic_addr *local = hub_local(s->hub);
 	struct endpoint endpoint = { .rank = (unsigned int)s->args->rank,
 				     .uid = getuid(),
 				     .started = clock_wall() };
@@ -317,8 +330,8 @@ static int start(struct serve *s, struct err *err)
 	services.allow_len = s->job.allow_len;
 	sessions_open(&s->sessions, s->args->dir, services.rank, environ);
 	sessions_configure(&s->sessions, &services);
-	if (listen_somewhere(s, err) < 0 || service_env_open(&s->services, &services, err) < 0 ||
-	    write_endpoint(s, err) < 0)
+	if (listen_somewhere(s, err) < 0 || open_server(s, err) < 0 ||
+	    service_env_open(&s->services, &services, err) < 0 || write_endpoint(s, err) < 0)
 		return -1;
 	watch_signals(s);
 	rest_open(&s->rest, &s->loop, REST_AFTER_MS);

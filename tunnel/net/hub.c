@@ -153,10 +153,10 @@ void hub_join(struct hub *hub, struct hub_user *user)
 	struct hub_user **at = &hub->users;
 
 	assert(!user->hub && user->ops);
-	while (*at)
+	while (*at && (user->is_last || !(*at)->is_last))
 		at = &(*at)->next;
+	user->next = *at;
 	*at = user;
-	user->next = NULL;
 	user->hub = hub;
 	user->is_awake = false;
 }

@@ -62,6 +62,7 @@ struct hub_user {
 	const struct hub_user_ops *ops;
 	struct hub_user *next;
 	struct hub *hub;
+	bool is_last; /* set before it joins, too: it is asked after all others */
 	bool is_awake;
 };
 

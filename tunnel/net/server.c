@@ -7,13 +7,10 @@
 #include "tunnel/h3/once.h"
 #include "tunnel/net/addr.h"
 #include "tunnel/net/clock.h"
+#include "tunnel/net/pathset.h"
 #include "tunnel/net/timer.h"
-#include "tunnel/net/turn.h"
-#include "tunnel/net/udp.h"
 #include "tunnel/quic/server.h"
 
-/* Batches a turn may send before the loop looks at other events. */
-#define TURN_BATCHES_MAX 16
 #define GOODBYE_MS 1000
 /* An idle client is heard every 25 s. */
 #define SILENT_DEFAULT (60 * NSEC_PER_SEC)
@@ -24,20 +21,21 @@ struct server_conn {
 	struct h3_conn *h3;
 	unsigned int id;
 	uint64_t waits_for; /* serial of server_admit(); 0: nothing */
+	double since;	    /* seconds since the epoch */
 	bool over, leaving, arrived;
 };
 
 struct server {
 	struct server_config config;
-	struct udp udp;
+	struct hub_user user;
 	struct timer timer;
-	struct turn turn;
 	uv_timer_t goodbye; /* ends a close that a peer does not answer */
 	struct quic_server *quic;
 	struct server_conn *conns;
+	struct pathset paths;
 	struct h3_once once;
 	unsigned int ids, handles;
-	bool dirty, any_over, any_to_admit, closing, closed;
+	bool any_over, any_to_admit, closing, closed;
 	void (*on_closed)(void *owner);
 };
 
@@ -95,14 +93,30 @@ static void on_waits(struct h3_conn *h3, void *owner)
 	arrive(owner);
 }
 
+/* Where a connection comes from, and by what. */
+static enum path_kind format_path(const struct server_conn *conn, char out[PATH_TEXT_MAX])
+{
+	const struct path *found;
+	struct quic_path path;
+
+	quic_conn_path(h3_conn_quic(conn->h3), &path);
+	found = pathset_find(&conn->server->paths, &path.remote);
+	if (found) {
+		path_format(found, out);
+		return found->kind;
+	}
+	addr_format(&path.remote, out);
+	return PATH_DIRECT;
+}
+
 static void on_ready(struct h3_conn *h3, void *owner)
 {
 	struct server_conn *conn = owner;
-	char text[ADDR_TEXT_MAX];
-	struct quic_path path;
+	char text[PATH_TEXT_MAX];
 
-	quic_conn_path(h3_conn_quic(h3), &path);
-	addr_format(&path.remote, text);
+	(void)h3;
+	(void)format_path(conn, text);
+	conn->since = clock_wall();
 	log_info("conn %u: open from %s", conn->id, text);
 	make_room(conn->server, conn);
 	if (conn->server->config.ops->arrived)
@@ -128,7 +142,7 @@ static void on_wants_write(struct h3_conn *h3, void *owner)
 	const struct server_conn *conn = owner;
 
 	(void)h3;
-	conn->server->dirty = true;
+	hub_wake(&conn->server->user);
 }
 
 static void on_conn_closed(struct h3_conn *h3, void *owner, const struct err *why)
@@ -142,7 +156,7 @@ static void on_conn_closed(struct h3_conn *h3, void *owner, const struct err *wh
 		s->config.ops->stranger(s->config.owner);
 	conn->over = true;
 	s->any_over = true;
-	s->dirty = true;
+	hub_wake(&s->user);
 }
 
 static const struct h3_conn_ops h3_ops = {
@@ -168,7 +182,23 @@ static void on_accept(void *owner, struct quic_conn *quic)
 	s->conns = conn;
 }
 
-static const struct quic_server_ops quic_ops = { .accept = on_accept };
+static bool is_blocked(void *owner, const struct quic_path *path)
+{
+	const struct server *s = owner;
+	const struct path *found = pathset_find(&s->paths, &path->remote);
+
+	return found && found->blocked;
+}
+
+static size_t peers(void *owner, const struct quic_path *path,
+		    struct quic_tag ret[QUIC_SERVER_RESETS_MAX])
+{
+	const struct server *s = owner;
+
+	return pathset_peers(&s->paths, &path->remote, ret);
+}
+
+static const struct quic_server_ops quic_ops = { on_accept, is_blocked, peers };
 
 static void free_conns(struct server *s, bool all)
 {
@@ -187,44 +217,72 @@ static void free_conns(struct server *s, bool all)
 	}
 }
 
-/* The socket */
+/* What comes and goes, by the socket and by paths */
 
-static void on_received(struct udp *udp, void *owner, const struct udp_datagrams *d)
+static void read_datagrams(struct server *s, const struct quic_path *path,
+			   const struct udp_datagrams *d, struct span rest)
 {
-	struct server *s = owner;
-	struct span rest = d->bytes;
 	uint64_t now = clock_now();
 
-	(void)udp;
 	if (s->closed)
 		return;
 	while (rest.len > 0)
-		quic_server_read(s->quic, &d->path, d->ecn,
-				 span_cut(&rest, MIN(rest.len, d->segment)), now);
-	s->dirty = true;
+		quic_server_read(s->quic, path, d->ecn, span_cut(&rest, MIN(rest.len, d->segment)),
+				 now);
+	hub_wake(&s->user);
 }
 
-static void on_turn(struct udp *udp, void *owner)
+/* Datagrams with our tag, or else the first one, which nobody wanted: it may deserve an answer. */
+static size_t on_received(struct hub_user *user, const struct udp_datagrams *d)
 {
-	(void)udp;
-	(void)owner;
+	struct server *s = container_of(user, struct server, user);
+	size_t len = 0;
+	struct quic_tag tag;
+
+	while (len < d->bytes.len &&
+	       quic_tag_of(span_of(d->bytes.ptr + len, MIN(d->bytes.len - len, d->segment)),
+			   &tag) &&
+	       quic_tag_equal(&tag, &s->config.tag))
+		len += MIN(d->bytes.len - len, d->segment);
+	if (len == 0)
+		len = MIN(d->bytes.len, d->segment);
+	read_datagrams(s, &d->path, d, span_of(d->bytes.ptr, len));
+	return len;
 }
 
-static void on_writable(struct udp *udp, void *owner)
+static void on_path_received(void *owner, const struct quic_path *address,
+			     const struct udp_datagrams *d)
+{
+	read_datagrams(owner, address, d, d->bytes);
+}
+
+static void on_path_unblocked(void *owner)
 {
 	struct server *s = owner;
 
-	(void)udp;
-	s->dirty = true;
+	if (s->closed)
+		return;
+	quic_server_unblock(s->quic);
+	hub_wake(&s->user);
 }
 
-static void on_refused(struct udp *udp, void *owner)
+static const struct pathset_ops path_ops = { on_path_received, on_path_unblocked };
+
+int server_add_path(struct server *s, struct path *path)
 {
-	(void)udp;
-	(void)owner;
+	return s->closing ? -1 : pathset_add(&s->paths, path);
 }
 
-static const struct udp_ops udp_ops = { on_received, on_turn, on_writable, on_refused };
+void server_remove_path(struct server *s, struct path *path)
+{
+	pathset_remove(&s->paths, path);
+}
+
+void server_path_peer(struct server *s, const struct path *path, const struct quic_tag *tag,
+		      bool is_here)
+{
+	pathset_note_peer(&s->paths, path, tag, is_here);
+}
 
 static void on_deadline(struct timer *timer, void *owner)
 {
@@ -234,21 +292,49 @@ static void on_deadline(struct timer *timer, void *owner)
 	if (s->closed)
 		return;
 	quic_server_expire(s->quic, clock_now());
-	s->dirty = true;
+	hub_wake(&s->user);
 }
 
-static void flush(struct server *s)
+static void close_handles(struct server *s);
+
+/* All was written that can be. */
+static void end_turn(struct server *s)
 {
-	int batches = 0;
-
-	s->dirty = false;
-	while (!udp_is_blocked(&s->udp) && batches++ < TURN_BATCHES_MAX) {
-		if (!quic_server_write(s->quic, udp_batch(&s->udp), clock_now()))
-			break;
-		(void)udp_send(&s->udp);
-	}
-	timer_set(&s->timer, batches > TURN_BATCHES_MAX ? 0 : quic_server_deadline(s->quic));
+	if (s->any_over)
+		free_conns(s, false);
+	s->any_over = false;
+	timer_set(&s->timer, quic_server_deadline(s->quic));
+	if (s->closing && !s->conns)
+		close_handles(s);
 }
+
+/* The socket's batches are the hub's to send; those of paths are sent here. */
+static bool on_write(struct hub_user *user, struct quic_batch *batch)
+{
+	struct server *s = container_of(user, struct server, user);
+
+	if (s->any_to_admit)
+		server_admit(s, 0);
+	for (int sent = 0; sent < HUB_BATCHES_MAX; sent++) {
+		struct path *path;
+
+		if (!quic_server_write(s->quic, batch, clock_now())) {
+			end_turn(s);
+			return false;
+		}
+		if (!quic_addr_is_synthetic(&batch->path.remote))
+			return true;
+		path = pathset_find(&s->paths, &batch->path.remote);
+		if (path && !path->blocked)
+			(void)path_send(path, batch);
+		if (hub_is_blocked(s->config.hub))
+			break;
+	}
+	hub_wake(&s->user);
+	return false;
+}
+
+static const struct hub_user_ops user_ops = { .received = on_received, .write = on_write };
 
 /* Closing */
 
@@ -260,12 +346,6 @@ static void on_handle_closed(struct server *s)
 	if (s->on_closed)
 		s->on_closed(s->config.owner);
 	free(s);
-}
-
-static void on_udp_closed(struct udp *udp, void *owner)
-{
-	(void)udp;
-	on_handle_closed(owner);
 }
 
 static void on_closed(void *owner)
@@ -283,11 +363,11 @@ static void close_handles(struct server *s)
 	if (s->closed)
 		return;
 	s->closed = true;
+	hub_leave(&s->user);
 	free_conns(s, true);
 	s->quic = quic_server_free(s->quic);
-	udp_close(&s->udp, on_udp_closed);
+	pathset_finish(&s->paths);
 	timer_close(&s->timer, on_closed);
-	turn_close(&s->turn, on_closed);
 	uv_close((uv_handle_t *)&s->goodbye, on_goodbye_closed);
 }
 
@@ -305,23 +385,7 @@ void server_admit(struct server *s, uint64_t serial)
 		conn->waits_for = UINT64_MAX; /* once */
 		h3_conn_admit(conn->h3);
 	}
-	s->dirty = true;
-}
-
-static void on_turn_end(void *owner)
-{
-	struct server *s = owner;
-
-	if (s->closed || !s->dirty)
-		return;
-	if (s->any_to_admit)
-		server_admit(s, 0);
-	flush(s);
-	if (s->any_over)
-		free_conns(s, false);
-	s->any_over = false;
-	if (s->closing && !s->conns && !udp_is_blocked(&s->udp))
-		close_handles(s);
+	hub_wake(&s->user);
 }
 
 void server_drop(struct server *s)
@@ -332,7 +396,7 @@ void server_drop(struct server *s)
 		conn->leaving = true;
 		h3_conn_refuse(conn->h3);
 	}
-	s->dirty = true;
+	hub_wake(&s->user);
 }
 
 static void on_goodbye(uv_timer_t *timer)
@@ -346,7 +410,7 @@ void server_close(struct server *s, const char *reason, void (*closed)(void *own
 	if (s->closing)
 		return;
 	s->closing = true;
-	s->dirty = true;
+	hub_wake(&s->user);
 	for (struct server_conn *conn = s->conns; conn; conn = conn->next) {
 		if (reason)
 			h3_conn_close_because(conn->h3, reason);
@@ -359,10 +423,10 @@ void server_close(struct server *s, const char *reason, void (*closed)(void *own
 struct server *server_new(const struct server_config *config, struct err *err)
 {
 	struct server *s = new_zero(struct server);
-	struct udp_config udp = { .listen = config->listen, .ops = &udp_ops, .owner = s };
 	struct quic_server_config quic = {
 		.tls = config->tls,
 		.reset_key = config->reset_key,
+		.tag = &config->tag,
 		.settings = config->settings,
 		.conns_max = config->connections,
 		.ops = &quic_ops,
@@ -372,24 +436,38 @@ struct server *server_new(const struct server_config *config, struct err *err)
 	s->config = *config;
 	s->config.connections = config->connections ? config->connections : QUIC_SERVER_CONNS_MAX;
 	s->config.silent_ns = config->silent_ns ? config->silent_ns : SILENT_DEFAULT;
-	s->handles = 4;
+	s->handles = 2;
 	uv_timer_init(config->loop, &s->goodbye);
 	s->goodbye.data = s;
-	s->udp.owner = s;
 	s->timer.owner = s;
-	s->turn.owner = s;
+	s->user.ops = &user_ops;
+	s->user.is_last = true;
+	s->paths.ops = &path_ops;
+	s->paths.owner = s;
 	s->quic = quic_server_new(&quic, err);
-	if (!s->quic || udp_open(&s->udp, config->loop, &udp, err) < 0 ||
-	    timer_open(&s->timer, config->loop, on_deadline, s, err) < 0) {
+	if (!s->quic || timer_open(&s->timer, config->loop, on_deadline, s, err) < 0) {
 		close_handles(s);
 		return NULL;
 	}
-	turn_open(&s->turn, config->loop, on_turn_end, s);
-	s->dirty = true;
+	hub_join(config->hub, &s->user);
+	hub_wake(&s->user);
 	return s;
 }
 
-const struct quic_addr *server_local(const struct server *s)
+size_t server_list(const struct server *s, struct server_entry *ret, size_t max)
 {
-	return &s->udp.local;
+	size_t count = 0;
+
+	for (const struct server_conn *conn = s->conns; conn && count < max; conn = conn->next) {
+		const struct quic_conn *quic = h3_conn_quic(conn->h3);
+
+		if (conn->over || !quic_conn_is_ready(quic))
+			continue;
+		ret[count].id = conn->id;
+		ret[count].since = conn->since;
+		ret[count].kind = format_path(conn, ret[count].remote);
+		quic_conn_stats(quic, &ret[count].stats);
+		count++;
+	}
+	return count;
 }
