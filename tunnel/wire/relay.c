@@ -63,8 +63,7 @@ static int read_bytes(struct span *s, uint8_t *ret, size_t len, struct err *err,
 	return 0;
 }
 
-static int read_address(struct span *s, struct relay_address *ret, struct err *err,
-			const char *what)
+int relay_address_read(struct span *s, struct relay_address *ret, struct err *err, const char *what)
 {
 	struct relay_address address = { 0 };
 	uint8_t port[2];
@@ -129,8 +128,8 @@ int relay_welcome_parse(struct span value, struct relay_welcome *ret, struct err
 {
 	struct relay_welcome welcome;
 
-	if (read_address(&value, &welcome.observed, err, "observed address") < 0 ||
-	    read_address(&value, &welcome.second, err, "second address") < 0 ||
+	if (relay_address_read(&value, &welcome.observed, err, "observed address") < 0 ||
+	    relay_address_read(&value, &welcome.second, err, "second address") < 0 ||
 	    read_ms(&value, &welcome.keep_alive_ms, err, "keep-alive") < 0 ||
 	    value_end(value, err) < 0)
 		return err_wrap(err, "WELCOME");
@@ -142,7 +141,7 @@ int relay_observed_parse(struct span value, struct relay_address *ret, struct er
 {
 	struct relay_address address;
 
-	if (read_address(&value, &address, err, "address") < 0 || value_end(value, err) < 0)
+	if (relay_address_read(&value, &address, err, "address") < 0 || value_end(value, err) < 0)
 		return err_wrap(err, "OBSERVED");
 	*ret = address;
 	return 0;
@@ -204,8 +203,7 @@ int relay_challenge_parse(struct span value, uint8_t ret[RELAY_BINDING_LEN], str
 	return parse_fixed(value, ret, RELAY_BINDING_LEN, err, "CHALLENGE");
 }
 
-/* An address that is none is written as IPv4's with port 0. */
-static bool append_address(struct buf *b, const struct relay_address *address)
+bool relay_address_append(struct buf *b, const struct relay_address *address)
 {
 	uint8_t family = address->family == 6 ? 6 : 4;
 	uint8_t port[2] = { (uint8_t)(address->port >> 8), (uint8_t)address->port };
@@ -232,8 +230,8 @@ bool relay_welcome_format(const struct relay_welcome *welcome, struct buf *b)
 {
 	cleanup(buf_finish) struct buf value = BUF_INIT(RELAY_VALUE_MAX);
 
-	return append_address(&value, &welcome->observed) &&
-	       append_address(&value, &welcome->second) &&
+	return relay_address_append(&value, &welcome->observed) &&
+	       relay_address_append(&value, &welcome->second) &&
 	       varint_append(&value, welcome->keep_alive_ms) &&
 	       capsule_append(b, RELAY_WELCOME, buf_span(&value));
 }
@@ -242,7 +240,7 @@ bool relay_observed_format(const struct relay_address *address, struct buf *b)
 {
 	cleanup(buf_finish) struct buf value = BUF_INIT(RELAY_VALUE_MAX);
 
-	return append_address(&value, address) &&
+	return relay_address_append(&value, address) &&
 	       capsule_append(b, RELAY_OBSERVED, buf_span(&value));
 }
 

@@ -100,6 +100,10 @@ struct relay_address {
 };
 
 bool relay_address_equal(const struct relay_address *a, const struct relay_address *b);
+/* For other capsules that have addresses; as value.h. One that is none is 0.0.0.0 with port 0. */
+int relay_address_read(struct span *s, struct relay_address *ret, struct err *err, const char *what)
+	attr_must_use;
+bool relay_address_append(struct buf *b, const struct relay_address *address) attr_must_use;
 
 /* Key and signature are a job's only; a client's are all zero and are not sent. */
 struct relay_hello {
