@@ -122,6 +122,44 @@ static void ten_minutes_without_a_network_cost_seconds_afterwards(void **state)
 	assert_whole(&s, 10 * NSEC_PER_SEC);
 }
 
+static uint64_t heard_at(const struct session *s)
+{
+	struct quic_stats stats;
+
+	quic_conn_stats(h3_conn_quic(s->client->h3), &stats);
+	return stats.received_at;
+}
+
+/*
+ * As the keeper does it: the job is asked every three seconds. Moves get rarer, the window of the
+ * last one is full, and the timers of both sides have grown; the question gets out all the same.
+ */
+static void a_question_gets_out_of_a_full_window(void **state)
+{
+	uint64_t waited = 0, next_move = 12 * NSEC_PER_SEC, back_at;
+	struct session s;
+	struct err err;
+
+	(void)state;
+	begin(&s, 1);
+	world_cut(s.client, true);
+	for (; waited < 2 * MINUTE; waited += 3 * NSEC_PER_SEC) {
+		quic_conn_probe(h3_conn_quic(s.client->h3));
+		world_run(s.w, NULL, NULL, 3 * NSEC_PER_SEC);
+		if (waited < next_move)
+			continue;
+		assert_int_equal(world_migrate(s.w, s.client, &err), 0);
+		next_move = 2 * next_move + 12 * NSEC_PER_SEC;
+	}
+	world_cut(s.client, false);
+	back_at = s.w->now;
+	quic_conn_probe(h3_conn_quic(s.client->h3));
+	world_run(s.w, NULL, NULL, 4 * DELAY);
+	assert_true(heard_at(&s) > back_at);
+	assert_int_equal(world_migrate(s.w, s.client, &err), 0);
+	assert_whole(&s, 10 * NSEC_PER_SEC);
+}
+
 /* The client hears and says nothing for an hour; the job's timers are doubled meanwhile. */
 static void an_hour_of_sleep_in_a_transfer_costs_no_byte(void **state)
 {
@@ -182,6 +220,7 @@ int main(void)
 		cmocka_unit_test(a_link_that_loses_a_third_carries_the_session),
 		cmocka_unit_test(all_faults_at_once_spare_the_session),
 		cmocka_unit_test(ten_minutes_without_a_network_cost_seconds_afterwards),
+		cmocka_unit_test(a_question_gets_out_of_a_full_window),
 		cmocka_unit_test(an_hour_of_sleep_in_a_transfer_costs_no_byte),
 		cmocka_unit_test(a_new_address_every_two_seconds_costs_no_byte),
 		cmocka_unit_test(a_link_that_is_deaf_for_a_minute_loses_nothing),

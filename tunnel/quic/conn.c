@@ -162,6 +162,7 @@ struct quic_conn *quic_conn_free(struct quic_conn *conn)
 	quic_conn_close_tls(conn);
 	ngtcp2_conn_del(conn->tp);
 	secret_finish(&conn->exporter);
+	buf_finish(&conn->copy);
 	free(conn);
 	return NULL;
 }
@@ -295,16 +296,6 @@ void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns)
 	conn->settings.keep_alive_ns = keep_alive_ns;
 	ngtcp2_conn_set_keep_alive_timeout(conn->tp, keep_alive_ns ? keep_alive_ns : UINT64_MAX);
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
-}
-
-void quic_conn_probe(struct quic_conn *conn)
-{
-	assert(!quic_conn_is_server(conn));
-	if (conn->state != QUIC_READY)
-		return;
-	/* One more unidirectional stream than the server ever opens: a frame, and of no effect. */
-	ngtcp2_conn_extend_max_streams_uni(conn->tp, 1);
-	quic_conn_wants_write(conn);
 }
 
 void quic_conn_path(const struct quic_conn *conn, struct quic_path *ret)

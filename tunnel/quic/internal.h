@@ -15,6 +15,7 @@
 #include <ngtcp2/ngtcp2_crypto.h>
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
 
+#include "init/base/buf.h"
 #include "tunnel/quic/app.h"
 #include "tunnel/quic/cids.h"
 
@@ -65,6 +66,9 @@ struct quic_conn {
 	unsigned int unanswered; /* packets that came since the last write */
 	uint64_t rest_until;
 	struct tls_tickets tickets;
+	/* A client's, see probe.c. */
+	bool wants_probe;
+	struct buf copy;
 
 	/* Why it ends, and the packet that says so, which is sent CLOSE_COPIES times. */
 	struct err why;
@@ -109,6 +113,10 @@ int quic_recv_crypto_data(ngtcp2_conn *tp, ngtcp2_encryption_level level, uint64
 
 /* write.c: a packet came, perhaps with a mark of congestion. */
 void quic_conn_note_packet(struct quic_conn *conn, uint8_t ecn, uint64_t now);
+
+/* probe.c: a batch was written, and may have to be written again. True: the copy is in *batch. */
+void quic_conn_keep_copy(struct quic_conn *conn, const struct quic_batch *batch, uint64_t now);
+bool quic_conn_write_copy(struct quic_conn *conn, struct quic_batch *batch) attr_must_use;
 
 /* ticket.c: a client's, before its first packet. */
 void quic_conn_use_ticket(struct quic_conn *conn, const struct quic_ticket *ticket);

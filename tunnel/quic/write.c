@@ -183,6 +183,10 @@ bool quic_conn_write(struct quic_conn *conn, struct quic_batch *batch, uint64_t 
 			quic_conn_fail(conn, (int)len);
 	}
 	wrote = len > 0;
+	if (wrote)
+		quic_conn_keep_copy(conn, batch, now);
+	else if (conn->state < QUIC_CLOSING)
+		wrote = quic_conn_write_copy(conn, batch);
 	if (len == 0 && conn->state < QUIC_CLOSING)
 		end_burst(conn, now);
 	if (conn->state == QUIC_CLOSING && !wrote)
