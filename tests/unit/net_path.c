@@ -183,12 +183,12 @@ static void no_two_synthetic_addresses_are_alike_and_each_knows_its_link(void **
 
 	(void)state;
 	assert_false(quic_addr_equal(&a, &b));
-	assert_int_equal(path_link_of(&a), PATH_LINK_FIRST);
-	assert_int_equal(path_link_of(&b), PATH_LINK_FIRST);
+	assert_int_equal(quic_addr_link(&a), PATH_LINK_FIRST);
+	assert_int_equal(quic_addr_link(&b), PATH_LINK_FIRST);
 	assert_true(addr_parse("10.0.0.1:4000", &real));
-	assert_int_equal(path_link_of(&real), 0);
+	assert_int_equal(quic_addr_link(&real), 0);
 	assert_true(addr_parse("[2001:db8::1]:4000", &real));
-	assert_int_equal(path_link_of(&real), 0);
+	assert_int_equal(quic_addr_link(&real), 0);
 }
 
 static void a_path_is_told_by_its_kind_and_its_other_end(void **state)

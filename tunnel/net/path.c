@@ -2,14 +2,10 @@
 /* What all kinds of paths share; see path.h. */
 #include "path.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tunnel/net/addr.h"
-
-#define PREFIX "\xfd\x62\x72\x74\x68"
-#define PREFIX_LEN 5
 
 const char *path_kind_name(enum path_kind kind)
 {
@@ -36,21 +32,8 @@ bool path_kind_parse(const char *name, enum path_kind *ret)
 struct quic_addr path_synthetic(unsigned int link)
 {
 	static uint32_t last;
-	struct quic_addr addr = addr_any(AF_INET6, 1);
-	uint32_t n = htonl(++last);
 
-	memcpy(addr.v6.sin6_addr.s6_addr, PREFIX, PREFIX_LEN);
-	addr.v6.sin6_addr.s6_addr[PREFIX_LEN] = (uint8_t)link;
-	memcpy(addr.v6.sin6_addr.s6_addr + 12, &n, sizeof(n));
-	return addr;
-}
-
-unsigned int path_link_of(const struct quic_addr *addr)
-{
-	if (addr_family(addr) != AF_INET6 ||
-	    memcmp(addr->v6.sin6_addr.s6_addr, PREFIX, PREFIX_LEN) != 0)
-		return 0;
-	return addr->v6.sin6_addr.s6_addr[PREFIX_LEN];
+	return quic_addr_synthetic((uint8_t)link, ++last);
 }
 
 void path_use(struct path *path, const struct path_user_ops *ops, void *user)

@@ -96,8 +96,6 @@ struct path {
 
 /* A local address that was never used in this process. */
 struct quic_addr path_synthetic(unsigned int link);
-/* The link's number of a synthetic address; 0 for any other address. */
-unsigned int path_link_of(const struct quic_addr *addr);
 
 void path_use(struct path *path, const struct path_user_ops *ops, void *user);
 bool path_send(struct path *path, const struct quic_batch *batch);

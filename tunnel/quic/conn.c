@@ -188,6 +188,11 @@ bool quic_conn_is_ready(const struct quic_conn *conn)
 	return conn->state == QUIC_READY;
 }
 
+bool quic_conn_was_reset(const struct quic_conn *conn)
+{
+	return conn->was_reset;
+}
+
 bool quic_conn_is_over(const struct quic_conn *conn)
 {
 	return conn->state == QUIC_OVER;

@@ -192,6 +192,8 @@ bool quic_conn_is_ready(const struct quic_conn *conn);
  * it proved any: such a handshake meets the keys of its end.
  */
 bool quic_conn_is_accepted(const struct quic_conn *conn);
+/* The peer does not know this connection any more: a stateless reset came (RFC 9000, 10.3). */
+bool quic_conn_was_reset(const struct quic_conn *conn);
 /* Nothing will be sent or received any more: it may be freed. */
 bool quic_conn_is_over(const struct quic_conn *conn);
 
