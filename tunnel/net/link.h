@@ -16,7 +16,7 @@
  * TCP, control and inner packets share one byte stream. What is said on the control stream is in
  * wire/relay.h.
  *
- * UDP starts at once and TCP LINK_TCP_AFTER later, or at once where UDP failed on this network a
+ * UDP starts at once and TCP 250 ms later, or at once where UDP failed on this network a
  * moment ago; the first to be welcomed is used. While that is TCP, UDP is tried again after 30
  * seconds, 2, 5 and 10 minutes, and on each change of the network.
  *
@@ -38,8 +38,6 @@ struct hub;
 struct link;
 struct relay_site;
 
-#define LINK_TCP_AFTER (250 * NSEC_PER_MSEC)
-
 enum link_role { LINK_JOB, LINK_CLIENT };
 
 struct link_ops {
@@ -52,8 +50,7 @@ struct link_ops {
 	void (*peer)(struct link *link, void *owner, const struct quic_tag *tag, bool is_here);
 	/*
 	 * Another way to the relay from now on: UDP instead of TCP or the other way round, another
-	 * address of ours, or a restarted relay. Connections that use link_path() should migrate;
-	 * its address is a new one already.
+	 * address of ours, or a restarted relay. Connections that use link_path() should migrate.
 	 */
 	void (*moved)(struct link *link, void *owner);
 	/* Not registered any more, or could not. Not final: it goes on trying. */
@@ -75,7 +72,7 @@ struct link_config {
 };
 
 /* Starts at once. */
-struct link *link_new(const struct link_config *config);
+struct link *link_new(const struct link_config *config, struct err *err) attr_must_use;
 /* closed (or NULL) is called once all was given back to the loop; nothing else is any more. */
 void link_close(struct link *link, void (*closed)(void *owner), void *owner);
 
@@ -91,8 +88,8 @@ bool link_observed(const struct link *link, struct quic_addr *ret) attr_must_use
 bool link_second(const struct link *link, struct quic_addr *ret) attr_must_use;
 /* A round trip to the relay; 0: not known. */
 uint64_t link_rtt(const struct link *link);
-/* Why it is not up, as far as known; ERR_NONE when there is nothing to say. */
-const struct err *link_error(const struct link *link);
+/* Why it is not up over UDP, or TCP; ERR_NONE when there is nothing to say. */
+const struct err *link_error(const struct link *link, bool tcp);
 
 /* The network changed, or the machine was asleep: act at once instead of waiting for timers. */
 void link_wake(struct link *link, bool has_changed);
