@@ -93,7 +93,7 @@ static const struct path_user_ops user_ops = {
 
 int pathset_add(struct pathset *set, struct path *path)
 {
-	uint8_t link = (uint8_t)path_link_of(&path->address.local);
+	uint8_t link = quic_addr_link(&path->address.local);
 	struct pathset_entry *entry;
 
 	if (set->len == PATHSET_MAX)
