@@ -25,6 +25,7 @@ static void try_endpoint(struct span text)
 	assert(endpoint_parse(buf_span(&b), &again, &err) == 0);
 	assert(strcmp(endpoint.host, again.host) == 0 && endpoint.rank == again.rank);
 	assert(endpoint.addresses.len == again.addresses.len);
+	assert(endpoint.tcp.len == again.tcp.len);
 	for (size_t i = 0; i < endpoint.addresses.len; i++)
 		assert(addr_equal(&endpoint.addresses.items[i], &again.addresses.items[i]));
 }
@@ -40,6 +41,12 @@ static void try_job_file(struct span text)
 	assert(job_file_parse(buf_span(&b), &again, &err) == 0);
 	assert(secret_equal(&file.secret, &again.secret));
 	assert(key_set_equal(&file.peers, &again.peers));
+	assert(file.relays.len == again.relays.len);
+	for (size_t i = 0; i < file.relays.len; i++) {
+		assert(strcmp(file.relays.items[i].url, again.relays.items[i].url) == 0);
+		assert(strcmp(file.relays.items[i].token, again.relays.items[i].token) == 0);
+	}
+	assert((file.paths | PATH_MASK(PATH_PUNCHED)) == (again.paths | PATH_MASK(PATH_PUNCHED)));
 	assert(file.allow_len == again.allow_len && file.idle_timeout_s == again.idle_timeout_s);
 	for (size_t i = 0; i < file.allow_len; i++)
 		assert(strcmp(file.allow[i], again.allow[i]) == 0);
@@ -47,11 +54,20 @@ static void try_job_file(struct span text)
 
 static void try_client_file(struct span text)
 {
-	cleanup(client_file_finish) struct client_file file = { 0 };
+	cleanup(client_file_finish) struct client_file file = { 0 }, again = { 0 };
+	cleanup(buf_finish) struct buf b = BUF_INIT(JSONFILE_MAX);
 	struct err err;
 
-	if (client_file_parse(text, &file, &err) < 0)
-		assert(strlen(err.text) < 200);
+	if (client_file_parse(text, &file, &err) < 0) {
+		assert(strlen(err.text) < sizeof(err.text));
+		return;
+	}
+	assert(!file.login || file.login[0] != '-');
+	if (!client_file_format(&file, &b))
+		return;
+	assert(client_file_parse(buf_span(&b), &again, &err) == 0);
+	assert(!file.login == !again.login);
+	assert(path_mask_has(file.paths, PATH_LOGIN) == path_mask_has(again.paths, PATH_LOGIN));
 }
 
 static void try_host_key(struct span text)

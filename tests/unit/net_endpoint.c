@@ -33,6 +33,24 @@ static void an_endpoint_file_is_written_as_documented(void **state)
 	assert_string_equal(buf_str(&b), golden);
 }
 
+static void an_endpoint_file_may_say_where_byte_streams_are_taken(void **state)
+{
+	static const char text[] =
+		"{\"version\": 1, \"rank\": 0, \"host\": \"n\", \"uid\": 0, \"addresses\": "
+		"[\"10.1.2.3:40001\"], \"tcp\": [\"10.1.2.3:40002\", \"[::1]:40002\"], "
+		"\"started\": 1.000}\n";
+	cleanup(buf_finish) struct buf b = BUF_INIT(1024);
+	struct endpoint endpoint;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(endpoint_parse(span_of_str(text), &endpoint, &err), 0);
+	assert_int_equal(endpoint.tcp.len, 2);
+	assert_int_equal(addr_port(&endpoint.tcp.items[0]), 40002);
+	assert_true(endpoint_format(&endpoint, &b));
+	assert_string_equal(buf_str(&b), text);
+}
+
 static void an_endpoint_file_is_read(void **state)
 {
 	struct endpoint endpoint;
@@ -75,6 +93,8 @@ static void a_broken_endpoint_file_is_refused_with_the_reason(void **state)
 	assert_refused(HEAD "\"addresses\": {}}", ERR_INVALID, "not an array");
 	assert_refused(HEAD "\"addresses\": [\"localhost:1\"]}", ERR_INVALID, "entry 1");
 	assert_refused(HEAD "\"addresses\": [\"127.0.0.1:1\", 5]}", ERR_INVALID, "entry 2");
+	assert_refused(HEAD "\"addresses\": [\"127.0.0.1:1\"], \"tcp\": 5}", ERR_INVALID,
+		       "\"tcp\"");
 	assert_refused(HEAD "\"addresses\": [\"127.0.0.1:1\"]} x", ERR_INVALID, "not valid JSON");
 }
 
@@ -104,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_endpoint_file_is_written_as_documented),
+		cmocka_unit_test(an_endpoint_file_may_say_where_byte_streams_are_taken),
 		cmocka_unit_test(an_endpoint_file_is_read),
 		cmocka_unit_test(a_broken_endpoint_file_is_refused_with_the_reason),
 		cmocka_unit_test(a_file_that_is_not_there_is_told_apart),

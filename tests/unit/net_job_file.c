@@ -67,6 +67,77 @@ static void a_client_file_survives_reading_and_writing(void **state)
 	assert_string_equal(buf_str(&b), golden_client);
 }
 
+#define RELAYS                                                                        \
+	"\"relays\": [{\"url\": \"https://relay.example.org:8443\", \"key\": \"" TWOS \
+	"\", \"token\": \"tk_1a2b\"}], \"paths\": [\"direct\", \"relay\"]"
+
+static void a_job_file_names_relays_and_the_paths_that_are_allowed(void **state)
+{
+	cleanup(job_file_finish) struct job_file file = { 0 };
+	cleanup(buf_finish) struct buf b = BUF_INIT(1024);
+	static const char text[] = "{\"version\": 1, \"secret\": \"" ONES "\", \"peer\": \"" TWOS
+				   "\", \"allow\": [], \"idle_timeout_s\": 1, "
+				   "\"connections\": 1, " RELAYS "}\n";
+	struct err err;
+
+	(void)state;
+	assert_int_equal(job_file_parse(span_of_str(text), &file, &err), 0);
+	assert_int_equal(file.relays.len, 1);
+	assert_string_equal(file.relays.items[0].host, "relay.example.org");
+	assert_int_equal(file.relays.items[0].port, 8443);
+	assert_true(path_mask_has(file.paths, PATH_DIRECT));
+	assert_true(path_mask_has(file.paths, PATH_PUNCHED));
+	assert_false(path_mask_has(file.paths, PATH_LOGIN));
+	assert_true(job_file_format(&file, &b));
+	assert_string_equal(buf_str(&b), text);
+}
+
+static void a_client_file_names_a_login_node_and_may_forbid_punching(void **state)
+{
+	cleanup(client_file_finish) struct client_file file = { 0 };
+	cleanup(buf_finish) struct buf b = BUF_INIT(1024);
+	static const char text[] = "{\"version\": 1, \"secret\": \"" ONES "\", \"key\": \"" TWOS
+				   "\", " RELAYS ", \"login\": \"user@login1\", "
+				   "\"punch\": false}\n";
+	struct err err;
+
+	(void)state;
+	assert_int_equal(client_file_parse(span_of_str(text), &file, &err), 0);
+	assert_string_equal(file.login, "user@login1");
+	assert_false(path_mask_has(file.paths, PATH_PUNCHED));
+	assert_true(client_file_format(&file, &b));
+	assert_string_equal(buf_str(&b), text);
+}
+
+static void a_login_is_no_option_and_no_command(void **state)
+{
+	(void)state;
+	assert_true(client_file_is_login("user@login1.example.org"));
+	assert_true(client_file_is_login("ela"));
+	assert_false(client_file_is_login("-oProxyCommand=true"));
+	assert_false(client_file_is_login("login1;true"));
+	assert_false(client_file_is_login("a b"));
+	assert_false(client_file_is_login("$(true)"));
+	assert_false(client_file_is_login(""));
+}
+
+static void what_is_not_said_about_paths_allows_all(void **state)
+{
+	cleanup(client_file_finish) struct client_file file = { 0 };
+	unsigned int mask;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(client_file_parse(span_of_str(golden_client), &file, &err), 0);
+	for (unsigned int i = 0; i < PATH_KIND_COUNT; i++)
+		assert_true(path_mask_has(file.paths, (enum path_kind)i));
+	assert_int_equal(path_mask_parse_list("login,relay-tcp", &mask, &err), 0);
+	assert_int_equal(mask, PATH_MASK(PATH_LOGIN) | PATH_MASK(PATH_RELAY_TCP));
+	assert_int_equal(path_mask_parse_list("relay,", &mask, &err), -1);
+	assert_int_equal(path_mask_parse_list("punched", &mask, &err), -1);
+	assert_non_null(strstr(err.text, "direct, relay"));
+}
+
 static void assert_refused(const char *text, const char *words)
 {
 	cleanup(job_file_finish) struct job_file file = { 0 };
@@ -81,6 +152,8 @@ static void assert_refused(const char *text, const char *words)
 }
 
 #define KEYS "{\"version\": 1, \"secret\": \"" ONES "\", \"peer\": \"" TWOS "\", "
+
+#define PLAIN KEYS "\"allow\": [], \"idle_timeout_s\": 1, "
 
 static void a_broken_job_file_is_refused_and_no_secret_is_shown(void **state)
 {
@@ -100,6 +173,12 @@ static void a_broken_job_file_is_refused_and_no_secret_is_shown(void **state)
 	assert_refused(KEYS "\"next\": null, \"allow\": []}", "\"next\"");
 	assert_refused(KEYS "\"idle_timeout_s\": 1, \"connections\": 0}", "\"connections\"");
 	assert_refused(KEYS "\"idle_timeout_s\": 1, \"connections\": 4097}", "\"connections\"");
+	assert_refused(PLAIN "\"paths\": []}", "\"paths\"");
+	assert_refused(PLAIN "\"paths\": [\"direct\", \"pigeon\"]}", "entry 2");
+	assert_refused(PLAIN "\"relays\": {}}", "\"relays\"");
+	assert_refused(PLAIN "\"relays\": [{\"url\": \"http://x\", \"token\": \"AQEB\", "
+			     "\"key\": \"" ONES "\"}]}",
+		       "entry 1");
 }
 
 static char dir[] = "/tmp/berth-keys-XXXXXX";
@@ -168,6 +247,10 @@ int main(void)
 		cmocka_unit_test(a_job_file_survives_reading_and_writing),
 		cmocka_unit_test(a_job_file_may_name_the_next_key),
 		cmocka_unit_test(a_client_file_survives_reading_and_writing),
+		cmocka_unit_test(a_job_file_names_relays_and_the_paths_that_are_allowed),
+		cmocka_unit_test(a_client_file_names_a_login_node_and_may_forbid_punching),
+		cmocka_unit_test(a_login_is_no_option_and_no_command),
+		cmocka_unit_test(what_is_not_said_about_paths_allows_all),
 		cmocka_unit_test(a_broken_job_file_is_refused_and_no_secret_is_shown),
 		cmocka_unit_test_setup_teardown(a_key_that_others_may_read_is_refused, set_up,
 						tear_down),

@@ -99,6 +99,27 @@ static void a_rotation_leaves_one_key_that_is_new(void **state)
 	assert_false(key_set_has(&after.peers, &one.key.public));
 }
 
+static void another_key_goes_the_same_ways(void **state)
+{
+	cleanup(client_file_finish) struct client_file one = { 0 }, two = { 0 };
+	cleanup(job_file_finish) struct job_file job = { 0 };
+	cleanup(buf_finish) struct buf text = BUF_INIT(JSONFILE_MAX);
+	const struct rotation r = rotation();
+
+	(void)state;
+	read_pair(&job, &one);
+	one.login = str_dup("login1");
+	one.paths = PATH_MASK(PATH_LOGIN);
+	assert_true(client_file_format(&one, &text));
+	assert_int_equal(fs_write_file(client_path, buf_span(&text), 0600, NULL), 0);
+	assert_int_equal(rotation_begin(&r, NULL), 0);
+	assert_int_equal(rotation_finish(&r, NULL), 0);
+	assert_int_equal(client_file_read(client_path, &two, NULL), 0);
+	assert_false(key_public_equal(&one.key.public, &two.key.public));
+	assert_string_equal(two.login, "login1");
+	assert_int_equal(two.paths, PATH_MASK(PATH_LOGIN));
+}
+
 /* Puts the job's file back to what it was, as if the step that wrote it had not happened. */
 static void keep(struct buf *ret)
 {
@@ -179,6 +200,7 @@ int main(void)
 #define ROTATION_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		ROTATION_TEST(a_rotation_leaves_one_key_that_is_new),
+		ROTATION_TEST(another_key_goes_the_same_ways),
 		ROTATION_TEST(killed_at_any_step_it_leaves_a_way_in_and_can_be_begun_again),
 		ROTATION_TEST(finishing_can_be_repeated_and_needs_a_beginning),
 		ROTATION_TEST(a_revoked_key_gets_in_no_more_and_another_can_be_made),

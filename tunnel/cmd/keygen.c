@@ -20,6 +20,8 @@ struct args {
 	struct opt_list allow;
 	bool rotate, finish, revoke;
 	uint64_t idle_timeout, connections;
+	const char *relays, *paths, *login;
+	bool no_punch;
 	const char *host_key, *known_hosts, *alias;
 };
 
@@ -38,6 +40,13 @@ static const struct opt opts[] = {
 		     "end a connection that is silent for so long (24h)"),
 	OPT_UINT(0, "connections", struct args, connections, "N",
 		 "so many at once; then the most silent ones end (256)"),
+	OPT_STR(0, "relays", struct args, relays, "FILE",
+		"where the two may meet: a JSON array of url, key, token; mode 0600"),
+	OPT_STR(0, "paths", struct args, paths, "LIST",
+		"only these: direct, relay, relay-tcp, login (all)"),
+	OPT_STR(0, "login", struct args, login, "[USER@]HOST",
+		"where the workstation's ssh gets into the cluster"),
+	OPT_FLAG(0, "no-punch", struct args, no_punch, "open no way through NATs"),
 	OPT_STR(0, "host-key", struct args, host_key, "FILE",
 		"make the user's SSH host key, unless it exists"),
 	OPT_STR(0, "known-hosts", struct args, known_hosts, "FILE", "and the file that pins it"),
@@ -64,6 +73,37 @@ static int set_allow(const struct opt_list *list, struct job_file *file, struct 
 				       list->items[i]);
 		file->allow[file->allow_len++] = str_dup(list->items[i]);
 	}
+	return 0;
+}
+
+static int read_relays(const char *path, struct relay_sites *ret, struct err *err)
+{
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
+	cleanup(jsonfile_free) json_t *array = NULL;
+
+	if (jsonfile_read_private(path, &text, err) < 0)
+		return -1;
+	array = jsonfile_load(buf_span(&text), err);
+	if (!array || relay_sites_parse(array, ret, err) < 0)
+		return err_wrap(err, "--relays: %s", path);
+	return 0;
+}
+
+/* By which ways the two find each other. */
+static int set_ways(const struct args *args, struct job_file *job, struct client_file *client,
+		    struct err *err)
+{
+	if (args->relays && read_relays(args->relays, &job->relays, err) < 0)
+		return -1;
+	job->paths = PATH_MASK_ALL;
+	if (args->paths && path_mask_parse_list(args->paths, &job->paths, err) < 0)
+		return err_wrap(err, "--paths");
+	if (args->login && !client_file_is_login(args->login))
+		return err_set(err, ERR_INVALID, "--login: '%s' is not [USER@]HOST", args->login);
+	client_file_take_ways(client, job);
+	if (args->no_punch)
+		client->paths &= ~PATH_MASK(PATH_PUNCHED);
+	client->login = args->login ? str_dup(args->login) : NULL;
 	return 0;
 }
 
@@ -98,8 +138,8 @@ static int make_job(const struct args *args, struct err *err)
 		return err_set(err, ERR_INVALID, "--connections: at most %d, please",
 			       JOB_FILE_CONNECTIONS_MAX);
 	if (check_new(args->job_file, err) < 0 || check_new(args->client_file, err) < 0 ||
-	    set_allow(&args->allow, &job, err) < 0 || key_random_secret(&job.secret, err) < 0 ||
-	    key_pair_generate(&client.key, err) < 0)
+	    set_allow(&args->allow, &job, err) < 0 || set_ways(args, &job, &client, err) < 0 ||
+	    key_random_secret(&job.secret, err) < 0 || key_pair_generate(&client.key, err) < 0)
 		return -1;
 	client.secret = job.secret;
 	key_set_add(&job.peers, &client.key.public);

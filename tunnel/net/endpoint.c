@@ -10,25 +10,26 @@
 #include "init/base/text.h"
 #include "tunnel/net/jsonfile.h"
 
-static int read_addresses(const json_t *object, struct addr_list *ret, struct err *err)
+static int read_addresses(const json_t *object, const char *name, struct addr_list *ret,
+			  struct err *err)
 {
 	const json_t *array;
 	const char *text;
 	struct quic_addr addr;
 
-	if (jsonfile_array(object, "addresses", &array, err) < 0)
+	if (jsonfile_array(object, name, &array, err) < 0)
 		return -1;
 	ret->len = 0;
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		text = json_string_value(json_array_get(array, i));
 		if (!text || !addr_parse(text, &addr))
-			return err_set(err, ERR_INVALID,
-				       "\"addresses\": entry %zu is not ADDRESS:PORT", i + 1);
+			return err_set(err, ERR_INVALID, "\"%s\": entry %zu is not ADDRESS:PORT",
+				       name, i + 1);
 		if (!addr_list_add(ret, &addr))
 			return err_set(err, ERR_LIMIT, "more than %d addresses", ADDR_LIST_MAX);
 	}
 	if (ret->len == 0)
-		return err_set(err, ERR_INVALID, "\"addresses\" is empty");
+		return err_set(err, ERR_INVALID, "\"%s\" is empty", name);
 	return 0;
 }
 
@@ -45,7 +46,9 @@ int endpoint_parse(struct span text, struct endpoint *ret, struct err *err)
 	if (jsonfile_uint(object, "rank", UINT_MAX, &rank, err) < 0 ||
 	    jsonfile_uint(object, "uid", UINT32_MAX, &endpoint.uid, err) < 0 ||
 	    jsonfile_string(object, "host", &host, err) < 0 ||
-	    read_addresses(object, &endpoint.addresses, err) < 0)
+	    read_addresses(object, "addresses", &endpoint.addresses, err) < 0 ||
+	    (json_object_get(object, "tcp") &&
+	     read_addresses(object, "tcp", &endpoint.tcp, err) < 0))
 		return -1;
 	if (strlen(host) >= sizeof(endpoint.host))
 		return err_set(err, ERR_LIMIT, "\"host\" is longer than %d bytes",
@@ -60,21 +63,29 @@ int endpoint_parse(struct span text, struct endpoint *ret, struct err *err)
 	return 0;
 }
 
+static bool append_addresses(struct buf *b, const char *name, const struct addr_list *list)
+{
+	if (!buf_printf(b, ", \"%s\": [", name))
+		return false;
+	for (size_t i = 0; i < list->len; i++) {
+		char text[ADDR_TEXT_MAX];
+
+		addr_format(&list->items[i], text);
+		if (!buf_printf(b, "%s\"%s\"", i ? ", " : "", text))
+			return false;
+	}
+	return buf_printf(b, "]");
+}
+
 bool endpoint_format(const struct endpoint *endpoint, struct buf *b)
 {
 	if (!buf_printf(b, "{\"version\": 1, \"rank\": %u, \"host\": \"", endpoint->rank) ||
 	    !text_append_json(b, endpoint->host) ||
-	    !buf_printf(b, "\", \"uid\": %llu, \"addresses\": [",
-			(unsigned long long)endpoint->uid))
+	    !buf_printf(b, "\", \"uid\": %llu", (unsigned long long)endpoint->uid) ||
+	    !append_addresses(b, "addresses", &endpoint->addresses) ||
+	    (endpoint->tcp.len > 0 && !append_addresses(b, "tcp", &endpoint->tcp)))
 		return false;
-	for (size_t i = 0; i < endpoint->addresses.len; i++) {
-		char text[ADDR_TEXT_MAX];
-
-		addr_format(&endpoint->addresses.items[i], text);
-		if (!buf_printf(b, "%s\"%s\"", i ? ", " : "", text))
-			return false;
-	}
-	return buf_printf(b, "], \"started\": %.3f}\n", endpoint->started);
+	return buf_printf(b, ", \"started\": %.3f}\n", endpoint->started);
 }
 
 int endpoint_read(const char *path, struct endpoint *ret, struct err *err)

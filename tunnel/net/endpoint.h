@@ -6,7 +6,7 @@
  * starts, removed when it ends; described in tunnel/berth-tunnel-files.5.scd.
  *
  *	{"version": 1, "rank": 0, "host": "node1", "uid": 0,
- *	 "addresses": ["10.1.2.3:40001", "127.0.0.1:40001"],
+ *	 "addresses": ["10.1.2.3:40001", "127.0.0.1:40001"], "tcp": ["10.1.2.3:40001"],
  *	 "started": 1790000000.5}
  */
 
@@ -21,6 +21,7 @@ struct endpoint {
 	char host[ENDPOINT_HOST_MAX];
 	uint64_t uid;
 	struct addr_list addresses; /* at least one in a parsed endpoint */
+	struct addr_list tcp;	    /* where byte streams are taken; optional in the file */
 	double started;		    /* seconds since the epoch */
 };
 

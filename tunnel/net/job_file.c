@@ -8,11 +8,14 @@
 #include "init/base/text.h"
 #include "tunnel/net/jsonfile.h"
 
+#define LOGIN_MAX 255
+
 void job_file_finish(struct job_file *file)
 {
 	for (size_t i = 0; i < file->allow_len; i++)
 		free(file->allow[i]);
 	free(file->allow);
+	relay_sites_finish(&file->relays);
 	secret_finish(&file->secret);
 	*file = (struct job_file){ 0 };
 }
@@ -64,6 +67,14 @@ static int read_connections(const json_t *object, struct job_file *file, struct 
 	return 0;
 }
 
+static int read_ways(const json_t *object, struct relay_sites *relays, unsigned int *paths,
+		     struct err *err)
+{
+	if (path_mask_parse(json_object_get(object, "paths"), paths, err) < 0)
+		return -1;
+	return relay_sites_parse(json_object_get(object, "relays"), relays, err);
+}
+
 static int read_peers(const json_t *object, struct job_file *file, struct err *err)
 {
 	struct key_public key;
@@ -90,7 +101,8 @@ int job_file_parse(struct span text, struct job_file *ret, struct err *err)
 	    read_peers(object, &file, err) < 0 ||
 	    jsonfile_uint(object, "idle_timeout_s", JOB_FILE_IDLE_MAX_S, &file.idle_timeout_s,
 			  err) < 0 ||
-	    read_connections(object, &file, err) < 0 || read_allow(object, &file, err) < 0)
+	    read_connections(object, &file, err) < 0 || read_allow(object, &file, err) < 0 ||
+	    read_ways(object, &file.relays, &file.paths, err) < 0)
 		return -1;
 	*ret = file;
 	file = (struct job_file){ 0 };
@@ -119,6 +131,15 @@ static bool append_bytes32(struct buf *b, const char *name, const uint8_t bytes[
 	return done;
 }
 
+/* Nothing of what is as if it were not said. */
+static bool append_ways(struct buf *b, const struct relay_sites *relays, unsigned int paths)
+{
+	if (relays->len > 0 && !jsonfile_append(b, "relays", relay_sites_json(relays)))
+		return false;
+	return (paths | PATH_MASK(PATH_PUNCHED)) == PATH_MASK_ALL || paths == 0 ||
+	       jsonfile_append(b, "paths", path_mask_json(paths));
+}
+
 bool job_file_format(const struct job_file *file, struct buf *b)
 {
 	if (!buf_printf(b, "{\"version\": 1") || !append_bytes32(b, "secret", file->secret.bytes) ||
@@ -131,15 +152,48 @@ bool job_file_format(const struct job_file *file, struct buf *b)
 		    !buf_printf(b, "\""))
 			return false;
 	}
-	return buf_printf(b, "], \"idle_timeout_s\": %llu, \"connections\": %llu}\n",
+	return buf_printf(b, "], \"idle_timeout_s\": %llu, \"connections\": %llu",
 			  (unsigned long long)file->idle_timeout_s,
-			  (unsigned long long)file->connections);
+			  (unsigned long long)file->connections) &&
+	       append_ways(b, &file->relays, file->paths) && buf_printf(b, "}\n");
 }
 
 void client_file_finish(struct client_file *file)
 {
 	secret_finish(&file->secret);
 	key_pair_finish(&file->key);
+	relay_sites_finish(&file->relays);
+	free(file->login);
+	file->login = NULL;
+}
+
+bool client_file_is_login(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= ' ' || text[i] > '~' || strchr("\"'\\`$;&|<>(){}*?!#", text[i]))
+			return false;
+	return len > 0 && len <= LOGIN_MAX && text[0] != '-';
+}
+
+static int read_login(const json_t *object, struct client_file *file, struct err *err)
+{
+	const json_t *punch = json_object_get(object, "punch");
+	const char *login;
+
+	if (punch && !json_is_boolean(punch))
+		return err_set(err, ERR_INVALID, "\"punch\" is not true or false");
+	if (json_is_false(punch))
+		file->paths &= ~PATH_MASK(PATH_PUNCHED);
+	if (!json_object_get(object, "login"))
+		return 0;
+	if (jsonfile_string(object, "login", &login, err) < 0)
+		return -1;
+	if (!client_file_is_login(login))
+		return err_set(err, ERR_INVALID, "\"login\" is not what ssh takes: [USER@]HOST");
+	file->login = str_dup(login);
+	return 0;
 }
 
 int client_file_parse(struct span text, struct client_file *ret, struct err *err)
@@ -152,9 +206,12 @@ int client_file_parse(struct span text, struct client_file *ret, struct err *err
 		return -1;
 	if (jsonfile_bytes32(object, "secret", file.secret.bytes, err) < 0 ||
 	    jsonfile_bytes32(object, "key", seed.bytes, err) < 0 ||
-	    key_pair_from_seed(&seed, &file.key, err) < 0)
+	    key_pair_from_seed(&seed, &file.key, err) < 0 ||
+	    read_ways(object, &file.relays, &file.paths, err) < 0 ||
+	    read_login(object, &file, err) < 0)
 		return -1;
 	*ret = file;
+	file = (struct client_file){ 0 };
 	return 0;
 }
 
@@ -169,9 +226,25 @@ int client_file_read(const char *path, struct client_file *ret, struct err *err)
 	return 0;
 }
 
+void client_file_take_ways(struct client_file *file, const struct job_file *job)
+{
+	cleanup(jsonfile_free) json_t *array = relay_sites_json(&job->relays);
+
+	relay_sites_finish(&file->relays);
+	/* It was one a moment ago. */
+	(void)!relay_sites_parse(array, &file->relays, NULL);
+	file->paths = job->paths;
+}
+
 bool client_file_format(const struct client_file *file, struct buf *b)
 {
+	bool punches = path_mask_has(file->paths, PATH_PUNCHED) ||
+		       !path_mask_has(file->paths, PATH_DIRECT);
+
 	return buf_printf(b, "{\"version\": 1") &&
 	       append_bytes32(b, "secret", file->secret.bytes) &&
-	       append_bytes32(b, "key", file->key.seed.bytes) && buf_printf(b, "}\n");
+	       append_bytes32(b, "key", file->key.seed.bytes) &&
+	       append_ways(b, &file->relays, file->paths) &&
+	       (!file->login || jsonfile_append(b, "login", json_string(file->login))) &&
+	       (punches || jsonfile_append(b, "punch", json_false())) && buf_printf(b, "}\n");
 }

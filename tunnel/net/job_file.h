@@ -5,11 +5,15 @@
  * The two files of a submission (see crypto/key.h): tunnel.json goes to the job, the client file
  * stays on the workstation. Both hold the job's secret and are 0600; reading refuses them when
  * others have access.
+ *
+ * Both also say by which relays the two may meet, and which paths are allowed at all.
  */
 
 #include "init/base/buf.h"
 #include "init/base/err.h"
 #include "tunnel/crypto/key.h"
+#include "tunnel/net/path_mask.h"
+#include "tunnel/net/relay_site.h"
 
 #define JOB_FILE_ALLOW_MAX 256
 #define JOB_FILE_IDLE_DEFAULT_S 86400
@@ -26,6 +30,8 @@ struct job_file {
 	size_t allow_len;
 	uint64_t idle_timeout_s;
 	uint64_t connections; /* at once; optional in the file */
+	struct relay_sites relays;
+	unsigned int paths; /* path_mask.h */
 };
 
 void job_file_finish(struct job_file *file);
@@ -41,6 +47,9 @@ bool job_file_is_target(const char *text);
 struct client_file {
 	struct secret secret;
 	struct key_pair key;
+	struct relay_sites relays;
+	unsigned int paths; /* path_mask.h; without PATH_PUNCHED where that is forbidden */
+	char *login;	    /* NULL, or an ssh destination that reaches the job's node */
 };
 
 void client_file_finish(struct client_file *file);
@@ -48,4 +57,8 @@ DEFINE_CLEANUP_VALUE(struct client_file, client_file_finish)
 
 int client_file_parse(struct span text, struct client_file *ret, struct err *err) attr_must_use;
 int client_file_read(const char *path, struct client_file *ret, struct err *err) attr_must_use;
+/* What ssh takes as a destination, and no option of it: "user@host", at most 255 bytes. */
+bool client_file_is_login(const char *text);
+/* The ways to the job as the other file has them. */
+void client_file_take_ways(struct client_file *file, const struct job_file *job);
 bool client_file_format(const struct client_file *file, struct buf *b) attr_must_use;

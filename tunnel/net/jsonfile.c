@@ -43,23 +43,44 @@ int jsonfile_read_private(const char *path, struct buf *ret, struct err *err)
 	return 0;
 }
 
-json_t *jsonfile_parse(struct span text, struct err *err)
+json_t *jsonfile_load(struct span text, struct err *err)
 {
-	cleanup(jsonfile_free) json_t *object = NULL;
 	json_error_t why;
-	uint64_t version;
+	json_t *value;
 
 	json_set_alloc_funcs(allocate, release);
 	if (text.len > JSONFILE_MAX) {
 		err_set(err, ERR_LIMIT, "larger than %d bytes", JSONFILE_MAX);
 		return NULL;
 	}
-	object = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &why);
-	if (!object) {
-		/* jansson's own text may quote the input, and the input may be a secret. */
+	value = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &why);
+	/* jansson's own text may quote the input, and the input may be a secret. */
+	if (!value)
 		err_set(err, ERR_INVALID, "line %d: not valid JSON", why.line);
+	return value;
+}
+
+static int append(const char *text, size_t len, void *user)
+{
+	return buf_append(user, text, len) ? 0 : -1;
+}
+
+bool jsonfile_append(struct buf *b, const char *name, json_t *value)
+{
+	bool done = buf_printf(b, ", \"%s\": ", name) &&
+		    json_dump_callback(value, append, b, JSON_ENCODE_ANY) == 0;
+
+	json_decref(value);
+	return done;
+}
+
+json_t *jsonfile_parse(struct span text, struct err *err)
+{
+	cleanup(jsonfile_free) json_t *object = jsonfile_load(text, err);
+	uint64_t version;
+
+	if (!object)
 		return NULL;
-	}
 	if (!json_is_object(object)) {
 		err_set(err, ERR_INVALID, "not a JSON object");
 		return NULL;

@@ -26,8 +26,13 @@ DEFINE_CLEANUP(json_t, jsonfile_free)
 /* Reads a file of which group and others may read nothing. Use buf_wipe() on what it returns. */
 int jsonfile_read_private(const char *path, struct buf *ret, struct err *err) attr_must_use;
 
+/* Any JSON; NULL, and *err, when it is none. */
+json_t *jsonfile_load(struct span text, struct err *err) attr_must_use;
 /* NULL, and *err, when the text is not an object with "version": 1. */
 json_t *jsonfile_parse(struct span text, struct err *err) attr_must_use;
+
+/* Appends `, "name": value` and releases the value; false when it does not fit. */
+bool jsonfile_append(struct buf *b, const char *name, json_t *value) attr_must_use;
 
 /* A member that must be there. Strings and arrays are borrowed from the object. */
 int jsonfile_bytes32(const json_t *object, const char *name, uint8_t ret[32], struct err *err)

@@ -44,6 +44,21 @@ static struct key_public key_that_works(const struct rotation *r, const struct j
 	return job->peers.keys[0];
 }
 
+/* Another key is no reason to go other ways. */
+static void keep_ways(const struct rotation *r, const struct job_file *job, struct client_file *ret)
+{
+	cleanup(client_file_finish) struct client_file old = { 0 };
+
+	if (client_file_read(r->client_file, &old, NULL) < 0) {
+		client_file_take_ways(ret, job);
+		return;
+	}
+	ret->relays = old.relays;
+	ret->paths = old.paths;
+	ret->login = take_ptr(old.login);
+	old.relays = (struct relay_sites){ 0 };
+}
+
 int rotation_begin(const struct rotation *r, struct err *err)
 {
 	cleanup(job_file_finish) struct job_file job = { 0 };
@@ -54,6 +69,7 @@ int rotation_begin(const struct rotation *r, struct err *err)
 	if (job_file_read(r->job_file, &job, err) < 0 || key_pair_generate(&client.key, err) < 0)
 		return -1;
 	client.secret = job.secret;
+	keep_ways(r, &job, &client);
 	peers.keys[peers.len++] = key_that_works(r, &job);
 	key_set_add(&peers, &client.key.public);
 	job.peers = peers;
