@@ -12,6 +12,7 @@ static const struct verb *const verbs[] = {
 	&cmd_keygen,
 	&cmd_knock,
 	&cmd_motd,
+	&cmd_relay,
 	&cmd_serve,
 	&cmd_sftp,
 	&cmd_ssh,

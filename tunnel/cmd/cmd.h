@@ -16,6 +16,7 @@ extern const struct verb cmd_forward;
 extern const struct verb cmd_keygen;
 extern const struct verb cmd_knock;
 extern const struct verb cmd_motd;
+extern const struct verb cmd_relay;
 extern const struct verb cmd_serve;
 extern const struct verb cmd_sftp;
 extern const struct verb cmd_ssh;

@@ -112,6 +112,15 @@ void h3_conn_abandon(struct h3_conn *conn)
 	}
 }
 
+void h3_conn_go_away(struct h3_conn *conn)
+{
+	/* Before its control stream is there nobody can be told; it fails for want of memory only. */
+	if (conn->is_over || !conn->handshake_done ||
+	    nghttp3_conn_submit_shutdown_notice(conn->http) != 0)
+		return;
+	quic_conn_wants_write(conn->quic);
+}
+
 struct quic_conn *h3_conn_quic(struct h3_conn *conn)
 {
 	return conn->quic;
@@ -398,6 +407,14 @@ static void over(void *app, const struct err *why)
 		conn->ops->closed(conn, conn->owner, why);
 }
 
+static void moved(void *app, const struct quic_path *path)
+{
+	struct h3_conn *conn = app;
+
+	if (conn->ops->moved)
+		conn->ops->moved(conn, conn->owner, path);
+}
+
 const struct quic_app_ops h3_app_ops = {
 	.writable = open_streams,
 	.ready = ready,
@@ -410,6 +427,7 @@ const struct quic_app_ops h3_app_ops = {
 	.acked = acked,
 	.unblocked = unblocked,
 	.more_streams = more_streams,
+	.moved = moved,
 	.next = next,
 	.sent = sent,
 	.blocked = blocked,

@@ -42,6 +42,7 @@
 #include "init/base/span.h"
 
 struct quic_conn;
+struct quic_path;
 struct quic_ticket;
 struct h3_conn;
 struct h3_once;
@@ -93,6 +94,11 @@ struct h3_conn_ops {
 	void (*waits)(struct h3_conn *conn, void *owner);
 	/* Client: a ticket for the next connection came; borrowed. */
 	void (*ticket)(struct h3_conn *conn, void *owner, const struct quic_ticket *ticket);
+	/*
+	 * Server, optional: the client moved, and QUIC has validated its new path (RFC 9000 section
+	 * 9).
+	 */
+	void (*moved)(struct h3_conn *conn, void *owner, const struct quic_path *path);
 	/* There may be something to send; called at most once per send. */
 	void (*wants_write)(struct h3_conn *conn, void *owner);
 	/*
@@ -156,6 +162,12 @@ int h3_conn_request(struct h3_conn *conn, const struct h3_request *request,
 void h3_conn_close(struct h3_conn *conn);
 /* The same with a reason, which closed() gives to both sides (ERR_UNAVAILABLE): 63 bytes of it. */
 void h3_conn_close_because(struct h3_conn *conn, const char *reason);
+
+/*
+ * Server: tells the client to make no new requests here (GOAWAY, RFC 9114 section 5.2); those that
+ * are there go on.
+ */
+void h3_conn_go_away(struct h3_conn *conn);
 
 /* Gives all requests up, which get their closed() at once; the connection goes on. */
 void h3_conn_abandon(struct h3_conn *conn);

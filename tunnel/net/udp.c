@@ -251,18 +251,24 @@ static void add_source(struct msghdr *m, const struct quic_addr *local)
 	}
 }
 
-/* One sendmsg(2) of len bytes from the unsent part of the batch; segment 0: a single datagram. */
-static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
+/* Where something goes, and with what mark. */
+struct envelope {
+	const struct quic_path *path;
+	uint8_t ecn;
+};
+
+/* One sendmsg(2); segment 0: a single datagram. */
+static ssize_t send_bytes(const struct udp *udp, const struct envelope *envelope, struct span bytes,
+			  size_t segment)
 {
-	const struct quic_batch *batch = udp->sending;
-	const struct quic_path *path = udp->along;
+	const struct quic_path *path = envelope->path;
 	struct quic_addr to = udp->family == AF_INET6 ? addr_mapped(&path->remote) : path->remote;
 	bool v4 = addr_family(&path->remote) == AF_INET;
 	union control control = { 0 };
 	/* sendmsg(2) does not write to it. */
-	struct iovec iov = { (void *)(uintptr_t)(batch->bytes + batch->len - udp->unsent), len };
+	struct iovec iov = { (void *)(uintptr_t)bytes.ptr, bytes.len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
-	int ecn = batch->ecn;
+	int ecn = envelope->ecn;
 
 	if (!udp->connected) {
 		m.msg_name = &to.v6;
@@ -278,6 +284,37 @@ static ssize_t send_once(struct udp *udp, size_t len, size_t segment)
 		add_control(&m, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
 	}
 	return sendmsg(udp->fd, &m, 0);
+}
+
+/* The first len bytes of the unsent part of the batch. */
+static ssize_t send_once(const struct udp *udp, size_t len, size_t segment)
+{
+	const struct quic_batch *batch = udp->sending;
+	const struct envelope envelope = { udp->along, batch->ecn };
+
+	return send_bytes(udp, &envelope, span_of(batch->bytes + batch->len - udp->unsent, len),
+			  segment);
+}
+
+bool udp_pass(struct udp *udp, const struct quic_path *path, uint8_t ecn, size_t segment,
+	      struct span bytes)
+{
+	const struct envelope envelope = { path, ecn };
+
+	while (bytes.len > 0) {
+		bool many = udp->gso && bytes.len > segment;
+		size_t len = many ? bytes.len : MIN(bytes.len, segment);
+
+		if (send_bytes(udp, &envelope, span_of(bytes.ptr, len), many ? segment : 0) < 0) {
+			if (errno == EIO && many)
+				udp->gso = false;
+			else if (errno != EINTR)
+				return false;
+			continue;
+		}
+		(void)span_cut(&bytes, len);
+	}
+	return true;
 }
 
 /* Sends what is unsent; false: the socket is full. */
@@ -307,10 +344,7 @@ static bool send_unsent(struct udp *udp)
 				again = false;
 				continue;
 			}
-			/*
-			 * Too large for the path, no route, a full queue: lost, and QUIC will
-			 * notice.
-			 */
+			/* Too large, no route, a full queue: lost, and QUIC will notice. */
 		}
 		udp->unsent -= len;
 	}

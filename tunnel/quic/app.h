@@ -61,6 +61,9 @@ struct quic_app_ops {
 	/* The peer allows more streams of ours. */
 	int (*more_streams)(void *app);
 
+	/* Optional. A server's client has another path, which was validated. */
+	void (*moved)(void *app, const struct quic_path *path);
+
 	/* 1: *send is filled; 0: nothing to send. */
 	int (*next)(void *app, struct quic_send *send);
 	int (*sent)(void *app, int64_t stream, size_t len);

@@ -213,6 +213,24 @@ static int recv_stateless_reset(ngtcp2_conn *tp, const ngtcp2_pkt_stateless_rese
 	return 0;
 }
 
+/* A server's: the client is where its packets come from (RFC 9000 section 8.2). */
+static int path_validation(ngtcp2_conn *tp, uint32_t flags, const ngtcp2_path *path,
+			   const ngtcp2_path *fallback, ngtcp2_path_validation_result result,
+			   void *user)
+{
+	struct quic_conn *conn = user;
+	struct quic_path now;
+
+	(void)flags;
+	(void)fallback;
+	if (!ngtcp2_conn_is_server(tp) || !is_live(conn) || !conn->ops->moved ||
+	    result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
+		return 0;
+	quic_conn_take_path(conn, path, &now);
+	conn->ops->moved(conn->app, &now);
+	return 0;
+}
+
 const ngtcp2_callbacks quic_callbacks = {
 	.client_initial = ngtcp2_crypto_client_initial_cb,
 	.recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
@@ -239,5 +257,6 @@ const ngtcp2_callbacks quic_callbacks = {
 	.version_negotiation = ngtcp2_crypto_version_negotiation_cb,
 	.recv_rx_key = rx_key,
 	.recv_tx_key = tx_key,
+	.path_validation = path_validation,
 	.get_path_challenge_data2 = ngtcp2_crypto_get_path_challenge_data2_cb,
 };

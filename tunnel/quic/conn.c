@@ -18,6 +18,12 @@
 #define UNI_WINDOW (64 * 1024)
 
 #define STREAMS_BIDI_MAX 4096
+
+/* The same of connections that are small. */
+#define SMALL_WINDOW (16 * 1024)
+#define SMALL_CONN_WINDOW (64 * 1024)
+#define SMALL_STREAMS_MAX 4
+
 #define STREAMS_UNI_MAX 3 /* the control stream and QPACK's two (RFC 9114 section 6.2) */
 
 /* Migration needs a connection id that was not used yet; ngtcp2's default of 2 leaves one. */
@@ -71,6 +77,19 @@ static size_t choose_probes(size_t datagram_max, uint16_t *ret)
 	return n;
 }
 
+static void make_small(ngtcp2_settings *settings, ngtcp2_transport_params *params)
+{
+	settings->max_window = SMALL_CONN_WINDOW;
+	settings->max_stream_window = SMALL_WINDOW;
+	settings->no_pmtud = 1;
+	settings->max_tx_udp_payload_size = NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+	params->initial_max_stream_data_bidi_local = SMALL_WINDOW;
+	params->initial_max_stream_data_bidi_remote = SMALL_WINDOW;
+	params->initial_max_stream_data_uni = SMALL_WINDOW;
+	params->initial_max_data = SMALL_CONN_WINDOW;
+	params->initial_max_streams_bidi = MIN(params->initial_max_streams_bidi, SMALL_STREAMS_MAX);
+}
+
 void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 			     ngtcp2_transport_params *params, uint64_t now)
 {
@@ -106,6 +125,8 @@ void quic_conn_fill_settings(struct quic_conn *conn, ngtcp2_settings *settings,
 	params->active_connection_id_limit = CONNECTION_IDS;
 	/* STUN will share the socket: the fixed bit is what tells the two apart (RFC 9443). */
 	params->grease_quic_bit = 0;
+	if (conn->settings.is_small)
+		make_small(settings, params);
 }
 
 void quic_conn_attach_tls(struct quic_conn *conn)

@@ -82,6 +82,11 @@ struct quic_settings {
 	uint64_t keep_alive_ns; /* a PING after that long without a packet; 0: none. Clients only */
 	uint64_t initial_rtt_ns; /* a round trip, as far as known; 0: not at all (RFC 9002 6.2.2) */
 	size_t datagram_max;	 /* largest UDP payload that path MTU discovery tries */
+	/*
+	 * A few small messages an hour: little credit for the peer, few streams, and no search for
+	 * a larger MTU. There may be thousands of these.
+	 */
+	bool is_small;
 };
 
 #define QUIC_SETTINGS_DEFAULT                                \

@@ -23,7 +23,9 @@ struct quic_server *quic_server_new(const struct quic_server_config *config, str
 	server->ops = config->ops;
 	server->owner = config->owner;
 	server->cids = quic_cids_new();
-	if (key_random_secret(&server->retry_key, err) < 0)
+	if (config->retry_key)
+		server->retry_key = *config->retry_key;
+	else if (key_random_secret(&server->retry_key, err) < 0)
 		return NULL;
 	return take_ptr(server);
 }

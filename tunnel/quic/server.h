@@ -64,6 +64,7 @@ struct quic_server_ops {
 struct quic_server_config {
 	const struct tls_context *tls;	/* TLS_SERVER; borrowed */
 	const struct secret *reset_key; /* copied; key_derive(secret, "berth reset RANK") */
+	const struct secret *retry_key; /* of Retry tokens; copied. NULL: random */
 	const struct quic_tag *tag;	/* what its ids begin with; NULL: random. Copied */
 	struct quic_settings settings;
 	size_t conns_max; /* 0: QUIC_SERVER_CONNS_MAX */
