@@ -114,7 +114,7 @@ void h3_conn_abandon(struct h3_conn *conn)
 
 void h3_conn_go_away(struct h3_conn *conn)
 {
-	/* Before its control stream is there nobody can be told; it fails for want of memory only. */
+	/* Before its control stream is there nobody can be told. It fails for want of memory. */
 	if (conn->is_over || !conn->handshake_done ||
 	    nghttp3_conn_submit_shutdown_notice(conn->http) != 0)
 		return;

@@ -97,7 +97,8 @@ bool udp_send_batch(struct udp *udp, const struct quic_batch *batch);
 bool udp_send_along(struct udp *udp, const struct quic_path *path, const struct quic_batch *batch);
 /*
  * Sends datagrams of one size (the last may be shorter) from the caller's memory, now: false when
- * they, or some of them, were dropped, as when the socket is full. For a relay, which keeps nothing.
+ * they, or some of them, were dropped, as when the socket is full. For a relay, which keeps
+ * nothing.
  */
 bool udp_pass(struct udp *udp, const struct quic_path *path, uint8_t ecn, size_t segment,
 	      struct span bytes);
