@@ -14,6 +14,7 @@
 #include "tunnel/net/job_file.h"
 #include "tunnel/net/job_watch.h"
 #include "tunnel/net/jsonfile.h"
+#include "tunnel/net/punch.h"
 #include "tunnel/net/rest.h"
 #include "tunnel/net/server.h"
 #include "tunnel/services/ending.h"
@@ -51,6 +52,7 @@ struct serve {
 	struct job_watch watch;
 	struct secret reset_key;
 	struct hub *hub;
+	struct punches *punches;
 	struct server *server;
 	struct quic_tag tag; /* of this rank */
 	struct service_env services;
@@ -135,6 +137,7 @@ static void on_server_closed(void *owner)
 {
 	struct serve *s = owner;
 
+	punches_close(s->punches, NULL, NULL);
 	hub_close(s->hub, NULL, NULL);
 	service_env_close(&s->services, on_services_closed, s);
 }
@@ -268,9 +271,11 @@ static int listen_somewhere(struct serve *s, struct err *err)
 		config.listen = (struct quic_addr){ 0 };
 		s->hub = hub_new(&config, &why);
 	}
-	if (!s->hub && err)
+	if (s->hub)
+		s->punches = punches_new(&s->loop, s->hub, &why);
+	if (!s->punches && err)
 		*err = why;
-	return s->hub ? 0 : -1;
+	return s->punches ? 0 : -1;
 }
 
 static int open_server(struct serve *s, struct err *err)
@@ -330,8 +335,10 @@ static int start(struct serve *s, struct err *err)
 	services.allow_len = s->job.allow_len;
 	sessions_open(&s->sessions, s->args->dir, services.rank, environ);
 	sessions_configure(&s->sessions, &services);
-	if (listen_somewhere(s, err) < 0 || open_server(s, err) < 0 ||
-	    service_env_open(&s->services, &services, err) < 0 || write_endpoint(s, err) < 0)
+	if (listen_somewhere(s, err) < 0 || open_server(s, err) < 0)
+		return -1;
+	services.punches = s->punches;
+	if (service_env_open(&s->services, &services, err) < 0 || write_endpoint(s, err) < 0)
 		return -1;
 	watch_signals(s);
 	rest_open(&s->rest, &s->loop, REST_AFTER_MS);

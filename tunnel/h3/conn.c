@@ -126,6 +126,12 @@ struct quic_conn *h3_conn_quic(struct h3_conn *conn)
 	return conn->quic;
 }
 
+int h3_stream_export(const struct h3_stream *stream, const char *label, struct secret *ret,
+		     struct err *err)
+{
+	return quic_conn_export(stream->conn->quic, label, ret, err);
+}
+
 uint64_t h3_stream_heard_at(const struct h3_stream *stream)
 {
 	struct quic_stats stats;

@@ -47,6 +47,7 @@ struct quic_ticket;
 struct h3_conn;
 struct h3_once;
 struct h3_stream;
+struct secret;
 
 #define H3_FIELDS_MAX 32
 /*
@@ -194,6 +195,9 @@ void h3_conn_admit(struct h3_conn *conn);
 void h3_conn_refuse(struct h3_conn *conn);
 
 struct quic_conn *h3_conn_quic(struct h3_conn *conn);
+/* quic_conn_export() of the connection that the stream is on. */
+int h3_stream_export(const struct h3_stream *stream, const char *label, struct secret *ret,
+		     struct err *err) attr_must_use;
 /* When the last packet of the peer came that sends this stream, by the clock of the packets. */
 uint64_t h3_stream_heard_at(const struct h3_stream *stream);
 

@@ -356,6 +356,11 @@ bool ice_agent_chosen(const struct ice_agent *agent, struct ice_candidate *ret)
 	return true;
 }
 
+bool ice_agent_is_same(const struct ice_agent *a, const struct ice_agent *b)
+{
+	return memcmp(&a->ours, &b->ours, sizeof(a->ours)) == 0;
+}
+
 uint64_t ice_agent_sent(const struct ice_agent *agent)
 {
 	return agent->sent;

@@ -153,5 +153,7 @@ bool ice_agent_next_event(struct ice_agent *agent, struct ice_event *ret) attr_m
 
 /* The way in use; false: none. */
 bool ice_agent_chosen(const struct ice_agent *agent, struct ice_candidate *ret);
+/* Whether two agents have the same keys: they are for one connection. */
+bool ice_agent_is_same(const struct ice_agent *a, const struct ice_agent *b);
 /* Checks sent so far. */
 uint64_t ice_agent_sent(const struct ice_agent *agent);

@@ -112,6 +112,14 @@ void path_format(const struct path *path, char out[PATH_TEXT_MAX]);
 struct path *path_udp_new(uv_loop_t *loop, const struct quic_addr *remote, struct err *err)
 	attr_must_use;
 
+struct hub;
+
+/*
+ * From a hub's socket to an address that was found by checks (path_punched.c). It takes the QUIC
+ * packets from there that nobody who joined the hub before wants.
+ */
+struct path *path_punched_new(struct hub *hub, const struct quic_addr *remote) attr_must_use;
+
 /* For the kinds: what they tell their user, if there is one. */
 void path_received(struct path *path, const struct udp_datagrams *d);
 void path_turn(struct path *path);

@@ -239,6 +239,10 @@ static size_t on_received(struct hub_user *user, const struct udp_datagrams *d)
 	size_t len = 0;
 	struct quic_tag tag;
 
+	/* STUN is punch.h's (RFC 9443). */
+	if (d->bytes.ptr[0] < 4)
+		return 0;
+
 	while (len < d->bytes.len &&
 	       quic_tag_of(span_of(d->bytes.ptr + len, MIN(d->bytes.len - len, d->segment)),
 			   &tag) &&

@@ -10,8 +10,8 @@
 #include "init/base/log.h"
 
 static const struct service *const services[] = {
-	&service_process, &service_tcp,	 &service_unix, &service_listen,
-	&service_accept,  &service_info, &service_stat, &service_signal,
+	&service_process, &service_tcp,	 &service_unix,	  &service_listen, &service_accept,
+	&service_info,	  &service_stat, &service_signal, &service_punch,
 };
 
 /* Both may be NULL, for a request without the field. */

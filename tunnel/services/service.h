@@ -41,6 +41,7 @@
 #define LISTEN_PENDING_ALL_MAX 1024
 #define LISTEN_FETCH_MS 30000
 
+struct punches;
 struct scratch;
 struct session_file;
 
@@ -57,6 +58,7 @@ struct service_config {
 	/* How sessions look; each may be NULL. */
 	const struct session_file *session;
 	const char *tools;	      /* directory of programs that an image may lack */
+	struct punches *punches;      /* NULL: the job looks for no direct ways */
 	struct scratch *scratch;      /* the job's own directory on this node */
 	struct stat_source stat;      /* for tests; all-zero is this machine and our parent */
 	struct resolve_sources names; /* for tests; all-zero is this machine's */
@@ -147,3 +149,4 @@ extern const struct service service_accept;  /* listen.c */
 extern const struct service service_info;    /* info.c */
 extern const struct service service_stat;    /* stat.c */
 extern const struct service service_signal;  /* signal.c */
+extern const struct service service_punch;   /* punch.c */
