@@ -67,6 +67,7 @@ struct carrier_ops {
 struct carrier_config {
 	struct stream_dial_config dial;
 	uint64_t keep_alive_ns; /* 0: none */
+	uint64_t patience_ns;	/* 0: CARRIER_PATIENCE */
 	const struct carrier_ops *ops;
 	void *owner;
 };

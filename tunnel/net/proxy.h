@@ -11,7 +11,7 @@
  *
  * A proxy is `[http://][user[:password]@]host[:port]`, the port 1080 if not said, user and password
  * percent-encoded. "https://" and "socks" proxies are refused with a sentence: nobody would notice
- * that they are not used. An empty variable means none.
+ * that they are not used. An empty variable counts as not set.
  *
  * A member of no_proxy is a name, which stands for itself and all below it, with or without a dot
  * in front; an address; a network (CIDR); or "*", which is everything. Case does not count, and

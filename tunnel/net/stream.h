@@ -52,7 +52,7 @@ struct stream_ops {
 	void (*over)(struct stream *stream, void *owner, const struct err *why);
 	/*
 	 * Accepted streams: what the peer wants. Answer it with stream_accept() or
-	 * stream_respond(), at once or later. The head is borrowed for the call.
+	 * stream_respond() before this returns. The head is borrowed for the call.
 	 */
 	void (*request)(struct stream *stream, void *owner, const struct http1_head *head);
 };
@@ -93,8 +93,22 @@ struct stream *stream_new_accepted(const struct stream_accept_config *config,
  */
 bool stream_accept(struct stream *stream, const struct http1_head *head, const char *protocol)
 	attr_must_use;
-/* An answer that ends it: a status and a line of text. over() follows when it has left. */
+/*
+ * An answer that ends it: a status and a line of text. over() follows when it has left; the reason
+ * is ERR_NONE then.
+ */
 void stream_respond(struct stream *stream, unsigned int status, const char *text);
+
+/*
+ * Nothing more is written: over() is called with this reason when what waits has left, and what
+ * comes until then is ignored.
+ */
+void stream_finish(struct stream *stream, const struct err *why);
+/* Ends it: over() is called with this reason, in a later turn. */
+void stream_fail(struct stream *stream, const struct err *why);
+
+/* Another owner, whom everything is told from now on. */
+void stream_set_owner(struct stream *stream, const struct stream_ops *ops, void *owner);
 
 /* Says the end as the stream has it, and gives everything back to the loop. NULL is fine. */
 void stream_close(struct stream *stream);
