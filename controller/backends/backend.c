@@ -195,6 +195,29 @@ int backend_endpoint(struct backend *backend, const struct job *job, unsigned in
 	return backend->ops->endpoint(backend, job, rank, ret, err);
 }
 
+int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
+		      struct err *err)
+{
+	assert_own(backend, job);
+	if (!backend->ops->list_runs)
+		return err_set(err, ERR_UNSUPPORTED, "%s: keeps no accounts", backend->ops->name);
+	if (backend->ops->list_runs(backend, job, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_stat(struct backend *backend, const struct job *job, struct use *ret, struct err *err)
+{
+	assert_own(backend, job);
+	if (!backend->ops->stat)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: measures no jobs: leave --scheduler out, and the job tells",
+			       backend->ops->name);
+	if (backend->ops->stat(backend, job, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
 	if (!backend->ops->list_nodes)

@@ -18,6 +18,7 @@
 #include "controller/model/log_part.h"
 #include "controller/model/run.h"
 #include "controller/model/spec.h"
+#include "controller/model/use.h"
 #include "init/base/buf.h"
 #include "init/base/err.h"
 
@@ -129,6 +130,17 @@ struct backend_ops {
 	int (*list_nodes)(struct backend *backend, struct node_list *ret, struct err *err);
 	int (*list_queues)(struct backend *backend, struct queue_list *ret, struct err *err);
 
+	/*
+	 * Appends the attempts of a job, and of an array its tasks, as far as the scheduler keeps
+	 * them, in the order in which they were made. NULL: it keeps none.
+	 */
+	int (*list_runs)(struct backend *backend, const struct job *job, struct run_list *ret,
+			 struct err *err);
+
+	/* What a running job uses, as the scheduler measures it. NULL: it does not. */
+	int (*stat)(struct backend *backend, const struct job *job, struct use *ret,
+		    struct err *err);
+
 	/* Observing costs no request to anybody: done before every connection. */
 	bool observes_at_once;
 
@@ -170,6 +182,10 @@ int backend_read_log(struct backend *backend, const struct job *job, const struc
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err) attr_must_use;
 
+int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
+		      struct err *err) attr_must_use;
+int backend_stat(struct backend *backend, const struct job *job, struct use *ret, struct err *err)
+	attr_must_use;
 int backend_list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 	attr_must_use;
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/backends/slurm_account.h"
 #include "controller/backends/slurm_act.h"
 #include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_command.h"
@@ -141,6 +142,8 @@ static const struct backend_ops slurm_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = slurm_list_nodes,
 	.list_queues = slurm_list_queues,
+	.list_runs = slurm_list_runs,
+	.stat = slurm_stat,
 	.close = close_backend,
 };
 

@@ -14,8 +14,7 @@
 
 #define JOB_LIST_MAX (128 * 1024) /* the kernel's limit of one word */
 
-/* "123", or "123_[3,5-7]" when only these tasks of an array are meant; one has no brackets. */
-static char *slurm_id(const struct job *job)
+char *slurm_id(const struct job *job)
 {
 	if (!job->only || job->only[0] == '\0')
 		return str_dup(job->native_id);

@@ -11,6 +11,12 @@
 
 #define SLURM_ACT_JOBS_MAX 4000
 
+/*
+ * "123", or "123_[3,5-7]" when only these tasks of an array are meant; one has no brackets. free()
+ * it.
+ */
+char *slurm_id(const struct job *job);
+
 /* Members of the backend; see backend.h. */
 int slurm_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		 struct err *err);

@@ -2,6 +2,7 @@
 /* What squeue and sacct print; see slurm_list.h. */
 #include "slurm_list.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "controller/backends/jobdir.h"
@@ -149,7 +150,12 @@ static void set_exit(struct observation *ret, uint64_t code, uint64_t signal)
 {
 	if (!job_state_is_ended(ret->state))
 		return;
-	ret->exit_code = signal == 0 ? (int)(code & 0xff) : JOB_NO_EXIT_CODE;
+	if (signal == SLURM_SIGNAL_OOM)
+		signal = SIGKILL;
+	/* A job that its node, its limit or somebody ended is not one that ended with status 0. */
+	ret->exit_code = signal == 0 && (code != 0 || ret->state == JOB_SUCCEEDED)
+				 ? (int)(code & 0xff)
+				 : JOB_NO_EXIT_CODE;
 	ret->signal = (int)(signal & 0x7f);
 }
 

@@ -17,6 +17,8 @@
 #include "init/base/span.h"
 
 #define SLURM_LINE_MAX 65536
+/* What Slurm has in the place of the signal of a job that was killed for its memory. */
+#define SLURM_SIGNAL_OOM 125
 
 #define SLURM_QUEUE_FORMAT                                                    \
 	"JobArrayID:|,State:|,exit_code:|,StartTime:|,EndTime:|,Partition:|," \

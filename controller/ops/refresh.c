@@ -51,12 +51,13 @@ static bool is_news(const struct job *job, const struct observation *seen)
 }
 
 /* An attempt that is over, since another was begun; how it ended is known to accounting alone. */
-static int keep_attempt(struct controller *c, const struct job *job, struct err *err)
+static int keep_attempt(struct controller *c, const struct job *job, uint64_t attempt,
+			struct err *err)
 {
 	cleanup(run_list_finish) struct run_list runs = { 0 };
 	struct run *run = run_list_add(&runs, 0);
 
-	run->attempt = job->attempts;
+	run->attempt = attempt;
 	run->state = JOB_UNKNOWN;
 	run->started_ns = job->started_ns;
 	run->has_changed = true;
@@ -73,8 +74,9 @@ static int record(struct controller *c, struct job *job, const struct observatio
 		return -1;
 	if (!is_news(job, seen))
 		return 0;
-	if (!seen->runs && job->attempts && seen->attempts > job->attempts &&
-	    keep_attempt(c, job, err) < 0)
+	if (!seen->runs && job->attempts && job->started_ns && seen->attempts &&
+	    (seen->attempts > job->attempts || seen->state == JOB_QUEUED) &&
+	    keep_attempt(c, job, seen->attempts - (seen->state != JOB_QUEUED), err) < 0)
 		return -1;
 	apply(job, seen);
 	return store_update_job(c->store, job, err);

@@ -2,6 +2,8 @@
 /* Tasks and attempts; see runs.h. */
 #include "runs.h"
 
+#include <stdlib.h>
+
 #include "controller/backends/jobdir.h"
 #include "controller/model/indices.h"
 #include "controller/ops/internal.h"
@@ -43,17 +45,79 @@ static void drop_others(struct run_list *runs, const char *only)
 	runs->len = kept;
 }
 
+static struct run *find(const struct run_list *runs, uint64_t task, uint64_t attempt)
+{
+	for (size_t i = 0; i < runs->len; i++) {
+		if (runs->items[i].task == task && runs->items[i].attempt == attempt)
+			return &runs->items[i];
+	}
+	return NULL;
+}
+
+/* What was seen while it happened is kept; accounting adds what nobody saw. */
+static void add_accounts(struct run_list *runs, const struct run_list *accounts)
+{
+	for (size_t i = 0; i < accounts->len; i++) {
+		const struct run *kept = &accounts->items[i];
+		struct run *run = find(runs, kept->task, kept->attempt);
+
+		if (kept->state == JOB_QUEUED)
+			continue; /* it is no attempt yet */
+		if (!run) {
+			run = run_list_add(runs, kept->task);
+			run->attempt = kept->attempt;
+			run->state = JOB_UNKNOWN;
+		}
+		run->max_rss = MAX(run->max_rss, kept->max_rss);
+		run->cpu_ns = MAX(run->cpu_ns, kept->cpu_ns);
+		if (run->state != JOB_UNKNOWN)
+			continue;
+		run->state = kept->state;
+		run->exit_code = kept->exit_code;
+		run->signal = kept->signal;
+		run->started_ns = kept->started_ns;
+		run->ended_ns = kept->ended_ns;
+		job_set_text(&run->native_state, kept->native_state);
+		job_set_text(&run->reason, kept->reason);
+		job_set_text(&run->node_list, kept->node_list);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct run *left = a, *right = b;
+
+	if (left->task != right->task)
+		return left->task < right->task ? -1 : 1;
+	return left->attempt < right->attempt ? -1 : left->attempt > right->attempt;
+}
+
+int ops_stat_by_scheduler(struct controller *c, const struct job *job, struct use *ret,
+			  struct err *err)
+{
+	struct backend *backend;
+
+	if (controller_backend(c, job->cluster, &backend, err) < 0)
+		return -1;
+	return backend_stat(backend, job, ret, err);
+}
+
 int ops_list_runs(struct controller *c, const struct job *job, struct run_list *ret,
 		  struct err *err)
 {
+	cleanup(run_list_finish) struct run_list accounts = { 0 };
 	struct backend *backend;
+	struct err why;
 
 	if (store_list_runs(c->store, job->id, false, ret, err) < 0 ||
 	    controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
 	if (!job_is_array(job))
 		add_newest(backend_site(backend), job, ret);
-	else if (job->only[0] != '\0')
+	if (job->native_id[0] != '\0' && backend_list_runs(backend, job, &accounts, &why) == 0)
+		add_accounts(ret, &accounts);
+	qsort(ret->items, ret->len, sizeof(*ret->items), compare);
+	if (job->only[0] != '\0')
 		drop_others(ret, job->only);
 	return 0;
 }

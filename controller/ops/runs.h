@@ -6,6 +6,7 @@
  */
 
 #include "controller/model/run.h"
+#include "controller/model/use.h"
 #include "controller/ops/controller.h"
 
 /*
@@ -15,3 +16,7 @@
  */
 int ops_list_runs(struct controller *c, const struct job *job, struct run_list *ret,
 		  struct err *err) attr_must_use;
+
+/* What a running job, or a task of an array, uses as its scheduler measures it (sstat). */
+int ops_stat_by_scheduler(struct controller *c, const struct job *job, struct use *ret,
+			  struct err *err) attr_must_use;

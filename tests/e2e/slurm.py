@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A real Slurm of one node on loopback, from Debian's packages: munged, slurmctld, slurmd.
+"""A real Slurm of one node on loopback, from Debian's packages: munged, slurmctld, slurmd; with accounting also MariaDB and
+slurmdbd.
 
-Everything it has is its own: configuration, munge key and socket, ports, state, logs. It needs no database, and cgroups
-only where that is asked for. Commands find it by $SLURM_CONF (Slurm.env()). stop() ends by pid what start() started.
+Everything it has is its own: configuration, munge key and socket, ports, state, data, logs. It needs cgroups only where
+that is asked for. Commands find it by $SLURM_CONF (Slurm.env()). stop() ends by pid what start() started.
 """
 
 import os
@@ -36,9 +37,7 @@ ProctrackType=proctrack/{proctrack}
 TaskPlugin=task/none
 MpiDefault=none
 SwitchType=switch/none
-JobAcctGatherType=jobacct_gather/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
 ReturnToService=2
@@ -49,8 +48,46 @@ Licenses=matlab:4
 PartitionName=debug Nodes={node} Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32
 """
 
+WITHOUT_ACCOUNTING = """\
+SelectTypeParameters=CR_CPU
+JobAcctGatherType=jobacct_gather/none
+"""
+
+WITH_ACCOUNTING = """\
+SelectTypeParameters=CR_CPU_Memory
+DefMemPerCPU=20
+PriorityType=priority/multifactor
+PriorityWeightAge=1000
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={dbd_port}
+AccountingStoragePass={dir}/munge/socket
+"""
+
+DBD_CONFIG = """\
+AuthType=auth/munge
+AuthInfo=socket={dir}/munge/socket
+DbdHost={host}
+DbdAddr=127.0.0.1
+DbdPort={dbd_port}
+SlurmUser=root
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={sql_port}
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=slurm
+PidFile={dir}/slurmdbd.pid
+LogFile={dir}/slurmdbd.log
+"""
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client")
+ACCOUNTING_PROGRAMS = ("mariadbd", "mariadb-install-db", "slurmdbd", "sacct", "sacctmgr")
+ACCOUNTING_PACKAGES = ("mariadb-server", "slurmdbd", "slurm-client")
 
 
 class Unavailable(Exception):
@@ -75,14 +112,17 @@ def free_ports(count: int) -> list:
 class Slurm:
     """dir must be readable by all on its whole path: munged insists on it for its socket."""
 
-    def __init__(self, dir: pathlib.Path, proctrack="linuxproc"):
+    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False):
         """proctrack decides how processes are told signals: "cgroup" is what most sites have, and needs cgroups."""
         self.dir = dir
+        self.accounting = accounting
         self.proctrack = proctrack
         # Control groups are called by it, for all Slurms of the machine.
         self.node = "node1" if proctrack == "linuxproc" else f"node{os.getpid()}"
         self.config = dir / "slurm.conf"
         self.processes = []
+        self.is_up = False
+        self.ctld = self.slurmd = None
 
     def env(self, base=None) -> dict:
         return {**(os.environ if base is None else base), "SLURM_CONF": str(self.config)}
@@ -91,11 +131,16 @@ class Slurm:
         missing = [program for program in PROGRAMS if not find(program)]
         if missing:
             raise Unavailable(f"no {', '.join(missing)}: apt-get install {' '.join(PACKAGES)}")
+        missing = [program for program in ACCOUNTING_PROGRAMS if self.accounting and not find(program)]
+        if missing:
+            raise Unavailable(f"no {', '.join(missing)}: apt-get install {' '.join(ACCOUNTING_PACKAGES)}")
         if not harness.IS_ROOT:
             raise Unavailable("slurmctld and slurmd run as root here, and these tests do not")
         try:
             self._write_config()
             self._start_munged()
+            if self.accounting:
+                self._start_accounting()
             self._start_daemons()
         except BaseException:
             self.stop()
@@ -103,10 +148,11 @@ class Slurm:
         return self
 
     def stop(self) -> None:
-        if len(self.processes) == 3:
+        if self.is_up:
             self.run("scancel", "--user=root", timeout=20)
             harness.until(lambda: not self.run("squeue", "--noheader").stdout.strip(),
                           "empty queue after scancel", limit=40)
+        self.is_up = False
         for process in reversed(self.processes):
             harness.stop(process)
         self.processes.clear()
@@ -140,10 +186,12 @@ class Slurm:
     def _write_config(self) -> None:
         for name, mode in ("state", 0o755), ("spool", 0o755), ("munge", 0o755):
             (self.dir / name).mkdir(mode=mode)
-        ctld_port, slurmd_port = free_ports(2)
+        ctld_port, slurmd_port, self.dbd_port, self.sql_port = free_ports(4)
         host = socket.gethostname().split(".")[0]
-        self.config.write_text(CONFIG.format(dir=self.dir, host=host, ctld_port=ctld_port,
-                                             slurmd_port=slurmd_port, proctrack=self.proctrack, node=self.node))
+        accounting = WITH_ACCOUNTING if self.accounting else WITHOUT_ACCOUNTING
+        self.config.write_text((CONFIG + accounting).format(
+            dir=self.dir, host=host, ctld_port=ctld_port, slurmd_port=slurmd_port, proctrack=self.proctrack,
+            node=self.node, dbd_port=self.dbd_port))
         # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
         result = harness.run([find("slurmd"), "-V"])
         if result.status != 0:
@@ -179,9 +227,44 @@ class Slurm:
             return (munge / "socket").exists()
         harness.until(ready, "munge socket", limit=20)
 
+    def _start_accounting(self) -> None:
+        data, admin = self.dir / "data", self.dir / "sql.sock"
+        harness.run([find("mariadb-install-db"), "--no-defaults", f"--datadir={data}", "--user=root", "--skip-test-db",
+                     "--auth-root-authentication-method=normal"], timeout=60).ok()
+        self._spawn("mariadbd", "mariadbd", "--no-defaults", f"--datadir={data}", "--user=root", f"--socket={admin}",
+                    "--bind-address=127.0.0.1", f"--port={self.sql_port}", "--skip-name-resolve",
+                    "--innodb-flush-log-at-trx-commit=0", "--innodb-lock-wait-timeout=900")
+        sql = ("CREATE USER slurm@127.0.0.1 IDENTIFIED BY 'slurm'; "
+               "GRANT ALL ON slurm.* TO slurm@127.0.0.1; CREATE DATABASE slurm;")
+        harness.until(lambda: harness.run(["mariadb", "--no-defaults", f"--socket={admin}", "--user=root", "-e", sql]
+                                          ).status == 0, "a database", limit=30)
+        path = self.dir / "slurmdbd.conf"
+        path.write_text(DBD_CONFIG.format(dir=self.dir, host=socket.gethostname().split(".")[0],
+                                          dbd_port=self.dbd_port, sql_port=self.sql_port))
+        path.chmod(0o600)
+        dbd = self._spawn("slurmdbd", "slurmdbd", "-D")
+
+        def answers():
+            if dbd.poll() is not None:
+                raise Unavailable(f"slurmdbd ended with {dbd.returncode}: {self.log('slurmdbd.log')}")
+            return self.run("sacctmgr", "-i", "add", "cluster", "berth").status == 0
+        harness.until(answers, "slurmdbd", limit=60)
+
+    def forget(self) -> None:
+        """A new slurmctld that has never heard of a job; accounting has."""
+        harness.stop(self.ctld)
+        self.processes.remove(self.ctld)
+        with self.config.open("a") as config:
+            config.write("FirstJobId=1000\n")
+        self._start_controller("-c")
+
+    def _start_controller(self, *options) -> None:
+        self.ctld = self._spawn("slurmctld", "slurmctld", "-D", *options, "-f", self.config)
+        harness.until(lambda: self.run("scontrol", "ping").stdout.find(" UP") >= 0, "slurmctld", limit=30)
+
     def _start_daemons(self) -> None:
-        ctld = self._spawn("slurmctld", "slurmctld", "-D", "-i", "-f", self.config)
-        slurmd = self._spawn("slurmd", "slurmd", "-D", "-f", self.config, "-N", self.node)
+        ctld = self.ctld = self._spawn("slurmctld", "slurmctld", "-D", "-i", "-f", self.config)
+        slurmd = self.slurmd = self._spawn("slurmd", "slurmd", "-D", "-f", self.config, "-N", self.node)
 
         def idle():
             for name, process in ("slurmctld", ctld), ("slurmd", slurmd):
@@ -190,3 +273,4 @@ class Slurm:
                                       f"{self.log(name + '.out').strip() or self.log(name + '.log').strip()}")
             return self.run("sinfo", "--noheader", "--format=%T").stdout.strip() in ("idle", "mixed")
         harness.until(idle, "idle Slurm node", limit=60, interval=0.1)
+        self.is_up = True

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "controller/backends/slurm_account.h"
 #include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_submit.h"
@@ -48,6 +49,23 @@ static void read_list(enum slurm_list list, struct span text)
 		assert(seen.signal >= 0 && seen.signal <= 127);
 	} while (kind >= 0);
 	assert(text.len == 0);
+}
+
+static void read_accounts(struct span text)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	struct use use;
+
+	slurm_parse_runs(text, "7", &runs);
+	for (size_t i = 0; i < runs.len; i++) {
+		check_text(runs.items[i].native_state, BACKEND_REASON_MAX);
+		check_text(runs.items[i].reason, BACKEND_REASON_MAX);
+		check_text(runs.items[i].node_list, BACKEND_REASON_MAX);
+		assert(runs.items[i].exit_code >= JOB_NO_EXIT_CODE &&
+		       runs.items[i].exit_code < 256);
+	}
+	if (slurm_parse_stat(text, &use))
+		assert(use.tasks <= UINT64_C(1) << 48);
 }
 
 static void read_nodes(struct span text)
@@ -95,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		assert(id > 0);
 	read_list(SLURM_QUEUE, text);
 	read_list(SLURM_ACCOUNT, text);
+	read_accounts(text);
 	read_nodes(text);
 	read_partitions(text);
 	return 0;
