@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Strangers without keys: bounded floods of one sort each, at a server's UDP or TCP port.
 
-    python3 flood.py KIND ADDRESS PORT COUNT [FILE]     prints how many it sent; FILE has recorded datagrams, as JSON of hex
+    python3 flood.py KIND ADDRESS PORT COUNT [FILE [TAG]]     prints how many it sent
+
+FILE has a client's recorded first datagrams, as JSON of hex. Connection ids begin with TAG, in hex: a relay looks at
+nothing else. KIND is one of:
 
     garbage     random bytes of random length
     short       packets of connections that nobody has
@@ -20,33 +23,37 @@ import time
 SOCKETS = 200
 
 
-def garbage() -> bytes:
+def garbage(_: bytes) -> bytes:
     return os.urandom(random.randrange(1, 1400))
 
 
-def short() -> bytes:
-    return bytes([0x40 | random.randrange(64)]) + os.urandom(random.randrange(20, 1300))
+def connection_id(tag: bytes) -> bytes:
+    return tag + os.urandom(16 - len(tag))
 
 
-def versions() -> bytes:
-    return bytes([0xc0]) + b"\x0a\x1a\x2a\x3a\x10" + os.urandom(16) + b"\x08" + os.urandom(8) + os.urandom(1200)
+def short(tag: bytes) -> bytes:
+    return bytes([0x40 | random.randrange(64)]) + connection_id(tag) + os.urandom(random.randrange(5, 1300))
 
 
-def datagrams(kind: str, path: str):
+def versions(tag: bytes) -> bytes:
+    return bytes([0xc0]) + b"\x0a\x1a\x2a\x3a\x10" + connection_id(tag) + b"\x08" + os.urandom(8) + os.urandom(1200)
+
+
+def datagrams(kind: str, path: str, tag: bytes):
     if kind != "initials":
         make = {"garbage": garbage, "short": short, "versions": versions}[kind]
         while True:
-            yield [make()]
+            yield [make(tag)]
     import initials
     with open(path, encoding="utf-8") as file:
         hello = initials.crypto_of([bytes.fromhex(text) for text in json.load(file)])
     while True:
-        yield initials.flight(os.urandom(16), hello)
+        yield initials.flight(connection_id(tag), hello)
 
 
-def flood_udp(kind: str, target: tuple, count: int, path: str) -> int:
+def flood_udp(target: tuple, count: int, source) -> int:
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(SOCKETS)]
-    sent, source = 0, datagrams(kind, path)
+    sent = 0
     while sent < count:
         mine = sockets[sent % SOCKETS]
         for datagram in next(source):
@@ -75,9 +82,12 @@ def flood_tcp(target: tuple, count: int) -> int:
     return len(held)
 
 
-def main(kind: str, address: str, port: str, count: str, path="") -> None:
+def main(kind: str, address: str, port: str, count: str, path="", tag="") -> None:
     target = address, int(port)
-    print(flood_tcp(target, int(count)) if kind == "streams" else flood_udp(kind, target, int(count), path))
+    if kind == "streams":
+        flood_tcp(target, int(count))
+    else:
+        print(flood_udp(target, int(count), datagrams(kind, path, bytes.fromhex(tag))))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ and mtu(). Nothing outlives its World.
 """
 
 import ipaddress
+import json
 import shutil
 
 import netns
@@ -113,6 +114,23 @@ table ip cone {{
 """
 
 
+# Bytes of UDP that came in, by where from.
+SEEN = """\
+table ip seen {{
+	set from {{
+		type ipv4_addr
+		size 1024
+		flags dynamic
+		counter
+	}}
+	chain forward {{
+		type filter hook forward priority 20;
+		iifname "{wan}" meta l4proto udp update @from {{ ip saddr counter }}
+	}}
+}}
+"""
+
+
 class Router(netns.Node):
     """One NAT. Its first interface is outside (`wan`), the others are inside."""
 
@@ -124,6 +142,7 @@ class Router(netns.Node):
     def begin(self, wan: str, address: str) -> None:
         self.wan, self.wan_address = wan, address
         self.load(LIMITS.format(rules=""))
+        self.load(SEEN.format(wan=wan))
         if self.kind != "none":
             self.load(FILTER.format(wan=wan))
             self.load(self._nat())
@@ -151,6 +170,12 @@ class Router(netns.Node):
         self.load("delete table ip nat\n" + self._nat())
         self.forget()
 
+    def came_from(self, address: str) -> int:
+        """Bytes of UDP that an address sent in."""
+        listed = json.loads(self.run("nft", "-j", "list", "set", "ip", "seen", "from").ok().stdout)
+        elements = next(each["set"] for each in listed["nftables"] if "set" in each).get("elem", [])
+        return sum(each["elem"]["counter"]["bytes"] for each in elements if each["elem"]["val"] == address)
+
     def limit(self, *rules: str) -> None:
         self.load("delete table inet limits\n" + LIMITS.format(rules="\n\t\t".join(rules)))
 
@@ -173,6 +198,13 @@ class Uplink:
             else:
                 router.begin(*self.join(router)[:2])
             self.routers.append(router)
+
+    @property
+    def public(self) -> str:
+        """What the Internet sees of the first host behind it."""
+        if self.kinds == ("none",):
+            return f"198.51.100.{8 * self.number + 2}"
+        return self.routers[0].wan_address
 
     @property
     def router(self) -> Router:

@@ -21,6 +21,14 @@ def test_the_bench_of_ssh_fills_its_table(build_dir):
         assert re.search(rf"^{case} .*(held|MISSED|skipped: no network)", output, re.MULTILINE), output
 
 
+def test_the_bench_of_relays_fills_its_table(build_dir):
+    cases = ["forward", "idle"]
+    output = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "relay.py", "--quick", *cases],
+                         env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=120).ok().stdout
+    for case in "forward", "idle-memory", "idle-cpu":
+        assert re.search(rf"^{case} .*(held|MISSED)", output, re.MULTILINE), output
+
+
 def test_a_case_that_there_is_not_is_refused_by_name():
     result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "ssh.py", "warp"])
     assert result.status == 2 and "no case 'warp'; there are: connect" in result.stderr

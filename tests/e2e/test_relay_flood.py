@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Strangers flood what listens in public: sessions go on, memory stays bounded, and nobody is flooded by our answers."""
 
+import base64
+import hashlib
 import json
 import os
 import pathlib
@@ -33,6 +35,8 @@ AMPLIFICATION = 3
 class Target:
     """What is flooded: where it listens, its process, and a way into a job past it."""
 
+    tag = ""  # what ids of its connections begin with, in hex
+
     def __init__(self, way, address: str, port: int, process):
         self.way, self.address, self.port, self.process = way, address, port, process
 
@@ -59,6 +63,13 @@ def target_job(internet) -> Target:
     way = internet.way("direct")
     address, _, port = way.tunnel.addresses()[0].rpartition(":")
     return Target(way, address, int(port), way.tunnel.process)
+
+
+def target_relay(internet) -> Target:
+    relay = internet.relay
+    target = Target(internet.way("relay"), relay.address, ways.RELAY_PORT, relay.process)
+    target.tag = hashlib.sha256(b"berth tag" + base64.b64decode(relay.key)).hexdigest()[:16]
+    return target
 
 
 TARGETS = {"job": target_job}
@@ -95,7 +106,7 @@ def flooded(internet, target, kind: str, recorded) -> float:
     """Bytes that the stranger got for each that arrived from him."""
     before = internet.stranger.link.stats()
     count = int(internet.stranger.run(sys.executable, FLOOD, kind, target.address, target.port, FLOODS[kind],
-                                      recorded).ok().stdout)
+                                      recorded, target.tag).ok().stdout)
     assert count >= FLOODS[kind]
     after = internet.stranger.link.stats()
     sent, came = [after[way]["bytes"] - before[way]["bytes"] for way in ("ab", "ba")]

@@ -81,14 +81,21 @@ class Server:
 
     def start(self) -> "Server":
         with open(self.dir / "output", "ab") as log:
+            begin = log.tell()
             self.process = subprocess.Popen([*self.node.prefix, *map(str, self.words())], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, cwd=self.dir, start_new_session=True)
 
+
         def listens():
-            assert self.process.poll() is None, f"{self.words()[0]} ended: {(self.dir / 'output').read_text()}"
-            return f":{self.port} " in self.node.run("ss", "-Htln").ok().stdout
-        harness.until(listens, f"listener on port {self.port}: {(self.dir / 'output').read_text()}")
+            said = (self.dir / "output").read_bytes()[begin:].decode()
+            assert self.process.poll() is None, f"{self.words()[0]} ended: {said}"
+            return self.listens(said)
+        harness.until(listens, f"listener on port {self.port}")
         return self
+
+    def listens(self, said: str) -> bool:
+        """Whether it does, from what it has said, or not."""
+        return f":{self.port} " in self.node.run("ss", "-Htln").ok().stdout
 
     def kill(self) -> None:
         """With all that it started, at once."""
@@ -106,6 +113,7 @@ class Relay(Server):
     def __init__(self, dir: pathlib.Path, build: pathlib.Path, node, *more):
         super().__init__(dir, node)
         self.program, self.more = build / "tunnel" / "berth-tunnel", more
+        self.address, self.listen_port = node.addresses[0], RELAY_PORT
         self.key = self._make("key", dir / "key").split()[-1]
         self.token, line = self._new_token("tests")
         (dir / "tokens").write_text(f"{line}\n")
@@ -116,15 +124,15 @@ class Relay(Server):
 
     def _new_token(self, name: str) -> tuple:
         """The token, and its line for the file."""
-        lines = self._make("token", name).splitlines()
-        line = next(each for each in lines if each.startswith(f"{name} "))
-        return next(each for each in lines if each and each != line).split()[-1], line
+        said = dict(line.split(":", 1) for line in self._make("token", name).splitlines())
+        return said["token"].strip(), said["line"].strip()
 
     def words(self) -> list:
-        addresses = self.node.addresses
-        return [self.program, "relay", "--listen", f"{addresses[0]}:{RELAY_PORT}",
-                "--listen2", f"{addresses[1]}:{RELAY_PORT}", "--key", self.dir / "key", "--tokens", self.dir / "tokens",
-                *self.more]
+        return [self.program, "relay", "--listen", f"{self.address}:{self.listen_port}", "--key", self.dir / "key",
+                "--tokens", self.dir / "tokens", *self.more]
+
+    def listens(self, said: str) -> bool:
+        return "relay: listens on" in said
 
     def site(self) -> dict:
         """What a job and its workstation need to know of it, as in tunnel.json."""
@@ -193,11 +201,11 @@ class Tunnel(tunnelrun.Tunnel):
 class Way:
     """One job, one workstation, and what is between them."""
 
-    def __init__(self, internet: "Internet", name: str, label: str):
-        self.internet, self.name, self.label = internet, name, label
+    def __init__(self, internet: "Internet", name: str, label: str, nat: str, paths: str):
+        self.internet, self.name, self.label, self.paths = internet, name, label, paths
         world = internet.world
         self.home, self.hotel = world.uplink(f"{label}-home"), world.uplink(f"{label}-hotel")
-        self.site = world.uplink(f"{label}-site", "none" if name == "direct" else "strict")
+        self.site = world.uplink(f"{label}-site", "none" if name == "direct" else nat)
         self.laptop, job = world.host(f"{label}-laptop", self.home), world.host(f"{label}-job", self.site)
         self.relay = internet.relay if name in ("relay", "relay-tcp", "proxy") else None
         self.tunnel = self._restrict(job).start()
@@ -206,7 +214,7 @@ class Way:
         """Closes all other ways, and gives both sides their keys."""
         keygen, env, listed = [], {}, self.name in ("direct", "login")
         if self.relay:
-            keygen = ["--relays", self.internet.relays_file, "--paths", "relay,relay-tcp"]
+            keygen = ["--relays", self.internet.relays_file, *(["--paths", self.paths] if self.paths else [])]
         if self.name == "relay-tcp":
             self._both(lambda uplink: uplink.block_udp())
         if self.name == "proxy":
@@ -258,11 +266,14 @@ class Internet:
             each.stop()
         self.world.__exit__()
 
-    def way(self, name: str, label="") -> Way:
-        """The one of a kind, or another one of that kind under a label of its own."""
+    def way(self, name: str, label="", nat="strict", paths="relay,relay-tcp") -> Way:
+        """The one of a kind, or another one of that kind under a label of its own.
+
+        nat is the job's where there is a relay; paths is what those two may use there, all if empty.
+        """
         label = label or name
         if label not in self.ways:
-            self.ways[label] = Way(self, name, label)
+            self.ways[label] = Way(self, name, label, nat, paths)
         return self.ways[label]
 
     def _server(self, name: str, make) -> Server:
