@@ -19,6 +19,8 @@
 static const struct opt opts[] = {
 	OPT_STR(0, "listen", struct relay_args, listen, "ADDRESS:PORT",
 		"UDP and TCP port of the relay (" LISTEN_DEFAULT ")"),
+	OPT_STR(0, "behind-proxy", struct relay_args, behind_proxy, "ADDRESS:PORT",
+		"plain HTTP there, for a proxy that ends TLS"),
 	OPT_STR(0, "key", struct relay_args, key, "FILE", "what `relay key FILE` made"),
 	OPT_STR(0, "tokens", struct relay_args, tokens, "FILE",
 		"whom it admits, a line a token; read again on SIGHUP"),
@@ -81,6 +83,9 @@ static int configure(const struct relay_args *args, struct relay_config *config,
 	if (args->metrics && !addr_parse_listen(args->metrics, &config->metrics))
 		return err_set(err, ERR_INVALID, "--metrics: '%s' is not ADDRESS:PORT",
 			       args->metrics);
+	if (args->behind_proxy && !addr_parse_listen(args->behind_proxy, &config->behind_proxy))
+		return err_set(err, ERR_INVALID, "--behind-proxy: '%s' is not ADDRESS:PORT",
+			       args->behind_proxy);
 	if (args->connections > 1000000 || args->address_rate > 1000000)
 		return err_set(err, ERR_INVALID,
 			       "--connections and --address-rate: at most 1000000, please");

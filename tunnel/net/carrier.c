@@ -324,6 +324,19 @@ bool carrier_send(struct carrier *c, uint64_t type, struct span value)
 	return stream_write(c->stream, parts, ARRAY_LEN(parts));
 }
 
+bool carrier_send_whole(struct carrier *c, struct span capsules)
+{
+	struct iovec part = { (uint8_t *)(uintptr_t)capsules.ptr, capsules.len };
+
+	assert(c->up && capsules.len <= STREAM_WRITE_MAX);
+	return stream_write(c->stream, &part, 1);
+}
+
+void carrier_finish(struct carrier *c, const struct err *why)
+{
+	stream_finish(c->stream, why);
+}
+
 /* Coming and going */
 
 struct carrier *carrier_new(struct stream *stream, uv_loop_t *loop, const struct carrier_ops *ops,

@@ -91,6 +91,10 @@ bool carrier_send_batch(struct carrier *carrier, const struct quic_batch *batch)
 bool carrier_send_run(struct carrier *carrier, struct span bytes, size_t segment);
 /* Another capsule, also while blocked; false: too much waits already. */
 bool carrier_send(struct carrier *carrier, uint64_t type, struct span value) attr_must_use;
+/* Capsules that were made elsewhere, whole ones; false: too much waits already. */
+bool carrier_send_whole(struct carrier *carrier, struct span capsules) attr_must_use;
+/* The end, once what waits has left: over() is called with this reason. */
+void carrier_finish(struct carrier *carrier, const struct err *why);
 
 bool carrier_is_up(const struct carrier *carrier);
 bool carrier_is_blocked(const struct carrier *carrier);

@@ -321,21 +321,40 @@ static int on_ping(struct control *control, struct span value, struct err *err)
 	return 0;
 }
 
-static void on_datagram(struct control *control, struct span packet)
+/* The datagrams at the front that go to the same place; they leave *bytes. */
+static struct span cut_same(struct span *bytes, size_t segment, const struct quic_tag *tag)
+{
+	size_t len = MIN(segment, bytes->len);
+	struct quic_tag next;
+
+	while (len < bytes->len &&
+	       quic_tag_of(span_of(bytes->ptr + len, MIN(segment, bytes->len - len)), &next) &&
+	       quic_tag_equal(&next, tag))
+		len += MIN(segment, bytes->len - len);
+	return span_cut(bytes, len);
+}
+
+static void forward(struct control *control, size_t segment, struct span bytes)
 {
 	struct core *core = control->core;
-	struct quic_tag tag;
-	struct leg *to;
 
-	if (!quic_tag_of(packet, &tag)) {
-		core_drop(core, CORE_DROP_FOREIGN, 1);
-		return;
+	while (bytes.len > 0) {
+		struct quic_tag tag;
+		struct span same;
+		struct leg *to;
+
+		if (!quic_tag_of(span_of(bytes.ptr, MIN(segment, bytes.len)), &tag)) {
+			span_cut(&bytes, MIN(segment, bytes.len));
+			core_drop(core, CORE_DROP_FOREIGN, 1);
+			continue;
+		}
+		same = cut_same(&bytes, segment, &tag);
+		to = leg_peer(control->leg, leg_tag(tag.bytes));
+		if (to)
+			core_forward(core, control->leg, to, 0, segment, same, control->now);
+		else
+			core_drop(core, CORE_DROP_UNKNOWN, (same.len + segment - 1) / segment);
 	}
-	to = leg_peer(control->leg, leg_tag(tag.bytes));
-	if (to)
-		core_forward(core, control->leg, to, 0, packet.len, packet, control->now);
-	else
-		core_drop(core, CORE_DROP_UNKNOWN, 1);
 }
 
 static int on_whole(void *user, uint64_t type, struct span value, struct err *err)
@@ -361,7 +380,8 @@ static int on_whole(void *user, uint64_t type, struct span value, struct err *er
 	case RELAY_DATAGRAM:
 		if (!control->is_stream)
 			return err_set(err, ERR_PROTOCOL, "DATAGRAM is for streams over TCP");
-		on_datagram(control, value);
+		if (value.len > 0)
+			forward(control, value.len, value);
 		return 0;
 	default:
 		return 0; /* RFC 9297 section 3.2: unknown ones are skipped */
@@ -398,6 +418,17 @@ void control_feed(struct control *control, struct span bytes, uint64_t now)
 	control->now = control->heard_at = now;
 	if (capsule_reader_feed(&control->reader, bytes, &err) < 0)
 		control_refuse(control, RELAY_CODE_PROTOCOL, 0, err.text);
+}
+
+void control_datagrams(struct control *control, size_t segment, struct span bytes, uint64_t now)
+{
+	if (!control->is_open || control->is_over)
+		return;
+	control->now = control->heard_at = now;
+	if (control->leg)
+		forward(control, segment, bytes);
+	else
+		control_refuse(control, RELAY_CODE_PROTOCOL, 0, "the first capsule is not HELLO");
 }
 
 void control_moved(struct control *control, const struct quic_path *path)

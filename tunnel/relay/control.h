@@ -64,6 +64,11 @@ void control_open(struct control *control, const struct control_config *config);
 void control_close(struct control *control);
 
 void control_feed(struct control *control, struct span bytes, uint64_t now);
+/*
+ * Streams over TCP: DATAGRAM capsules whose values were put together already, `segment` bytes each
+ * but the last. Those for one leg leave together.
+ */
+void control_datagrams(struct control *control, size_t segment, struct span bytes, uint64_t now);
 /* UDP: the control connection has another validated path. */
 void control_moved(struct control *control, const struct quic_path *path);
 

@@ -9,6 +9,7 @@
 #include "tunnel/net/clock.h"
 #include "tunnel/net/timer.h"
 #include "tunnel/net/turn.h"
+#include "tunnel/relay/listen_tcp.h"
 #include "tunnel/relay/metrics.h"
 #include "tunnel/relay/report.h"
 
@@ -28,6 +29,7 @@ struct relay {
 	struct turn turn;
 	struct core *core;
 	struct front *front;
+	struct listen_tcp *tcp, *plain; /* the second behind a proxy that ends TLS */
 	struct metrics *metrics;
 	enum relay_state state;
 	uint64_t end_at; /* of draining, of goodbyes */
@@ -138,6 +140,8 @@ static void close_handles(struct relay *relay)
 		return;
 	relay->state = RELAY_CLOSED;
 	relay->front = front_free(relay->front);
+	listen_tcp_close(relay->tcp, on_handle_closed, relay);
+	listen_tcp_close(relay->plain, on_handle_closed, relay);
 	relay->core = core_free(relay->core);
 	metrics_close(relay->metrics);
 	relay->metrics = NULL;
@@ -181,6 +185,8 @@ void relay_drain(struct relay *relay)
 	relay->end_at = clock_now() + relay->config.drain_ns;
 	core_drain(relay->core, RETRY_MS);
 	front_drain(relay->front);
+	listen_tcp_drain(relay->tcp);
+	listen_tcp_drain(relay->plain);
 	relay->is_dirty = true;
 }
 
@@ -228,6 +234,9 @@ static void on_metrics(void *owner, struct buf *b)
 	const struct report_figures figures = {
 		.connections = front_count(relay->front),
 		.handshakes = front_handshakes(relay->front),
+		.streams = listen_tcp_count(relay->tcp) + listen_tcp_count(relay->plain),
+		.streams_refused =
+			listen_tcp_refused(relay->tcp) + listen_tcp_refused(relay->plain),
 		.kernel_dropped = relay->udp.dropped,
 		.started = relay->started,
 	};
@@ -256,6 +265,36 @@ const struct quic_addr *relay_metrics_local(const struct relay *relay)
 
 /* Starting */
 
+static void on_stream_dirty(void *owner)
+{
+	struct relay *relay = owner;
+
+	relay->is_dirty = true;
+}
+
+/* TCP on the port that UDP got, and plain HTTP for a proxy, if there is one. */
+static int open_tcp(struct relay *relay, struct err *err)
+{
+	struct listen_tcp_config config = {
+		.loop = relay->config.loop,
+		.core = relay->core,
+		.keys = relay->config.keys,
+		.listen = relay->udp.local,
+		.dirty = on_stream_dirty,
+		.owner = relay,
+	};
+
+	relay->tcp = listen_tcp_new(&config, err);
+	if (!relay->tcp)
+		return err_wrap(err, "TCP");
+	if (relay->config.behind_proxy.len == 0)
+		return 0;
+	config.listen = relay->config.behind_proxy;
+	config.is_plain = true;
+	relay->plain = listen_tcp_new(&config, err);
+	return relay->plain ? 0 : err_wrap(err, "--behind-proxy");
+}
+
 static int open_all(struct relay *relay, struct err *err)
 {
 	const struct relay_config *config = &relay->config;
@@ -265,7 +304,8 @@ static int open_all(struct relay *relay, struct err *err)
 	relay->front = front_new(&front, err);
 	if (!relay->front || load_tokens(relay, err) < 0 ||
 	    udp_open(&relay->udp, config->loop, &udp, err) < 0 ||
-	    timer_open(&relay->timer, config->loop, on_deadline, relay, err) < 0)
+	    timer_open(&relay->timer, config->loop, on_deadline, relay, err) < 0 ||
+	    open_tcp(relay, err) < 0)
 		return -1;
 	if (config->metrics.len > 0) {
 		relay->metrics =
@@ -289,7 +329,7 @@ struct relay *relay_new(const struct relay_config *config, struct err *err)
 	};
 
 	relay->config = *config;
-	relay->handles = 3;
+	relay->handles = 5; /* each is closed, whether it was opened or not */
 	relay->started = clock_wall();
 	relay->udp.owner = relay->timer.owner = relay->turn.owner = relay;
 	relay->core = core_new(&core);

@@ -21,12 +21,13 @@ struct relay_config {
 	const struct relay_keys *keys; /* borrowed; must outlive the relay */
 	const char *tokens;	       /* path of the file; read again by relay_reload() */
 	struct quic_addr listen;
-	struct quic_addr metrics;    /* all zero: none */
-	struct relay_address second; /* see core_config */
-	uint32_t address_rate;	     /* see core_config */
-	size_t connections;	     /* 0: FRONT_CONNS_MAX */
-	uint64_t drain_ns;	     /* how long relay_drain() waits for those that are there */
-	void (*closed)(void *owner); /* after relay_drain() and relay_close() */
+	struct quic_addr behind_proxy; /* plain HTTP; all zero: none */
+	struct quic_addr metrics;      /* all zero: none */
+	struct relay_address second;   /* see core_config */
+	uint32_t address_rate;	       /* see core_config */
+	size_t connections;	       /* 0: FRONT_CONNS_MAX */
+	uint64_t drain_ns;	       /* how long relay_drain() waits for those that are there */
+	void (*closed)(void *owner);   /* after relay_drain() and relay_close() */
 	void *owner;
 };
 

@@ -100,6 +100,10 @@ void report_write(const struct core *core, const struct report_figures *figures,
 	line(b, "berth_relay_connections %zu\n", figures->connections);
 	begin(b, "handshakes", "gauge", "of these, still in their handshake");
 	line(b, "berth_relay_handshakes %zu\n", figures->handshakes);
+	begin(b, "streams", "gauge", "TCP connections to the relay now");
+	line(b, "berth_relay_streams %zu\n", figures->streams);
+	begin(b, "streams_refused_total", "counter", "TCP connections for which there was no room");
+	line(b, "berth_relay_streams_refused_total %" PRIu64 "\n", figures->streams_refused);
 	begin(b, "kernel_dropped_total", "counter", "datagrams that found the socket full");
 	line(b, "berth_relay_kernel_dropped_total %" PRIu64 "\n", figures->kernel_dropped);
 	begin(b, "moved_total", "counter", "registrations whose address changed");

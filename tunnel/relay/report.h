@@ -8,6 +8,8 @@
 
 struct report_figures {
 	size_t connections, handshakes; /* of QUIC, now */
+	size_t streams;			/* over TCP, now */
+	uint64_t streams_refused;	/* for want of room */
 	uint64_t kernel_dropped;	/* datagrams for which the socket had no room */
 	double started;			/* seconds since the epoch */
 };
