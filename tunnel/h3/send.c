@@ -71,15 +71,23 @@ void h3_send_finish(struct h3_send *send)
 	h3_send_init(send, send->pool);
 }
 
+/* Of the chunk after this one. */
+static size_t next_size(const struct h3_chunk *last, size_t want)
+{
+	if (!last && want <= H3_CHUNK_TINY)
+		return H3_CHUNK_TINY;
+	if (want <= H3_CHUNK_SMALL && (!last || last->size == H3_CHUNK_TINY))
+		return H3_CHUNK_SMALL;
+	return H3_CHUNK_LARGE;
+}
+
 uint8_t *h3_send_reserve(struct h3_send *send, size_t want, size_t *ret_len)
 {
 	struct h3_chunk *chunk = send->last;
 
 	assert(want > 0);
 	if (!chunk || chunk->tail == chunk->size) {
-		bool is_small = !chunk && want <= H3_CHUNK_SMALL;
-
-		chunk = chunk_new(send->pool, is_small ? H3_CHUNK_SMALL : H3_CHUNK_LARGE);
+		chunk = chunk_new(send->pool, next_size(chunk, want));
 		if (send->last)
 			send->last->next = chunk;
 		else
@@ -151,8 +159,8 @@ void h3_send_acked(struct h3_send *send, size_t len)
 		len -= part;
 		if (chunk->head < chunk->tail)
 			return;
-		/* A quiet stream keeps no more than its small chunk. */
-		if (chunk == send->last && chunk->size == H3_CHUNK_SMALL) {
+		/* A quiet stream keeps no more than one that is not large. */
+		if (chunk == send->last && chunk->size != H3_CHUNK_LARGE) {
 			chunk->head = chunk->tail = 0;
 			return;
 		}

@@ -8,13 +8,14 @@
  *	head                             lent      tail
  *
  * in chunks that never move, because QUIC sends from where the bytes are and sends them again when
- * a packet is lost. The first chunk may be small, for the many streams that carry a few bytes; the
+ * a packet is lost. The first chunks may be small, for the many streams that carry a few bytes; the
  * others are large, because whoever fills one reads from a pipe or a socket straight into it. Free
  * large chunks are kept in a pool of the connection.
  */
 
 #include "init/base/span.h"
 
+#define H3_CHUNK_TINY 512
 #define H3_CHUNK_SMALL (4 * 1024)
 #define H3_CHUNK_LARGE (64 * 1024)
 #define H3_POOL_MAX 32 /* chunks */

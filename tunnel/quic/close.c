@@ -8,6 +8,8 @@
 
 #include <openssl/ssl.h>
 
+#include "init/base/alloc.h"
+
 /*
  * A peer that did not hear our CONNECTION_CLOSE would keep the session for the whole idle timeout,
  * and nobody would be here to tell it again: so it is said twice.
@@ -167,9 +169,10 @@ static bool build_close(struct quic_conn *conn, uint64_t now)
 	ngtcp2_ssize len;
 
 	ngtcp2_path_storage_zero(&path);
+	if (!conn->close_packet)
+		conn->close_packet = alloc_zero(1, QUIC_CLOSE_PACKET_MAX);
 	len = ngtcp2_conn_write_connection_close(conn->tp, &path.path, &info, conn->close_packet,
-						 sizeof(conn->close_packet), &conn->close_code,
-						 now);
+						 QUIC_CLOSE_PACKET_MAX, &conn->close_code, now);
 	if (len <= 0)
 		return false;
 	conn->close_len = (size_t)len;

@@ -184,6 +184,7 @@ struct quic_conn *quic_conn_free(struct quic_conn *conn)
 	ngtcp2_conn_del(conn->tp);
 	secret_finish(&conn->exporter);
 	buf_finish(&conn->copy);
+	free(conn->close_packet);
 	free(conn);
 	return NULL;
 }

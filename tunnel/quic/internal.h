@@ -77,7 +77,7 @@ struct quic_conn {
 	unsigned int close_copies;
 	size_t close_len;
 	struct quic_path close_path;
-	uint8_t close_packet[QUIC_CLOSE_PACKET_MAX];
+	uint8_t *close_packet; /* NULL until it is built: most connections are far from their end */
 };
 
 /* ngtcp2's view of a path; *path must stay. */

@@ -2,6 +2,8 @@
 /* The relay on its sockets; see relay.h. */
 #include "relay.h"
 
+#include <malloc.h>
+
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
@@ -20,6 +22,9 @@
 /* Who is told to go may come again after that: the next relay is up by then. */
 #define RETRY_MS 2000
 
+/* How often memory is looked after. */
+#define TIDY_NS (10 * NSEC_PER_SEC)
+
 enum relay_state { RELAY_RUNS, RELAY_DRAINS, RELAY_ENDS, RELAY_CLOSED };
 
 struct relay {
@@ -35,6 +40,7 @@ struct relay {
 	uint64_t end_at; /* of draining, of goodbyes */
 	double started;
 	unsigned int handles;
+	uint64_t tidy_at, tidied; /* when next, and how many registrations there had been by then */
 	bool is_dirty;
 };
 
@@ -83,6 +89,23 @@ static void on_writable(struct udp *udp, void *owner)
 
 static const struct udp_ops udp_ops = { on_received, on_turn, on_writable, on_turn };
 
+/*
+ * A handshake takes more memory for a moment than its connection does for a day. What it leaves
+ * lies between what stays, and goes back to the kernel in whole pages, once many have come or gone.
+ */
+static void tidy(struct relay *relay, uint64_t now)
+{
+	uint64_t seen = relay->core->stats.registered[0] + relay->core->stats.registered[1];
+
+	if (now < relay->tidy_at)
+		return;
+	relay->tidy_at = now + TIDY_NS;
+	if (seen == relay->tidied || front_handshakes(relay->front) > 0)
+		return;
+	relay->tidied = seen;
+	malloc_trim(0);
+}
+
 static void on_deadline(struct timer *timer, void *owner)
 {
 	struct relay *relay = owner;
@@ -93,6 +116,7 @@ static void on_deadline(struct timer *timer, void *owner)
 		return;
 	front_expire(relay->front, now);
 	core_expire(relay->core, now);
+	tidy(relay, now);
 	relay->is_dirty = true;
 }
 
