@@ -335,6 +335,7 @@ static void report(struct load *load)
 	double seconds = (double)(clock_now() - load->began) / NSEC_PER_SEC;
 
 	if (load->is_echo) {
+		load->echoes = MIN(load->echoes, load->echoes_max);
 		qsort(load->times, load->echoes, sizeof(*load->times), compare);
 		printf("echo count %llu median_us %.1f p90_us %.1f\n",
 		       (unsigned long long)load->echoes,

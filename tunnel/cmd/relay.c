@@ -21,6 +21,8 @@ static const struct opt opts[] = {
 		"UDP and TCP port of the relay (" LISTEN_DEFAULT ")"),
 	OPT_STR(0, "behind-proxy", struct relay_args, behind_proxy, "ADDRESS:PORT",
 		"plain HTTP there, for a proxy that ends TLS"),
+	OPT_STR(0, "listen2", struct relay_args, listen2, "ADDRESS:PORT",
+		"another UDP address, by which endpoints tell what NAT they are behind"),
 	OPT_STR(0, "key", struct relay_args, key, "FILE", "what `relay key FILE` made"),
 	OPT_STR(0, "tokens", struct relay_args, tokens, "FILE",
 		"whom it admits, a line a token; read again on SIGHUP"),
@@ -80,6 +82,10 @@ static int configure(const struct relay_args *args, struct relay_config *config,
 			       "the first, `relay token NAME` prints a line for the second");
 	if (!addr_parse_listen(listen, &config->listen))
 		return err_set(err, ERR_INVALID, "--listen: '%s' is not ADDRESS:PORT", listen);
+	if (args->listen2 &&
+	    (!addr_parse(args->listen2, &config->second) || addr_is_any(&config->second)))
+		return err_set(err, ERR_INVALID, "--listen2: '%s' is not ADDRESS:PORT",
+			       args->listen2);
 	if (args->metrics && !addr_parse_listen(args->metrics, &config->metrics))
 		return err_set(err, ERR_INVALID, "--metrics: '%s' is not ADDRESS:PORT",
 			       args->metrics);

@@ -8,7 +8,7 @@
 #include "tunnel/crypto/key.h"
 
 struct relay_args {
-	const char *listen, *behind_proxy, *key, *tokens, *metrics;
+	const char *listen, *listen2, *behind_proxy, *key, *tokens, *metrics;
 	uint64_t drain, connections, address_rate;
 };
 

@@ -53,7 +53,7 @@ int relay_make_token(const struct relay_args *args, const char *name, struct err
 	text_base64(span_of(secret.bytes, TOKEN_BYTES), token, sizeof(token));
 	make_url_safe(token);
 	admit_hash_text(span_of_str(token), hash);
-	printf("token: %s\nline:  %s %s\n", token, name, hash);
+	printf("token: %s\n%s %s\n", token, name, hash);
 	explicit_bzero(token, sizeof(token));
 	return 0;
 }

@@ -66,7 +66,7 @@ static void say(struct control *control, const struct buf *capsule)
 	control->is_broken = control->core->any_broken = true;
 }
 
-static struct relay_address address_of(const struct quic_addr *from)
+struct relay_address control_address(const struct quic_addr *from)
 {
 	struct relay_address address = { 0 };
 
@@ -104,7 +104,7 @@ static void welcome(struct control *control)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(CAPSULE_MAX);
 	const struct relay_welcome welcome = {
-		.observed = address_of(&control->path.remote),
+		.observed = control_address(&control->path.remote),
 		.second = control->core->config.second,
 		.keep_alive_ms = CORE_KEEP_ALIVE_MS,
 	};
@@ -434,7 +434,7 @@ void control_datagrams(struct control *control, size_t segment, struct span byte
 void control_moved(struct control *control, const struct quic_path *path)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(CAPSULE_MAX);
-	const struct relay_address address = address_of(&path->remote);
+	const struct relay_address address = control_address(&path->remote);
 	bool is_same = addr_equal(&control->path.remote, &path->remote);
 	char text[ADDR_TEXT_MAX];
 

@@ -59,6 +59,9 @@ struct control {
 	bool is_open, is_stream, is_over, is_broken;
 };
 
+/* As capsules have it; none is none. */
+struct relay_address control_address(const struct quic_addr *from);
+
 void control_open(struct control *control, const struct control_config *config);
 /* Takes it off the table; nothing is sent. May be called twice, or for one that is all zero. */
 void control_close(struct control *control);

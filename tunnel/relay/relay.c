@@ -11,9 +11,11 @@
 #include "tunnel/net/clock.h"
 #include "tunnel/net/timer.h"
 #include "tunnel/net/turn.h"
+#include "tunnel/relay/control.h"
 #include "tunnel/relay/listen_tcp.h"
 #include "tunnel/relay/metrics.h"
 #include "tunnel/relay/report.h"
+#include "tunnel/relay/second.h"
 
 /* Batches of our own a turn may send before the loop looks at what is to be forwarded. */
 #define TURN_BATCHES_MAX 16
@@ -36,6 +38,7 @@ struct relay {
 	struct front *front;
 	struct listen_tcp *tcp, *plain; /* the second behind a proxy that ends TLS */
 	struct metrics *metrics;
+	struct second *second;
 	enum relay_state state;
 	uint64_t end_at; /* of draining, of goodbyes */
 	double started;
@@ -163,6 +166,8 @@ static void close_handles(struct relay *relay)
 	if (relay->state == RELAY_CLOSED)
 		return;
 	relay->state = RELAY_CLOSED;
+	second_close(relay->second);
+	relay->second = NULL;
 	relay->front = front_free(relay->front);
 	listen_tcp_close(relay->tcp, on_handle_closed, relay);
 	listen_tcp_close(relay->plain, on_handle_closed, relay);
@@ -331,6 +336,11 @@ static int open_all(struct relay *relay, struct err *err)
 	    timer_open(&relay->timer, config->loop, on_deadline, relay, err) < 0 ||
 	    open_tcp(relay, err) < 0)
 		return -1;
+	if (config->second.len > 0) {
+		relay->second = second_new(config->loop, relay->core, &config->second, err);
+		if (!relay->second)
+			return -1;
+	}
 	if (config->metrics.len > 0) {
 		relay->metrics =
 			metrics_new(config->loop, &config->metrics, &metrics_ops, relay, err);
@@ -348,7 +358,7 @@ struct relay *relay_new(const struct relay_config *config, struct err *err)
 		.ops = &core_ops,
 		.owner = relay,
 		.wall = wall_seconds,
-		.second = config->second,
+		.second = control_address(&config->second),
 		.address_rate = config->address_rate,
 	};
 

@@ -23,7 +23,7 @@ struct relay_config {
 	struct quic_addr listen;
 	struct quic_addr behind_proxy; /* plain HTTP; all zero: none */
 	struct quic_addr metrics;      /* all zero: none */
-	struct relay_address second;   /* see core_config */
+	struct quic_addr second;       /* another UDP address (second.h); all zero: none */
 	uint32_t address_rate;	       /* see core_config */
 	size_t connections;	       /* 0: FRONT_CONNS_MAX */
 	uint64_t drain_ns;	       /* how long relay_drain() waits for those that are there */
