@@ -20,25 +20,28 @@ static const char *const role_names[] = { "job", "client" };
 static void leave_list(struct control *control)
 {
 	struct core *core = control->core;
-	bool waits = !control->leg;
 
+	if (control->list == CONTROL_NO_LIST)
+		return;
 	if (control->prev)
 		control->prev->next = control->next;
-	else if (waits)
+	else if (control->list == CONTROL_WAITING)
 		core->waiting_first = control->next;
 	else
 		core->controls = control->next;
 	if (control->next)
 		control->next->prev = control->prev;
-	else if (waits)
+	else if (control->list == CONTROL_WAITING)
 		core->waiting_last = control->prev;
 	control->prev = control->next = NULL;
+	control->list = CONTROL_NO_LIST;
 }
 
 static void join_waiting(struct control *control)
 {
 	struct core *core = control->core;
 
+	control->list = CONTROL_WAITING;
 	control->prev = core->waiting_last;
 	*(control->prev ? &control->prev->next : &core->waiting_first) = control;
 	core->waiting_last = control;
@@ -48,6 +51,7 @@ static void join_registered(struct control *control)
 {
 	struct core *core = control->core;
 
+	control->list = CONTROL_REGISTERED;
 	control->next = core->controls;
 	if (control->next)
 		control->next->prev = control;
@@ -119,11 +123,10 @@ static struct leg *forget_leg(struct control *control)
 {
 	struct leg *leg = control->leg;
 
+	leave_list(control);
 	if (!leg)
 		return NULL;
-	leave_list(control);
 	control->leg = NULL;
-	join_waiting(control);
 	admit_leave(control->core->admit, control->user, leg->role);
 	control->user = NULL;
 	return leg;
@@ -175,7 +178,6 @@ void control_close(struct control *control)
 	if (control->leg)
 		log_end(control, "gone");
 	unregister(control);
-	leave_list(control);
 	control->core->control_count--;
 	control->is_open = false;
 	capsule_reader_finish(&control->reader);
@@ -221,15 +223,15 @@ static struct admit_user *admit_hello(struct control *control, const struct rela
 		return NULL;
 	/* Who guesses tokens gets no more answers that tell anything, however right a guess is. */
 	*ret_code = RELAY_CODE_TOO_OFTEN;
-	if (!limit_has(core->failures, from, control->now) ||
-	    !limit_spend(core->attempts, from, control->now))
+	if (!control->is_proxied && (!limit_has(core->failures, from, control->now) ||
+				     !limit_spend(core->attempts, from, control->now)))
 		return NULL;
 	user = admit_find(core->admit, hello->token, core->config.wall(), ret_code);
 	if (user && hello->role == RELAY_JOB && !is_proven(control, hello)) {
 		*ret_code = RELAY_CODE_SIGNATURE;
 		user = NULL;
 	}
-	if (!user)
+	if (!user && !control->is_proxied)
 		(void)limit_spend(core->failures, from, control->now);
 	return user;
 }
@@ -398,6 +400,7 @@ void control_open(struct control *control, const struct control_config *config)
 		.transport = config->transport,
 		.path = config->path,
 		.is_stream = config->is_stream,
+		.is_proxied = config->is_proxied,
 		.since = config->now,
 		.heard_at = config->now,
 		.now = config->now,

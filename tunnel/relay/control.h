@@ -42,8 +42,12 @@ struct control_config {
 	void *transport;
 	struct quic_path path; /* where the endpoint is, as far as is known */
 	bool is_stream;	       /* packets come and go as capsules; else by UDP, at this path */
+	bool is_proxied;       /* the address is that of a proxy, which many share */
 	uint64_t now;
 };
+
+/* Of its core: those that wait for a HELLO, those that are registered; none when it is over. */
+enum control_list { CONTROL_NO_LIST, CONTROL_WAITING, CONTROL_REGISTERED };
 
 struct control {
 	struct control *prev, *next;
@@ -56,7 +60,8 @@ struct control {
 	struct admit_user *user;
 	uint64_t since, heard_at, now;
 	char name[9]; /* of the endpoint id, for the log */
-	bool is_open, is_stream, is_over, is_broken;
+	enum control_list list;
+	bool is_open, is_stream, is_proxied, is_over, is_broken;
 };
 
 /* As capsules have it; none is none. */

@@ -149,9 +149,6 @@ uint64_t core_deadline(const struct core *core)
 {
 	const struct control *first = core->waiting_first;
 
-	/* Those that are over only wait for their stream to end. */
-	while (first && first->is_over)
-		first = first->next;
 	return MIN(core->tick_at, first ? first->since + CORE_HELLO_NS : UINT64_MAX);
 }
 
@@ -161,8 +158,6 @@ void core_expire(struct core *core, uint64_t now)
 
 	for (struct control *control = core->waiting_first; control; control = next) {
 		next = control->next;
-		if (control->is_over)
-			continue;
 		if (now - control->since < CORE_HELLO_NS)
 			break;
 		control_refuse(control, RELAY_CODE_PROTOCOL, 0, "no HELLO came");

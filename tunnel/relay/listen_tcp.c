@@ -180,6 +180,7 @@ static void agree(struct caller *caller)
 		.transport = caller,
 		.path.remote = *stream_remote(caller->stream),
 		.is_stream = true,
+		.is_proxied = l->config.is_plain,
 		.now = clock_now(),
 	};
 
