@@ -149,8 +149,11 @@ static int open_tls(struct remote *r, struct err *err)
 	if (!tls)
 		return -1;
 	tls_context_free(r->tls);
+	client_file_finish(&r->keys);
 	r->tls = tls;
 	r->keys = file;
+	r->job = rank.public;
+	file = (struct client_file){ 0 };
 	return 0;
 }
 
@@ -187,6 +190,10 @@ int remote_connect(struct remote *r, struct err *err)
 		return -1;
 	config.tls = r->tls;
 	config.key = &r->keys.key.public;
+	config.job = &r->job;
+	config.relays = &r->keys.relays;
+	config.paths = r->keys.paths;
+	config.login = r->keys.login;
 	r->client = client_new(&config);
 	return 0;
 }

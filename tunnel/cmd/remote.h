@@ -103,6 +103,7 @@ struct remote {
 	uv_timer_t timer; /* the last words, or the next connection */
 	uv_signal_t signals[REMOTE_SIGNALS];
 	struct client_file keys; /* that tls is made of */
+	struct key_public job;	 /* the rank's */
 	struct tls_context *tls;
 	char *tickets;	 /* directory */
 	bool lingers;	 /* set it before remote_connect(): see net/client.h */

@@ -9,10 +9,11 @@
 
 /* Batches a turn may send before others get their turn. */
 #define TURN_BATCHES_MAX 16
+#define BLOCKED_PAUSE NSEC_PER_MSEC
 
 struct attempt {
 	struct attempt_config config;
-	struct path *path;
+	struct path *path, *trial; /* in use; NULL, or one that may be better */
 	struct timer timer;
 	struct turn turn;
 	struct h3_conn *h3;
@@ -52,11 +53,19 @@ static void on_received(struct path *path, void *user, const struct udp_datagram
 	a->dirty = true;
 }
 
+static void flush(struct attempt *a);
+
+/*
+ * Now, since what empties a shared socket may be the last in this turn that does anything; what
+ * follows from it, at the end of the turn or of the next one.
+ */
 static void on_writable(struct path *path, void *user)
 {
 	struct attempt *a = user;
 
 	(void)path;
+	if (!a->closing && !a->told)
+		flush(a);
 	a->dirty = true;
 }
 
@@ -73,7 +82,8 @@ static void on_refused(struct path *path, void *user)
 {
 	struct attempt *a = user;
 
-	(void)path;
+	if (path != a->path)
+		return;
 	if (!a->ready)
 		end(a, &(struct err){ ERR_UNAVAILABLE, ECONNREFUSED, "nobody listens there" });
 	if (a->refused_since == CLOCK_NEVER)
@@ -85,8 +95,9 @@ static void on_path_over(struct path *path, void *user, const struct err *why)
 {
 	struct attempt *a = user;
 
-	(void)path;
-	if (!a->ready)
+	if (path == a->trial)
+		attempt_end_trial(a);
+	else if (!a->ready)
 		end(a, why);
 }
 
@@ -150,19 +161,55 @@ static void on_deadline(struct timer *timer, void *owner)
 	a->dirty = true;
 }
 
+static bool is_blocked(const struct attempt *a)
+{
+	return a->path->blocked || (a->trial && a->trial->blocked);
+}
+
+/* QUIC says by which path; what is for one that is gone is lost. */
+static void send_batch(struct attempt *a)
+{
+	const struct quic_addr *by = &a->batch.path.local;
+
+	if (a->trial && quic_addr_equal(by, &a->trial->address.local))
+		(void)path_send(a->trial, &a->batch);
+	else if (quic_addr_equal(by, &a->path->address.local))
+		(void)path_send(a->path, &a->batch);
+}
+
+/* The trial has succeeded when QUIC uses it. */
+static void look_at_trial(struct attempt *a)
+{
+	struct quic_path used;
+
+	if (!a->trial)
+		return;
+	quic_conn_path(h3_conn_quic(a->h3), &used);
+	if (!quic_addr_equal(&used.local, &a->trial->address.local))
+		return;
+	path_close(a->path);
+	a->path = a->trial;
+	a->trial = NULL;
+}
+
 static void flush(struct attempt *a)
 {
 	struct quic_conn *quic = h3_conn_quic(a->h3);
+	uint64_t deadline;
 	int batches = 0;
 
 	a->dirty = false;
-	while (!a->path->blocked && batches++ < TURN_BATCHES_MAX) {
+	while (!is_blocked(a) && batches++ < TURN_BATCHES_MAX) {
 		if (!quic_conn_write(quic, &a->batch, clock_now()))
 			break;
-		(void)path_send(a->path, &a->batch);
+		send_batch(a);
 	}
+	deadline = quic_conn_deadline(quic);
+	/* Nothing can be done about it before the path has room. */
+	if (is_blocked(a))
+		deadline = MAX(deadline, clock_now() + BLOCKED_PAUSE);
 	/* With more to send, an immediate deadline lets the loop look at the other events first. */
-	timer_set(&a->timer, batches > TURN_BATCHES_MAX ? 0 : quic_conn_deadline(quic));
+	timer_set(&a->timer, batches > TURN_BATCHES_MAX ? 0 : deadline);
 }
 
 static void on_turn_end(void *owner)
@@ -172,10 +219,18 @@ static void on_turn_end(void *owner)
 	if (a->closing || a->told || !a->dirty)
 		return;
 	flush(a);
+	look_at_trial(a);
 	if (a->over) {
 		a->told = true;
 		a->config.ops->over(a, a->config.owner, &a->why);
 	}
+}
+
+static const struct quic_tag *tag_or_none(const struct quic_tag *tag)
+{
+	static const struct quic_tag none;
+
+	return quic_tag_equal(tag, &none) ? NULL : tag;
 }
 
 struct attempt *attempt_new(const struct attempt_config *config, struct err *err)
@@ -185,6 +240,8 @@ struct attempt *attempt_new(const struct attempt_config *config, struct err *err
 					     .ticket = config->ticket,
 					     .settings = config->settings,
 					     .path = config->path->address,
+					     .tag = tag_or_none(&config->tag),
+					     .peer_tag = tag_or_none(&config->peer_tag),
 					     .now = clock_now() };
 	struct quic_conn *quic;
 
@@ -223,6 +280,7 @@ void attempt_close(struct attempt *a)
 	if (a->h3 && !a->over)
 		say_goodbye(a);
 	a->h3 = h3_conn_free(a->h3);
+	attempt_end_trial(a);
 	path_close(a->path);
 	timer_close(&a->timer, on_closed);
 	turn_close(&a->turn, on_closed);
@@ -277,8 +335,10 @@ int attempt_migrate(struct attempt *a, struct err *err)
 	if (path_renew(a->path, err) < 0)
 		return -1;
 	a->dirty = true;
-	if (migrate(a, &a->path->address, err) == 0)
+	if (migrate(a, &a->path->address, err) == 0) {
+		attempt_end_trial(a);
 		return 0;
+	}
 	/* The peer sees the new socket; for QUIC nothing has changed. */
 	a->path->address = former;
 	return -1;
@@ -288,10 +348,35 @@ int attempt_move(struct attempt *a, struct path *path, struct err *err)
 {
 	if (migrate(a, &path->address, err) < 0)
 		return -1;
+	attempt_end_trial(a);
 	path_close(a->path);
 	a->path = path;
 	path_use(path, &path_ops, a);
 	return 0;
+}
+
+int attempt_try(struct attempt *a, struct path *path, struct err *err)
+{
+	if (a->over)
+		return err_set(err, ERR_UNAVAILABLE, "the connection is closed");
+	if (quic_conn_try(h3_conn_quic(a->h3), &path->address, clock_now(), err) < 0)
+		return -1;
+	attempt_end_trial(a);
+	a->trial = path;
+	path_use(path, &path_ops, a);
+	a->dirty = true;
+	return 0;
+}
+
+bool attempt_is_trying(const struct attempt *a)
+{
+	return a->trial != NULL;
+}
+
+void attempt_end_trial(struct attempt *a)
+{
+	path_close(a->trial);
+	a->trial = NULL;
 }
 
 uint64_t attempt_refused_since(const struct attempt *a)

@@ -35,7 +35,8 @@ struct attempt_config {
 	const struct tls_context *tls;	  /* borrowed; must outlive the attempt */
 	const struct quic_ticket *ticket; /* NULL, or for early requests; borrowed for the call */
 	struct quic_settings settings;
-	struct path *path; /* taken, whatever comes of it */
+	struct quic_tag tag, peer_tag; /* of our ids, of the server's first one; all zero: none */
+	struct path *path;	       /* taken, whatever comes of it */
 	const struct attempt_ops *ops;
 	void *owner;
 };
@@ -67,6 +68,15 @@ int attempt_migrate(struct attempt *attempt, struct err *err) attr_must_use;
  * answer.
  */
 int attempt_move(struct attempt *attempt, struct path *path, struct err *err) attr_must_use;
+
+/*
+ * Tries another path, which is taken, beside the one in use, and moves there once the peer has
+ * answered by it; attempt_path() tells. One at a time: a second one ends the first, and
+ * attempt_end_trial() gives up. On failure the path is the caller's.
+ */
+int attempt_try(struct attempt *attempt, struct path *path, struct err *err) attr_must_use;
+bool attempt_is_trying(const struct attempt *attempt);
+void attempt_end_trial(struct attempt *attempt);
 
 /*
  * When the kernel first said that nobody receives at the other end, unless a packet came after it;

@@ -8,6 +8,7 @@
 #include "tunnel/net/clock.h"
 #include "tunnel/net/keeper.h"
 #include "tunnel/net/race.h"
+#include "tunnel/net/relays.h"
 #include "tunnel/net/ticket.h"
 
 /* How long a connection that was short waits for the ticket of the next one. */
@@ -18,6 +19,7 @@ struct client {
 	struct client_config config;
 	struct race race;
 	struct keeper keeper;
+	struct relays *relays; /* NULL: none; longer than all attempts */
 	struct attempt *winner;
 	uv_timer_t linger;
 	uint64_t started;
@@ -26,6 +28,11 @@ struct client {
 	bool has_ticket; /* of this connection, for the next one */
 	unsigned int handles;
 };
+
+static bool may_use(const struct client *c, enum path_kind kind)
+{
+	return path_mask_has(c->config.paths, kind);
+}
 
 static void report(struct client *c, const struct err *why)
 {
@@ -62,6 +69,8 @@ static void look_after(struct client *c)
 		.endpoint = c->config.endpoint,
 		.started = c->race.endpoint.started,
 		.attempt = c->winner,
+		.relays = c->relays,
+		.addresses = may_use(c, PATH_DIRECT) ? &c->race.addresses : NULL,
 		.silence_ns = c->config.silence_ns,
 		.ops = &ops,
 		.owner = c,
@@ -100,7 +109,8 @@ static void on_ticket(struct attempt *attempt, void *owner, const struct quic_ti
 	cleanup(ticket_finish) struct ticket ticket;
 	struct quic_stats stats;
 
-	if (!c->config.tickets)
+	/* A ticket names the address that it is good for. */
+	if (!c->config.tickets || attempt_path(attempt)->remote.len == 0)
 		return;
 	ticket_init(&ticket);
 	quic_conn_stats(h3_conn_quic(attempt_h3(attempt)), &stats);
@@ -158,27 +168,86 @@ static void on_failed(void *owner, const struct err *why)
 	report(owner, why);
 }
 
-struct client *client_new(const struct client_config *config)
+/* The relays */
+
+static void on_relays_changed(void *owner)
 {
-	static const struct race_ops ops = { on_early, on_won, on_failed };
-	struct client *c = new_zero(struct client);
-	const struct race_config race = {
-		.loop = config->loop,
-		.name = config->name,
-		.endpoint = config->endpoint,
-		.tls = config->tls,
-		.key = config->key,
-		.tickets = config->ops->moved ? config->tickets : NULL,
-		.rank = config->rank,
+	struct client *c = owner;
+
+	if (c->closing)
+		return;
+	if (c->winner)
+		keeper_look(&c->keeper);
+	else
+		race_look(&c->race);
+}
+
+static void on_relay_moved(void *owner, struct path *path)
+{
+	struct client *c = owner;
+
+	if (c->winner && !c->closing && attempt_path(c->winner) == path)
+		keeper_move(&c->keeper, "another way to the relay");
+}
+
+static struct relays *open_relays(struct client *c, const struct quic_tag *tag)
+{
+	static const struct relays_ops ops = { on_relays_changed, on_relay_moved };
+	const struct relays_config config = {
+		.loop = c->config.loop,
+		.sites = c->config.relays,
+		.job = c->config.job,
+		.tag = *tag,
+		.udp = may_use(c, PATH_RELAY),
+		.tcp = may_use(c, PATH_RELAY_TCP),
 		.ops = &ops,
 		.owner = c,
 	};
+	struct relays *relays;
+	struct err err;
+
+	if (!c->config.relays || c->config.relays->len == 0 || (!config.udp && !config.tcp))
+		return NULL;
+	relays = relays_new(&config, &err);
+	if (!relays)
+		log_warn("%s: relays cannot be used: %s", c->config.name, err.text);
+	return relays;
+}
+
+static void open_race(struct client *c)
+{
+	static const struct race_ops ops = { on_early, on_won, on_failed };
+	struct race_config race = {
+		.loop = c->config.loop,
+		.name = c->config.name,
+		.endpoint = c->config.endpoint,
+		.tls = c->config.tls,
+		.key = c->config.key,
+		.tickets = c->config.ops->moved ? c->config.tickets : NULL,
+		.rank = c->config.rank,
+		.direct = may_use(c, PATH_DIRECT),
+		.login = may_use(c, PATH_LOGIN) ? c->config.login : NULL,
+		.ops = &ops,
+		.owner = c,
+	};
+
+	quic_tag_random(&race.tag);
+	if (c->config.job)
+		key_tag(c->config.job, race.peer_tag.bytes);
+	c->relays = open_relays(c, &race.tag);
+	race.relays = c->relays;
+	race_open(&c->race, &race);
+}
+
+struct client *client_new(const struct client_config *config)
+{
+	struct client *c = new_zero(struct client);
 
 	c->config = *config;
 	c->started = clock_now();
 	uv_timer_init(config->loop, &c->linger);
 	c->linger.data = c;
-	race_open(&c->race, &race);
+	open_race(c);
 	return c;
 }
 
@@ -198,6 +267,8 @@ static void on_timer_closed(uv_handle_t *handle)
 static void end(struct client *c)
 {
 	attempt_close(c->winner);
+	if (c->relays)
+		relays_close(c->relays, on_handle_closed, c);
 	uv_close((uv_handle_t *)&c->linger, on_timer_closed);
 }
 
@@ -218,7 +289,7 @@ void client_close(struct client *c)
 	if (!c || c->closing)
 		return;
 	c->closing = true;
-	c->handles = 3;
+	c->handles = c->relays ? 4 : 3;
 	race_close(&c->race, on_handle_closed, c);
 	keeper_close(&c->keeper, on_handle_closed, c);
 	if (!may_linger(c)) {

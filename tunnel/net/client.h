@@ -15,7 +15,8 @@
 #include <uv.h>
 
 #include "tunnel/h3/conn.h"
-#include "tunnel/quic/conn.h"
+#include "tunnel/net/path_mask.h"
+#include "tunnel/net/relay_site.h"
 
 struct client;
 
@@ -49,6 +50,10 @@ struct client_config {
 	const struct key_public *key; /* which the context proves; for the tickets */
 	const char *tickets; /* directory, see ticket.h; NULL: none. All these are borrowed */
 	unsigned int rank;   /* for the tickets */
+	const struct key_public *job;	  /* the rank's key, by which relays know it */
+	const struct relay_sites *relays; /* NULL: none */
+	const char *login;		  /* an ssh destination that reaches the node; NULL: none */
+	unsigned int paths;		  /* which kinds may be used (path_mask.h) */
 	bool lingers;	     /* client_close() may take a second, for the next ticket to come */
 	uint64_t silence_ns; /* 0: KEEPER_SILENCE */
 	const struct client_ops *ops;

@@ -65,14 +65,16 @@ static int hear_refused(const struct enrol_ops *ops, void *owner, struct span va
 			struct err *err)
 {
 	struct relay_refused refused;
+	const char *words;
 	struct err why;
 
 	if (relay_refused_parse(value, &refused, err) < 0)
 		return -1;
-	err_set(&why, relay_code_kind(refused.code), "%s", relay_code_text(refused.code));
-	if (refused.text.len > 0)
-		err_set(&why, why.kind, "%s (%.*s)", relay_code_text(refused.code),
-			(int)refused.text.len, (const char *)refused.text.ptr);
+	words = relay_code_text(refused.code);
+	err_set(&why, relay_code_kind(refused.code), "%s", words);
+	if (refused.text.len > 0 && !span_equal(refused.text, span_of_str(words)))
+		err_set(&why, why.kind, "%s (%.*s)", words, (int)refused.text.len,
+			(const char *)refused.text.ptr);
 	if (ops->refused)
 		ops->refused(owner, &why, refused.retry_ms);
 	return 0;

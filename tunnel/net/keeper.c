@@ -4,8 +4,11 @@
 
 #include "init/base/log.h"
 #include "tunnel/net/endpoint.h"
+#include "tunnel/net/keeper_paths.h"
 
 #define TICK_MS 1000
+/* While something is under way and there are other paths. */
+#define TICK_BUSY_MS 250
 /* When a heartbeat counts as not answered, and how often the job is asked from then on. */
 #define PROBE_AFTER (4 * NSEC_PER_SEC)
 #define PROBE_EVERY (3 * NSEC_PER_SEC)
@@ -21,16 +24,6 @@
 #define REFUSED_FOR (10 * NSEC_PER_SEC)
 /* So long a silence is an end if the endpoint file says so too: the node itself may be gone. */
 #define SILENT_FOR (15 * NSEC_PER_SEC)
-
-static void move(struct keeper *k, const char *why)
-{
-	struct err err;
-
-	log_info("%s: %s: moving to a fresh path", k->config.name, why);
-	if (attempt_migrate(k->config.attempt, &err) < 0)
-		log_info("%s: cannot move: %s", k->config.name, err.text);
-	k->moved_at = clock_now();
-}
 
 static void set_heartbeat(struct keeper *k, const struct quic_stats *stats, uint64_t now)
 {
@@ -55,6 +48,12 @@ bool keeper_is_replaced(const char *path, double started)
 	return now.started > started || now.started < started;
 }
 
+/* Who never had the file learns nothing from it. */
+static bool is_replaced(const struct keeper *k)
+{
+	return k->config.started > 0 && keeper_is_replaced(k->config.endpoint, k->config.started);
+}
+
 /* A reason to give up, or false. */
 static bool is_gone(const struct keeper *k, uint64_t now, uint64_t silent, struct err *ret)
 {
@@ -63,8 +62,7 @@ static bool is_gone(const struct keeper *k, uint64_t now, uint64_t silent, struc
 
 	if (!was_refused && silent < SILENT_FOR)
 		return false;
-	if ((!was_refused || now - since < REFUSED_FOR) &&
-	    !keeper_is_replaced(k->config.endpoint, k->config.started))
+	if ((!was_refused || now - since < REFUSED_FOR) && !is_replaced(k))
 		return false;
 	err_set(ret, ERR_UNAVAILABLE,
 		"its tunnel is gone: the job has ended, or the tunnel was restarted (connect again)");
@@ -80,8 +78,11 @@ static void on_route_changed(void *owner)
 	struct keeper *k = owner;
 
 	k->route_changed = true;
-	if (!k->stopped && attempt_is_misplaced(k->config.attempt))
-		move(k, "the address changed");
+	if (k->stopped)
+		return;
+	keeper_paths_hope(k, clock_now());
+	if (attempt_is_misplaced(k->config.attempt))
+		keeper_paths_renew(k, "the address changed");
 }
 
 static bool is_misplaced(struct keeper *k)
@@ -132,7 +133,7 @@ static void look_for_life(struct keeper *k, uint64_t received_at, uint64_t now)
 	bool silent = now > received_at + k->keep_alive + PROBE_AFTER;
 
 	if (k->was_silent && !silent)
-		move(k, "heard again");
+		keeper_paths_renew(k, "heard again");
 	if (silent && now - k->probed_at > PROBE_EVERY) {
 		k->probed_at = now;
 		quic_conn_probe(h3_conn_quic(attempt_h3(k->config.attempt)));
@@ -148,29 +149,37 @@ static void on_tick(uv_timer_t *timer)
 	struct err gone;
 
 	quic_conn_stats(h3_conn_quic(attempt_h3(k->config.attempt)), &stats);
+	uv_timer_set_repeat(timer,
+			    k->config.relays && stats.in_flight > 0 ? TICK_BUSY_MS : TICK_MS);
 	set_heartbeat(k, &stats, now);
 	silent = now - MAX(stats.received_at, k->moved_at);
 	if (stats.received_at > k->moved_at)
 		k->patience = 2 * k->keep_alive + 2 * NSEC_PER_SEC;
 	if (was_asleep(k, now)) {
 		k->awake_at = now;
-		move(k, "the machine slept");
+		if (k->config.relays)
+			relays_wake(k->config.relays, true);
+		keeper_paths_hope(k, now);
+		keeper_paths_renew(k, "the machine slept");
 	} else if (is_misplaced(k)) {
-		move(k, "the address changed");
+		keeper_paths_renew(k, "the address changed");
 	} else if (is_gone(k, now, silent, &gone)) {
 		k->stopped = true;
 		uv_timer_stop(&k->timer);
 		k->config.ops->gone(k->config.owner, &gone);
 		return;
+	} else if (keeper_paths_is_dead(k, &stats, silent)) {
+		keeper_paths_leave(k, "no answer");
 	} else if (silent > k->patience) {
 		/*
 		 * Each move costs a connection id, so that a long silence is met less and less
 		 * often.
 		 */
 		k->patience *= 2;
-		move(k, "no answer");
+		keeper_paths_renew(k, "no answer");
 	}
 	look_for_life(k, stats.received_at, now);
+	keeper_paths_tick(k, now);
 	tell_silence(k, stats.received_at, now);
 }
 
@@ -188,11 +197,24 @@ void keeper_open(struct keeper *k, const struct keeper_config *config)
 			      .patience = 2 * KEEPER_HEARTBEAT_ACTIVE + 2 * NSEC_PER_SEC };
 	if (k->config.silence_ns == 0)
 		k->config.silence_ns = KEEPER_SILENCE;
+	keeper_paths_open(k, now);
 	clock_wake_init(&k->wake, clock_slept());
 	uv_timer_init(config->loop, &k->timer);
 	k->timer.data = k;
 	uv_timer_start(&k->timer, on_tick, TICK_MS, TICK_MS);
 	route_open(&k->route, config->loop, on_route_changed, k);
+}
+
+void keeper_move(struct keeper *k, const char *why)
+{
+	if (k->open && !k->stopped)
+		keeper_paths_renew(k, why);
+}
+
+void keeper_look(struct keeper *k)
+{
+	if (k->open && !k->stopped)
+		keeper_paths_tick(k, clock_now());
 }
 
 static void on_route_closed(void *owner)

@@ -7,9 +7,9 @@
  *
  * A heartbeat goes out every 5 s while the connection is in use and every 25 s when it is idle.
  * When the machine slept, its address changed, or the job was silent for more than two heartbeats,
- * the connection moves to a fresh path at once, which repairs within two round trips what its
- * backed-off timers would repair in a minute. When nobody listens there any more and the endpoint
- * file says so, too, or nobody has for ten seconds, it is gone.
+ * the connection moves to a fresh path, or another one (keeper_paths.h), at once, which repairs
+ * within two round trips what its backed-off timers would repair in a minute. When nobody listens
+ * there any more and the endpoint file says so, too, or nobody has for ten seconds, it is gone.
  *
  * A job that does not answer is asked every three seconds, and when it does, the connection moves,
  * too. Silence alone never ends it: a network that is away for an hour is no reason to lose a
@@ -19,8 +19,10 @@
 
 #include <uv.h>
 
+#include "tunnel/net/addr.h"
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/clock.h"
+#include "tunnel/net/relays.h"
 #include "tunnel/net/route.h"
 
 #define KEEPER_HEARTBEAT_ACTIVE (5 * NSEC_PER_SEC)
@@ -40,11 +42,13 @@ struct keeper_ops {
 
 struct keeper_config {
 	uv_loop_t *loop;
-	const char *name;	 /* of the job, for messages; these two are borrowed */
-	const char *endpoint;	 /* path */
-	double started;		 /* as the endpoint file said */
-	struct attempt *attempt; /* ready; must outlive the keeper's timer */
-	uint64_t silence_ns;	 /* 0: KEEPER_SILENCE */
+	const char *name;		   /* of the job, for messages; these two are borrowed */
+	const char *endpoint;		   /* path */
+	double started;			   /* as the endpoint file said */
+	struct attempt *attempt;	   /* ready; must outlive the keeper's timer */
+	struct relays *relays;		   /* NULL: none */
+	const struct addr_list *addresses; /* the job's, for direct paths; NULL: none may be used */
+	uint64_t silence_ns;		   /* 0: KEEPER_SILENCE */
 	const struct keeper_ops *ops;
 	void *owner;
 };
@@ -56,6 +60,12 @@ struct keeper {
 	uint64_t probed_at;
 	struct route route;
 	bool route_changed; /* since the last tick */
+	/* Looking for a better path; see keeper_paths.h. */
+	uint64_t probe_at;   /* the next round */
+	unsigned int probes; /* rounds since the last reason to hope */
+	size_t probe_next;   /* of addresses */
+	bool is_trying;
+	uint64_t trial_until;
 	struct clock_wake wake;
 	uint64_t tick_at, awake_at, active_at, moved_at;
 	uint64_t bytes, keep_alive, patience;
@@ -67,5 +77,9 @@ struct keeper {
 bool keeper_is_replaced(const char *endpoint, double started);
 
 void keeper_open(struct keeper *keeper, const struct keeper_config *config);
+/* Moves to a fresh way of the path in use; why, for the log. */
+void keeper_move(struct keeper *keeper, const char *why);
+/* The relays have changed: a better path, or any at all, may be there. */
+void keeper_look(struct keeper *keeper);
 /* closed is called once the memory is the owner's again; at once when it was never opened. */
 void keeper_close(struct keeper *keeper, void (*closed)(void *owner), void *owner);

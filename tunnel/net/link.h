@@ -86,10 +86,15 @@ bool link_peer_is_here(const struct link *link);
 bool link_observed(const struct link *link, struct quic_addr *ret) attr_must_use;
 /* A second UDP address of the relay, for telling what kind of NAT is in between; false: none. */
 bool link_second(const struct link *link, struct quic_addr *ret) attr_must_use;
+/* When the relay was heard last, by CLOCK_MONOTONIC; 0: never. A byte stream counts as heard. */
+uint64_t link_heard_at(const struct link *link);
 /* A round trip to the relay; 0: not known. */
 uint64_t link_rtt(const struct link *link);
 /* Why it is not up over UDP, or TCP; ERR_NONE when there is nothing to say. */
 const struct err *link_error(const struct link *link, bool tcp);
 
-/* The network changed, or the machine was asleep: act at once instead of waiting for timers. */
+/*
+ * The network changed, or the machine was asleep (has_changed), or nobody answers: act at once
+ * instead of waiting for timers. What netlink tells a link notices by itself.
+ */
 void link_wake(struct link *link, bool has_changed);

@@ -320,6 +320,11 @@ const struct relay_address *link_core_second(const struct link_core *core)
 	return &core->second;
 }
 
+uint64_t link_core_heard_at(const struct link_core *core)
+{
+	return core->udp ? link_udp_heard_at(core->udp) : 0;
+}
+
 uint64_t link_core_rtt(const struct link_core *core)
 {
 	return core->udp ? link_udp_rtt(core->udp) : 0;

@@ -92,6 +92,8 @@ bool link_core_peer_is_here(const struct link_core *core);
 /* Where the relay saw us over UDP, and its other address; family 0: not known. */
 const struct relay_address *link_core_observed(const struct link_core *core);
 const struct relay_address *link_core_second(const struct link_core *core);
+/* Over UDP; 0: never. */
+uint64_t link_core_heard_at(const struct link_core *core);
 uint64_t link_core_rtt(const struct link_core *core);
 /* Why this way failed last; ERR_NONE: it did not since it was up. */
 const struct err *link_core_error(const struct link_core *core, enum link_way way);

@@ -74,6 +74,13 @@ static void on_peer(void *owner, const struct quic_tag *tag, bool is_here)
 	core->config.ops->peer(core->config.owner, tag, is_here);
 }
 
+/* Somebody waits for a client, and can do something about a token that is not known. */
+static bool is_for_good(const struct link_core *core, const struct err *why, uint32_t retry_ms)
+{
+	return core->config.enrol->role == RELAY_CLIENT && !core->was_up &&
+	       (retry_ms == 0 || why->kind == ERR_DENIED);
+}
+
 static void on_refused(void *owner, const struct err *why, uint32_t retry_ms)
 {
 	struct way *way = owner;
@@ -81,7 +88,7 @@ static void on_refused(void *owner, const struct err *why, uint32_t retry_ms)
 
 	if (!way_is_busy(way))
 		return;
-	if (retry_ms == 0 && core->config.enrol->role == RELAY_CLIENT && !core->was_up) {
+	if (is_for_good(core, why, retry_ms)) {
 		end_for_good(core, why);
 		return;
 	}

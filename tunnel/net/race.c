@@ -9,6 +9,7 @@
 #include "tunnel/net/failure.h"
 #include "tunnel/net/keeper.h"
 #include "tunnel/net/order.h"
+#include "tunnel/net/race_ways.h"
 #include "tunnel/net/ticket.h"
 
 #define STAGGER_MS 50
@@ -61,6 +62,7 @@ static void win(struct race *r, struct attempt *attempt)
 	uv_timer_stop(&r->timer);
 	uv_timer_stop(&r->patience);
 	close_losers(r, attempt);
+	race_ways_close(r, attempt);
 	r->config.ops->won(r->config.owner, attempt, early);
 }
 
@@ -69,7 +71,7 @@ static struct attempt *find_ready(const struct race *r)
 	for (size_t i = 0; i < r->addresses.len; i++)
 		if (r->attempts[i] && attempt_is_ready(r->attempts[i]))
 			return r->attempts[i];
-	return NULL;
+	return race_ways_ready(r);
 }
 
 /* It keeps what was asked for; whoever is ready takes that over. */
@@ -122,7 +124,13 @@ static void fail_round(struct race *r)
 {
 	struct err why;
 
-	failure_tell(&r->worst, &r->addresses, &why);
+	if (r->addresses.len > 0)
+		failure_tell(&r->worst, &r->addresses, &why);
+	else if (r->is_missing)
+		err_set(&why, ERR_UNAVAILABLE, "its tunnel has not started, or has ended");
+	else
+		err_set(&why, ERR_UNAVAILABLE, "there is no way to it that may be used");
+	race_ways_tell(r, &why);
 	fail(r, &why);
 }
 
@@ -148,6 +156,8 @@ static void on_over(struct attempt *attempt, void *owner, const struct err *why)
 			start_next(r);
 		return;
 	}
+	if (race_ways_over(r, attempt, why))
+		return;
 	for (size_t i = 0; i < r->addresses.len; i++) {
 		if (r->attempts[i] != attempt)
 			continue;
@@ -166,25 +176,33 @@ static void on_stagger(uv_timer_t *timer)
 	start_next(timer->data);
 }
 
-static struct attempt *new_attempt(struct race *r, const struct quic_addr *remote,
-				   const struct quic_ticket *ticket, uint64_t rtt_us,
-				   struct err *err)
+struct attempt *race_attempt(struct race *r, struct path *path, const struct quic_ticket *ticket,
+			     uint64_t rtt_us, struct err *err)
 {
 	struct attempt_config config = {
 		.loop = r->config.loop,
 		.tls = r->config.tls,
 		.ticket = ticket,
 		.settings = QUIC_SETTINGS_DEFAULT,
-		.path = path_udp_new(r->config.loop, remote, err),
+		.tag = r->config.tag,
+		.peer_tag = r->config.peer_tag,
+		.path = path,
 		.ops = &attempt_ops,
 		.owner = r,
 	};
 
-	if (!config.path)
+	if (!path)
 		return NULL;
 	config.settings.keep_alive_ns = KEEPER_HEARTBEAT_ACTIVE;
 	config.settings.initial_rtt_ns = rtt_us * (NSEC_PER_MSEC / 1000);
 	return attempt_new(&config, err);
+}
+
+static struct attempt *new_attempt(struct race *r, const struct quic_addr *remote,
+				   const struct quic_ticket *ticket, uint64_t rtt_us,
+				   struct err *err)
+{
+	return race_attempt(r, path_udp_new(r->config.loop, remote, err), ticket, rtt_us, err);
 }
 
 static uint64_t between(uint64_t value, uint64_t least, uint64_t most)
@@ -284,7 +302,16 @@ static void start_next(struct race *r)
 	}
 	if (may_retry(r))
 		uv_timer_start(&r->timer, on_retry, RETRY_MS, 0);
-	else if (r->running == 0 && (!r->early || r->early_over))
+	else
+		race_ways_look(r);
+}
+
+void race_check(struct race *r)
+{
+	bool waits = uv_is_active((uv_handle_t *)&r->timer);
+
+	if (!r->done && !waits && r->running == 0 && (!r->early || r->early_over) &&
+	    !race_ways_are_trying(r))
 		fail_round(r);
 }
 
@@ -298,14 +325,19 @@ static void on_round(uv_timer_t *timer)
 	r->worst = (struct err){ 0 };
 	r->addresses.len = 0;
 	memset(r->refused, 0, sizeof(r->refused));
+	r->is_missing = false;
 	if (endpoint_read(r->config.endpoint, &r->endpoint, &err) < 0) {
-		if (clock_now() - r->started < RETRY_FOR && err.kind == ERR_NOT_FOUND)
-			next_round(r);
-		else if (err.kind == ERR_NOT_FOUND)
-			fail(r, &(struct err){ ERR_UNAVAILABLE, 0,
-					       "its tunnel has not started, or has ended" });
-		else
+		r->is_missing = err.kind == ERR_NOT_FOUND;
+		if (!r->is_missing)
 			fail(r, &err);
+		else if (clock_now() - r->started < RETRY_FOR)
+			next_round(r);
+		else
+			race_check(r);
+		return;
+	}
+	if (!r->config.direct) {
+		race_ways_look(r);
 		return;
 	}
 	order_here(&r->endpoint, &r->addresses);
@@ -325,13 +357,20 @@ void race_open(struct race *r, const struct race_config *config)
 	r->timer.data = r;
 	uv_timer_init(config->loop, &r->patience);
 	r->patience.data = r;
+	race_ways_open(r);
 	uv_timer_start(&r->timer, on_round, 0, 0);
+}
+
+void race_look(struct race *r)
+{
+	race_ways_look(r);
 }
 
 void race_stop(struct race *r)
 {
 	r->done = true;
 	close_losers(r, NULL);
+	race_ways_close(r, NULL);
 	attempt_close(r->early);
 	r->early = NULL;
 	uv_timer_stop(&r->timer);
@@ -351,7 +390,8 @@ void race_close(struct race *r, void (*closed)(void *owner), void *owner)
 	race_stop(r);
 	r->config.owner = owner;
 	r->closed = closed;
-	r->handles = 2;
+	r->handles = 3;
+	uv_close((uv_handle_t *)&r->ways, on_timer_closed);
 	uv_close((uv_handle_t *)&r->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&r->patience, on_timer_closed);
 }

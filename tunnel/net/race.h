@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The race of a client (client.h) for its first connection: every address of the endpoint file is
- * tried, and the first attempt that proves the job's key wins. What is known of the job before
- * that is in here, too; afterwards the client has the winner and the race is idle.
+ * The race of a client (client.h) for its first connection: every address of the endpoint file and
+ * every other way (race_ways.h) is tried, and the first attempt that proves the job's key wins.
+ * What is known of the job before that is in here, too; afterwards the client has the winner and
+ * the race is idle.
  *
  * Attempts start 50 ms apart, or as soon as the one before failed (the idea of RFC 8305). An
  * address of this very host is tried first. A job that has just started, or whose tunnel is being
@@ -20,6 +21,7 @@
 #include "tunnel/net/addr.h"
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/endpoint.h"
+#include "tunnel/net/relays.h"
 
 struct race_ops {
 	/* An attempt that can be asked already; it stays the race's until won(). */
@@ -41,8 +43,21 @@ struct race_config {
 	const struct key_public *key;
 	const char *tickets; /* NULL: none are used */
 	unsigned int rank;
+	bool direct;		       /* whether addresses may be tried at all */
+	const char *login;	       /* ssh destination; NULL: none */
+	struct relays *relays;	       /* NULL: none */
+	struct quic_tag tag, peer_tag; /* of our ids and the job's */
 	const struct race_ops *ops;
 	void *owner;
+};
+
+/* A way that is not an address; see race_ways.h. */
+enum { RACE_RELAY, RACE_LOGIN, RACE_WAYS };
+struct race_way {
+	struct path *path; /* the attempt's */
+	struct attempt *attempt;
+	const struct path *failed; /* it was tried in vain; never looked into */
+	struct err why;
 };
 
 struct race {
@@ -60,6 +75,9 @@ struct race {
 	size_t running;
 	uint64_t started;
 	struct err worst; /* the most telling failure of this round */
+	bool is_missing;  /* there is no endpoint file */
+	uv_timer_t ways;  /* the next look at what follows */
+	struct race_way more[RACE_WAYS];
 	bool done, early_over;
 	unsigned int handles;
 	void (*closed)(void *owner);
@@ -67,6 +85,8 @@ struct race {
 
 /* Starts at once. */
 void race_open(struct race *race, const struct race_config *config);
+/* The relays have changed (relays_ops). */
+void race_look(struct race *race);
 /* Every attempt that is still the race's ends; nothing is called back any more. */
 void race_stop(struct race *race);
 /* Stops it; closed is called once the memory is the owner's again. */

@@ -295,8 +295,8 @@ void quic_conn_expire(struct quic_conn *conn, uint64_t now)
 	quic_conn_end_turn(conn);
 }
 
-int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint64_t now,
-		      struct err *err)
+static int migrate(struct quic_conn *conn, const struct quic_path *path, bool at_once, uint64_t now,
+		   struct err *err)
 {
 	struct quic_path copy = *path;
 	ngtcp2_path borrowed = quic_path_borrow(&copy);
@@ -305,7 +305,8 @@ int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint
 	assert(!quic_conn_is_server(conn));
 	if (conn->state >= QUIC_CLOSING)
 		return err_set(err, ERR_UNAVAILABLE, "the connection is closed");
-	rv = ngtcp2_conn_initiate_immediate_migration(conn->tp, &borrowed, now);
+	rv = at_once ? ngtcp2_conn_initiate_immediate_migration(conn->tp, &borrowed, now)
+		     : ngtcp2_conn_initiate_migration(conn->tp, &borrowed, now);
 	if (rv == NGTCP2_ERR_INVALID_STATE)
 		return err_set(err, ERR_UNAVAILABLE, "the handshake is not confirmed yet");
 	if (rv == NGTCP2_ERR_CONN_ID_BLOCKED)
@@ -315,6 +316,18 @@ int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint
 	conn->burst = 0;
 	quic_conn_wants_write(conn);
 	return 0;
+}
+
+int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint64_t now,
+		      struct err *err)
+{
+	return migrate(conn, path, true, now, err);
+}
+
+int quic_conn_try(struct quic_conn *conn, const struct quic_path *path, uint64_t now,
+		  struct err *err)
+{
+	return migrate(conn, path, false, now, err);
 }
 
 void quic_conn_set_keep_alive(struct quic_conn *conn, uint64_t keep_alive_ns)

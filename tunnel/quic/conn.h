@@ -173,6 +173,14 @@ int quic_conn_migrate(struct quic_conn *conn, const struct quic_path *path, uint
 		      struct err *err) attr_must_use;
 
 /*
+ * Client: the same, but only once the peer has answered by it (RFC 9000 section 8.2); until then,
+ * and if it does not, the path in use stays, and quic_conn_path() tells which one that is. A second
+ * one ends the first.
+ */
+int quic_conn_try(struct quic_conn *conn, const struct quic_path *path, uint64_t now,
+		  struct err *err) attr_must_use;
+
+/*
  * Client: sends something that the peer must acknowledge, although timers were doubled. For a
  * silence that lasts: whoever is there again shall be noticed within seconds.
  */

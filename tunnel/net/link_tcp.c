@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* A link's byte stream to the relay: control and inner packets in capsules; see link.h. */
+#include "tunnel/net/clock.h"
+#include "tunnel/net/link_private.h"
+
+/* A stream through a proxy ends when nothing passes for a minute; so does many a NAT's mapping. */
+#define KEEP_ALIVE (25 * NSEC_PER_SEC)
+
+static void on_up(struct carrier *carrier, void *owner)
+{
+	cleanup(secret_finish) struct secret binding = { 0 };
+	struct link *l = owner;
+	struct err err;
+
+	l->dirty = true;
+	if (carrier_export(carrier, RELAY_EXPORT_LABEL, &binding, &err) < 0)
+		link_core_tcp_over(l->core, &err, clock_now());
+	else
+		link_core_tcp_ready(l->core, binding.bytes, clock_now());
+}
+
+static void on_datagrams(struct carrier *carrier, void *owner, const struct udp_datagrams *d)
+{
+	struct link *l = owner;
+
+	if (carrier != l->carrier || link_core_way(l->core) != LINK_TCP)
+		return;
+	link_core_answered(l->core);
+	path_received(&l->path, d);
+}
+
+static int on_capsule(struct carrier *carrier, void *owner, uint64_t type, struct span value,
+		      struct err *err)
+{
+	struct link *l = owner;
+
+	(void)err;
+	l->dirty = true;
+	/* A stream that is broken is dropped at the end of the turn. */
+	if (carrier == l->carrier)
+		(void)!link_core_tcp_hear(l->core, type, value, clock_now());
+	return 0;
+}
+
+static void on_turn(struct carrier *carrier, void *owner)
+{
+	struct link *l = owner;
+
+	if (carrier == l->carrier)
+		path_turn(&l->path);
+}
+
+static void on_writable(struct carrier *carrier, void *owner)
+{
+	struct link *l = owner;
+
+	if (carrier == l->carrier && link_core_way(l->core) == LINK_TCP)
+		path_writable(&l->path);
+}
+
+static void on_over(struct carrier *carrier, void *owner, const struct err *why)
+{
+	struct link *l = owner;
+
+	l->dirty = true;
+	if (carrier == l->carrier)
+		link_core_tcp_over(l->core, why, clock_now());
+}
+
+void link_tcp_dial(void *owner)
+{
+	static const struct carrier_ops ops = {
+		.up = on_up,
+		.datagrams = on_datagrams,
+		.capsule = on_capsule,
+		.turn = on_turn,
+		.writable = on_writable,
+		.over = on_over,
+	};
+	struct link *l = owner;
+	const struct carrier_config config = {
+		.dial = {
+			.loop = l->config.loop,
+			.host = l->config.site->host,
+			.port = l->config.site->port,
+			.use_proxy = true,
+			.tls = l->tls_tcp,
+			.path = RELAY_PATH,
+			.protocol = RELAY_PROTOCOL,
+			.websocket = true,
+		},
+		.keep_alive_ns = KEEP_ALIVE,
+		.ops = &ops,
+		.owner = l,
+	};
+
+	link_tcp_clean(l);
+	l->carrier = carrier_dial(&config);
+}
+
+void link_tcp_say(void *owner, uint64_t type, struct span value)
+{
+	struct link *l = owner;
+
+	/* A stream in which nothing has room any more ends by itself. */
+	(void)!carrier_send(l->carrier, type, value);
+}
+
+void link_tcp_probe(void *owner)
+{
+	struct link *l = owner;
+
+	carrier_probe(l->carrier);
+}
+
+void link_tcp_drop(void *owner)
+{
+	struct link *l = owner;
+
+	link_tcp_clean(l);
+	l->former = take_ptr(l->carrier);
+	l->dirty = true;
+	if (l->path.kind == PATH_RELAY_TCP)
+		l->path.blocked = false;
+}
+
+bool link_tcp_send(struct link *l, const struct quic_batch *batch)
+{
+	(void)carrier_send_batch(l->carrier, batch);
+	return !carrier_is_blocked(l->carrier);
+}
+
+void link_tcp_clean(struct link *l)
+{
+	carrier_close(l->former);
+	l->former = NULL;
+}
