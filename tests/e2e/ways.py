@@ -44,7 +44,7 @@ LogLevel Warning
 LogFile "{dir}/log"
 PidFile "{dir}/pid"
 ConnectPort 443
-BasicAuth user pass%word
+BasicAuth user password
 """
 
 SSHD = """\
@@ -141,7 +141,7 @@ class Relay(Server):
 
 class Proxy(Server):
     port = PROXY_PORT
-    url = "http://user:pass%25word@{address}:{port}"
+    url = "http://user:p%61ssword@{address}:{port}"
 
     def __init__(self, dir: pathlib.Path, node):
         super().__init__(dir, node)
@@ -192,7 +192,7 @@ class Tunnel(tunnelrun.Tunnel):
         super().configure(f"--verbose {more}")
         if not self.listed:  # it knows the job's key and its relays, and nothing of where it runs
             path = self.dir / "config"
-            path.write_text(path.read_text().replace(f"--endpoint {self.endpoint} ", ""))
+            path.write_text(path.read_text().replace(str(self.endpoint), f"{self.dir}/no-endpoint.json"))
 
     def argv(self, *argv) -> list:
         return [*self.laptop.prefix, "ssh", "-F", str(self.dir / "config"), *map(str, argv)]

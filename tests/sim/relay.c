@@ -142,6 +142,34 @@ static void a_leg_follows_its_control_connection_to_another_address(void **state
 	assert_int_equal(job->accepted_count, 1);
 }
 
+/* From the hotel back to the Wi-Fi of a minute ago: the relay has validated that one before. */
+static void a_leg_follows_back_to_an_address_that_it_had(void **state)
+{
+	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
+	struct relay_end *job, *client;
+	struct quic_addr first;
+	struct err err;
+
+	(void)state;
+	start(w, &job, &client);
+	first = client->address;
+	for (unsigned int i = 1; i <= 4; i++) {
+		if (i % 2)
+			relay_end_rebind(client);
+		else
+			client->address = first;
+		client->path.local.v4.sin_port = htons((uint16_t)(5000 + i));
+		assert_int_equal(quic_conn_migrate(h3_conn_quic(client->control), &client->path,
+						   w->now, &err),
+				 0);
+		relay_world_run(w, NULL, NULL, NSEC_PER_SEC);
+		assert_int_equal(w->core->stats.moved, i);
+	}
+	client->to_send = 1000000;
+	relay_end_go_on(client);
+	assert_true(relay_world_run(w, relay_end_has_all, client, 20 * NSEC_PER_SEC));
+}
+
 static void who_comes_again_with_another_connection_takes_its_own_place(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
@@ -405,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_restarted_relay_is_noticed_in_a_round_trip_and_nothing_is_lost),
 		cmocka_unit_test(an_inner_handshake_that_meets_a_relay_which_knows_nobody_waits),
 		cmocka_unit_test(a_leg_follows_its_control_connection_to_another_address),
+		cmocka_unit_test(a_leg_follows_back_to_an_address_that_it_had),
 		cmocka_unit_test(who_comes_again_with_another_connection_takes_its_own_place),
 		cmocka_unit_test(who_does_not_prove_an_id_does_not_get_it),
 		cmocka_unit_test(a_tag_that_is_taken_is_not_given_to_another),

@@ -103,8 +103,13 @@ static int handshake_completed(ngtcp2_conn *tp, void *user)
 		return NGTCP2_ERR_CALLBACK_FAILURE;
 	conn->state = QUIC_READY;
 	conn->was_ready = true;
-	if (conn->route)
+	if (conn->route) {
+		struct quic_path path;
+
+		quic_conn_path(conn, &path);
+		quic_conn_note_home(conn, &path);
 		quic_route_handshake_done(conn->route);
+	}
 	/* Early data that was taken goes on where it was; else streams begin here. */
 	if (!ngtcp2_conn_is_server(tp) &&
 	    (!was_early || ngtcp2_conn_get_tls_early_data_rejected(tp)) &&
@@ -223,11 +228,13 @@ static int path_validation(ngtcp2_conn *tp, uint32_t flags, const ngtcp2_path *p
 
 	(void)flags;
 	(void)fallback;
-	if (!ngtcp2_conn_is_server(tp) || !is_live(conn) || !conn->ops->moved ||
+	if (!ngtcp2_conn_is_server(tp) || !is_live(conn) ||
 	    result != NGTCP2_PATH_VALIDATION_RESULT_SUCCESS)
 		return 0;
 	quic_conn_take_path(conn, path, &now);
-	conn->ops->moved(conn->app, &now);
+	quic_conn_note_home(conn, &now);
+	if (conn->ops->moved)
+		conn->ops->moved(conn->app, &now);
 	return 0;
 }
 

@@ -271,6 +271,8 @@ void quic_conn_read(struct quic_conn *conn, const struct quic_path *path, uint8_
 	conn->deadline = ngtcp2_conn_get_expiry(conn->tp);
 	if (rv != 0)
 		quic_conn_fail(conn, rv);
+	else
+		quic_conn_look_home(conn);
 	quic_conn_end_turn(conn);
 }
 

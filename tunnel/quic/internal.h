@@ -66,6 +66,9 @@ struct quic_conn {
 	unsigned int unanswered; /* packets that came since the last write */
 	uint64_t rest_until;
 	struct tls_tickets tickets;
+	/* A server's, see home.c. */
+	struct quic_addr home, homes[3];
+	unsigned int home_next;
 	/* A client's, see probe.c. */
 	bool wants_probe;
 	struct buf copy;
@@ -113,6 +116,10 @@ int quic_recv_crypto_data(ngtcp2_conn *tp, ngtcp2_encryption_level level, uint64
 
 /* write.c: a packet came, perhaps with a mark of congestion. */
 void quic_conn_note_packet(struct quic_conn *conn, uint8_t ecn, uint64_t now);
+
+/* home.c: the client's path was validated; and a packet came, by whichever path. */
+void quic_conn_note_home(struct quic_conn *conn, const struct quic_path *path);
+void quic_conn_look_home(struct quic_conn *conn);
 
 /* probe.c: a batch was written, and may have to be written again. True: the copy is in *batch. */
 void quic_conn_keep_copy(struct quic_conn *conn, const struct quic_batch *batch, uint64_t now);
