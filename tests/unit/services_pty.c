@@ -125,14 +125,18 @@ static void the_end_of_input_is_typed_on_a_terminal(void **state)
 
 static void a_background_process_does_not_hold_a_terminals_stream(void **state)
 {
+	/* It says who it is before its parent ends, and ends by itself if nobody ends it. */
 	struct process_start start =
-		start_with_pty("trap '' HUP; (while :; do echo x; done) & echo $!; exit 9");
+		start_with_pty("trap '' HUP; trap 'exit 9' USR1; "
+			       "sh -c 'echo $$; kill -USR1 $PPID; n=0; "
+			       "while [ $n -lt 1000000 ]; do echo x; n=$((n+1)); done' & wait");
 	struct client *c = world_process(&world, &start);
 
 	(void)state;
 	world_wait(&world, all_ended);
 	assert_int_equal(c->exit.status, 9);
 	assert_true(c->out_len < 200 * 1024);
+	assert_true(client_number(c) > 1);
 	kill((pid_t)client_number(c), SIGKILL);
 }
 
