@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 	struct world_config config = { .link = { .delay_ns = NSEC_PER_MSEC } };
 	uint64_t count = 200;
 	struct world *w;
-	size_t before;
+	size_t before, after;
 
 	if (argc > 1 && !text_parse_uint(argv[1], 250, &count)) {
 		fprintf(stderr, "usage: %s [CONNECTIONS]\n", argv[0]);
@@ -39,8 +39,11 @@ int main(int argc, char **argv)
 		}
 	}
 	world_run(w, NULL, NULL, 60 * NSEC_PER_SEC);
-	printf("%llu idle connections: %.1f KiB for both parties of one\n",
-	       (unsigned long long)count, kib(before, mallinfo2().uordblks, count));
+	after = mallinfo2().uordblks;
+	world_restart_server(w);
+	printf("%llu idle connections: %.1f KiB for both parties of one, %.1f of them the server's\n",
+	       (unsigned long long)count, kib(before, after, count),
+	       kib(mallinfo2().uordblks, after, count + 1));
 	world_free(w);
 	return 0;
 }

@@ -64,7 +64,25 @@ static void info_tells_who_answers(void **state)
 		json_string_value(json_object_get(json_object_get(info, "versions"), "berth")),
 		BERTH_VERSION);
 	assert_true(json_real_value(json_object_get(info, "uptime_s")) >= 0);
+	assert_true(json_is_array(json_object_get(info, "paths")));
 	json_decref(info);
+}
+
+/* Nobody told this world of a server. */
+static void connections_are_listed_as_json(void **state)
+{
+	struct h3_request request = { .method = "GET", .authority = "job", .path = "/connections" };
+	struct client *c = world_request(&world, &request);
+	json_t *json;
+
+	(void)state;
+	world_wait(&world, all_ended);
+	assert_int_equal(c->stream->status, 200);
+	json = json_loads(buf_str(&c->out), 0, NULL);
+	assert_int_equal(json_integer_value(json_object_get(json, "version")), 1);
+	assert_int_equal(json_integer_value(json_object_get(json, "count")), 0);
+	assert_int_equal(json_array_size(json_object_get(json, "connections")), 0);
+	json_decref(json);
 }
 
 static bool one_is_left(struct world *w)
@@ -92,6 +110,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_not_offered_is_not_found),
 		TEST(info_tells_who_answers),
+		TEST(connections_are_listed_as_json),
 		TEST(beyond_the_limit_streams_are_refused_until_one_is_over),
 	};
 

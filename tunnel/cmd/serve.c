@@ -14,6 +14,7 @@
 #include "tunnel/net/job_file.h"
 #include "tunnel/net/job_watch.h"
 #include "tunnel/net/jsonfile.h"
+#include "tunnel/net/presence.h"
 #include "tunnel/net/punch.h"
 #include "tunnel/net/rest.h"
 #include "tunnel/net/server.h"
@@ -54,7 +55,10 @@ struct serve {
 	struct hub *hub;
 	struct punches *punches;
 	struct server *server;
-	struct quic_tag tag; /* of this rank */
+	struct presence *presence;
+	struct key_pair key; /* of this rank */
+	struct quic_tag tag;
+	struct service_ways ways;
 	struct service_env services;
 	struct sessions sessions;
 	uv_signal_t term, interrupt;
@@ -85,6 +89,27 @@ static void on_stranger(void *owner)
 	struct serve *s = owner;
 
 	job_watch_stranger(&s->watch);
+}
+
+static size_t count_connections(void *owner)
+{
+	const struct serve *s = owner;
+
+	return server_count(s->server);
+}
+
+static size_t list_connections(void *owner, struct server_entry *ret, size_t max)
+{
+	const struct serve *s = owner;
+
+	return server_list(s->server, ret, max);
+}
+
+static size_t list_paths(void *owner, struct presence_entry ret[PRESENCE_MAX])
+{
+	const struct serve *s = owner;
+
+	return presence_list(s->presence, ret);
 }
 
 static const struct server_ops server_ops = { on_request, on_arrived, on_stranger };
@@ -133,12 +158,19 @@ static void on_services_closed(void *owner)
 		uv_stop(&s->loop);
 }
 
-static void on_server_closed(void *owner)
+static void on_presence_closed(void *owner)
 {
 	struct serve *s = owner;
 
 	punches_close(s->punches, NULL, NULL);
 	hub_close(s->hub, NULL, NULL);
+}
+
+static void on_server_closed(void *owner)
+{
+	struct serve *s = owner;
+
+	presence_close(s->presence, on_presence_closed, s);
 	service_env_close(&s->services, on_services_closed, s);
 }
 
@@ -232,14 +264,13 @@ static int read_keys(struct serve *s, struct err *err)
 {
 	cleanup_free char *path = fs_join(s->args->dir, "tunnel.json");
 	cleanup_free char *info = str_printf("berth reset %u", (unsigned int)s->args->rank);
-	cleanup(key_pair_finish) struct key_pair key = { 0 };
 
 	if (job_file_read(path, &s->job, err) < 0 ||
-	    key_pair_of_rank(&s->job.secret, (unsigned int)s->args->rank, &key, err) < 0 ||
+	    key_pair_of_rank(&s->job.secret, (unsigned int)s->args->rank, &s->key, err) < 0 ||
 	    key_derive(&s->job.secret, info, &s->reset_key, err) < 0)
 		return -1;
-	key_tag(&key.public, s->tag.bytes);
-	s->tls = tls_context_new(TLS_SERVER, &key, &s->job.peers.keys[0], err);
+	key_tag(&s->key.public, s->tag.bytes);
+	s->tls = tls_context_new(TLS_SERVER, &s->key, &s->job.peers.keys[0], err);
 	if (!s->tls)
 		return -1;
 	tls_context_set_peers(s->tls, &s->job.peers);
@@ -297,20 +328,45 @@ static int open_server(struct serve *s, struct err *err)
 	return s->server ? 0 : -1;
 }
 
+/* Where else the job is met; whatever fails there is told, and no reason to fail. */
+static void open_presence(struct serve *s)
+{
+	const struct presence_config config = {
+		.loop = &s->loop,
+		.hub = s->hub,
+		.server = s->server,
+		.punches = s->punches,
+		.job = &s->job,
+		.key = &s->key,
+		.listen = *hub_local(s->hub),
+	};
+
+	s->presence = presence_new(&config);
+}
+
+/* Every address that leads to a socket which listens there. */
+static void list_addresses(const struct quic_addr *local, struct addr_list *ret)
+{
+	if (addr_is_any(local))
+		addr_list_local(addr_family(local) == AF_INET ? AF_INET : AF_UNSPEC,
+				addr_port(local), ret);
+	else
+		(void)addr_list_add(ret, local);
+}
+
 static int write_endpoint(const struct serve *s, struct err *err)
 {
 	const struct quic_addr *local = hub_local(s->hub);
 	struct endpoint endpoint = { .rank = (unsigned int)s->args->rank,
 				     .uid = getuid(),
 				     .started = clock_wall() };
+	struct quic_addr tcp;
 	char text[ADDR_TEXT_MAX];
 
 	gethostname(endpoint.host, sizeof(endpoint.host) - 1);
-	if (addr_is_any(local))
-		addr_list_local(addr_family(local) == AF_INET ? AF_INET : AF_UNSPEC,
-				addr_port(local), &endpoint.addresses);
-	else
-		(void)addr_list_add(&endpoint.addresses, local);
+	list_addresses(local, &endpoint.addresses);
+	if (presence_tcp(s->presence, &tcp))
+		list_addresses(&tcp, &endpoint.tcp);
 	if (endpoint_write(s->endpoint, &endpoint, err) < 0)
 		return -1;
 	addr_format(local, text);
@@ -338,6 +394,9 @@ static int start(struct serve *s, struct err *err)
 	if (listen_somewhere(s, err) < 0 || open_server(s, err) < 0)
 		return -1;
 	services.punches = s->punches;
+	open_presence(s);
+	s->ways = (struct service_ways){ count_connections, list_connections, list_paths, s };
+	services.ways = &s->ways;
 	if (service_env_open(&s->services, &services, err) < 0 || write_endpoint(s, err) < 0)
 		return -1;
 	watch_signals(s);
@@ -382,6 +441,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	uv_run(&s.loop, UV_RUN_DEFAULT);
 	sessions_close(&s.sessions);
 	tls_context_free(s.tls);
+	key_pair_finish(&s.key);
 	secret_finish(&s.reset_key);
 	job_file_finish(&s.job);
 	free(s.job_path);

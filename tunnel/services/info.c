@@ -6,6 +6,7 @@
 
 #include "init/base/cleanup.h"
 #include "service.h"
+#include "ways.h"
 
 /* The answer is written at once, and nothing is asked of the request's body. */
 static const struct h3_stream_ops no_ops = { 0 };
@@ -22,13 +23,13 @@ static json_t *describe(const struct service_env *env)
 
 	gethostname(host, sizeof(host) - 1);
 	clock_gettime(CLOCK_REALTIME, &now);
-	return json_pack("{s:i, s:{s:s, s:s, s:s}, s:i, s:s, s:i, s:i, s:i, s:f, s:f, s:i}",
+	return json_pack("{s:i, s:{s:s, s:s, s:s}, s:i, s:s, s:i, s:i, s:i, s:f, s:f, s:i, s:o}",
 			 "version", 1, "versions", "berth", BERTH_VERSION, "libuv",
 			 uv_version_string(), "jansson", jansson_version_str(), "rank",
 			 (int)env->config.rank, "host", host, "pid", (int)getpid(), "main_pid",
 			 (int)env->config.main_pid, "uid", (int)getuid(), "started", env->started,
 			 "uptime_s", (double)now.tv_sec + (double)now.tv_nsec / 1e9 - env->started,
-			 "streams", (int)env->streams);
+			 "streams", (int)env->streams, "paths", ways_json(env));
 }
 
 static void open_info(struct service_env *env, struct h3_stream *stream,

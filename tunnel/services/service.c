@@ -11,7 +11,7 @@
 
 static const struct service *const services[] = {
 	&service_process, &service_tcp,	 &service_unix,	  &service_listen, &service_accept,
-	&service_info,	  &service_stat, &service_signal, &service_punch,
+	&service_info,	  &service_stat, &service_signal, &service_punch,  &service_connections,
 };
 
 /* Both may be NULL, for a request without the field. */

@@ -28,7 +28,9 @@
 
 #include "init/base/err.h"
 #include "tunnel/h3/conn.h"
+#include "tunnel/net/presence.h"
 #include "tunnel/net/resolve.h"
+#include "tunnel/net/server.h"
 #include "tunnel/net/turn.h"
 #include "tunnel/services/reaper.h"
 #include "tunnel/services/rlimits.h"
@@ -45,6 +47,14 @@ struct punches;
 struct scratch;
 struct session_file;
 
+/* Who is here, and by which ways the job can be reached. */
+struct service_ways {
+	size_t (*count)(void *owner); /* connections */
+	size_t (*connections)(void *owner, struct server_entry *ret, size_t max);
+	size_t (*paths)(void *owner, struct presence_entry ret[PRESENCE_MAX]);
+	void *owner;
+};
+
 /* Everything is borrowed and stays valid until service_env_close() is done. */
 struct service_config {
 	uv_loop_t *loop;
@@ -57,12 +67,13 @@ struct service_config {
 	size_t allow_len;
 	/* How sessions look; each may be NULL. */
 	const struct session_file *session;
-	const char *tools;	      /* directory of programs that an image may lack */
-	struct punches *punches;      /* NULL: the job looks for no direct ways */
-	struct scratch *scratch;      /* the job's own directory on this node */
-	struct stat_source stat;      /* for tests; all-zero is this machine and our parent */
-	struct resolve_sources names; /* for tests; all-zero is this machine's */
-	size_t streams_max;	      /* streams at once; 0: SERVICE_STREAMS_MAX */
+	const char *tools;		 /* directory of programs that an image may lack */
+	struct punches *punches;	 /* NULL: the job looks for no direct ways */
+	struct scratch *scratch;	 /* the job's own directory on this node */
+	struct stat_source stat;	 /* for tests; all-zero is this machine and our parent */
+	struct resolve_sources names;	 /* for tests; all-zero is this machine's */
+	const struct service_ways *ways; /* NULL: nothing is known */
+	size_t streams_max;		 /* streams at once; 0: SERVICE_STREAMS_MAX */
 	uint64_t fetch_ms; /* how long a connection waits to be fetched; 0: LISTEN_FETCH_MS */
 };
 
@@ -141,12 +152,13 @@ struct service {
 		     const struct h3_request *request);
 };
 
-extern const struct service service_process; /* process.c */
-extern const struct service service_tcp;     /* connect.c */
-extern const struct service service_unix;    /* connect.c */
-extern const struct service service_listen;  /* listen.c */
-extern const struct service service_accept;  /* listen.c */
-extern const struct service service_info;    /* info.c */
-extern const struct service service_stat;    /* stat.c */
-extern const struct service service_signal;  /* signal.c */
-extern const struct service service_punch;   /* punch.c */
+extern const struct service service_process;	 /* process.c */
+extern const struct service service_tcp;	 /* connect.c */
+extern const struct service service_unix;	 /* connect.c */
+extern const struct service service_listen;	 /* listen.c */
+extern const struct service service_accept;	 /* listen.c */
+extern const struct service service_info;	 /* info.c */
+extern const struct service service_connections; /* ways.c */
+extern const struct service service_stat;	 /* stat.c */
+extern const struct service service_signal;	 /* signal.c */
+extern const struct service service_punch;	 /* punch.c */
