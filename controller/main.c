@@ -26,11 +26,21 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_keys,
 	&cmd_proxy,
 	&cmd_gc,
+	&cmd_init,
+	&cmd_config,
+	&cmd_use,
 	&cmd_completion,
 	&cmd_complete_jobs,
 	NULL,
 };
 /* clang-format on */
+
+static const struct opt opts[] = {
+	OPT_STR(0, "context", struct controller_choice, context, "NAME",
+		"the context of berth-config(5) to use"),
+	OPT_STR(0, "cluster", struct controller_choice, cluster, "NAME", "only this cluster"),
+	OPT_END,
+};
 
 int main(int argc, char **argv)
 {
@@ -39,6 +49,8 @@ int main(int argc, char **argv)
 		.summary = "puts a job on a cluster and puts you inside it",
 		.version = BERTH_VERSION,
 		.verbs = cmd_verbs,
+		.opts = opts,
+		.args = &controller_choice,
 	};
 
 	return verb_main(&program, argc, argv);

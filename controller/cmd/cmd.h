@@ -21,12 +21,14 @@ extern const struct verb *const cmd_verbs[];
 extern const struct verb cmd_cancel;
 extern const struct verb cmd_complete_jobs;
 extern const struct verb cmd_completion;
+extern const struct verb cmd_config;
 extern const struct verb cmd_cp;
 extern const struct verb cmd_describe;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
 extern const struct verb cmd_hold;
+extern const struct verb cmd_init;
 extern const struct verb cmd_keys;
 extern const struct verb cmd_logs;
 extern const struct verb cmd_port_forward;
@@ -40,6 +42,7 @@ extern const struct verb cmd_ssh;
 extern const struct verb cmd_stat;
 extern const struct verb cmd_submit;
 extern const struct verb cmd_update;
+extern const struct verb cmd_use;
 extern const struct verb cmd_wait;
 
 /* Notes go to standard error, one line each, as "berth: TEXT". */

@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	OPT_STR(0, "group-by", struct get_args, group_by, "KEY",
 		"job-counts: state, queue, user, backend"),
 	OPT_STR('b', "backend", struct get_args, backend, "NAME",
-		"nodes, queues: of which backend (slurm)"),
+		"nodes, queues: of which cluster (slurm)"),
 	OPT_FLAG(0, "no-headers", struct get_args, no_headers, "without the line of titles"),
 	OPT_FLAG('w', "watch", struct get_args, watch, "go on, and show what changes"),
 	OPT_END,
@@ -31,8 +31,8 @@ static const struct {
 	int (*run)(const struct get_args *args, int argc, char **argv, struct err *err);
 } resources[] = {
 	{ "jobs", "job", get_jobs },	     { "job-counts", "job-count", get_counts },
-	{ "job-runs", "job-run", get_runs }, { "nodes", "node", get_nodes },
-	{ "queues", "queue", get_queues },
+	{ "job-runs", "job-run", get_runs }, { "clusters", "cluster", get_clusters },
+	{ "nodes", "node", get_nodes },	     { "queues", "queue", get_queues },
 };
 
 static unsigned int terminal_width(void)
@@ -75,15 +75,16 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		    strcmp(argv[0], resources[i].alias) == 0)
 			return resources[i].run(opaque, argc - 1, argv + 1, err);
 	}
-	return err_set(err, ERR_INVALID,
-		       "cannot get '%.40s': there are jobs, job-counts, job-runs, nodes, queues",
-		       argv[0]);
+	return err_set(
+		err, ERR_INVALID,
+		"cannot get '%.40s': there are jobs, job-counts, job-runs, clusters, nodes, queues",
+		argv[0]);
 }
 
 const struct verb cmd_get = {
 	.name = "get",
-	.operands = "jobs | job-counts | job-runs | nodes | queues [NAME...]",
-	.summary = "list jobs, nodes or queues, or count jobs",
+	.operands = "jobs | job-counts | job-runs | clusters | nodes | queues [NAME...]",
+	.summary = "list jobs, clusters, nodes or queues, or count jobs",
 	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

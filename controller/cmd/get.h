@@ -25,8 +25,12 @@ struct get_args {
 /* How to show things, from the options and the terminal that standard output may be. */
 int get_output(const struct get_args *args, struct output *ret, struct err *err) attr_must_use;
 
+/* Refuses options that are about jobs: they would be taken for something they do not do. */
+int get_check_cluster_args(const struct get_args *args, struct err *err) attr_must_use;
+
 /* argv holds the operands behind the resource. */
 int get_counts(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_clusters(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_nodes(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_queues(const struct get_args *args, int argc, char **argv, struct err *err);

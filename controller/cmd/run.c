@@ -27,7 +27,8 @@ struct args {
 	OPT_LIST(letter, name, struct args, spec.member, value, help)
 
 static const struct opt opts[] = {
-	OPT_STR('b', "backend", struct args, backend, "NAME", "where: local (default) or slurm"),
+	OPT_STR('b', "backend", struct args, backend, "NAME",
+		"the cluster, such as local or slurm"),
 #define X(kind, letter, name, member, value, check, sbatch, local, help) \
 	SPEC_##kind(letter, name, member, value, help),
 	SPEC_OPTIONS(X)
@@ -59,7 +60,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	struct args *args = opaque;
 	cleanup(controller_close) struct controller *c = NULL;
-	const struct cmd_submission how = { .backend = args->backend ? args->backend : "local",
+	const struct cmd_submission how = { .backend = args->backend,
 					    .wait = args->wait,
 					    .quiet = args->quiet };
 

@@ -41,7 +41,7 @@ static void show(const struct cmd_submission *how, const struct job *job)
 		printf("job-%" PRIu64 "\n", job->id);
 		return;
 	}
-	printf("job-%" PRIu64 " is %s on %s", job->id, job_state_word(job->state), job->backend);
+	printf("job-%" PRIu64 " is %s on %s", job->id, job_state_word(job->state), job->cluster);
 	if (!job_state_is_ended(job->state))
 		printf("; enter it with: ssh job-%" PRIu64, job->id);
 	putchar('\n');

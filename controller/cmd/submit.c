@@ -49,12 +49,15 @@ static int check_all(const struct args *args, const struct spec_file *file, stru
 	return 0;
 }
 
-/* A script is Slurm's whatever -b says for want of better; a file's own word wins. */
+/*
+ * NULL: the chosen one. A script is Slurm's whatever -b says for want of better; a file's own word
+ * wins.
+ */
 static const char *choose_backend(const struct args *args, const struct spec_document *job)
 {
 	if (args->backend && (job->spec.script || !job->backend))
 		return args->backend;
-	return job->backend ? job->backend : "local";
+	return job->backend;
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)

@@ -63,7 +63,9 @@ static int fill(struct paths *paths, struct err *err)
 	    from_env("XDG_STATE_HOME", home, ".local/state", &state, err) < 0 ||
 	    from_env("BERTH_HOME", home, ".berth", &berth_home, err) < 0)
 		return -1;
+	paths->home = str_dup(home);
 	paths->config_dir = fs_join(config, "berth");
+	paths->config_file = fs_join(paths->config_dir, "config.yaml");
 	paths->state_dir = fs_join(state, "berth");
 	paths->database = fs_join(paths->state_dir, "berth.db");
 	paths->keys_dir = fs_join(paths->state_dir, "keys");
@@ -90,7 +92,9 @@ int paths_init(struct paths *ret, struct err *err)
 void paths_finish(struct paths *paths)
 {
 	free(paths->program);
+	free(paths->home);
 	free(paths->config_dir);
+	free(paths->config_file);
 	free(paths->state_dir);
 	free(paths->database);
 	free(paths->keys_dir);

@@ -7,7 +7,7 @@
  * and never by $HOME, because that is where ssh looks.
  *
  *	$XDG_STATE_HOME/berth   (~/.local/state/berth)   database, keys, known_hosts
- *	$XDG_CONFIG_HOME/berth  (~/.config/berth)        configuration
+ *	$XDG_CONFIG_HOME/berth  (~/.config/berth)        config.yaml
  *	$BERTH_HOME             (~/.berth)               images/<sha256>/, jobs/<uid>/
  *	~/.ssh/berth/                                    one file a job
  */
@@ -17,7 +17,9 @@
 
 struct paths {
 	char *program; /* this program, absolute: what ProxyCommand runs */
+	char *home;
 	char *config_dir;
+	char *config_file;
 	char *state_dir;
 	char *database;
 	char *keys_dir;

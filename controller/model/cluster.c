@@ -68,3 +68,15 @@ void queue_list_take(struct queue_list *list, struct queue *queue)
 	list->items[list->len++] = *queue;
 	*queue = (struct queue){ 0 };
 }
+
+void cluster_list_finish(struct cluster_list *list)
+{
+	free(list->items);
+	*list = (struct cluster_list){ 0 };
+}
+
+void cluster_list_add(struct cluster_list *list, const struct cluster *cluster)
+{
+	list->items = alloc_grow(list->items, list->len + 1, sizeof(*list->items));
+	list->items[list->len++] = *cluster;
+}

@@ -6,10 +6,28 @@
  * never NULL in a member that was added with the functions below.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "init/base/cleanup.h"
 #include "init/base/macro.h"
+
+/* A cluster of the configuration. */
+struct cluster {
+	const char *name;
+	const char *backend;
+	const char *login; /* or "" */
+	bool is_current;   /* jobs go there unless something else is said */
+};
+
+struct cluster_list {
+	struct cluster *items; /* whose texts are borrowed */
+	size_t len;
+};
+
+void cluster_list_finish(struct cluster_list *list);
+DEFINE_CLEANUP_VALUE(struct cluster_list, cluster_list_finish)
+void cluster_list_add(struct cluster_list *list, const struct cluster *cluster);
 
 struct node {
 	char *name;

@@ -1,91 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Job files in YAML and JSON, by libfyaml; see spec_file.h. */
-/* The header's conveniences allocate on the stack, which is refused here, and are not needed. */
-#define FY_ALLOCA_COPY_FREE(text, len) NULL
-#define FY_ALLOCA_COPY_FREE_NO_NULL(text, len) NULL
-
-#include <libfyaml.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "controller/model/spec_file.h"
+#include "controller/model/yaml.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
 struct reader {
-	const char *name; /* of the file, for messages */
+	struct yaml *yaml;
 	struct spec_file *file;
-	struct fy_node *at; /* what an error is about */
-	char complaint[ERR_TEXT_MAX / 2];
 };
-
-static inline void parser_release(struct fy_parser *parser)
-{
-	fy_parser_destroy(parser);
-}
-DEFINE_CLEANUP(struct fy_parser, parser_release)
-
-static inline void diag_release(struct fy_diag *diag)
-{
-	fy_diag_destroy(diag);
-}
-DEFINE_CLEANUP(struct fy_diag, diag_release)
-
-/* The first line that libfyaml says; the rest repeats the source. */
-static void take_complaint(struct fy_diag *diag, void *user, const char *text, size_t len)
-{
-	struct reader *r = user;
-
-	(void)diag;
-	if (r->complaint[0] == '\0')
-		snprintf(r->complaint, sizeof(r->complaint), "%.*s", (int)MIN(len, (size_t)INT_MAX),
-			 text);
-}
-
-/* "<memory-...>:3:1: error: words" without what is not for people. */
-static int refuse_syntax(struct reader *r, struct err *err)
-{
-	char *where = strstr(r->complaint, ">:"), *words = strstr(r->complaint, " error: ");
-
-	r->complaint[strcspn(r->complaint, "\n")] = '\0';
-	text_make_printable(r->complaint);
-	if (!where || !words || words < where)
-		return err_set(err, ERR_INVALID, "%s: is no YAML: %s", r->name, r->complaint);
-	return err_set(err, ERR_INVALID, "%s%.*s %s", r->name, (int)(words - where - 1), where + 1,
-		       words + strlen(" error: "));
-}
-
-/* Puts FILE:LINE:COLUMN, and the name of the key, before what is wrong. */
-static int place(struct reader *r, const char *key, struct err *err)
-{
-	struct fy_token *token = r->at ? fy_node_get_scalar_token(r->at) : NULL;
-	const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
-
-	if (!mark)
-		return err_wrap(err, "%s%s%s", r->name, key ? ": " : "", key ? key : "");
-	return err_wrap(err, "%s:%d:%d%s%s", r->name, mark->line + 1, mark->column + 1,
-			key ? ": " : "", key ? key : "");
-}
 
 static const char *read_text(struct reader *r, struct fy_node *node, struct err *err)
 {
-	const char *text;
-	size_t len;
+	size_t len = 0;
+	const char *text = yaml_text(r->yaml, node, &len, err);
 
-	if (!node || !fy_node_is_scalar(node) || fy_node_is_alias(node)) {
-		err_set(err, ERR_INVALID,
-			node && fy_node_is_alias(node) ? "aliases are not understood: write it out"
-						       : "one text or number is needed here");
-		return NULL;
-	}
-	text = fy_node_get_scalar(node, &len);
-	if (fy_node_is_null(node) || !text || memchr(text, '\0', len)) {
-		err_set(err, ERR_INVALID, "has no value: leave the key out, or write \"\"");
-		return NULL;
-	}
-	r->at = node;
-	return spec_file_keep(r->file, text, len);
+	return text ? spec_file_keep(r->file, text, len) : NULL;
 }
 
 static int read_command(struct reader *r, struct spec_document *job, struct fy_node *node,
@@ -211,9 +144,9 @@ static int read_job(struct reader *r, struct fy_node *root, struct err *err)
 	void *iterator = NULL;
 
 	if (!fy_node_is_mapping(root)) {
-		r->at = root;
+		r->yaml->at = root;
 		err_set(err, ERR_INVALID, "a job is written as KEY: VALUE lines");
-		return place(r, NULL, err);
+		return yaml_place(r->yaml, NULL, err);
 	}
 	while ((pair = fy_node_mapping_iterate(root, &iterator))) {
 		struct fy_node *node = fy_node_pair_key(pair);
@@ -222,39 +155,25 @@ static int read_job(struct reader *r, struct fy_node *root, struct err *err)
 
 		text_make_printable(shown);
 		if (!key || read_pair(r, job, key, fy_node_pair_value(pair), err) < 0)
-			return place(r, shown, err);
+			return yaml_place(r->yaml, shown, err);
 	}
 	return 0;
 }
 
 int spec_yaml_parse(const char *file, struct span text, struct spec_file *ret, struct err *err)
 {
-	struct reader r = { .name = file, .file = ret };
-	const struct fy_diag_cfg to = { .output_fn = take_complaint,
-					.user = &r,
-					.level = FYET_ERROR,
-					.module_mask = UINT_MAX };
-	cleanup(diag_release) struct fy_diag *diag = fy_diag_create(&to);
-	const struct fy_parse_cfg config = { .search_path = "", .diag = diag };
-	cleanup(parser_release) struct fy_parser *parser = fy_parser_create(&config);
-	struct fy_document *document;
-	int result = 0;
+	cleanup(yaml_close) struct yaml y = { 0 };
+	struct reader r = { .yaml = &y, .file = ret };
+	struct fy_node *root;
 
-	if (text.len == 0)
-		return 0;
-	if (!parser || fy_parser_set_string(parser, (const char *)text.ptr, text.len) < 0)
-		return err_set(err, ERR_INTERNAL, "%s: no parser", file);
-	while (result == 0 && (document = fy_parse_load_document(parser))) {
-		struct fy_node *root = fy_document_root(document);
-
+	if (yaml_open(&y, file, text, err) < 0)
+		return -1;
+	while ((root = yaml_next(&y))) {
 		if (ret->len == SPEC_FILE_JOBS)
-			result = err_set(err, ERR_LIMIT, "%s: more than %d jobs", file,
-					 SPEC_FILE_JOBS);
-		else if (root && !fy_node_is_null(root))
-			result = read_job(&r, root, err);
-		fy_parse_document_destroy(parser, document);
+			return err_set(err, ERR_LIMIT, "%s: more than %d jobs", file,
+				       SPEC_FILE_JOBS);
+		if (read_job(&r, root, err) < 0)
+			return -1;
 	}
-	if (result == 0 && (fy_parser_get_stream_error(parser) || r.complaint[0] != '\0'))
-		return refuse_syntax(&r, err);
-	return result;
+	return yaml_check_end(&y, err);
 }

@@ -9,6 +9,9 @@
 #include <time.h>
 
 #include "controller/ops/internal.h"
+#include "controller/ops/where.h"
+
+struct controller_choice controller_choice;
 
 int controller_open(struct controller **ret, struct err *err)
 {
@@ -36,6 +39,7 @@ struct controller *controller_close(struct controller *c)
 			backend_close(c->clusters[i].backend);
 		}
 		store_close(c->store);
+		config_free(c->config);
 		paths_finish(&c->paths);
 		free(c);
 	}
@@ -70,17 +74,32 @@ void controller_use_backend(struct controller *c, struct backend *backend)
 	*before = backend;
 }
 
+bool controller_find_backend(struct controller *c, const char *cluster, struct backend **ret)
+{
+	struct backend **open = find_open(c, cluster);
+
+	if (open)
+		*ret = *open;
+	return open;
+}
+
 int controller_backend(struct controller *c, const char *cluster, struct backend **ret,
 		       struct err *err)
 {
-	struct backend **open = find_open(c, cluster), *backend;
+	struct backend *backend;
+	struct where where;
 
-	if (open) {
-		*ret = *open;
+	if (controller_find_backend(c, cluster, ret))
 		return 0;
-	}
-	if (backend_open(cluster, NULL, &backend, err) < 0)
+	if (c->clusters_len == CONTROLLER_CLUSTERS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d clusters", CONTROLLER_CLUSTERS_MAX);
+	/* What needs no configuration shall work when there is something wrong with that. */
+	if (strcmp(cluster, "local") == 0)
+		where = (struct where){ .cluster = cluster, .backend = cluster };
+	else if (ops_choose(c, cluster, &where, err) < 0)
 		return -1;
+	if (backend_open(where.backend, NULL, &backend, err) < 0)
+		return err_wrap(err, "cluster '%s'", cluster);
 	add_open(c, cluster, backend);
 	*ret = backend;
 	return 0;

@@ -20,6 +20,15 @@
 struct backend;
 struct controller;
 
+/*
+ * What --context and --cluster of any verb say; NULL where they were not given. There is one set of
+ * options a process, and it is filled before there is a controller.
+ */
+extern struct controller_choice {
+	const char *context;
+	const char *cluster;
+} controller_choice;
+
 /* Reads the environment, opens the database and makes the directories it needs. */
 int controller_open(struct controller **ret, struct err *err) attr_must_use;
 struct controller *controller_close(struct controller *c);

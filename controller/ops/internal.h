@@ -7,6 +7,7 @@
 
 #include "controller/backends/backend.h"
 #include "controller/config/bundle.h"
+#include "controller/config/config.h"
 #include "controller/config/paths.h"
 #include "controller/ops/controller.h"
 #include "controller/sshconf/sshconf.h"
@@ -18,6 +19,7 @@ struct controller {
 	struct paths paths;
 	struct sshconf ssh; /* borrows from paths */
 	struct store *store;
+	struct config *config; /* NULL until it is needed */
 	/* The clusters that were asked for. */
 	struct {
 		char *name;
@@ -29,6 +31,9 @@ struct controller {
 /* What runs the jobs of a cluster; opened when first asked for. */
 int controller_backend(struct controller *c, const char *cluster, struct backend **ret,
 		       struct err *err) attr_must_use;
+
+/* False when that cluster was not opened. */
+bool controller_find_backend(struct controller *c, const char *cluster, struct backend **ret);
 
 uint64_t controller_now_ns(void);
 

@@ -8,6 +8,7 @@
 
 #include "controller/model/indices.h"
 #include "controller/ops/internal.h"
+#include "controller/ops/where.h"
 
 #define RECENT_NS (86400 * NSEC_PER_SEC)
 #define POLL_AT_ONCE_MS 50
@@ -15,9 +16,18 @@
 
 static int find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
 {
-	if (ref->id)
-		return store_find_by_id(c->store, ref->id, ret, err);
-	return store_find_by_name(c->store, ref->name, ret, err);
+	cleanup(job_finish) struct job job = { 0 };
+	const char *cluster = controller_choice.cluster;
+
+	if (ref->id ? store_find_by_id(c->store, ref->id, &job, err) < 0
+		    : store_find_by_name(c->store, ref->name, &job, err) < 0)
+		return -1;
+	if (cluster && strcmp(cluster, job.cluster) != 0)
+		return err_set(err, ERR_NOT_FOUND, "job-%" PRIu64 " is on '%s', not on '%.40s'",
+			       job.id, job.cluster, cluster);
+	*ret = job;
+	job = (struct job){ 0 };
+	return 0;
 }
 
 /* Only these tasks of an array are meant; each of them must be one. */
@@ -90,8 +100,10 @@ int ops_find_text(struct controller *c, const char *text, struct job *ret, struc
 
 int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *err)
 {
-	return store_list(c->store, all ? STORE_ALL : STORE_SINCE, controller_now_ns() - RECENT_NS,
-			  ret, err);
+	if (store_list(c->store, all ? STORE_ALL : STORE_SINCE, controller_now_ns() - RECENT_NS,
+		       ret, err) < 0)
+		return -1;
+	return ops_keep_chosen(c, ret, err);
 }
 
 static int find_selected(struct controller *c, const struct selection *selection,

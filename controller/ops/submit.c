@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "controller/ops/internal.h"
+#include "controller/ops/where.h"
 #include "init/base/fs.h"
 #include "init/base/text.h"
 
@@ -157,20 +158,34 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec,
 	return hand_over(c, spec, installed, job, notes, err);
 }
 
-int ops_submit(struct controller *c, const char *cluster, const struct spec *spec,
+/* Where it goes, and what the configuration adds to it. */
+static int complete(struct controller *c, const char *cluster, struct spec *spec, struct where *ret,
+		    struct err *err)
+{
+	if (ops_choose(c, cluster, ret, err) < 0)
+		return -1;
+	if (!ret->settings)
+		return 0;
+	return config_fill_spec(c->config, ret->context, ret->settings, spec, err);
+}
+
+int ops_submit(struct controller *c, const char *cluster, const struct spec *asked,
 	       struct job *ret_job, struct notes *notes, struct err *err)
 {
+	struct spec own = *asked, *spec = &own;
+	struct where where;
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup(bundle_finish) struct bundle bundle = { 0 };
 	cleanup_free char *installed = NULL;
 	struct backend *known;
 
 	job_init(&job);
-	if (spec_check(spec, err) < 0 || controller_backend(c, cluster, &known, err) < 0 ||
+	if (complete(c, cluster, spec, &where, err) < 0 || spec_check(spec, err) < 0 ||
+	    controller_backend(c, where.cluster, &known, err) < 0 ||
 	    bundle_find(c->paths.program, &bundle, err) < 0 ||
 	    bundle_install(c, &bundle, &installed, err) < 0 ||
 	    keys_make_host(c, bundle.tunnel, err) < 0 ||
-	    define(c, cluster, known, spec, &job, err) < 0)
+	    define(c, where.cluster, known, spec, &job, err) < 0)
 		return -1;
 	if (prepare_and_submit(c, spec, &bundle, installed, &job, notes, err) < 0) {
 		/*
@@ -186,9 +201,11 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *spe
 	return 0;
 }
 
-int ops_render(struct controller *c, const char *cluster, const struct spec *spec, struct buf *ret,
+int ops_render(struct controller *c, const char *cluster, const struct spec *asked, struct buf *ret,
 	       struct err *err)
 {
+	struct spec own = *asked, *spec = &own;
+	struct where where;
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup_free char *dir = paths_job_dir(&c->paths, "UID");
 	const struct submission submission = { .spec = spec, .job = &job, .bundle = "/BUNDLE" };
@@ -196,7 +213,8 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *spe
 
 	job_init(&job);
 	job_set_text(&job.directory, dir);
-	if (spec_check(spec, err) < 0 || controller_backend(c, cluster, &known, err) < 0)
+	if (complete(c, cluster, spec, &where, err) < 0 || spec_check(spec, err) < 0 ||
+	    controller_backend(c, where.cluster, &known, err) < 0)
 		return -1;
 	job_set_text(&job.backend, backend_name(known));
 	return backend_render(known, &submission, ret, err);

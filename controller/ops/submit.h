@@ -4,7 +4,8 @@
 #include "controller/ops/controller.h"
 
 /*
- * Submits a job to a cluster: records it, makes its directory and keys, tells ssh about it, and
+ * Submits a job to a cluster (NULL: the chosen one, where.h), whose configuration adds what the
+ * specification does not say: records it, makes its directory and keys, tells ssh about it, and
  * hands it to the backend. When a step fails, the steps before it are undone and nothing is left
  * but the number. *ret_job is the record.
  */

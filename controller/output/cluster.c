@@ -27,6 +27,13 @@ static const struct column queue_columns[] = {
 	{ "CPUS" },  { "FREE" },  { "LIMIT" }, { "NODE-LIST", .may_be_cut = true },
 };
 
+static const struct column cluster_columns[] = {
+	{ "CURRENT" },
+	{ "CLUSTER" },
+	{ "BACKEND" },
+	{ "LOGIN", .may_be_cut = true },
+};
+
 static void print_node_table(const struct node_list *nodes, const struct output *output)
 {
 	cleanup(table_finish) struct table table = { 0 };
@@ -137,6 +144,49 @@ int output_queues(const struct queue_list *queues, const struct output *output, 
 	} else {
 		for (size_t i = 0; i < queues->len; i++)
 			json_array_append_new(array, queue_value(&queues->items[i]));
+		value_print(array, output);
+	}
+	return output_end(output, err);
+}
+
+static void print_cluster_table(const struct cluster_list *clusters, const struct output *output)
+{
+	cleanup(table_finish) struct table table = { 0 };
+
+	table_init(&table, cluster_columns, ARRAY_LEN(cluster_columns), output);
+	for (size_t i = 0; i < clusters->len; i++) {
+		table_add(&table, "%s", clusters->items[i].is_current ? "*" : "");
+		table_add(&table, "%s", clusters->items[i].name);
+		table_add(&table, "%s", clusters->items[i].backend);
+		table_add(&table, "%s", clusters->items[i].login);
+	}
+	table_print(&table, output);
+}
+
+static json_t *cluster_value(const struct cluster *cluster)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", value_text(cluster->name));
+	json_object_set_new(object, "backend", value_text(cluster->backend));
+	json_object_set_new(object, "login", value_optional(cluster->login));
+	json_object_set_new(object, "current", json_boolean(cluster->is_current));
+	return object;
+}
+
+int output_clusters(const struct cluster_list *clusters, const struct output *output,
+		    struct err *err)
+{
+	cleanup(json_release) json_t *array = json_array();
+
+	if (output->format == OUTPUT_NAME) {
+		for (size_t i = 0; i < clusters->len; i++)
+			fprintf(output->out, "%s\n", clusters->items[i].name);
+	} else if (output->format == OUTPUT_TABLE || output->format == OUTPUT_WIDE) {
+		print_cluster_table(clusters, output);
+	} else {
+		for (size_t i = 0; i < clusters->len; i++)
+			json_array_append_new(array, cluster_value(&clusters->items[i]));
 		value_print(array, output);
 	}
 	return output_end(output, err);

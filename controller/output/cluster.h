@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Nodes and queues as text: tables for people, values and names for programs. */
+/* Clusters, nodes and queues as text: tables for people, values and names for programs. */
 
 #include "controller/model/cluster.h"
 #include "controller/output/output.h"
 
 int output_nodes(const struct node_list *nodes, const struct output *output, struct err *err)
 	attr_must_use;
+int output_clusters(const struct cluster_list *clusters, const struct output *output,
+		    struct err *err) attr_must_use;
 int output_queues(const struct queue_list *queues, const struct output *output, struct err *err)
 	attr_must_use;

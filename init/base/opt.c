@@ -8,9 +8,10 @@
 
 #define HELP_COLUMN 28
 
-/* An option as the user wrote it, for messages. */
+/* An option as the user wrote it, for messages; args are those of its table. */
 struct spelled {
 	const struct opt *opt;
+	void *args;
 	const char *text;
 	int len;
 };
@@ -82,27 +83,28 @@ static void set_flag(const struct opt *opt, bool value, void *args)
 		*(uint64_t *)member = value ? *(uint64_t *)member + 1 : 0;
 }
 
-static const struct opt *find_long(const struct opt *table, const char *name, size_t len)
+static const struct opt *find_in(const struct opt *table, const char *name, size_t len, char letter)
 {
 	for (; table->type != OPT_TYPE_END; table++) {
-		if (table->name && strlen(table->name) == len &&
-		    memcmp(table->name, name, len) == 0)
+		if (letter ? table->short_name == letter
+			   : table->name && strlen(table->name) == len &&
+				     memcmp(table->name, name, len) == 0)
 			return table;
 	}
 	return NULL;
 }
 
-static const struct opt *find_short(const struct opt *table, char name)
+static void find(const struct opt_target *t, const char *name, size_t len, char letter,
+		 struct spelled *s)
 {
-	for (; table->type != OPT_TYPE_END; table++) {
-		if (table->short_name == name)
-			return table;
+	for (s->opt = NULL; t->opts && !s->opt; t++) {
+		s->opt = find_in(t->opts, name, len, letter);
+		s->args = t->args;
 	}
-	return NULL;
 }
 
 /* The option that was perhaps meant, or NULL. */
-static const struct opt *find_close(const struct opt *table, const char *name, size_t len)
+static const struct opt *find_close(const struct opt_target *targets, const char *name, size_t len)
 {
 	const struct opt *close = NULL;
 	unsigned int least = TEXT_CLOSE + 1;
@@ -112,21 +114,23 @@ static const struct opt *find_close(const struct opt *table, const char *name, s
 		return NULL;
 	memcpy(word, name, len);
 	word[len] = '\0';
-	for (; table->type != OPT_TYPE_END; table++) {
-		unsigned int distance =
-			table->name && table->help ? text_distance(word, table->name) : least;
+	for (; targets->opts; targets++) {
+		for (const struct opt *o = targets->opts; o->type != OPT_TYPE_END; o++) {
+			unsigned int distance =
+				o->name && o->help ? text_distance(word, o->name) : least;
 
-		if (distance < least) {
-			least = distance;
-			close = table;
+			if (distance < least) {
+				least = distance;
+				close = o;
+			}
 		}
 	}
 	return close;
 }
 
-static int refuse_long(const struct opt *table, const struct spelled *s, struct err *err)
+static int refuse_long(const struct opt_target *targets, const struct spelled *s, struct err *err)
 {
-	const struct opt *close = find_close(table, s->text + 2, (size_t)s->len - 2);
+	const struct opt *close = find_close(targets, s->text + 2, (size_t)s->len - 2);
 
 	if (close)
 		return err_set(err, ERR_INVALID, "%.*s: unknown option: did you mean '--%s'?",
@@ -135,52 +139,54 @@ static int refuse_long(const struct opt *table, const struct spelled *s, struct 
 }
 
 /* Both parse_ functions return how many elements of argv they used, or -1. */
-static int parse_long(const struct opt *table, char **argv, void *args, struct err *err)
+static int parse_long(const struct opt_target *targets, char **argv, struct err *err)
 {
 	const char *name = argv[0] + 2, *equals = strchr(name, '=');
 	size_t len = equals ? (size_t)(equals - name) : strlen(name);
-	struct spelled s = { find_long(table, name, len), argv[0], (int)len + 2 };
+	struct spelled s = { .text = argv[0], .len = (int)len + 2 };
 
+	find(targets, name, len, '\0', &s);
 	if (!s.opt && !equals && strncmp(name, "no-", 3) == 0) {
-		const struct opt *flag = find_long(table, name + 3, len - 3);
-
-		if (flag && !takes_value(flag)) {
-			set_flag(flag, false, args);
+		find(targets, name + 3, len - 3, '\0', &s);
+		if (s.opt && !takes_value(s.opt)) {
+			set_flag(s.opt, false, s.args);
 			return 1;
 		}
+		s.opt = NULL;
 	}
 	if (!s.opt)
-		return refuse_long(table, &s, err);
+		return refuse_long(targets, &s, err);
 	if (!takes_value(s.opt)) {
 		if (equals)
 			return err_set(err, ERR_INVALID, "%.*s: takes no value", s.len, s.text);
-		set_flag(s.opt, true, args);
+		set_flag(s.opt, true, s.args);
 		return 1;
 	}
 	if (!equals && !argv[1])
 		return err_set(err, ERR_INVALID, "%s: needs a value %s", argv[0],
 			       s.opt->value_name);
-	if (set_value(&s, equals ? equals + 1 : argv[1], args, err) < 0)
+	if (set_value(&s, equals ? equals + 1 : argv[1], s.args, err) < 0)
 		return -1;
 	return equals ? 1 : 2;
 }
 
-static int parse_short(const struct opt *table, char **argv, void *args, struct err *err)
+static int parse_short(const struct opt_target *targets, char **argv, struct err *err)
 {
 	for (const char *p = argv[0] + 1; *p; p++) {
 		char text[3] = { '-', *p, '\0' };
-		struct spelled s = { find_short(table, *p), text, 2 };
+		struct spelled s = { .text = text, .len = 2 };
 
+		find(targets, NULL, 0, *p, &s);
 		if (!s.opt)
 			return err_set(err, ERR_INVALID, "%s: unknown option, see --help", text);
 		if (!takes_value(s.opt)) {
-			set_flag(s.opt, true, args);
+			set_flag(s.opt, true, s.args);
 			continue;
 		}
 		if (p[1] == '\0' && !argv[1])
 			return err_set(err, ERR_INVALID, "%s: needs a value %s", text,
 				       s.opt->value_name);
-		if (set_value(&s, p[1] ? p + 1 : argv[1], args, err) < 0)
+		if (set_value(&s, p[1] ? p + 1 : argv[1], s.args, err) < 0)
 			return -1;
 		return p[1] ? 1 : 2;
 	}
@@ -189,6 +195,14 @@ static int parse_short(const struct opt *table, char **argv, void *args, struct 
 
 int opt_parse(const struct opt *table, enum opt_mode mode, int argc, char **argv, void *args,
 	      struct err *err)
+{
+	const struct opt_target targets[] = { { table, args }, { NULL, NULL } };
+
+	return opt_parse_targets(targets, mode, argc, argv, err);
+}
+
+int opt_parse_targets(const struct opt_target *targets, enum opt_mode mode, int argc, char **argv,
+		      struct err *err)
 {
 	int operands = 0, i = 1;
 
@@ -206,9 +220,9 @@ int opt_parse(const struct opt *table, enum opt_mode mode, int argc, char **argv
 			continue;
 		}
 		if (argv[i][1] == '-')
-			used = parse_long(table, argv + i, args, err);
+			used = parse_long(targets, argv + i, err);
 		else
-			used = parse_short(table, argv + i, args, err);
+			used = parse_short(targets, argv + i, err);
 		if (used < 0)
 			return -1;
 		i += used;

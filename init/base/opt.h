@@ -110,5 +110,17 @@ enum opt_mode {
 int opt_parse(const struct opt *table, enum opt_mode mode, int argc, char **argv, void *args,
 	      struct err *err) attr_must_use;
 
+/*
+ * The same with several tables, each with what it fills; ends with one whose opts are NULL. An
+ * option that stands in two tables is the first one's.
+ */
+struct opt_target {
+	const struct opt *opts;
+	void *args;
+};
+
+int opt_parse_targets(const struct opt_target *targets, enum opt_mode mode, int argc, char **argv,
+		      struct err *err) attr_must_use;
+
 /* One line an option, aligned. */
 void opt_print_help(const struct opt *table, FILE *out);

@@ -33,6 +33,10 @@ static void print_program_help(const struct program *program)
 		if (!(*v)->hidden)
 			printf("  %-12s %s\n", (*v)->name, (*v)->summary);
 	}
+	if (program->opts) {
+		printf("\noptions of every verb:\n");
+		opt_print_help(program->opts, stdout);
+	}
 	printf("\n'%s VERB --help' tells more about one, '%s --version' the version\n",
 	       program->name, program->name);
 }
@@ -92,7 +96,10 @@ static int run_verb(const struct program *program, const struct verb *verb, int 
 {
 	static const struct opt none[] = { OPT_END };
 	cleanup_free void *args = alloc_zero(1, verb->args_size);
-	int operands = opt_parse(verb->opts ? verb->opts : none, verb->mode, argc, argv, args, err);
+	const struct opt_target targets[] = { { verb->opts ? verb->opts : none, args },
+					      { program->opts, program->args },
+					      { NULL, NULL } };
+	int operands = opt_parse_targets(targets, verb->mode, argc, argv, err);
 
 	if (operands < 0)
 		return -1;

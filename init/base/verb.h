@@ -32,6 +32,10 @@ struct program {
 	const char *summary;
 	const char *version;
 	const struct verb *const *verbs; /* NULL-terminated */
+
+	/* Options that every verb takes beside its own, and the struct that they fill; or NULL. */
+	const struct opt *opts;
+	void *args;
 };
 
 /* Runs a program: returns the exit status for main(). Errors go to standard error as "NAME: text".

@@ -43,7 +43,7 @@ def test_a_job_is_named_by_label_number_and_newest_name(alone):
     (("run",), INVALID), (("run", "true"), INVALID), (("run", "--"), INVALID), (("run", "a", "b", "--", "true"), INVALID),
     (("run", "job-5", "--", "true"), INVALID), (("run", "-e", "1X=2", "--", "true"), INVALID),
     (("run", "--nodes", "x", "--", "true"), INVALID), (("run", "--allow", "x", "--", "true"), INVALID),
-    (("run", "-b", "lokal", "--", "true"), INVALID), (("run", "-n", "2", "--", "true"), UNAVAILABLE),
+    (("run", "-b", "lokal", "--", "true"), NOT_FOUND), (("run", "-n", "2", "--", "true"), UNAVAILABLE),
     (("run", "-p", "debug", "--", "true"), UNAVAILABLE), (("run", "-c", "100000", "--", "true"), UNAVAILABLE),
     (("run", "-C", "/nonexistent", "--", "true"), NOT_FOUND), (("run", "--image", "/nonexistent", "--", "true"), NOT_FOUND),
     (("get", "pods"), INVALID), (("get", "nodes", "-b", "local"), UNAVAILABLE), (("get", "jobs", "-o", "xml"), INVALID), (("get", "jobs", "a b"), INVALID),

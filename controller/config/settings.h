@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The settings, said once. The parser, `berth config get` and `show`, what a project's file may
+ * say, defaults and berth-config(5) are readers of this table.
+ *
+ *	X(place, kind, name, member, check, project, value, help)
+ *
+ * place    where the key stands: TOP; CONTEXT and CLUSTER (below their name, and CLUSTER below
+ *          "defaults" too); RELAY, in an item of a cluster's list of relays
+ * kind     TEXT, DURATION (ns), LIST (of texts), JOB (options of jobs: KEY: VALUE), or one that
+ *          holds places: CONTEXTS, CLUSTERS, DEFAULTS, RELAYS
+ * member   of the struct of the place, in config.h
+ * check    check_CHECK() in config_check.c, which sees each text
+ * project  whether berth.yaml of a project may say it: what runs programs here, names files with
+ *          secrets or decides who gets them may not come with a repository
+ * value    the default, for people, or NULL
+ *
+ * To add one: a line here, a member in config.h, and a paragraph in berth-config.5.scd (a test
+ * compares).
+ */
+
+/* clang-format off */
+#define CONFIG_SETTINGS(X) \
+	X(TOP, TEXT, "context", context, name, true, NULL, "the context to use, or a cluster's name") \
+	X(TOP, CONTEXTS, "contexts", contexts, none, true, NULL, "a cluster, and options for jobs there") \
+	X(TOP, CLUSTERS, "clusters", clusters, none, true, NULL, "where jobs can run") \
+	X(TOP, DEFAULTS, "defaults", defaults, none, true, NULL, "what holds for clusters that do not say it") \
+	X(CONTEXT, TEXT, "cluster", cluster, name, true, "called as the context", "the cluster") \
+	X(CONTEXT, JOB, "job", job, none, true, NULL, "options of jobs, before those of the cluster") \
+	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: local or slurm") \
+	X(CLUSTER, TEXT, "login", login, login, false, "this machine", "login node, as ssh is told it") \
+	X(CLUSTER, LIST, "ssh_options", ssh_options, ssh_option, false, NULL, "options of ssh to the login node") \
+	X(CLUSTER, TEXT, "home", home, home, true, "$BERTH_HOME here, ~/.berth on a login node", "where jobs have their files") \
+	X(CLUSTER, JOB, "job", job, none, true, NULL, "options of jobs") \
+	X(CLUSTER, TEXT, "launcher", launcher, name, true, "none", "how containers are started") \
+	X(CLUSTER, RELAYS, "relays", relays, none, true, NULL, "relays that lead to jobs") \
+	X(CLUSTER, LIST, "paths", paths, path_kind, true, "all", "kinds of paths: direct, relay, relay-tcp, login") \
+	X(CLUSTER, LIST, "allow", allow, allow, true, NULL, "what jobs may forward to, beside their loopback") \
+	X(CLUSTER, DURATION, "detach_timeout", detach_ns, none, true, "24h", "how long a session outlives its client") \
+	X(RELAY, TEXT, "url", url, url, true, NULL, "https://HOST[:PORT]") \
+	X(RELAY, TEXT, "key", key, key, true, NULL, "its public key, as 'berth-tunnel relay key' prints it") \
+	X(RELAY, TEXT, "token_file", token_file, file, false, NULL, "a file that holds the token") \
+	X(RELAY, LIST, "token_command", token_command, word, false, NULL, "a command that prints the token")
+/* clang-format on */

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Which cluster, and the configuration that says so; see where.h. */
+#include "where.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/ops/internal.h"
+#include "init/base/fs.h"
+
+#define BACKEND_DEFAULT "slurm"
+
+int ops_config(struct controller *c, const struct config **ret, struct err *err)
+{
+	cleanup_free char *home = str_dup(c->paths.home);
+	char dir[PATH_MAX];
+
+	if (!c->config && config_load(c->paths.config_file, getcwd(dir, sizeof(dir)) ? dir : NULL,
+				      home, &c->config, err) < 0)
+		return -1;
+	*ret = c->config;
+	return 0;
+}
+
+const char *ops_config_file(const struct controller *c)
+{
+	return c->paths.config_file;
+}
+
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? value : NULL;
+}
+
+static bool was_chosen(void)
+{
+	return controller_choice.cluster || controller_choice.context;
+}
+
+/* A flag of one kind makes the variables of both silent. */
+static struct config_choice choice(const char *name)
+{
+	if (name)
+		return (struct config_choice){ controller_choice.context, name };
+	if (was_chosen())
+		return (struct config_choice){ controller_choice.context,
+					       controller_choice.cluster };
+	return (struct config_choice){ environment("BERTH_CONTEXT"), environment("BERTH_CLUSTER") };
+}
+
+static int describe(const struct config *config, const struct config_cluster *cluster,
+		    struct where *ret)
+{
+	const char *backend = config_text(config, cluster, "backend");
+	const char *login = config_text(config, cluster, "login");
+
+	ret->cluster = cluster->name;
+	ret->backend = backend ? backend : BACKEND_DEFAULT;
+	ret->is_remote = login && strcmp(ret->backend, "local") != 0;
+	ret->settings = cluster;
+	return 0;
+}
+
+int ops_choose(struct controller *c, const char *name, struct where *ret, struct err *err)
+{
+	const struct config_choice chosen = choice(name);
+	const struct config_cluster *cluster;
+	const struct config *config;
+	struct backend *opened;
+
+	*ret = (struct where){ 0 };
+	if (ops_config(c, &config, err) < 0)
+		return -1;
+	if (name && !config_find_cluster(config, name) &&
+	    controller_find_backend(c, name, &opened)) {
+		ret->cluster = name;
+		ret->backend = backend_name(opened);
+		return 0;
+	}
+	if (config_choose(config, &chosen, &ret->context, &cluster, err) < 0)
+		return -1;
+	return describe(config, cluster, ret);
+}
+
+int ops_config_set(struct controller *c, const char *key, const char *const *values, size_t len,
+		   struct err *err)
+{
+	cleanup(buf_finish) struct buf before = BUF_INIT(CONFIG_FILE_MAX);
+	cleanup(buf_finish) struct buf after = BUF_INIT(CONFIG_FILE_MAX);
+	cleanup_free char *target = realpath(c->paths.config_file, NULL);
+	const char *file = target ? target : c->paths.config_file;
+	struct err own;
+
+	if (fs_read_file(file, CONFIG_FILE_MAX, &before, &own) < 0 && own.kind != ERR_NOT_FOUND)
+		return err_set(err, own.kind, "%s", own.text);
+	if (config_edit(file, buf_span(&before), key, values, len, &after, err) < 0)
+		return err_wrap(err, "nothing was changed");
+	if (fs_make_dirs(c->paths.config_dir, 0700, err) < 0)
+		return -1;
+	return fs_write_file(file, buf_span(&after), 0600, err);
+}
+
+static bool has_program(const char *name)
+{
+	cleanup_free char *path = str_dup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+	char *rest = path;
+
+	for (char *dir; (dir = strsep(&rest, ":"));) {
+		cleanup_free char *program = fs_join(dir, name);
+
+		if (access(program, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool write_example(struct buf *b)
+{
+	bool has_slurm = has_program("sbatch"), has_bwrap = has_program("bwrap");
+
+	return buf_printf(
+		b,
+		"# Where berth runs jobs; berth-config(5) has every key.\n"
+		"# Found on this machine: %s, %s.\n\n"
+		"context: %s\n\n"
+		"# The clusters 'local' (this machine) and 'slurm' (Slurm's commands here) "
+		"need no entry.\n"
+		"clusters:\n"
+		"  %s:\n"
+		"    backend: %s\n"
+		"    # job:\n"
+		"    #   time: 1h\n"
+		"    #   partition: debug\n"
+		"  # A cluster behind a login node, with the name that ssh has for it:\n"
+		"  # hpc:\n"
+		"  #   backend: slurm\n"
+		"  #   login: me@login1\n"
+		"  #   home: $SCRATCH/berth\n"
+		"  #   job:\n"
+		"  #     account: my-project\n"
+		"  #   relays:\n"
+		"  #     - url: https://relay.example.org\n"
+		"  #       key: what 'berth-tunnel relay key' printed\n"
+		"  #       token_file: ~/.config/berth/relay-token\n\n"
+		"# Two accounts on one cluster:\n"
+		"# contexts:\n"
+		"#   thesis:\n"
+		"#     cluster: hpc\n"
+		"#     job:\n"
+		"#       account: other-project\n",
+		has_slurm ? "Slurm's sbatch" : "no sbatch",
+		has_bwrap ? "bwrap, for sandboxes of local jobs"
+			  : "no bwrap: local jobs run without a sandbox",
+		has_slurm ? "slurm" : "local", has_slurm ? "slurm" : "local",
+		has_slurm ? "slurm" : "local");
+}
+
+int ops_config_init(struct controller *c, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+
+	if (!write_example(&text))
+		return err_set(err, ERR_INTERNAL, "the example is too large");
+	if (fs_make_dirs(c->paths.config_dir, 0700, err) < 0)
+		return -1;
+	if (fs_exists(c->paths.config_file))
+		return err_set(err, ERR_EXISTS,
+			       "%s is there already: 'berth config set' changes it",
+			       c->paths.config_file);
+	return fs_create_file(c->paths.config_file, buf_span(&text), 0600, err);
+}
+
+int ops_keep_chosen(struct controller *c, struct job_list *jobs, struct err *err)
+{
+	struct where where;
+	size_t kept = 0;
+
+	if (!was_chosen())
+		return 0;
+	if (ops_choose(c, NULL, &where, err) < 0)
+		return -1;
+	for (size_t i = 0; i < jobs->len; i++) {
+		if (strcmp(jobs->items[i].cluster, where.cluster) != 0) {
+			job_finish(&jobs->items[i]);
+			continue;
+		}
+		if (kept != i)
+			jobs->items[kept] = jobs->items[i];
+		kept++;
+	}
+	jobs->len = kept;
+	return 0;
+}

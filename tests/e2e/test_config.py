@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""The configuration as a user meets it: verbs, files, flags, environment."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def alone(fresh_home, berth):
+    """berth as a user of their own, for one test."""
+    return type(berth)(berth.program, fresh_home)
+
+
+def current(berth, *argv, **more) -> str:
+    clusters = json.loads(berth("get", "clusters", "-o", "json", *argv, **more).ok().stdout)
+    (name,) = [cluster["name"] for cluster in clusters if cluster["current"]]
+    return name
+
+
+def test_a_first_configuration_is_written_once_and_changed_in_place(alone):
+    path = alone("init").ok().stdout.strip()
+    assert path == alone("config", "path").ok().stdout.strip()
+    text = open(path).read()
+    assert "# A cluster behind a login node" in text
+    again = alone("init")
+    assert again.status == 73 and "config set" in again.stderr and open(path).read() == text
+    alone("config", "set", "clusters.hpc.login", "me@login1").ok()
+    alone("config", "set", "clusters.hpc.paths", "direct", "login").ok()
+    alone("use", "hpc").ok()
+    assert alone("config", "get", "clusters.hpc.paths").ok().stdout == "direct\nlogin\n"
+    assert current(alone) == "hpc"
+    assert [line for line in text.splitlines() if line not in open(path).read()] in (["context: slurm"],
+                                                                                     ["context: local"])
+    wrong = alone("config", "set", "clusters.hpc.lgin", "x")
+    assert wrong.status == 64 and "did you mean 'login'" in wrong.stderr
+
+
+def test_flag_environment_project_and_user_choose_in_this_order(alone, short_dir):
+    for name in "user", "project", "variable", "flag":
+        alone("config", "set", f"clusters.{name}.backend", "slurm").ok()
+    alone("use", "user").ok()
+    assert current(alone) == "user"
+    (short_dir / "below").mkdir()
+    (short_dir / "berth.yaml").write_text("context: project\n")
+    here = {"cwd": short_dir / "below"}
+    assert current(alone, **here) == "project"
+    assert current(alone, env={"BERTH_CONTEXT": "variable"}, **here) == "variable"
+    assert current(alone, "--context", "flag", env={"BERTH_CLUSTER": "variable"}, **here) == "flag"
+    assert current(alone, "--cluster=flag", env={"BERTH_CONTEXT": "variable"}, **here) == "flag"
+    wrong = alone("get", "jobs", "--cluster", "flga")
+    assert wrong.status == 66 and "did you mean 'flag'" in wrong.stderr
+
+
+def test_a_project_cannot_run_programs_here(alone, short_dir):
+    (short_dir / "berth.yaml").write_text("clusters: {hpc: {ssh_options: ['ProxyCommand touch bad']}}\n")
+    refused = alone("run", "--cluster", "hpc", "--", "true", cwd=short_dir)
+    assert refused.status == 77 and "berth.yaml:1:18: 'ssh_options'" in refused.stderr
+    assert not (short_dir / "bad").exists()
+
+
+def test_options_of_the_cluster_and_the_context_reach_the_job(alone, short_dir):
+    (short_dir / "berth.yaml").write_text("context: small\n"
+                                          "contexts: {small: {cluster: local, job: {env: [SIZE=small], time: 1h}}}\n"
+                                          "clusters: {local: {job: {env: [SIZE=none, COLOUR=red], time: 2h}}}\n")
+    name = alone.submit("-e", "SHAPE=round", "--", "sh", "-c", "echo $SIZE $COLOUR $SHAPE", cwd=short_dir)
+    alone.wait(name, "SUCCEEDED")
+    assert alone("logs", name).ok().stdout == "small red round\n"
+    assert json.loads((alone.job_dir(name) / "spec.json").read_text())["time"] == 3600
+
+
+def test_a_broken_configuration_is_said_and_local_jobs_go_on(alone):
+    name = alone.start("--", "sleep", "100")
+    path = alone("init").ok().stdout.strip()
+    with open(path, "a") as file:
+        file.write("colour: red\n")
+    broken = alone("get", "clusters")
+    assert broken.status == 64 and "config.yaml:" in broken.stderr and "'colour'" in broken.stderr
+    assert alone("get", "jobs", "-o", "name").ok().stdout.strip() == name
+    alone("cancel", name).ok()
