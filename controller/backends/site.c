@@ -75,17 +75,22 @@ int site_remove(struct site *site, const char *path, struct err *err)
 	return site ? site->ops->remove(site, path, err) : fs_remove_tree(path, err);
 }
 
+int site_need(struct site *site, const char *path, struct err *err)
+{
+	return site && site->ops->need ? site->ops->need(site, path, err) : 0;
+}
+
 int site_flush(struct site *site, struct err *err)
 {
 	return site && site->ops->flush ? site->ops->flush(site, err) : 0;
 }
 
-int site_prefetch(struct site *site, const char *const *dirs, size_t len, const char *prefix,
+int site_prefetch(struct site *site, const char *const *dirs, size_t len, const char *prefixes,
 		  struct err *err)
 {
 	if (!site || !site->ops->prefetch || len == 0)
 		return 0;
-	return site->ops->prefetch(site, dirs, len, prefix, err);
+	return site->ops->prefetch(site, dirs, len, prefixes, err);
 }
 
 void site_forget(struct site *site)

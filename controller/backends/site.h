@@ -44,16 +44,19 @@ struct site_ops {
 	int (*link)(struct site *site, const char *target, const char *path, struct err *err);
 	int (*remove)(struct site *site, const char *path, struct err *err);
 
+	/* NULL where nothing is put off: what follows is done only if there is this file. */
+	int (*need)(struct site *site, const char *path, struct err *err);
+
 	/* NULL where nothing is put off. */
 	int (*flush)(struct site *site, struct err *err);
 
 	/*
-	 * NULL where reading is cheap. Reads all files whose names begin with the prefix, in these
-	 * directories, in one round trip; site_read() then finds them, or that they are not there,
-	 * until site_forget().
+	 * NULL where reading is cheap. Reads all files whose names begin with one of the prefixes
+	 * (separated by spaces), in these directories, in one round trip; site_read() then finds
+	 * them, or that they are not there, until site_forget().
 	 */
-	int (*prefetch)(struct site *site, const char *const *dirs, size_t len, const char *prefix,
-			struct err *err);
+	int (*prefetch)(struct site *site, const char *const *dirs, size_t len,
+			const char *prefixes, struct err *err);
 	void (*forget)(struct site *site);
 
 	/* Optional: frees what embeds the site. */
@@ -85,7 +88,8 @@ int site_write(struct site *site, const char *path, struct span bytes, mode_t mo
 int site_link(struct site *site, const char *target, const char *path, struct err *err)
 	attr_must_use;
 int site_remove(struct site *site, const char *path, struct err *err) attr_must_use;
+int site_need(struct site *site, const char *path, struct err *err) attr_must_use;
 int site_flush(struct site *site, struct err *err) attr_must_use;
-int site_prefetch(struct site *site, const char *const *dirs, size_t len, const char *prefix,
+int site_prefetch(struct site *site, const char *const *dirs, size_t len, const char *prefixes,
 		  struct err *err) attr_must_use;
 void site_forget(struct site *site);

@@ -92,6 +92,8 @@ static int submit(struct backend *backend, const struct submission *submission,
 			       "--image: jobs run without a container there: leave it out");
 	if (write_script(backend->site, submission, script, err) < 0)
 		return -1;
+	if (site_need(backend->site, submission->bundle, err) < 0)
+		return -1;
 	slurm_add_options(&argv, submission);
 	argv_add(&argv, script);
 	env = make_environment(submission->spec);

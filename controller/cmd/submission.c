@@ -9,6 +9,7 @@
 
 #include "controller/ops/jobs.h"
 #include "controller/ops/submit.h"
+#include "controller/ops/where.h"
 
 /* An existing directory as an absolute path. */
 static int absolute(const char *option, const char *path, char out[PATH_MAX], struct err *err)
@@ -32,6 +33,16 @@ static int choose_directories(struct spec *spec, char workdir[PATH_MAX], char im
 	if (absolute("--workdir", spec->workdir ? spec->workdir : ".", workdir, err) < 0)
 		return -1;
 	spec->workdir = workdir;
+	return 0;
+}
+
+/* Elsewhere it is the home directory unless another one is named. */
+static int check_workdir(const struct spec *spec, struct err *err)
+{
+	if (spec->workdir && spec->workdir[0] != '/')
+		return err_set(err, ERR_INVALID,
+			       "--workdir: '%s' is not an absolute path on the cluster",
+			       spec->workdir);
 	return 0;
 }
 
@@ -85,8 +96,12 @@ int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const
 	cleanup(job_finish) struct job job = { 0 };
 	char workdir[PATH_MAX], image[PATH_MAX];
 	struct spec own = *spec;
+	struct where where;
 
-	if (choose_directories(&own, workdir, image, err) < 0)
+	if (ops_choose(c, how->backend, &where, err) < 0)
+		return -1;
+	if (where.is_remote ? check_workdir(&own, err) < 0
+			    : choose_directories(&own, workdir, image, err) < 0)
 		return -1;
 	if (how->dry_run)
 		return show_rendered(c, how->backend, &own, err);

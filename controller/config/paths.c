@@ -71,6 +71,7 @@ static int fill(struct paths *paths, struct err *err)
 	paths->keys_dir = fs_join(paths->state_dir, "keys");
 	paths->host_key = fs_join(paths->state_dir, "host_key.json");
 	paths->known_hosts = fs_join(paths->state_dir, "known_hosts");
+	paths->berth_home = str_dup(berth_home);
 	paths->jobs_dir = fs_join(berth_home, "jobs");
 	paths->images_dir = fs_join(berth_home, "images");
 	paths->ssh_config = fs_join(ssh_home, ".ssh/config");
@@ -100,6 +101,7 @@ void paths_finish(struct paths *paths)
 	free(paths->keys_dir);
 	free(paths->host_key);
 	free(paths->known_hosts);
+	free(paths->berth_home);
 	free(paths->jobs_dir);
 	free(paths->images_dir);
 	free(paths->ssh_config);

@@ -25,6 +25,7 @@ struct paths {
 	char *keys_dir;
 	char *host_key;
 	char *known_hosts;
+	char *berth_home;
 	char *jobs_dir;
 	char *images_dir;
 	char *ssh_config;

@@ -35,6 +35,19 @@ static bool parse_rank(const char *text, struct ref *ref)
 	return true;
 }
 
+/* "CLUSTER" or "CLUSTER.3". */
+static bool parse_cluster(const char *text, struct ref *ref)
+{
+	size_t len = strcspn(text, ".");
+
+	if (len == 0 || len > REF_CLUSTER_MAX || !strchr(name_letters, text[0]) ||
+	    strspn(text, name_characters) < len)
+		return false;
+	memcpy(ref->cluster, text, len);
+	ref->cluster[len] = '\0';
+	return text[len] == '\0' || parse_rank(text + len + 1, ref);
+}
+
 /* "job-7", "7", either with ".3" or "_3"; false for anything else, which may then be a name. */
 static bool parse_numbered(const char *text, struct ref *ref)
 {
@@ -48,7 +61,8 @@ static bool parse_numbered(const char *text, struct ref *ref)
 			  &result.id) ||
 	    result.id == 0)
 		return false;
-	if (dot && !parse_rank(dot + 1, &result))
+	if (dot && !parse_rank(dot + 1, &result) &&
+	    (number == text || *dot != '.' || !parse_cluster(dot + 1, &result)))
 		return false;
 	*ref = result;
 	return true;

@@ -7,6 +7,8 @@
  * array. As a host name for ssh the own name has ".job" appended ("train.job", "train.job.3"), so
  * that it cannot collide with a real host.
  *
+ * "job-7.hpc" is job-7 and says that it is on the cluster hpc.
+ *
  * The rules for own names follow: letters, digits, '-', '_' and '.', beginning with a letter, at
  * most 63 characters; nothing that reads as a job number.
  */
@@ -17,12 +19,14 @@
 
 #define REF_NAME_MAX 63
 #define REF_RANK_MAX 1000000
+#define REF_CLUSTER_MAX 40
 
 struct ref {
 	uint64_t id; /* 0: by name */
 	char name[REF_NAME_MAX + 1];
 	bool has_rank;
-	unsigned int rank; /* 0 unless has_rank */
+	unsigned int rank;		   /* 0 unless has_rank */
+	char cluster[REF_CLUSTER_MAX + 1]; /* that job-7.CLUSTER names, or "" */
 };
 
 /* A JOB argument of a verb. */

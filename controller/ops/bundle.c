@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "controller/ops/internal.h"
+#include "controller/ops/place.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
@@ -21,6 +22,7 @@
 #define APPLET_NAME_MAX 64
 #define DIGEST_TEXT_SIZE (2 * SHA256_DIGEST_LENGTH + 1)
 #define NOTE "bundle"
+#define NOTE_DIGEST "bundle digest"
 
 static const struct {
 	const char *name;
@@ -100,6 +102,62 @@ static int digest_all(const struct bundle *bundle, const char *dir, const char *
 	return 0;
 }
 
+int bundle_digest(struct controller *c, const struct bundle *bundle, char ret[BUNDLE_DIGEST_SIZE],
+		  struct err *err)
+{
+	cleanup_free char *print = fingerprint(bundle), *note = NULL;
+	size_t len = strlen(print);
+
+	if (store_get_note(c->store, NOTE_DIGEST, &note, err) < 0)
+		return -1;
+	if (len > 0 && note && strncmp(note, print, len) == 0 &&
+	    strlen(note + len) == DIGEST_TEXT_SIZE - 1) {
+		memcpy(ret, note + len, DIGEST_TEXT_SIZE);
+		return 0;
+	}
+	free(take_ptr(note));
+	if (digest_all(bundle, NULL, NULL, ret, err) < 0)
+		return -1;
+	note = str_printf("%s%s", print, ret);
+	return store_put_note(c->store, NOTE_DIGEST, note, err);
+}
+
+int bundle_pack(const struct bundle *bundle, const char *digest, const char *part, struct buf *pack,
+		struct buf *script, struct err *err)
+{
+	char hash[DIGEST_TEXT_SIZE];
+	bool ok;
+
+	ok = buf_printf(script, "rm -rf %s && mkdir %s %s/bin || exit 96\n", part, part, part);
+	for (size_t i = 0; ok && i < ARRAY_LEN(files) && source(bundle, i); i++) {
+		size_t before = buf_len(pack);
+
+		if (fs_read_file(source(bundle, i), PROGRAM_MAX, pack, err) < 0)
+			return -1;
+		ok = buf_printf(script,
+				"tail -c +%zu %s.pack | head -c %zu >%s/%s && chmod %o %s/%s || "
+				"exit 96\n",
+				before + 1, part, buf_len(pack) - before, part, files[i].name,
+				(unsigned int)files[i].mode, part, files[i].name);
+	}
+	SHA256Data(buf_span(pack).ptr, buf_len(pack), hash);
+	ok = ok &&
+	     buf_printf(
+		     script,
+		     "[ \"$(sha256sum <%s.pack | cut -d' ' -f1)\" = %s ] || "
+		     "{ echo 'what arrived is not what was sent: is the disk full?' >&2; exit 96; "
+		     "}\n",
+		     part, hash) &&
+	     buf_printf(
+		     script,
+		     "[ ! -e %s/applets ] || while IFS= read -r a; do ln -s ../busybox "
+		     "\"%s/bin/$a\" || exit 96; done <%s/applets\n"
+		     "rm -f %s.pack\nif [ -x %s/berth-init ]; then rm -rf %s; else rm -rf %s; mv %s "
+		     "%s; fi || exit 96\n",
+		     part, part, part, part, digest, part, digest, part, digest);
+	return ok ? 0 : err_set(err, ERR_LIMIT, "too long");
+}
+
 static bool is_applet_name(struct span name)
 {
 	if (name.len == 0 || name.len > APPLET_NAME_MAX || name.ptr[0] == '.')
@@ -169,7 +227,7 @@ static int replace(const struct bundle *bundle, const char *part, const char *di
 }
 
 /* Copies into `part`, reads the copy back, and only then gives it its name. */
-static int install_part(struct controller *c, const struct bundle *bundle, const char *part,
+static int install_part(const char *images, const struct bundle *bundle, const char *part,
 			char **ret_dir, char out[DIGEST_TEXT_SIZE], struct err *err)
 {
 	cleanup_free char *dir = NULL;
@@ -183,30 +241,31 @@ static int install_part(struct controller *c, const struct bundle *bundle, const
 		return err_set(err, ERR_SYSTEM,
 			       "the copy in %s differs from what was written: is the disk well?",
 			       part);
-	dir = fs_join(c->paths.images_dir, out);
+	dir = fs_join(images, out);
 	if (rename(part, dir) < 0 && replace(bundle, part, dir, out, err) < 0)
 		return err_wrap(err, "create %s", dir);
 	*ret_dir = take_ptr(dir);
 	return 0;
 }
 
-static int install(struct controller *c, const struct bundle *bundle, char **ret_dir,
+static int install(const char *images, const struct bundle *bundle, char **ret_dir,
 		   char out[DIGEST_TEXT_SIZE], struct err *err)
 {
-	cleanup_free char *part = str_printf("%s/.%d.part", c->paths.images_dir, (int)getpid());
+	cleanup_free char *part = str_printf("%s/.%d.part", images, (int)getpid());
 	struct err left;
 	int result;
 
 	if (fs_remove_tree(part, err) < 0)
 		return -1;
-	result = install_part(c, bundle, part, ret_dir, out, err);
+	result = install_part(images, bundle, part, ret_dir, out, err);
 	if (fs_remove_tree(part, &left) < 0)
 		log_debug("%s: %s", part, left.text);
 	return result;
 }
 
 /* The directory that the remembered digest names, when it is still right. */
-static char *find_installed(struct controller *c, const struct bundle *bundle, const char *print)
+static char *find_installed(struct controller *c, const char *images, const struct bundle *bundle,
+			    const char *print)
 {
 	cleanup_free char *note = NULL, *dir = NULL;
 	size_t len = strlen(print);
@@ -214,19 +273,19 @@ static char *find_installed(struct controller *c, const struct bundle *bundle, c
 	if (len == 0 || store_get_note(c->store, NOTE, &note, NULL) < 0 || !note ||
 	    strncmp(note, print, len) != 0 || strlen(note + len) != DIGEST_TEXT_SIZE - 1)
 		return NULL;
-	dir = fs_join(c->paths.images_dir, note + len);
+	dir = fs_join(images, note + len);
 	return is_complete(dir, bundle) ? take_ptr(dir) : NULL;
 }
 
-int bundle_install(struct controller *c, const struct bundle *bundle, char **ret_dir,
-		   struct err *err)
+int bundle_install(struct controller *c, const char *images, const struct bundle *bundle,
+		   char **ret_dir, struct err *err)
 {
 	cleanup_free char *print = fingerprint(bundle), *note = NULL;
-	cleanup_free char *dir = find_installed(c, bundle, print);
+	cleanup_free char *dir = find_installed(c, images, bundle, print);
 	char digest[DIGEST_TEXT_SIZE];
 
 	if (!dir) {
-		if (install(c, bundle, &dir, digest, err) < 0)
+		if (install(images, bundle, &dir, digest, err) < 0)
 			return err_wrap(err, "cannot install the bundle");
 		note = str_printf("%s%s", print, digest);
 		if (store_put_note(c->store, NOTE, note, err) < 0)

@@ -10,12 +10,14 @@
 #include "controller/backends/jobdir.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
+#include "controller/ops/place.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
 
 /* A job that runs has its tunnel within milliseconds; after this long it has none. */
 #define TUNNEL_WAIT_NS (20 * NSEC_PER_SEC)
 #define POLL_MS 20
+#define POLL_REMOTE_MS 500
 #define LINE_SIZE 256
 
 int ops_check_not_ended(const struct job *job, struct err *err)
@@ -28,14 +30,6 @@ int ops_check_not_ended(const struct job *job, struct err *err)
 	job_label(job, label);
 	return err_set(err, ERR_UNAVAILABLE, "%s ended: %s%s%s", label, job_state_word(job->state),
 		       why[0] ? ", " : "", why);
-}
-
-/* The command of this rank has ended, whatever the scheduler says about the job. */
-static bool has_rank_ended(struct site *site, const struct job *job, unsigned int rank)
-{
-	struct status status;
-
-	return jobdir_read_status(site, job->directory, rank, &status, NULL) == 1 && status.exited;
 }
 
 static uint64_t monotonic_ns(void)
@@ -144,6 +138,7 @@ static int check_patience(struct visit *v, uint64_t now, struct err *err)
 /* 1: *ret_endpoint is where the rank listens. 0: not yet. */
 static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *err)
 {
+	bool has_ended = false;
 	struct err own;
 	int found;
 
@@ -151,8 +146,8 @@ static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *
 		return -1;
 	if (ops_check_not_ended(&v->job, err) < 0)
 		return -1;
-	found = backend_endpoint(v->backend, &v->job, v->rank, ret_endpoint, &own);
-	if (found == 0 && !has_rank_ended(backend_site(v->backend), &v->job, v->rank))
+	found = place_endpoint(v->c, v->backend, &v->job, v->rank, ret_endpoint, &has_ended, &own);
+	if (found == 0 && !has_ended)
 		return 1;
 	if (found < 0 && (own.kind != ERR_NOT_FOUND || !job_has_rank(&v->job, v->rank)))
 		return err_set(err, own.kind, "%s", own.text);
@@ -167,6 +162,8 @@ static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *
 
 static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *err)
 {
+	long poll_ms = site_is_remote(backend_site(v->backend)) ? POLL_REMOTE_MS : POLL_MS;
+
 	for (;;) {
 		uint64_t now = monotonic_ns();
 		int found = look(v, now, ret_endpoint, err);
@@ -176,7 +173,7 @@ static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *e
 		if (check_patience(v, now, err) < 0)
 			return -1;
 		say_waiting(v);
-		nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = poll_ms * 1000000L }, NULL);
 	}
 }
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "controller/ops/internal.h"
-#include "controller/ops/where.h"
+#include "controller/ops/place.h"
 
 struct controller_choice controller_choice;
 
@@ -86,6 +86,7 @@ bool controller_find_backend(struct controller *c, const char *cluster, struct b
 int controller_backend(struct controller *c, const char *cluster, struct backend **ret,
 		       struct err *err)
 {
+	cleanup(site_close) struct site *site = NULL;
 	struct backend *backend;
 	struct where where;
 
@@ -98,8 +99,10 @@ int controller_backend(struct controller *c, const char *cluster, struct backend
 		where = (struct where){ .cluster = cluster, .backend = cluster };
 	else if (ops_choose(c, cluster, &where, err) < 0)
 		return -1;
-	if (backend_open(where.backend, NULL, &backend, err) < 0)
+	if (place_open_site(c, &where, &site, err) < 0 ||
+	    backend_open(where.backend, site, &backend, err) < 0)
 		return err_wrap(err, "cluster '%s'", cluster);
+	site = NULL;
 	add_open(c, cluster, backend);
 	*ret = backend;
 	return 0;

@@ -26,6 +26,7 @@ struct collection {
 	struct gc_report report;
 	struct err *err; /* takes the first failure only */
 	bool failed;
+	bool in_passing;
 };
 
 /* Notes a failure; the place for it is gone once it is filled. */
@@ -112,8 +113,18 @@ static void collect_keys(struct collection *g)
 
 static void collect_directory(struct collection *g, const struct job *job)
 {
-	bool there = fs_exists(job->directory);
+	struct backend *backend;
+	bool is_remote, there;
 
+	if (controller_backend(g->c, job->cluster, &backend, g->err) < 0) {
+		note(g, -1);
+		return;
+	}
+	is_remote = site_is_remote(backend_site(backend));
+	/* In passing, nobody is asked. */
+	if (is_remote && g->in_passing)
+		return;
+	there = is_remote || fs_exists(job->directory);
 	if (leftovers_remove(g->c, job, g->err) < 0 ||
 	    store_mark_collected(g->c->store, job->id, g->err) < 0)
 		note(g, -1);
@@ -254,7 +265,7 @@ static bool is_due(struct controller *c)
 
 void ops_collect_in_passing(struct controller *c)
 {
-	struct collection g = { .c = c };
+	struct collection g = { .c = c, .in_passing = true };
 
 	if (is_due(c))
 		collect(&g, GC_RETENTION_NS);

@@ -15,6 +15,8 @@
 
 #define CONTROLLER_CLUSTERS_MAX 64
 
+struct where;
+
 struct controller {
 	struct paths paths;
 	struct sshconf ssh; /* borrows from paths */
@@ -38,19 +40,21 @@ bool controller_find_backend(struct controller *c, const char *cluster, struct b
 uint64_t controller_now_ns(void);
 
 /*
- * The bundle under $BERTH_HOME/images/<sha256>/, copied there when it is not; *ret_dir is that
- * directory. A rebuild gives another directory, so that running jobs keep theirs.
+ * The bundle in a directory of this machine, as <sha256>/, copied there when it is not; *ret_dir is
+ * that directory. A rebuild gives another directory, so that running jobs keep theirs.
  */
-int bundle_install(struct controller *c, const struct bundle *bundle, char **ret_dir,
-		   struct err *err) attr_must_use;
+int bundle_install(struct controller *c, const char *images, const struct bundle *bundle,
+		   char **ret_dir, struct err *err) attr_must_use;
 
 /* The user's host key and known_hosts, made once; and the two key files of a job. */
 int keys_make_host(struct controller *c, const char *tunnel, struct err *err) attr_must_use;
-int keys_make_job(struct controller *c, const char *tunnel, const struct job *job,
-		  const struct spec *spec, struct err *err) attr_must_use;
+int keys_make_job(struct controller *c, const struct where *where, struct site *site,
+		  const char *tunnel, const struct job *job, const struct spec *spec,
+		  struct err *err) attr_must_use;
 
 /* session.json: what sessions in the job are to look like. */
-int session_write(const struct job *job, const struct spec *spec, struct err *err) attr_must_use;
+int session_write(struct site *site, const struct job *job, const struct spec *spec,
+		  struct err *err) attr_must_use;
 
 /* What an ended job must not leave: its Host block, its keys, its endpoints. */
 int leftovers_release(struct controller *c, const struct job *job, struct err *err) attr_must_use;

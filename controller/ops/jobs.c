@@ -22,6 +22,8 @@ static int find(struct controller *c, const struct ref *ref, struct job *ret, st
 	if (ref->id ? store_find_by_id(c->store, ref->id, &job, err) < 0
 		    : store_find_by_name(c->store, ref->name, &job, err) < 0)
 		return -1;
+	if (ref->cluster[0] && strcmp(ref->cluster, job.cluster) != 0)
+		cluster = ref->cluster;
 	if (cluster && strcmp(cluster, job.cluster) != 0)
 		return err_set(err, ERR_NOT_FOUND, "job-%" PRIu64 " is on '%s', not on '%.40s'",
 			       job.id, job.cluster, cluster);

@@ -9,6 +9,7 @@
 #include "controller/ops/connect.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
+#include "controller/ops/place.h"
 #include "controller/run/argv.h"
 #include "controller/run/child.h"
 #include "init/base/fs.h"
@@ -16,6 +17,7 @@
 #include "init/base/text.h"
 
 #define KEYGEN_TIMEOUT_MS 30000
+#define JOB_FILE_MAX (1024 * 1024)
 /* How long a job may take to let a new key in: it reads the file, perhaps over a slow network. */
 #define PROOF_WAIT "10s"
 #define KNOCK_TIMEOUT_MS 20000
@@ -48,24 +50,45 @@ int keys_make_host(struct controller *c, const char *tunnel, struct err *err)
 	return keygen(&argv, err);
 }
 
-int keys_make_job(struct controller *c, const char *tunnel, const struct job *job,
-		  const struct spec *spec, struct err *err)
+/* Brings a file that keygen made here to where the job is. */
+static int move_there(struct site *site, const char *from, const char *to, struct err *err)
+{
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JOB_FILE_MAX);
+
+	if (fs_read_file(from, JOB_FILE_MAX, &text, err) < 0 ||
+	    site_write(site, to, buf_span(&text), 0600, err) < 0)
+		return -1;
+	return fs_remove_tree(from, err);
+}
+
+int keys_make_job(struct controller *c, const struct where *where, struct site *site,
+		  const char *tunnel, const struct job *job, const struct spec *spec,
+		  struct err *err)
 {
 	cleanup_free char *job_file = fs_join(job->directory, "tunnel.json");
 	cleanup_free char *client_file = paths_client_key(&c->paths, job->uid);
+	cleanup_free char *staged = str_printf("%s.job.part", client_file);
+	cleanup_free char *relays = str_printf("%s.relays.part", client_file);
 	cleanup(argv_finish) struct argv argv = { 0 };
+	int result;
 
-	argv_add_words(&argv, tunnel, "keygen", "--job-file", job_file, "--client-file",
-		       client_file, NULL);
+	argv_add_words(&argv, tunnel, "keygen", "--job-file", site ? staged : job_file,
+		       "--client-file", client_file, NULL);
 	for (size_t i = 0; i < spec->allow.len; i++)
 		argv_add_words(&argv, "--allow", spec->allow.items[i], NULL);
-	return keygen(&argv, err);
+	result = place_add_paths(c, where, relays, &argv, err);
+	if (result == 0)
+		result = keygen(&argv, err);
+	if (fs_remove_tree(relays, result == 0 ? err : NULL) < 0 || result < 0)
+		return -1;
+	return site ? move_there(site, staged, job_file, err) : 0;
 }
 
 /* What replacing a key needs to know; filled by open_rekey(). */
 struct rekey {
 	struct controller *c;
 	const struct job *job;
+	struct site *site;
 	char *job_file, *client_file, *next_file, *tickets;
 	char *endpoint; /* of a rank that listens, or NULL */
 	unsigned int rank;
@@ -75,6 +98,8 @@ struct rekey {
 
 static void rekey_finish(struct rekey *x)
 {
+	if (x->site && x->job_file)
+		unlink(x->job_file);
 	free(x->job_file);
 	free(x->client_file);
 	free(x->next_file);
@@ -97,22 +122,53 @@ static int find_listening(struct rekey *x, struct err *err)
 	for (unsigned int asked = 0;
 	     asked < RANKS_ASKED && job_next_rank(x->job, rank, &rank) && !x->endpoint; asked++) {
 		x->rank = (unsigned int)rank++;
-		if (backend_endpoint(backend, x->job, x->rank, &x->endpoint, NULL) < 0)
+		if (place_endpoint(x->c, backend, x->job, x->rank, &x->endpoint, NULL, NULL) < 0)
 			x->endpoint = NULL;
 	}
 	return 0;
 }
 
+/* Elsewhere, keygen works on a copy, which is brought back after each change. */
+static int fetch_job_file(const struct rekey *x, struct err *err)
+{
+	cleanup_free char *there = fs_join(x->job->directory, "tunnel.json");
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JOB_FILE_MAX);
+
+	if (site_read(x->site, there, 0, JOB_FILE_MAX, &text, err) < 0)
+		return -1;
+	return fs_write_file(x->job_file, buf_span(&text), 0600, err);
+}
+
+static int bring_job_file(const struct rekey *x, struct err *err)
+{
+	cleanup_free char *there = fs_join(x->job->directory, "tunnel.json");
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JOB_FILE_MAX);
+
+	if (!x->site)
+		return 0;
+	if (fs_read_file(x->job_file, JOB_FILE_MAX, &text, err) < 0 ||
+	    site_write(x->site, there, buf_span(&text), 0600, err) < 0)
+		return -1;
+	return site_flush(x->site, err);
+}
+
 static int open_rekey(struct rekey *x, struct err *err)
 {
+	struct backend *backend;
+
 	if (ops_check_not_ended(x->job, err) < 0 ||
-	    bundle_find(x->c->paths.program, &x->bundle, err) < 0)
+	    bundle_find(x->c->paths.program, &x->bundle, err) < 0 ||
+	    controller_backend(x->c, x->job->cluster, &backend, err) < 0)
 		return -1;
-	x->job_file = fs_join(x->job->directory, "tunnel.json");
+	x->site = backend_site(backend);
 	x->client_file = paths_client_key(&x->c->paths, x->job->uid);
 	x->next_file = str_printf("%s.new", x->client_file);
 	x->tickets = paths_client_tickets(&x->c->paths, x->job->uid);
 	x->has_client = fs_exists(x->client_file);
+	x->job_file = x->site ? str_printf("%s.job.part", x->client_file)
+			      : fs_join(x->job->directory, "tunnel.json");
+	if (x->site && fetch_job_file(x, err) < 0)
+		return -1;
 	return find_listening(x, err);
 }
 
@@ -123,7 +179,9 @@ static int rekey_files(const struct rekey *x, const char *how, struct err *err)
 	argv_add_words(&argv, x->bundle.tunnel, "keygen", how, "--job-file", x->job_file, NULL);
 	if (strcmp(how, "--revoke") != 0)
 		argv_add_words(&argv, "--client-file", x->client_file, NULL);
-	return keygen(&argv, err);
+	if (keygen(&argv, err) < 0)
+		return -1;
+	return bring_job_file(x, err);
 }
 
 /* Goes into the job with a key: it has to look which are good. Returns how that ended, or -1. */

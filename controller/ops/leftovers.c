@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "controller/ops/internal.h"
+#include "controller/ops/place.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
 
@@ -92,21 +92,49 @@ int leftovers_remove_beside(struct controller *c, const struct job *job, struct 
 	return result;
 }
 
+/* The same elsewhere; waits for the next question to the login node, or a flush. */
+static int forget_secrets(struct site *site, const struct job *job, struct err *err)
+{
+	cleanup_free char *tunnel = fs_join(job->directory, "tunnel.json");
+
+	if (site_remove(site, tunnel, err) < 0)
+		return -1;
+	for (uint64_t rank = 0; job_next_rank(job, rank, &rank) && rank < SCRATCH_RANKS_MAX;
+	     rank++) {
+		cleanup_free char *endpoint =
+			str_printf("%s/endpoint.%" PRIu64 ".json", job->directory, rank);
+
+		if (site_remove(site, endpoint, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int leftovers_release(struct controller *c, const struct job *job, struct err *err)
 {
+	struct backend *backend;
 	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
 	cleanup_free char *tickets = paths_client_tickets(&c->paths, job->uid);
 
 	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0 ||
 	    leftovers_remove_beside(c, job, err) < 0 || fs_remove_tree(tickets, err) < 0)
 		return -1;
+	place_drop_endpoints(c, job);
+	if (controller_backend(c, job->cluster, &backend, NULL) == 0 && backend_site(backend))
+		return forget_secrets(backend_site(backend), job, err);
 	remove_scratch(job);
 	return remove_secrets(job->directory, err);
 }
 
 int leftovers_remove(struct controller *c, const struct job *job, struct err *err)
 {
+	struct backend *backend;
+
 	if (leftovers_release(c, job, err) < 0)
 		return -1;
-	return fs_remove_tree(job->directory, err);
+	/* Without its cluster there is no telling where that is. */
+	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
+	    site_remove(backend_site(backend), job->directory, err) < 0)
+		return -1;
+	return site_flush(backend_site(backend), err);
 }

@@ -6,6 +6,7 @@
 #include "controller/model/indices.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
+#include "init/base/log.h"
 
 /* What a backend tells about the place of a job; what it does not tell stays as it was. */
 static void apply_place(struct job *job, const struct observation *seen)
@@ -156,6 +157,7 @@ static bool has_news(const struct inquiry *q)
 /* One transaction for all: ten thousand of them would take a second each time. */
 static int inquiry_record(struct controller *c, struct inquiry *q, struct err *err)
 {
+	struct err own;
 	int result = 0;
 
 	if (!has_news(q))
@@ -175,6 +177,8 @@ static int inquiry_record(struct controller *c, struct inquiry *q, struct err *e
 		if (job_state_is_ended(q->jobs[i]->state))
 			result = leftovers_release(c, q->jobs[i], err);
 	}
+	if (site_flush(backend_site(q->backend), &own) < 0)
+		log_debug("%s", own.text); /* 'berth gc' does it again */
 	return result;
 }
 

@@ -38,12 +38,13 @@ static bool format(const struct job *job, const struct spec *spec, struct buf *b
 	       add_flag(b, "no_vscode_folder", spec->no_vscode_folder) && buf_printf(b, "}\n");
 }
 
-int session_write(const struct job *job, const struct spec *spec, struct err *err)
+int session_write(struct site *site, const struct job *job, const struct spec *spec,
+		  struct err *err)
 {
 	cleanup_free char *path = fs_join(job->directory, "session.json");
 	cleanup(buf_finish) struct buf text = BUF_INIT(SESSION_MAX);
 
 	if (!format(job, spec, &text))
 		return err_set(err, ERR_LIMIT, "--shell: too long");
-	return fs_write_file(path, buf_span(&text), 0600, err);
+	return site_write(site, path, buf_span(&text), 0600, err);
 }

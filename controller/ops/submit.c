@@ -8,8 +8,9 @@
 #include <sys/random.h>
 
 #include "controller/ops/internal.h"
-#include "controller/ops/where.h"
+#include "controller/ops/place.h"
 #include "init/base/fs.h"
+#include "init/base/log.h"
 #include "init/base/text.h"
 
 #define UID_RANDOM 8
@@ -38,7 +39,7 @@ static void set_user(struct job *job)
 	job_set_text(&job->user, user ? user->pw_name : number);
 }
 
-static int define(struct controller *c, const char *cluster, const struct backend *backend,
+static int define(struct controller *c, const char *cluster, const struct place *place,
 		  const struct spec *spec, struct job *job, struct err *err)
 {
 	cleanup_free char *uid = make_uid(err);
@@ -47,11 +48,10 @@ static int define(struct controller *c, const char *cluster, const struct backen
 
 	if (!uid)
 		return -1;
-	dir = paths_job_dir(&c->paths, uid);
+	dir = place_job_dir(place, uid);
 	job_set_text(&job->uid, uid);
 	job_set_text(&job->name, spec->name ? spec->name : "");
 	job_set_text(&job->cluster, cluster);
-	job_set_text(&job->backend, backend_name(backend));
 	job_set_text(&job->directory, dir);
 	job_set_text(&job->command, line);
 	job_set_text(&job->queue, spec->partition ? spec->partition : "");
@@ -66,22 +66,20 @@ static int define(struct controller *c, const char *cluster, const struct backen
 /*
  * The link tells whoever collects old bundles, from whatever workstation, that this one is in use.
  */
-static int make_directory(const struct job *job, const struct spec *spec, const char *bundle,
-			  struct err *err)
+static int make_directory(struct site *site, const struct job *job, const struct spec *spec,
+			  const char *bundle, struct err *err)
 {
 	cleanup_free char *spec_path = fs_join(job->directory, "spec.json");
 	cleanup_free char *link = fs_join(job->directory, "bundle");
 	cleanup_free char *script = fs_join(job->directory, SPEC_SCRIPT_NAME);
 	cleanup(buf_finish) struct buf json = BUF_INIT(SPEC_JSON_MAX);
 
-	if (fs_make_dirs(job->directory, 0700, err) < 0 || spec_to_json(spec, &json, err) < 0 ||
-	    fs_write_file(spec_path, buf_span(&json), 0600, err) < 0)
+	if (site_make_dir(site, job->directory, err) < 0 || spec_to_json(spec, &json, err) < 0 ||
+	    site_write(site, spec_path, buf_span(&json), 0600, err) < 0)
 		return -1;
-	if (spec->script && fs_write_file(script, span_of_str(spec->script), 0700, err) < 0)
+	if (spec->script && site_write(site, script, span_of_str(spec->script), 0700, err) < 0)
 		return -1;
-	if (symlink(bundle, link) < 0)
-		return err_set_errno(err, errno, "create %s", link);
-	return 0;
+	return site_link(site, bundle, link, err);
 }
 
 /* The job does not depend on ssh's configuration: what is wrong with it is told, and it runs. */
@@ -130,6 +128,7 @@ static int hand_over(struct controller *c, const struct spec *spec, const char *
 	const struct submission submission = { .spec = spec, .job = job, .bundle = bundle };
 	struct submitted submitted;
 	struct backend *backend;
+	struct err own;
 
 	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
 	    backend_submit(backend, &submission, &submitted, err) < 0)
@@ -144,18 +143,38 @@ static int hand_over(struct controller *c, const struct spec *spec, const char *
 		return -1;
 	}
 	tell_degraded(c, job->backend, submitted.degraded, notes);
+	/* Links to files of the user's choice are a convenience. */
+	if (site_flush(backend_site(backend), &own) < 0)
+		log_debug("job-%" PRIu64 ": %s", job->id, own.text);
 	return 0;
 }
 
-static int prepare_and_submit(struct controller *c, const struct spec *spec,
-			      const struct bundle *bundle, const char *installed, struct job *job,
-			      struct notes *notes, struct err *err)
+/* Where it goes, what is there, and with what it is submitted. */
+struct way {
+	struct where where;
+	struct site *site;
+	struct place place;
+	struct bundle bundle;
+	char *installed;
+};
+
+static void way_finish(struct way *way)
 {
-	if (make_directory(job, spec, installed, err) < 0 || session_write(job, spec, err) < 0 ||
-	    keys_make_job(c, bundle->tunnel, job, spec, err) < 0)
+	place_finish(&way->place);
+	bundle_finish(&way->bundle);
+	free(way->installed);
+}
+DEFINE_CLEANUP_VALUE(struct way, way_finish)
+
+static int prepare_and_submit(struct controller *c, const struct spec *spec, const struct way *way,
+			      struct job *job, struct notes *notes, struct err *err)
+{
+	if (make_directory(way->site, job, spec, way->installed, err) < 0 ||
+	    session_write(way->site, job, spec, err) < 0 ||
+	    keys_make_job(c, &way->where, way->site, way->bundle.tunnel, job, spec, err) < 0)
 		return -1;
 	tell_ssh(c, job, notes);
-	return hand_over(c, spec, installed, job, notes, err);
+	return hand_over(c, spec, way->installed, job, notes, err);
 }
 
 /* Where it goes, and what the configuration adds to it. */
@@ -169,28 +188,49 @@ static int complete(struct controller *c, const char *cluster, struct spec *spec
 	return config_fill_spec(c->config, ret->context, ret->settings, spec, err);
 }
 
+/* Finds or makes all that does not belong to one job. */
+static int open_way(struct controller *c, struct way *way, struct job *job, struct err *err)
+{
+	struct backend *backend;
+
+	if (controller_backend(c, way->where.cluster, &backend, err) < 0 ||
+	    bundle_find(c->paths.program, &way->bundle, err) < 0)
+		return -1;
+	way->site = backend_site(backend);
+	job_set_text(&job->backend, backend_name(backend));
+	if (place_find(c, &way->where, way->site, &way->place, err) < 0 ||
+	    place_install_bundle(c, &way->where, way->site, &way->place, &way->bundle,
+				 &way->installed, err) < 0)
+		return -1;
+	return keys_make_host(c, way->bundle.tunnel, err);
+}
+
 int ops_submit(struct controller *c, const char *cluster, const struct spec *asked,
 	       struct job *ret_job, struct notes *notes, struct err *err)
 {
 	struct spec own = *asked, *spec = &own;
-	struct where where;
 	cleanup(job_finish) struct job job = { 0 };
-	cleanup(bundle_finish) struct bundle bundle = { 0 };
-	cleanup_free char *installed = NULL;
-	struct backend *known;
+	cleanup(way_finish) struct way way = { 0 };
 
 	job_init(&job);
-	if (complete(c, cluster, spec, &where, err) < 0 || spec_check(spec, err) < 0 ||
-	    controller_backend(c, where.cluster, &known, err) < 0 ||
-	    bundle_find(c->paths.program, &bundle, err) < 0 ||
-	    bundle_install(c, &bundle, &installed, err) < 0 ||
-	    keys_make_host(c, bundle.tunnel, err) < 0 ||
-	    define(c, where.cluster, known, spec, &job, err) < 0)
+	if (complete(c, cluster, spec, &way.where, err) < 0)
 		return -1;
-	if (prepare_and_submit(c, spec, &bundle, installed, &job, notes, err) < 0) {
+	/* The directory that we are in is none of the cluster's. */
+	if (way.where.is_remote && !spec->workdir)
+		spec->workdir = "/";
+	if (spec_check(spec, err) < 0 || open_way(c, &way, &job, err) < 0)
+		return -1;
+	if (way.where.is_remote && !asked->workdir)
+		spec->workdir = way.place.user_home;
+	if (define(c, way.where.cluster, &way.place, spec, &job, err) < 0)
+		return -1;
+	if (prepare_and_submit(c, spec, &way, &job, notes, err) < 0) {
 		/*
 		 * The first error is the one to report; what this leaves, collecting finds later.
+		 * What was remembered of the cluster may not be true any more.
 		 */
+		if (way.where.is_remote)
+			place_forget(c, &way.where);
 		if (leftovers_remove(c, &job, NULL) == 0 &&
 		    store_delete_job(c->store, job.id, NULL) == 0)
 			return -1;
@@ -213,8 +253,11 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 
 	job_init(&job);
 	job_set_text(&job.directory, dir);
-	if (complete(c, cluster, spec, &where, err) < 0 || spec_check(spec, err) < 0 ||
-	    controller_backend(c, where.cluster, &known, err) < 0)
+	if (complete(c, cluster, spec, &where, err) < 0)
+		return -1;
+	if (where.is_remote && !spec->workdir)
+		spec->workdir = "/HOME";
+	if (spec_check(spec, err) < 0 || controller_backend(c, where.cluster, &known, err) < 0)
 		return -1;
 	job_set_text(&job.backend, backend_name(known));
 	return backend_render(known, &submission, ret, err);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@
  */
 struct pipes {
 	int output[2], errors[2], exec[2];
+	int input[2]; /* a socket pair: ours to write is input[1]; -1 without input */
 };
 
 static void pipes_close(struct pipes *p)
@@ -28,15 +30,19 @@ static void pipes_close(struct pipes *p)
 		fd_close(p->output[i]);
 		fd_close(p->errors[i]);
 		fd_close(p->exec[i]);
+		fd_close(p->input[i]);
 	}
 }
 DEFINE_CLEANUP_VALUE(struct pipes, pipes_close)
 
-static int pipes_open(struct pipes *p, struct err *err)
+static int pipes_open(struct pipes *p, bool has_input, struct err *err)
 {
 	if (pipe2(p->output, O_CLOEXEC) < 0 || pipe2(p->errors, O_CLOEXEC) < 0 ||
 	    pipe2(p->exec, O_CLOEXEC) < 0)
 		return err_set_errno(err, errno, "pipe");
+	/* Writing to a socket that nobody reads any more can be told not to raise SIGPIPE. */
+	if (has_input && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->input) < 0)
+		return err_set_errno(err, errno, "socketpair");
 	return 0;
 }
 
@@ -51,7 +57,7 @@ static uint64_t now_ms(void)
 /* In the child, until exec: only async-signal-safe calls, and putenv on memory made before. */
 attr_noreturn static void become(const struct child_plan *plan, const struct pipes *p)
 {
-	int null = open("/dev/null", O_RDONLY);
+	int null = p->input[0] >= 0 ? p->input[0] : open("/dev/null", O_RDONLY);
 	int os;
 
 	if (null < 0 || dup2(null, 0) < 0 || dup2(p->output[1], 1) < 0 || dup2(p->errors[1], 2) < 0)
@@ -90,11 +96,26 @@ static bool take(int fd, struct buf *b, bool drop, bool *ret_overflow)
 /*
  * Collects both streams until both end; false when the deadline passed or the output is too large.
  */
-static bool collect(struct pipes *p, struct child *child, uint64_t deadline, bool *ret_overflow)
+/* Hands on what fits; closes the input when all is given, or nobody wants the rest. */
+static void give(struct pipes *p, struct span *left)
 {
-	struct pollfd fds[2] = {
+	ssize_t n = send(p->input[1], left->ptr, left->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n > 0)
+		span_cut(left, (size_t)n);
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		left->len = 0;
+	if (left->len == 0)
+		p->input[1] = fd_close(p->input[1]);
+}
+
+static bool collect(struct pipes *p, struct span input, struct child *child, uint64_t deadline,
+		    bool *ret_overflow)
+{
+	struct pollfd fds[3] = {
 		{ .fd = p->output[0], .events = POLLIN },
 		{ .fd = p->errors[0], .events = POLLIN },
+		{ .fd = p->input[1], .events = POLLOUT },
 	};
 	struct buf *bufs[2] = { &child->output, &child->errors };
 
@@ -104,8 +125,12 @@ static bool collect(struct pipes *p, struct child *child, uint64_t deadline, boo
 
 		if (deadline && now >= deadline)
 			return false;
-		if (poll(fds, 2, wait) < 0 && errno != EINTR)
+		if (poll(fds, 3, wait) < 0 && errno != EINTR)
 			return false;
+		if (fds[2].fd >= 0 && fds[2].revents) {
+			give(p, &input);
+			fds[2].fd = p->input[1];
+		}
 		for (int i = 0; i < 2; i++) {
 			if (fds[i].fd < 0 || !fds[i].revents)
 				continue;
@@ -136,7 +161,7 @@ static int explain_exec(const struct child_plan *plan, int os, struct err *err)
 
 int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
 {
-	cleanup(pipes_close) struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	cleanup(pipes_close) struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	cleanup(child_finish) struct child child = { BUF_INIT(CHILD_OUTPUT_MAX),
 						     BUF_INIT(CHILD_ERRORS_MAX), 0 };
 	uint64_t deadline = plan->timeout_ms ? now_ms() + plan->timeout_ms : 0;
@@ -144,7 +169,7 @@ int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
 	int os = 0;
 	pid_t pid;
 
-	if (pipes_open(&p, err) < 0)
+	if (pipes_open(&p, plan->input.len > 0, err) < 0)
 		return -1;
 	pid = fork();
 	if (pid < 0)
@@ -154,11 +179,12 @@ int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
 	p.output[1] = fd_close(p.output[1]);
 	p.errors[1] = fd_close(p.errors[1]);
 	p.exec[1] = fd_close(p.exec[1]);
+	p.input[0] = fd_close(p.input[0]);
 	if (read(p.exec[0], &os, sizeof(os)) == (ssize_t)sizeof(os)) {
 		wait_for(pid);
 		return explain_exec(plan, os, err);
 	}
-	ended = collect(&p, &child, deadline, &overflow);
+	ended = collect(&p, plan->input, &child, deadline, &overflow);
 	if (!ended)
 		kill(pid, SIGKILL);
 	child.status = wait_for(pid);

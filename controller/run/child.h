@@ -4,7 +4,7 @@
 /*
  * Runs another program to its end and keeps what it said: by fork and exec with an argument array,
  * never through a shell; with a deadline and with limits, so that neither a program that hangs nor
- * one that talks too much can hold berth up. Its standard input is empty.
+ * one that talks too much can hold berth up. Its standard input is empty unless it is given some.
  *
  *	const char *argv[] = { "squeue", "--noheader", NULL };
  *	cleanup(child_finish) struct child child = { 0 };
@@ -25,6 +25,7 @@ struct child_plan {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
 	const char *const *env; /* assignments added to our environment, NULL-terminated; or NULL */
 	const char *dir;	/* working directory, or NULL for ours */
+	struct span input;	/* what it reads from standard input; borrowed */
 	unsigned int timeout_ms; /* 0: none */
 };
 

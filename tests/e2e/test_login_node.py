@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""A cluster behind a login node: a real sshd whose sessions share no home and no state with the workstation, and a real
+Slurm that only they can reach. Round trips are counted by a wrapper around ssh."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+import harness
+import loginnode
+
+
+@pytest.fixture(scope="module")
+def node(session_dir, slurm):
+    path = session_dir / "login"
+    path.mkdir(mode=0o755)
+    login = loginnode.LoginNode(path, slurm.config)
+    try:
+        login.start()
+    except loginnode.Unavailable as reason:
+        pytest.skip(f"no login node: {reason}")
+    yield login
+    login.stop()
+
+
+def masters(home) -> list:
+    return [path for path in (home.state_dir / "ssh").glob("ssh-*")] if (home.state_dir / "ssh").exists() else []
+
+
+@pytest.fixture(scope="module")
+def remote(berth, node):
+    """berth of a user whose cluster is behind the login node; jobs that ran on it before are none of theirs."""
+    here = berth.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
+    path = berth.home.root / "config" / "berth" / "config.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(node.configuration())
+    yield here
+    here.cancel_all()
+    for control in masters(berth.home):
+        harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+
+
+@pytest.fixture(scope="module")
+def job(remote):
+    name = remote.submit("here", "-e", "MINE=a b'c", "--", "sh", "-c", "echo out $MINE; echo err >&2; pwd; sleep 1000")
+    remote.wait(name, "RUNNING")
+    return name
+
+
+def test_a_job_costs_one_round_trip_when_the_bundle_is_there(remote, node, job):
+    uid = remote.job(job)["uid"]
+    assert (node.scratch / "berth" / "jobs" / uid / "tunnel.json").exists()
+    assert not (remote.home.berth_home / "jobs").exists() and not (remote.home.berth_home / "images").exists()
+    node.calls()
+    name = remote.submit("--", "sleep", "1000")
+    assert node.calls() == 1
+    remote("cancel", name).ok()
+    assert "hpc" in remote("get", "clusters").ok().stdout
+
+
+def test_the_scheduler_is_asked_there(remote, node, job):
+    assert remote("get", "nodes", "-o", "name").ok().stdout.strip() == "node1"
+    node.calls()
+    assert job in remote("get", "jobs", "--cluster", "hpc", "-o", "name").ok().stdout
+    assert node.calls() <= 3
+    assert remote("get", "jobs", "--cluster", "local", "-o", "name").ok().stdout == ""
+
+
+def test_what_a_job_prints_is_read_there(remote, node, job):
+    def printed():
+        text = remote("logs", job).ok().stdout
+        return text if text.count("\n") == 2 else None
+    assert harness.until(printed, "output") == f"out a b'c\n{node.home}\n"
+    assert remote("logs", "--stderr", job).ok().stdout == "err\n"
+    assert remote("logs", "--tail", "1", job).ok().stdout == f"{node.home}\n"
+
+
+def test_logs_are_followed_to_the_end(remote):
+    name = remote.submit("--", "sh", "-c", "echo one; sleep 2; echo two; exit 3")
+    assert remote("logs", "-f", name).ok().stdout == "one\ntwo\n"
+    assert remote.wait(name, "FAILED")["exit_code"] == 3
+
+
+def test_ssh_goes_into_the_job(remote, ssh, node, job):
+    here = ssh.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
+    words = harness.until(lambda: (found := here(job, "echo $MINE; pwd")).status == 0 and found, "ssh into the job").stdout
+    assert words == f"a b'c\n{node.home}\n"
+    assert here(f"{job}.hpc", "exit 7").status == 7
+    assert here("here.job", "cat", input="data").ok().stdout == "data"
+    node.calls()
+    here(job, "true").ok()
+    assert node.calls() == 1
+
+
+def test_a_key_is_rotated_in_the_job_directory_there(remote, ssh, node, job):
+    here = ssh.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
+    path = node.scratch / "berth" / "jobs" / remote.job(job)["uid"] / "tunnel.json"
+    before = path.read_bytes()
+    remote("keys", "rotate", job).ok()
+    assert path.read_bytes() != before and path.stat().st_mode & 0o777 == 0o600
+    here(job, "true").ok()
+
+
+@pytest.mark.parametrize("word", ["a b", "it's", '"q"', "$HOME `id` $(id)", "a;b|c&d", "*", "new\nline", "\\n\\", "!x", "\x01\x7f",
+                                  "\u00fc", "-n", "~", "#c", "%s", ""])
+def test_a_word_reaches_the_job_unchanged(remote, node, word, hostile):
+    name, out = hostile
+    assert out[word] == word, name
+
+
+@pytest.fixture(scope="module")
+def hostile(remote):
+    """One job that prints all of its words, each ended by NUL, which no word has."""
+    mark = test_a_word_reaches_the_job_unchanged.pytestmark[0]
+    words = mark.args[1]
+    name = remote.submit("--", "sh", "-c", 'printf "%s\\0" "$@"', "sh", *words)
+    remote.wait(name, "SUCCEEDED")
+    printed = remote("logs", name).ok().output.decode(errors="surrogateescape").split("\0")
+    return name, dict(zip(words, printed))
+
+
+def test_a_connection_that_is_gone_is_made_again(remote, node, job):
+    pids = {int(line.split()[0]) for line in harness.run(["ps", "-eo", "pid,args"]).ok().stdout.splitlines()
+            if "ssh" in line and "[mux]" in line and str(remote.home.state_dir) in line}
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert remote.job(job)["state"] == "RUNNING"
+
+
+def test_cancel_and_gc_leave_nothing_there(remote, node):
+    name = remote.submit("--", "sleep", "1000")
+    path = node.scratch / "berth" / "jobs" / remote.job(name)["uid"]
+    assert path.exists()
+    remote("cancel", name).ok()
+    remote.wait(name, "CANCELLED")
+    assert path.exists() and not (path / "tunnel.json").exists()
+    remote("gc", "--retention", "0s").ok()
+    assert not path.exists()
+    missing = remote("logs", name)
+    assert missing.status == 66 and "collected" in missing.stderr
+
+
+def alone(berth, node, fresh_home, **more):
+    user = type(berth)(berth.program, fresh_home, {"PATH": f"{node.dir / 'bin'}:{os.environ['PATH']}"})
+    path = fresh_home.root / "config" / "berth" / "config.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(node.configuration(**more))
+    return user
+
+
+def test_a_wrong_host_and_a_home_that_cannot_be_written_are_explained(berth, node, fresh_home):
+    user = alone(berth, node, fresh_home, login="root@no-such-host.invalid")
+    refused = user("run", "--", "true")
+    assert refused.status == 69 and "login node root@no-such-host.invalid cannot be reached" in refused.stderr
+    alone(berth, node, fresh_home, home="/proc/berth")
+    refused = user("run", "--", "true")
+    assert refused.status != 0 and "/proc/berth" in refused.stderr and refused.stderr.count("\n") == 1
+    alone(berth, node, fresh_home, home="$NOWHERE/berth")
+    refused = user("run", "--", "true")
+    assert refused.status != 0 and "NOWHERE" in refused.stderr
+    assert user("get", "jobs", "-a", "-o", "name").ok().stdout == ""
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(berth, node, fresh_home, short_dir):
+    if harness.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", short_dir]).status != 0:
+        pytest.skip("no right to mount a tmpfs")
+    try:
+        user = alone(berth, node, fresh_home, home=f"{short_dir}/berth")
+        refused = user("run", "--", "true")
+        assert refused.status == 69 and ("No space left" in refused.stderr or "disk full" in refused.stderr), refused
+        assert user("get", "jobs", "-a", "-o", "name").ok().stdout == ""
+    finally:
+        harness.run(["umount", short_dir]).ok()
+
+
+def test_settings_for_paths_reach_the_job(berth, node, fresh_home):
+    token = fresh_home.root / "token"
+    token.write_text("secret-token\n")
+    more = ("    paths: [direct, login]\n    relays:\n      - url: https://relay.example.org:8443\n"
+            f"        key: 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n        token_file: {token}\n"
+            "      - url: https://other.example.org\n        key: 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
+            "        token_command: [echo, from a command]\n")
+    user = alone(berth, node, fresh_home, more=more)
+    refused = user("run", "--", "true")
+    assert refused.status == 64 and "other.example.org" in refused.stderr
+    user = alone(berth, node, fresh_home, more=more.replace("from a command", "command-token"))
+    name = user.submit("--", "sleep", "1000")
+    uid = user.job(name)["uid"]
+    for path in node.scratch / "berth" / "jobs" / uid / "tunnel.json", fresh_home.state_dir / "keys" / f"{uid}.json":
+        text = path.read_text()
+        assert "relay.example.org:8443" in text and "secret-token" in text and "command-token" in text, path
+    assert not list((fresh_home.state_dir / "keys").glob("*.part"))
+    assert shutil.which("squeue") and "secret-token" not in (node.dir / "calls").read_text()
+    user("cancel", name).ok()

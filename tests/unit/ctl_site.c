@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* A site behind a login node, with an `ssh` that runs things here and counts its calls. */
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "controller/backends/jobdir.h"
+#include "controller/backends/site_ssh.h"
+#include "controller/run/remote.h"
+#include "init/base/fs.h"
+
+static char dir[64];
+static struct site *site;
+
+static char *in_dir(const char *name)
+{
+	return fs_join(dir, name);
+}
+
+static void put_ssh(const char *text)
+{
+	cleanup_free char *path = in_dir("ssh");
+
+	assert_int_equal(fs_write_file(path, span_of_str(text), 0700, NULL), 0);
+}
+
+static size_t calls(void)
+{
+	cleanup_free char *path = in_dir("calls");
+	cleanup(buf_finish) struct buf text = BUF_INIT(65536);
+
+	return fs_read_file(path, 65536, &text, NULL) < 0 ? 0 : buf_len(&text);
+}
+
+static int set_up(void **state)
+{
+	static const char *const options[] = { "Port 2222", NULL };
+	const char *directories[] = { dir, NULL };
+	cleanup_free char *path = NULL;
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/berth-site-XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	path = str_printf("%s:/usr/bin:/bin", dir);
+	setenv("PATH", path, 1);
+	setenv("FAKE", dir, 1);
+	/* A start-up file that talks, then the command as the last words. */
+	put_ssh("#!/bin/sh\nprintf x >>\"$FAKE/calls\"\necho noise; echo more noise >&2\n"
+		"while [ \"$1\" != -- ]; do shift; done; shift 2; eval \"exec $*\"\n");
+	site = site_ssh_new(&(struct site_ssh_plan){
+		.login = "me@login1", .options = options, .directories = directories });
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	site = site_close(site);
+	return fs_remove_tree(dir, NULL);
+}
+
+static void what_is_put_off_goes_with_the_next_command(void **state)
+{
+	static const char *const argv[] = { "cat", "deep/er/a file", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+	cleanup_free char *deep = in_dir("deep/er"), *file = in_dir("deep/er/a file");
+	cleanup_free char *link = in_dir("deep/link");
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(site_make_dir(site, deep, NULL), 0);
+	assert_int_equal(site_write(site, file, span_of_str("it's\n\n\"$HOME\"\n"), 0600, NULL), 0);
+	assert_int_equal(site_link(site, "deep", link, NULL), 0);
+	assert_int_equal(calls(), 0);
+	assert_int_equal(
+		site_run(site, &(struct child_plan){ .argv = argv, .dir = dir }, &child, NULL), 0);
+	assert_string_equal(buf_str(&child.output), "it's\n\n\"$HOME\"\n");
+	assert_string_equal(buf_str(&child.errors), "");
+	assert_int_equal(calls(), 1);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(stat(deep, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(site_flush(site, NULL), 0);
+	assert_int_equal(calls(), 1); /* nothing was left to do */
+}
+
+static void words_arrive_unchanged(void **state)
+{
+	static const char *const words[] = {
+		"",	"a b",	    "it's", "\"q\"", "$HOME `id` $(id)",
+		"a\nb", "-n",	    "*",    "\\n\\", "\x01\x7f",
+		"!x",	"\xff\xfe", "~",    "#c",    "%s;exit 3"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		const char *const argv[] = { "printf", "%s|%s", words[i], "end", NULL };
+		cleanup_free char *assignment = str_printf("WORD=%s", words[i]);
+		const char *const env[] = { assignment, NULL };
+		const char *const shown[] = { "printenv", "WORD", NULL };
+		cleanup_free char *expected = str_printf("%s|end", words[i]);
+		cleanup_free char *line = str_printf("%s\n", words[i]);
+		cleanup(child_finish) struct child child = { 0 }, second = { 0 };
+
+		assert_int_equal(site_run(site, &(struct child_plan){ .argv = argv }, &child, NULL),
+				 0);
+		assert_string_equal(buf_str(&child.output), expected);
+		assert_int_equal(site_run(site, &(struct child_plan){ .argv = shown, .env = env },
+					  &second, NULL),
+				 0);
+		assert_string_equal(buf_str(&second.output), line);
+	}
+}
+
+static void a_change_that_fails_stops_what_comes_after_it(void **state)
+{
+	static const char *const argv[] = { "touch", "after", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+	cleanup_free char *after = in_dir("after");
+	struct err err;
+
+	(void)state;
+	assert_int_equal(site_make_dir(site, "/proc/nothing/here", NULL), 0);
+	assert_int_equal(
+		site_run(site, &(struct child_plan){ .argv = argv, .dir = dir }, &child, &err), -1);
+	assert_non_null(strstr(err.text, "me@login1: mkdir: "));
+	assert_false(fs_exists(after));
+	assert_int_equal(site_need(site, after, NULL), 0);
+	assert_int_equal(site_flush(site, &err), -1);
+	assert_non_null(strstr(err.text, "is gone"));
+	/* What failed is not done again. */
+	assert_int_equal(site_flush(site, NULL), 0);
+}
+
+static void files_are_read_from_an_offset(void **state)
+{
+	cleanup_free char *file = in_dir("log"), *none = in_dir("none");
+	cleanup(buf_finish) struct buf text = BUF_INIT(100), rest = BUF_INIT(100);
+	struct err err;
+
+	(void)state;
+	assert_int_equal(fs_write_file(file, span_of_str("0123456789"), 0600, NULL), 0);
+	assert_int_equal(site_read(site, file, 3, 4, &text, NULL), 0);
+	assert_string_equal(buf_str(&text), "3456");
+	assert_int_equal(site_read(site, file, 10, 4, &rest, NULL), 0);
+	assert_int_equal(buf_len(&rest), 0);
+	assert_int_equal(site_read(site, none, 0, 4, &text, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void many_files_are_one_question(void **state)
+{
+	cleanup_free char *a = in_dir("a"), *b = in_dir("b");
+	cleanup_free char *one = in_dir("a/status.0.json"), *two = in_dir("a/endpoint.0.json");
+	cleanup_free char *none = in_dir("b/status.0.json"), *other = in_dir("a/other");
+	const char *const dirs[] = { a, b };
+	cleanup(buf_finish) struct buf text = BUF_INIT(100);
+	struct err err;
+
+	(void)state;
+	assert_int_equal(fs_make_dirs(a, 0700, NULL), 0);
+	assert_int_equal(fs_write_file(one, span_of_str("{\xc3\xbc}\n\n"), 0600, NULL), 0);
+	assert_int_equal(fs_write_file(two, span_of_str(""), 0600, NULL), 0);
+	assert_int_equal(fs_write_file(other, span_of_str("other"), 0600, NULL), 0);
+	assert_int_equal(site_prefetch(site, dirs, 2, "status. endpoint.0", NULL), 0);
+	assert_int_equal(site_read(site, one, 0, 100, &text, NULL), 0);
+	assert_string_equal(buf_str(&text), "{\xc3\xbc}\n\n");
+	buf_clear(&text);
+	assert_int_equal(site_read(site, two, 0, 100, &text, NULL), 0);
+	assert_int_equal(buf_len(&text), 0);
+	assert_int_equal(site_read(site, none, 0, 100, &text, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_int_equal(calls(), 1);
+	assert_int_equal(site_read(site, other, 0, 100, &text, NULL), 0);
+	assert_int_equal(calls(), 2);
+	site_forget(site);
+	assert_int_equal(site_read(site, one, 0, 100, &text, NULL), 0);
+	assert_int_equal(calls(), 3);
+}
+
+static void any_bytes_are_uploaded(void **state)
+{
+	cleanup_free uint8_t *bytes = new_array(uint8_t, 1 << 20);
+	cleanup(buf_finish) struct buf back = BUF_INIT(2 << 20);
+	cleanup_free char *file = in_dir("it's $HOME");
+
+	(void)state;
+	for (size_t i = 0; i < 1 << 20; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 251);
+	assert_int_equal(site_ssh_upload(site, file, span_of(bytes, 1 << 20), NULL), 0);
+	assert_int_equal(fs_read_file(file, 2 << 20, &back, NULL), 0);
+	assert_int_equal(buf_len(&back), 1 << 20);
+	assert_memory_equal(buf_span(&back).ptr, bytes, 1 << 20);
+}
+
+static void a_login_node_that_does_not_answer_is_told_from_a_command_that_fails(void **state)
+{
+	static const char *const argv[] = { "sh", "-c", "echo bad >&2; exit 3", NULL };
+	static const char *const missing[] = { "no-such-program", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+	char why[100];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(site_run(site, &(struct child_plan){ .argv = argv }, &child, NULL), 0);
+	child_complaint(&child, why, sizeof(why));
+	assert_int_equal(child.status, 3);
+	assert_string_equal(why, "bad");
+	assert_int_equal(site_run(site, &(struct child_plan){ .argv = missing }, &child, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	put_ssh("#!/bin/sh\necho 'x: Permission denied (publickey).' >&2; exit 255\n");
+	assert_int_equal(site_run(site, &(struct child_plan){ .argv = argv }, &child, &err), -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+	put_ssh("#!/bin/sh\necho 'ssh: connect to host x port 22: No route to host' >&2; exit 255\n");
+	assert_int_equal(site_run(site, &(struct child_plan){ .argv = argv }, &child, &err), -1);
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+	assert_non_null(strstr(err.text, "No route to host: try 'ssh me@login1'"));
+	/* One that ends before it ran anything. */
+	put_ssh("#!/bin/sh\necho 'This account is not available.'\nexit 1\n");
+	assert_int_equal(site_run(site, &(struct child_plan){ .argv = argv }, &child, &err), -1);
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+}
+
+static void a_socket_gets_a_name_that_is_short_enough(void **state)
+{
+	static const char *const none[] = { NULL };
+	static const char *const options[] = { "Port 1", NULL };
+	const char *long_first[] = {
+		"/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name/a-long-name",
+		"/short", NULL
+	};
+	const char *only_bad[] = { long_first[0], "/with%h", NULL };
+	cleanup_free char *a = remote_control_path("a", none, long_first);
+	cleanup_free char *b = remote_control_path("a", options, long_first);
+
+	(void)state;
+	assert_true(strncmp(a, "/short/ssh-", 11) == 0);
+	assert_true(strcmp(a, b) != 0);
+	assert_true(strlen(a) < 108 - 18);
+	assert_null(remote_control_path("a", none, only_bad));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_put_off_goes_with_the_next_command),
+		TEST(words_arrive_unchanged),
+		TEST(a_change_that_fails_stops_what_comes_after_it),
+		TEST(files_are_read_from_an_offset),
+		TEST(many_files_are_one_question),
+		TEST(any_bytes_are_uploaded),
+		TEST(a_login_node_that_does_not_answer_is_told_from_a_command_that_fails),
+		TEST(a_socket_gets_a_name_that_is_short_enough),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
