@@ -6,6 +6,7 @@ The web server has three ports: one that passes an Upgrade on, one that knows We
 
 import base64
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ import subprocess
 import pytest
 
 import harness
+import tunnelrun
 
 NGINX = """\
 daemon off;
@@ -151,10 +153,12 @@ def relay(build_dir, session_dir):
     directory.mkdir(mode=0o700)
     plain, *ports = free_ports(4)
     harness.run([program, "relay", "key", directory / "key"]).ok()
-    said = dict(line.split(":", 1) for line in harness.run([program, "relay", "token", "x"]).ok().stdout.splitlines())
-    (directory / "tokens").write_text(said["line"].strip() + "\n")
+    said = harness.run([program, "relay", "token", "x"]).ok().stdout.splitlines()
+    token = said[0].split()[-1]
+    (directory / "tokens").write_text(said[-1] + "\n")
     harness.run(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=relay", "-days", "2",
-                 "-keyout", directory / "cert.key", "-out", directory / "cert.pem"]).ok()
+                 "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", directory / "cert.key",
+                 "-out", directory / "cert.pem"]).ok()
     (directory / "nginx.conf").write_text(NGINX.format(dir=directory, ports=ports, plain=plain))
     argvs = ([program, "relay", "--listen", "127.0.0.1:0", "--behind-proxy", f"127.0.0.1:{plain}",
               "--key", directory / "key", "--tokens", directory / "tokens"],
@@ -172,10 +176,59 @@ def relay(build_dir, session_dir):
             return False
     try:
         harness.until(answers, "health through nginx")
-        yield ports, said["token"].strip()
+        yield ports, token
     finally:
         for each in processes:
             harness.stop(each)
+
+
+class Tunnel(tunnelrun.Tunnel):
+    """A job and a workstation that meet at a relay behind a web server, and nowhere else."""
+
+    def __init__(self, dir, build, url: str, ca, token: str):
+        self.relays = dir.with_suffix(".json")
+        self.relays.write_text(json.dumps([{"url": url, "ca": str(ca), "token": token}]))
+        self.relays.chmod(0o600)
+        dir.mkdir(mode=0o700)
+        super().__init__(dir, build)
+
+    def configure(self, more="") -> None:
+        super().configure(more)
+        path = self.dir / "config"
+        path.write_text(path.read_text().replace(str(self.endpoint), f"{self.dir}/nowhere.json"))
+
+    def run(self, *argv, **more) -> harness.Result:
+        if argv[:2] == ("keygen", "--job-file"):
+            argv = (*argv, "--relays", self.relays, "--paths", "relay-tcp")
+        return super().run(*argv, **more)
+
+
+@pytest.mark.parametrize("port", [0, 1])
+def test_a_job_is_reached_through_a_web_server_by_upgrade_and_by_websocket(relay, build_dir, session_dir, home, port):
+    ports, token = relay
+    ca = session_dir / "relay-proxy" / "cert.pem"
+    tunnel = Tunnel(session_dir / f"web-{port}", build_dir, f"https://127.0.0.1:{ports[port]}", ca, token).start()
+    try:
+        content = os.urandom(1 << 20)
+        echo = tunnel.ssh("job-7", "cat", input=content, env=home.env()).ok()
+        assert echo.output == content
+    finally:
+        tunnel.stop()
+
+
+def test_a_certificate_of_somebody_else_is_told(relay, build_dir, session_dir, home):
+    ports, token = relay
+    tunnel = Tunnel(session_dir / "web-system", build_dir, f"https://127.0.0.1:{ports[0]}", "system", token)
+    tunnel.configure("--verbose")
+    said = session_dir / "web-system" / "said"
+    # It goes on trying, for a while: what it says meanwhile is enough.
+    with open(said, "wb") as log:
+        client = subprocess.Popen(tunnel.argv("job-7", "true"), stdin=subprocess.DEVNULL, stderr=log, env=home.env(),
+                                  start_new_session=True)
+    try:
+        harness.until(lambda: "its certificate is not accepted: self" in said.read_text(), "the reason")
+    finally:
+        harness.kill_session(client)
 
 
 def greet(caller: Caller, token: str) -> tuple:

@@ -97,7 +97,7 @@ static void a_list_survives_being_written_and_read(void **state)
 {
 	static const char text[] =
 		"[{\"url\":\"https://a:1\",\"key\":\"" KEY "\",\"token\":\"one\"},"
-		"{\"url\":\"https://b\",\"key\":\"" KEY "\",\"token\":\"two\"}]";
+		"{\"url\":\"https://b\",\"ca\":\"system\",\"token\":\"two\"}]";
 	cleanup(relay_sites_finish) struct relay_sites sites = { 0 }, none = { 0 };
 	cleanup(jsonfile_free) json_t *again = NULL;
 	cleanup_free char *written = NULL;
@@ -106,7 +106,9 @@ static void a_list_survives_being_written_and_read(void **state)
 	assert_int_equal(parse(text, &sites, NULL), 0);
 	assert_int_equal(sites.len, 2);
 	assert_int_equal(sites.items[0].key.bytes[31], 1);
+	assert_null(sites.items[0].ca);
 	assert_string_equal(sites.items[1].token, "two");
+	assert_string_equal(sites.items[1].ca, "system");
 	again = relay_sites_json(&sites);
 	written = json_dumps(again, JSON_COMPACT);
 	assert_string_equal(written, text);
@@ -125,6 +127,10 @@ static void what_is_wrong_with_an_entry_is_said_without_its_token(void **state)
 		{ "[{\"url\":\"ftp://a\",\"key\":\"" KEY "\",\"token\":\"s3cret\"}]", "ftp://a" },
 		{ "[{\"url\":\"https://a\",\"key\":\"" KEY "\",\"token\":\"s3 cret\"}]",
 		  "\"token\"" },
+		{ "[{\"url\":\"https://a\",\"key\":\"" KEY
+		  "\",\"ca\":\"system\",\"token\":\"s3cret\"}]",
+		  "instead of \"key\"" },
+		{ "[{\"url\":\"https://a\",\"ca\":1,\"token\":\"s3cret\"}]", "\"ca\"" },
 		{ "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "more than 16" },
 	};
 

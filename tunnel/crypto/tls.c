@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include "init/base/alloc.h"
 #include "tunnel/crypto/openssl.h"
@@ -24,6 +25,7 @@ struct tls_context {
 	SSL_CTX *ctx;
 	struct key_set peers;
 	bool is_relay; /* only the server has a key */
+	bool is_web;   /* and proves a name by a certificate instead */
 	unsigned char alpn[16];
 	unsigned int alpn_len; /* as on the wire: with the length in front */
 };
@@ -74,6 +76,28 @@ static int verify_peer(X509_STORE_CTX *store, void *arg)
 	}
 	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 	return 0;
+}
+
+/* Where systems other than the one that OpenSSL was built for keep whom they trust. */
+static const char *const authorities[] = { "/etc/ssl/certs/ca-certificates.crt",
+					   "/etc/pki/tls/certs/ca-bundle.crt",
+					   "/etc/ssl/ca-bundle.pem" };
+
+static bool configure_web(SSL_CTX *ctx, const char *ca)
+{
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	/* Many a web server knows no later version; what is inside has TLS 1.3 of its own. */
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+		return false;
+	if (strcmp(ca, TLS_CA_SYSTEM) != 0)
+		return SSL_CTX_load_verify_file(ctx, ca) == 1;
+	(void)SSL_CTX_set_default_verify_paths(ctx);
+	for (size_t i = 0; i < ARRAY_LEN(authorities); i++) {
+		if (SSL_CTX_load_verify_file(ctx, authorities[i]) == 1)
+			break;
+	}
+	ERR_clear_error();
+	return true;
 }
 
 static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
@@ -159,6 +183,8 @@ static bool configure_keys(struct tls_context *tls, EVP_PKEY *own)
 	static const unsigned char raw_key[] = { TLSEXT_cert_type_rpk };
 	SSL_CTX *ctx = tls->ctx;
 
+	if (tls->is_web)
+		return true;
 	if (tls->is_relay && tls->role == TLS_SERVER) {
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	} else {
@@ -248,6 +274,44 @@ struct tls_context *tls_context_new_to_relay(const struct key_public *relay, con
 	return finish_context(tls, NULL, alpn, err);
 }
 
+struct tls_context *tls_context_new_to_web(const char *ca, struct err *err)
+{
+	struct tls_context *tls = new_zero(struct tls_context);
+
+	tls->role = TLS_CLIENT;
+	tls->is_relay = tls->is_web = true;
+	tls = finish_context(tls, NULL, TLS_ALPN_HTTP1, err);
+	if (!tls || configure_web(tls->ctx, ca))
+		return tls;
+	err_from_openssl(err, ca);
+	return tls_context_free(tls);
+}
+
+bool tls_context_is_web(const struct tls_context *tls)
+{
+	return tls->is_web;
+}
+
+bool tls_session_expect(SSL *ssl, const char *host)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+	if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1)
+		return SSL_set_tlsext_host_name(ssl, NULL) == 1;
+	ERR_clear_error();
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 &&
+	       SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+int tls_session_web_error(const SSL *ssl, struct err *err)
+{
+	return err_set(err, ERR_DENIED,
+		       "its certificate is not accepted: %s: \"ca\" of the relay names the file "
+		       "of the authority",
+		       X509_verify_cert_error_string(SSL_get_verify_result(ssl)));
+}
+
 bool tls_context_is_relay(const struct tls_context *tls)
 {
 	return tls->is_relay;
@@ -303,6 +367,11 @@ static int refuse_relay(bool is_ours, struct err *err)
 
 int tls_session_check(const struct tls_context *tls, SSL *ssl, struct err *err)
 {
+	if (tls->is_web && SSL_get0_peer_certificate(ssl) &&
+	    SSL_get_verify_result(ssl) == X509_V_OK)
+		return 0;
+	if (tls->is_web)
+		return tls_session_web_error(ssl, err);
 	if (is_peer(tls, ssl))
 		return 0;
 	return tls->is_relay ? refuse_relay(true, err) : refuse_key(tls->role, err);

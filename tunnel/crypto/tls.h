@@ -57,6 +57,13 @@ struct tls_context *tls_context_new_relay(const struct key_pair *own, const char
 					  struct err *err) attr_must_use;
 struct tls_context *tls_context_new_to_relay(const struct key_public *relay, const char *alpn,
 					     struct err *err) attr_must_use;
+/*
+ * TLS over TCP to a server that proves a name by a certificate: a proxy that stands before a relay.
+ * The authorities are those of a file (PEM), or with TLS_CA_SYSTEM those that this system trusts.
+ * What is proven is the proxy, not the relay.
+ */
+#define TLS_CA_SYSTEM "system"
+struct tls_context *tls_context_new_to_web(const char *ca, struct err *err) attr_must_use;
 struct tls_context *tls_context_free(struct tls_context *tls);
 DEFINE_CLEANUP(struct tls_context, tls_context_free)
 
@@ -68,11 +75,19 @@ void tls_context_set_peers(struct tls_context *tls, const struct key_set *peers)
 bool tls_context_accepts(const struct tls_context *tls, const struct key_public *peer);
 
 enum tls_role tls_context_role(const struct tls_context *tls);
-/* One of the two that are for relays. */
+/* One of those that are for relays. */
 bool tls_context_is_relay(const struct tls_context *tls);
+bool tls_context_is_web(const struct tls_context *tls);
 
 /* An SSL object with our key, for one connection; NULL when OpenSSL refuses. SSL_free() it. */
 struct ssl_st *tls_session_new(const struct tls_context *tls) attr_must_use;
+
+/*
+ * A session of tls_context_new_to_web(), before its handshake: the name or the address that the
+ * certificate has to be for. -1 and *err when the certificate was not accepted.
+ */
+bool tls_session_expect(struct ssl_st *ssl, const char *host) attr_must_use;
+int tls_session_web_error(const struct ssl_st *ssl, struct err *err);
 
 /*
  * A client's session: told() is called for each ticket that comes, with what tls_session_resume()

@@ -84,8 +84,8 @@ static void on_info(const SSL *ssl, int where, int value)
 	tls->alert_is_ours = where & SSL_CB_WRITE;
 }
 
-struct tls_stream *tls_stream_new(const struct tls_context *context, struct buf *out,
-				  struct err *err)
+struct tls_stream *tls_stream_new(const struct tls_context *context, const char *host,
+				  struct buf *out, struct err *err)
 {
 	struct tls_stream *tls = new_zero(struct tls_stream);
 	const BIO_METHOD *method = bio_method();
@@ -94,7 +94,8 @@ struct tls_stream *tls_stream_new(const struct tls_context *context, struct buf 
 	tls->context = context;
 	tls->out = out;
 	tls->ssl = tls_session_new(context);
-	if (!tls->ssl || !bio) {
+	if (!tls->ssl || !bio ||
+	    (tls_context_is_web(context) && !tls_session_expect(tls->ssl, host))) {
 		BIO_free(bio);
 		tls_stream_free(tls);
 		err_from_openssl(err, "TLS stream");
@@ -127,6 +128,11 @@ void tls_stream_feed(struct tls_stream *tls, struct span bytes)
 
 static int fail(struct tls_stream *tls, struct err *err)
 {
+	if (tls_context_is_web(tls->context) && !tls->ready &&
+	    SSL_get_verify_result(tls->ssl) != X509_V_OK) {
+		ERR_clear_error();
+		return tls_session_web_error(tls->ssl, err);
+	}
 	if (tls->alert) {
 		ERR_clear_error();
 		return tls_context_alert_error(tls->context, tls->alert_is_ours, tls->alert, err);
@@ -199,6 +205,8 @@ int tls_stream_export(const struct tls_stream *tls, const char *label, struct se
 
 	if (!tls->ready)
 		return err_set(err, ERR_UNAVAILABLE, "the handshake is not complete");
+	if (tls_context_is_web(tls->context))
+		return err_set(err, ERR_UNSUPPORTED, "TLS ends at a proxy");
 	if (tls_session_export(tls->ssl, &exporter, err) < 0)
 		return -1;
 	return key_derive(&exporter, label, ret, err);

@@ -22,9 +22,12 @@
 
 struct tls_stream;
 
-/* The context and *out are borrowed; out->max has room for what one call makes. */
-struct tls_stream *tls_stream_new(const struct tls_context *tls, struct buf *out, struct err *err)
-	attr_must_use;
+/*
+ * The context and *out are borrowed; out->max has room for what one call makes. host is whom a
+ * certificate has to name (tls_context_new_to_web()), and means nothing to other contexts.
+ */
+struct tls_stream *tls_stream_new(const struct tls_context *tls, const char *host, struct buf *out,
+				  struct err *err) attr_must_use;
 /* A stream that was ready says the end (close_notify) first, into *out. */
 struct tls_stream *tls_stream_free(struct tls_stream *tls);
 
@@ -41,6 +44,9 @@ bool tls_stream_is_ready(const struct tls_stream *tls);
 /* All of it, into *out. Only when ready. */
 int tls_stream_write(struct tls_stream *tls, struct span bytes, struct err *err) attr_must_use;
 
-/* key_derive() with this label from tls_session_export(). Only when ready. */
+/*
+ * key_derive() with this label from tls_session_export(). Only when ready; ERR_UNSUPPORTED when the
+ * other end is a proxy, with whom nobody shares anything.
+ */
 int tls_stream_export(const struct tls_stream *tls, const char *label, struct secret *ret,
 		      struct err *err) attr_must_use;

@@ -359,7 +359,7 @@ struct link *link_new(const struct link_config *config, struct err *err)
 	struct link_core_config core = {
 		.enrol = &l->enrol,
 		.link = PATH_LINK_FIRST + config->number,
-		.udp = config->udp,
+		.udp = config->udp && !config->site->ca,
 		.tcp = config->tcp,
 		.ops = &core_ops,
 		.owner = l,
@@ -375,7 +375,7 @@ struct link *link_new(const struct link_config *config, struct err *err)
 		.token = config->site->token,
 	};
 	l->tls = tls_context_new_to_relay(relay, TLS_ALPN, err);
-	l->tls_tcp = l->tls ? tls_context_new_to_relay(relay, TLS_ALPN_HTTP1, err) : NULL;
+	l->tls_tcp = l->tls ? link_tcp_tls(config->site, err) : NULL;
 	if (!l->tls_tcp || timer_open(&l->timer, config->loop, on_deadline, l, err) < 0) {
 		tls_context_free(l->tls);
 		tls_context_free(l->tls_tcp);
@@ -387,7 +387,7 @@ struct link *link_new(const struct link_config *config, struct err *err)
 	open_path(l);
 	core.tls = l->tls;
 	key_tag(relay, core.relay_tag.bytes);
-	if (config->udp && !parse_literal(l))
+	if (core.udp && !parse_literal(l))
 		l->resolver = resolver_new(config->loop, &(struct resolve_sources){ 0 });
 	l->core = link_core_new(&core, clock_now());
 	l->user.ops = &user_ops;

@@ -102,23 +102,10 @@ static void on_drain(void *owner, uint32_t retry_ms)
 	(void)retry_ms;
 }
 
-/* A proxy ends TLS in between: what was bound to that counts for nothing. */
-static void on_challenge(void *owner, const uint8_t binding[RELAY_BINDING_LEN])
-{
-	struct way *way = owner;
-
-	if (way->which != LINK_TCP)
-		return;
-	memcpy(way->core->binding, binding, RELAY_BINDING_LEN);
-	if (way->state == WAY_HELLO)
-		way_say_hello(way);
-}
-
 const struct enrol_ops link_heard = {
 	.welcome = on_welcome,
 	.observed = on_observed,
 	.peer = on_peer,
 	.refused = on_refused,
 	.drain = on_drain,
-	.challenge = on_challenge,
 };

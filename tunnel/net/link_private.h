@@ -44,6 +44,8 @@ struct link {
 };
 
 /* link_tcp.c, as link_core_ops. */
+/* What the stream's TLS is to be: the relay's key, or the certificate of a proxy before it. */
+struct tls_context *link_tcp_tls(const struct relay_site *site, struct err *err);
 void link_tcp_dial(void *owner);
 void link_tcp_say(void *owner, uint64_t type, struct span value);
 void link_tcp_probe(void *owner);

@@ -6,6 +6,27 @@
 /* A stream through a proxy ends when nothing passes for a minute; so does many a NAT's mapping. */
 #define KEEP_ALIVE (25 * NSEC_PER_SEC)
 
+struct tls_context *link_tcp_tls(const struct relay_site *site, struct err *err)
+{
+	return site->ca ? tls_context_new_to_web(site->ca, err)
+			: tls_context_new_to_relay(&site->key, TLS_ALPN_HTTP1, err);
+}
+
+/*
+ * A relay behind a proxy that ends TLS makes up for the exporter. From any other one a challenge is
+ * ignored: what it had signed it could show to another relay as ours.
+ */
+static void hear_challenge(struct link *l, struct span value)
+{
+	uint8_t binding[RELAY_BINDING_LEN];
+	struct err err;
+
+	if (relay_challenge_parse(value, binding, &err) < 0)
+		link_core_tcp_over(l->core, &err, clock_now());
+	else
+		link_core_tcp_ready(l->core, binding, clock_now());
+}
+
 static void on_up(struct carrier *carrier, void *owner)
 {
 	cleanup(secret_finish) struct secret binding = { 0 };
@@ -13,6 +34,8 @@ static void on_up(struct carrier *carrier, void *owner)
 	struct err err;
 
 	l->dirty = true;
+	if (l->config.site->ca)
+		return;
 	if (carrier_export(carrier, RELAY_EXPORT_LABEL, &binding, &err) < 0)
 		link_core_tcp_over(l->core, &err, clock_now());
 	else
@@ -36,6 +59,11 @@ static int on_capsule(struct carrier *carrier, void *owner, uint64_t type, struc
 
 	(void)err;
 	l->dirty = true;
+	if (type == RELAY_CHALLENGE) {
+		if (carrier == l->carrier && l->config.site->ca)
+			hear_challenge(l, value);
+		return 0;
+	}
 	/* A stream that is broken is dropped at the end of the turn. */
 	if (carrier == l->carrier)
 		(void)!link_core_tcp_hear(l->core, type, value, clock_now());

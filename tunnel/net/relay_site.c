@@ -18,6 +18,7 @@ void relay_site_finish(struct relay_site *site)
 	free(site->token);
 	free(site->url);
 	free(site->host);
+	free(site->ca);
 	*site = (struct relay_site){ 0 };
 }
 
@@ -92,20 +93,25 @@ int relay_site_parse(const char *url, struct relay_site *ret, struct err *err)
 
 static int parse_entry(const json_t *entry, struct relay_site *site, struct err *err)
 {
+	const json_t *ca = json_object_get(entry, "ca");
 	const char *url, *token;
-	struct key_public key;
+	struct key_public key = { 0 };
 
 	if (!json_is_object(entry))
 		return err_set(err, ERR_INVALID, "is not an object");
 	if (jsonfile_string(entry, "url", &url, err) < 0 ||
 	    jsonfile_string(entry, "token", &token, err) < 0 ||
-	    jsonfile_bytes32(entry, "key", key.bytes, err) < 0)
+	    (!ca && jsonfile_bytes32(entry, "key", key.bytes, err) < 0))
 		return -1;
+	if (ca && (!json_string_length(ca) || json_object_get(entry, "key")))
+		return err_set(err, ERR_INVALID,
+			       "\"ca\" is the name of a file, or \"system\", instead of \"key\"");
 	if (!relay_site_is_token(token))
 		return err_set(err, ERR_INVALID, "\"token\" is no token");
 	if (relay_site_parse(url, site, err) < 0)
 		return -1;
 	site->key = key;
+	site->ca = ca ? str_dup(json_string_value(ca)) : NULL;
 	site->token = str_dup(token);
 	return 0;
 }
@@ -139,8 +145,10 @@ json_t *relay_sites_json(const struct relay_sites *sites)
 		char key[TEXT_BASE64_SIZE(KEY_PUBLIC_LEN)];
 
 		text_base64(span_of(site->key.bytes, sizeof(site->key.bytes)), key, sizeof(key));
-		json_array_append_new(array, json_pack("{s:s, s:s, s:s}", "url", site->url, "key",
-						       key, "token", site->token));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:s, s:s}", "url", site->url,
+						site->ca ? "ca" : "key", site->ca ? site->ca : key,
+						"token", site->token));
 	}
 	return array;
 }

@@ -7,6 +7,10 @@
  *
  *	"relays": [{"url": "https://relay.example.org:443", "key": BASE64(32), "token": "..."}]
  *
+ * Behind a proxy that ends TLS (`berth-tunnel relay --behind-proxy`) there is no relay's key to
+ * see. Instead of "key" such a relay has "ca", the file of the authorities by which the proxy's
+ * certificate is accepted, or "system"; it is reached by TCP only.
+ *
  * The URL names a host and a port and nothing more: the port (443 unless it is given) is both the
  * relay's UDP and its TCP port. A token is a secret, so that it travels in files only.
  */
@@ -21,10 +25,11 @@
 #define RELAY_SITE_PORT 443
 
 struct relay_site {
-	char *url;     /* as it was given */
-	char *host;    /* a name or an address, without brackets */
-	uint16_t port; /* of UDP and TCP */
-	struct key_public key;
+	char *url;	       /* as it was given */
+	char *host;	       /* a name or an address, without brackets */
+	uint16_t port;	       /* of UDP and TCP */
+	struct key_public key; /* all zero with ca */
+	char *ca;	       /* NULL: it is known by its key */
 	char *token;
 };
 

@@ -320,7 +320,7 @@ int stream_start_tls(struct stream *s, struct err *err)
 	struct err why;
 
 	s->stage = STREAM_SECURING;
-	s->tls = tls_stream_new(s->context, &wire, err);
+	s->tls = tls_stream_new(s->context, s->host, &wire, err);
 	if (!s->tls)
 		return -1;
 	if (s->is_server)
