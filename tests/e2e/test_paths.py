@@ -28,7 +28,7 @@ def internet(build_dir, session_dir, home):
 
 
 # The ways that a build has.
-HERE = ("direct",)
+HERE = ways.WAYS
 
 
 @pytest.fixture(scope="module", params=HERE)
@@ -83,16 +83,20 @@ FAULTS = (restart_relay, move, move_back, rebind, lose, narrow, swallow, mend)
 
 
 def test_nothing_is_lost_whatever_happens_in_the_midst_of_a_transfer(way):
+    """Where the session takes long to be there again, a transfer may be over by then: another one takes its place."""
     content = os.urandom(100 * MIB)
     with Session(way) as session:
         session.check()
         transfer = Echo(way.argv("job-7", "cat"), way.env(), content)
         try:
             transfer.until_received(MIB)
-            for number, fault in enumerate(FAULTS):
-                assert transfer.received < 95 * MIB, f"all was over before {fault.__name__}"
+            for fault in FAULTS:
+                if transfer.received > 90 * MIB:
+                    transfer.check()
+                    transfer = Echo(way.argv("job-7", "cat"), way.env(), content)
+                    transfer.until_received(MIB)
                 fault(way)
-                transfer.until_received(min(transfer.received + 4 * MIB, 100 * MIB))
+                transfer.until_received(transfer.received + 4 * MIB)
                 session.check()
             transfer.check()
         finally:

@@ -124,12 +124,14 @@ class Relay(Server):
 
     def _new_token(self, name: str) -> tuple:
         """The token, and its line for the file."""
-        said = dict(line.split(":", 1) for line in self._make("token", name).splitlines())
-        return said["token"].strip(), said["line"].strip()
+        lines = self._make("token", name).splitlines()
+        line = next(each for each in lines if each.startswith(f"{name} "))
+        return next(each for each in lines if each and each != line).split()[-1], line
 
     def words(self) -> list:
+        second = [f"--listen2={self.node.addresses[1]}:{self.listen_port}"] if len(self.node.addresses) > 2 else []
         return [self.program, "relay", "--listen", f"{self.address}:{self.listen_port}", "--key", self.dir / "key",
-                "--tokens", self.dir / "tokens", *self.more]
+                "--tokens", self.dir / "tokens", *second, *self.more]
 
     def listens(self, said: str) -> bool:
         return "relay: listens on" in said
