@@ -24,6 +24,7 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_stat,
 	&cmd_port_forward,
 	&cmd_keys,
+	&cmd_relay,
 	&cmd_proxy,
 	&cmd_gc,
 	&cmd_init,

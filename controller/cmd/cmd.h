@@ -33,6 +33,7 @@ extern const struct verb cmd_keys;
 extern const struct verb cmd_logs;
 extern const struct verb cmd_port_forward;
 extern const struct verb cmd_proxy;
+extern const struct verb cmd_relay;
 extern const struct verb cmd_release;
 extern const struct verb cmd_reprioritize;
 extern const struct verb cmd_requeue;

@@ -206,6 +206,36 @@ def test_a_relay_that_was_killed_comes_back_as_the_same(own):
     harness.run(own.client("alice", "echo", 100, 10)).ok()
 
 
+@pytest.mark.sanitize
+def test_check_says_what_works(shared, build_dir):
+    token = shared.dir / "token"
+    token.write_text(shared.tokens["alice"] + "\n")
+    token.chmod(0o600)
+    url, key = f"https://{shared.address}", shared.key
+    for program in (shared.program, build_dir / "controller" / "berth"):
+        found = harness.run([program, "relay", "check", url, "--relay-key", key, "--token", token], timeout=20).ok()
+        assert re.findall(r"^ok +(\w+)", found.stdout, re.M) == ["name", "udp", "tcp", "rtt", "seen"], found
+        assert "sees us as 127.0.0.1:" in found.stdout
+    relays = shared.dir / "relays.json"
+    relays.write_text(json.dumps([{"url": url, "key": key, "token": shared.tokens["bob"]}]))
+    relays.chmod(0o600)
+    shared.run("check", url, "--relays", relays).ok()
+
+
+def test_check_says_what_is_wrong(shared, own):
+    token = own.dir / "token"
+    token.write_text("no-such-token\n")
+    token.chmod(0o600)
+    url = f"https://{shared.address}"
+    refused = shared.run("check", url, "--relay-key", shared.key, "--token", token)
+    assert refused.status == 77 and "no   udp    " in refused.stdout
+    assert refused.stdout.count("does not know this token") == 2
+    token.write_text(shared.tokens["alice"])
+    other = shared.run("check", url, "--relay-key", own.key, "--token", token)
+    assert other.status != 0 and "the relay's key is not the expected one" in other.stdout
+    assert re.findall(r"^no +(\w+)", other.stdout, re.M) == ["udp", "tcp"]
+
+
 def test_what_makes_no_sense_is_refused_with_what_to_do(own):
     def refused(status, *words):
         result = own.run(*words)
@@ -213,7 +243,7 @@ def test_what_makes_no_sense_is_refused_with_what_to_do(own):
         return result.stderr
 
     assert "--key and --tokens are needed" in refused(64)
-    assert "neither key nor token" in refused(64, "kee", "x")
+    assert "none of key, token and check" in refused(64, "kee", "x")
     assert "usage: berth-tunnel relay key FILE" in refused(64, "key")
     assert "one word" in refused(64, "token", "a b")
     assert "not ADDRESS:PORT" in refused(64, *own.options(), "--listen", "nowhere")

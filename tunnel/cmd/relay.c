@@ -33,6 +33,11 @@ static const struct opt opts[] = {
 	OPT_UINT(0, "connections", struct relay_args, connections, "N", "so many at once (65536)"),
 	OPT_UINT(0, "address-rate", struct relay_args, address_rate, "N",
 		 "registrations a second from one address (50)"),
+	OPT_STR(0, "relay-key", struct relay_args, relay_key, "BASE64",
+		"for check: the public key that the relay must prove"),
+	OPT_STR(0, "token", struct relay_args, token, "FILE", "for check: a file with a token"),
+	OPT_STR(0, "relays", struct relay_args, relays, "FILE",
+		"for check: a file of relays that has both"),
 	OPT_END,
 };
 
@@ -153,6 +158,7 @@ static const struct {
 } deeds[] = {
 	{ "key", "FILE", relay_make_key },
 	{ "token", "NAME", relay_make_token },
+	{ "check", "URL", relay_check },
 };
 
 static int run(void *user, int argc, char **argv, struct err *err)
@@ -169,15 +175,17 @@ static int run(void *user, int argc, char **argv, struct err *err)
 				       deeds[i].name, deeds[i].operand);
 		return deeds[i].run(args, argv[1], err);
 	}
-	return err_set(err, ERR_INVALID, "relay: '%s' is neither key nor token", argv[0]);
+	return err_set(err, ERR_INVALID, "relay: '%s' is none of key, token and check", argv[0]);
 }
 
 const struct verb cmd_relay = {
 	.name = "relay",
-	.operands = "[key FILE | token NAME]",
+	.operands = "[key FILE | token NAME | check URL]",
 	.summary = "join jobs and workstations that can only dial out",
-	.details = "Without an operand it is a relay, until SIGTERM. `key` makes its key file and "
-		   "prints the public\nkey; `token` prints a new token and its line for --tokens.",
+	.details =
+		"Without an operand it is a relay, until SIGTERM. `key` makes its key file and "
+		"prints the public\nkey; `token` prints a new token and its line for --tokens;\n`check` looks whether a "
+		"relay works from here.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct relay_args),
