@@ -32,7 +32,7 @@ static const struct opt opts[] = {
 		     "on SIGTERM wait so long for those that are there (30s)"),
 	OPT_UINT(0, "connections", struct relay_args, connections, "N", "so many at once (65536)"),
 	OPT_UINT(0, "address-rate", struct relay_args, address_rate, "N",
-		 "registrations a second from one address (50)"),
+		 "registrations a second from one address (200)"),
 	OPT_STR(0, "relay-key", struct relay_args, relay_key, "BASE64",
 		"for check: the public key that the relay must prove"),
 	OPT_STR(0, "token", struct relay_args, token, "FILE", "for check: a file with a token"),

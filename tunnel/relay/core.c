@@ -12,7 +12,7 @@
 /* Wrong tokens and signatures from one address: so many at once, and one more each second. */
 #define FAILURES_BURST 20
 #define FAILURES_PER_SECOND 1
-#define ATTEMPTS_PER_SECOND 50
+#define ATTEMPTS_PER_SECOND 200
 #define ATTEMPTS_SECONDS 20 /* of them at once: all ranks of a large job, behind one NAT */
 /* How often what changes slowly is looked at: dates of tokens, streams that fell silent. */
 #define TICK_NS (15 * NSEC_PER_SEC)

@@ -37,7 +37,7 @@ struct core_config {
 	void *owner;
 	uint64_t (*wall)(void);	     /* seconds since the epoch */
 	struct relay_address second; /* what WELCOME tells; all zero: none */
-	uint32_t address_rate;	     /* registrations a second from one address; 0: 50 */
+	uint32_t address_rate;	     /* registrations a second from one address; 0: 200 */
 };
 
 /* Why a packet or a registration was dropped, for the metrics: symbol and label. */
