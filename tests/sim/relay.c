@@ -325,6 +325,27 @@ static void garbage_on_the_stream_is_refused(void **state)
 	assert_int_equal(legs_count(w->core->legs, RELAY_JOB), 0);
 }
 
+/* Its connection gives no credit for what it does not read, and what it asks for is bounded. */
+static void who_asks_and_does_not_read_is_ended(void **state)
+{
+	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
+	struct relay_end *end = welcome_end(w, RELAY_JOB, NULL);
+	static const uint8_t ping[RELAY_PING_LEN];
+	cleanup(buf_finish) struct buf b = BUF_INIT(64 * 1024);
+
+	(void)state;
+	while (buf_room(&b) > 64)
+		assert_true(relay_ping_format(RELAY_PING, ping, &b));
+	end->is_deaf = true;
+	for (int i = 0; i < 4 && legs_count(w->core->legs, RELAY_JOB) > 0; i++) {
+		(void)!h3_stream_write(end->stream, buf_span(&b));
+		quic_conn_probe(h3_conn_quic(end->control));
+		relay_world_run(w, NULL, NULL, NSEC_PER_SEC / 2);
+	}
+	assert_int_equal(legs_count(w->core->legs, RELAY_JOB), 0);
+	assert_true(w->out_bytes[0] < 1000000);
+}
+
 /* Packets as they look from outside: a short header with this tag. */
 static struct span packet_for(const struct quic_tag *tag, uint8_t *bytes, size_t len)
 {
@@ -441,6 +462,7 @@ int main(void)
 		cmocka_unit_test(who_guesses_tokens_is_soon_not_listened_to),
 		cmocka_unit_test(a_stream_without_a_hello_ends),
 		cmocka_unit_test(garbage_on_the_stream_is_refused),
+		cmocka_unit_test(who_asks_and_does_not_read_is_ended),
 		cmocka_unit_test(a_stranger_gets_nothing_through_and_no_answer),
 		cmocka_unit_test(a_flood_of_handshakes_gets_three_times_what_it_sends_at_most),
 		cmocka_unit_test(a_relay_that_drains_tells_all_and_takes_nobody),

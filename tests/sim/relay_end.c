@@ -76,6 +76,8 @@ static void on_control_body(struct h3_stream *stream, void *user, struct span by
 	struct relay_end *end = user;
 	struct err err;
 
+	if (end->is_deaf)
+		return;
 	h3_stream_consumed(stream, bytes.len);
 	must(capsule_reader_feed(&end->reader, bytes, &err) == 0);
 }

@@ -46,6 +46,7 @@ struct relay_end {
 	size_t here, gone; /* PEERs that came */
 	struct relay_address observed;
 	/* What it says instead of the truth. */
+	bool is_deaf; /* gives no credit for what it was told */
 	bool lies_key, lies_id, lies_binding, lies_tag;
 	uint8_t last_hello[RELAY_VALUE_MAX];
 	size_t last_hello_len;

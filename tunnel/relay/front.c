@@ -17,6 +17,9 @@
 #define SWEEP_NS (5 * NSEC_PER_SEC)
 #define USELESS_NS (20 * NSEC_PER_SEC)
 
+/* What waits for an endpoint that does not read: more than it could have asked for honestly. */
+#define UNREAD_MAX (32 * 1024)
+
 struct front_conn {
 	struct front_conn *prev, *next, *over_next;
 	struct front *front;
@@ -41,7 +44,8 @@ static bool on_send(void *transport, struct span bytes)
 {
 	const struct front_conn *conn = transport;
 
-	return conn->stream && h3_stream_write(conn->stream, bytes);
+	return conn->stream && h3_stream_room(conn->stream) >= H3_SEND_MAX - UNREAD_MAX &&
+	       h3_stream_write(conn->stream, bytes);
 }
 
 static void on_end(void *transport)
