@@ -409,6 +409,33 @@ static void a_flood_of_handshakes_gets_three_times_what_it_sends_at_most(void **
 	assert_int_equal(front_count(w->front), 2);
 }
 
+/* They finish their handshakes and then say nothing. */
+static void a_crowd_of_strangers_takes_its_own_places_only(void **state)
+{
+	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
+	struct relay_end *job, *client, *crowd;
+	struct relay_end nobody = { .last_hello_len = 0 };
+
+	(void)state;
+	start(w, &job, &client);
+	crowd = relay_world_end(w, RELAY_CLIENT, job);
+	crowd->replays = &nobody;
+	for (int i = 0; i < 3 * RELAY_STRANGERS_MAX; i++) {
+		relay_end_dial(crowd);
+		relay_world_run(w, NULL, NULL, 2 * RTT);
+		crowd->control = h3_conn_free(crowd->control);
+		assert_in_range(front_count(w->front), 2, 2 + RELAY_STRANGERS_MAX);
+	}
+	assert_int_equal(front_count(w->front), 2 + RELAY_STRANGERS_MAX);
+	client->to_send = 300000;
+	relay_end_go_on(client);
+	assert_true(relay_world_run(w, relay_end_has_all, client, 20 * NSEC_PER_SEC));
+	/* They are shown out, and there is room again. */
+	relay_world_run(w, NULL, NULL, 40 * NSEC_PER_SEC);
+	assert_int_equal(front_count(w->front), 2);
+	welcome_end(w, RELAY_CLIENT, job);
+}
+
 static void a_relay_that_drains_tells_all_and_takes_nobody(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
@@ -465,6 +492,7 @@ int main(void)
 		cmocka_unit_test(who_asks_and_does_not_read_is_ended),
 		cmocka_unit_test(a_stranger_gets_nothing_through_and_no_answer),
 		cmocka_unit_test(a_flood_of_handshakes_gets_three_times_what_it_sends_at_most),
+		cmocka_unit_test(a_crowd_of_strangers_takes_its_own_places_only),
 		cmocka_unit_test(a_relay_that_drains_tells_all_and_takes_nobody),
 		cmocka_unit_test(an_hour_of_silence_keeps_registrations),
 	};

@@ -64,7 +64,7 @@ static void start_relay(struct relay_world *w)
 {
 	static const struct core_ops ops = { on_send };
 	const struct core_config core = { .ops = &ops, .owner = w, .wall = wall };
-	struct front_config front = { .keys = &w->keys };
+	struct front_config front = { .keys = &w->keys, .strangers_max = RELAY_STRANGERS_MAX };
 	struct err err;
 
 	w->core = core_new(&core);

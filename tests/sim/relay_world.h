@@ -21,6 +21,7 @@
 #include "tunnel/wire/relay.h"
 
 #define RELAY_ENDS_MAX 64
+#define RELAY_STRANGERS_MAX 50 /* connections without a registration */
 #define RELAY_TOKEN "the-token-of-alice"
 #define RELAY_TOKEN_BOB "the-token-of-bob"
 

@@ -50,6 +50,11 @@ struct quic_server *quic_server_free(struct quic_server *server)
 	return NULL;
 }
 
+void quic_server_set_conns_max(struct quic_server *server, size_t conns_max)
+{
+	server->conns_max = conns_max;
+}
+
 size_t quic_server_count(const struct quic_server *server)
 {
 	return server->conns;

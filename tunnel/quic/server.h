@@ -87,6 +87,9 @@ void quic_server_unblock(struct quic_server *server);
 uint64_t quic_server_deadline(const struct quic_server *server);
 void quic_server_expire(struct quic_server *server, uint64_t now);
 
+/* Further connections than so many are refused from now on; those that there are stay. */
+void quic_server_set_conns_max(struct quic_server *server, size_t conns_max);
+
 /* How many connections exist, and how many of them are still in their handshake. */
 size_t quic_server_count(const struct quic_server *server);
 size_t quic_server_handshakes(const struct quic_server *server);

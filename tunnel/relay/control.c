@@ -33,6 +33,7 @@ static void leave_list(struct control *control)
 		control->next->prev = control->prev;
 	else if (control->list == CONTROL_WAITING)
 		core->waiting_last = control->prev;
+	core->udp_count -= control->list == CONTROL_REGISTERED && !control->is_stream;
 	control->prev = control->next = NULL;
 	control->list = CONTROL_NO_LIST;
 }
@@ -51,6 +52,7 @@ static void join_registered(struct control *control)
 {
 	struct core *core = control->core;
 
+	core->udp_count += !control->is_stream;
 	control->list = CONTROL_REGISTERED;
 	control->next = core->controls;
 	if (control->next)

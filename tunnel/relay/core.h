@@ -71,7 +71,7 @@ struct core {
 	struct limit *failures, *attempts;
 	struct control *controls;		      /* registered, newest first */
 	struct control *waiting_first, *waiting_last; /* for their HELLO, oldest first */
-	size_t control_count;
+	size_t control_count, udp_count;	      /* all; those that are registered over UDP */
 	uint64_t tick_at;
 	bool any_broken, is_draining;
 	struct core_stats stats;

@@ -239,12 +239,14 @@ struct front *front_new(const struct front_config *config, struct err *err)
 		.retry_key = &config->keys->retry,
 		.tag = &config->keys->tag,
 		.settings = QUIC_SETTINGS_DEFAULT,
-		.conns_max = config->conns_max ? config->conns_max : FRONT_CONNS_MAX,
 		.ops = &quic_ops,
 		.owner = front,
 	};
 
 	front->config = *config;
+	front->config.conns_max = config->conns_max ? config->conns_max : FRONT_CONNS_MAX;
+	front->config.strangers_max =
+		config->strangers_max ? config->strangers_max : FRONT_STRANGERS_MAX;
 	front->tag = leg_tag(config->keys->tag.bytes);
 	front->tls = tls_context_new_relay(&config->keys->pair, TLS_ALPN, err);
 	if (!front->tls)
@@ -299,6 +301,11 @@ static size_t run_of(struct span rest, size_t segment, uint64_t tag)
 
 static void read_own(struct front *front, const struct udp_datagrams *d, struct span run)
 {
+	size_t strangers = front->config.strangers_max;
+
+	/* Places of those who are registered are not taken by those who are not. */
+	quic_server_set_conns_max(front->quic, MIN(front->config.conns_max,
+						   front->config.core->udp_count + strangers));
 	while (run.len > 0)
 		quic_server_read(front->quic, &d->path, d->ecn,
 				 span_cut(&run, MIN(run.len, d->segment)), front->now);

@@ -20,6 +20,8 @@
 #include "tunnel/relay/keys.h"
 
 #define FRONT_CONNS_MAX 65536
+/* More than come at once when a relay was restarted, and few enough to be borne. */
+#define FRONT_STRANGERS_MAX 4096
 
 struct front;
 
@@ -27,6 +29,7 @@ struct front_config {
 	struct core *core;
 	const struct relay_keys *keys; /* borrowed for front_new() */
 	size_t conns_max;	       /* 0: FRONT_CONNS_MAX */
+	size_t strangers_max;	       /* of them, without a registration; 0: FRONT_STRANGERS_MAX */
 };
 
 struct front *front_new(const struct front_config *config, struct err *err) attr_must_use;
