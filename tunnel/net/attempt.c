@@ -190,6 +190,8 @@ static void look_at_trial(struct attempt *a)
 	path_close(a->path);
 	a->path = a->trial;
 	a->trial = NULL;
+	if (a->config.ops->moved && !a->closing)
+		a->config.ops->moved(a, a->config.owner);
 }
 
 static void flush(struct attempt *a)

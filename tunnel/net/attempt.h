@@ -28,6 +28,8 @@ struct attempt_ops {
 	void (*over)(struct attempt *attempt, void *owner, const struct err *why);
 	/* Optional. A ticket for the next connection came; borrowed. */
 	void (*ticket)(struct attempt *attempt, void *owner, const struct quic_ticket *ticket);
+	/* Optional. A trial has succeeded; see attempt_try(). */
+	void (*moved)(struct attempt *attempt, void *owner);
 };
 
 struct attempt_config {

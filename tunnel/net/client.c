@@ -129,7 +129,17 @@ static void on_ticket(struct attempt *attempt, void *owner, const struct quic_ti
 		uv_timer_start(&c->linger, on_lingered, 0, 0);
 }
 
-static const struct attempt_ops winner_ops = { on_winner_ready, on_winner_over, on_ticket };
+static void on_moved(struct attempt *attempt, void *owner)
+{
+	struct client *c = owner;
+
+	(void)attempt;
+	if (!c->closing)
+		keeper_look(&c->keeper);
+}
+
+static const struct attempt_ops winner_ops = { on_winner_ready, on_winner_over, on_ticket,
+					       on_moved };
 
 /* The race */
 
@@ -200,6 +210,7 @@ static struct relays *open_relays(struct client *c, const struct quic_tag *tag)
 		.tag = *tag,
 		.udp = may_use(c, PATH_RELAY),
 		.tcp = may_use(c, PATH_RELAY_TCP),
+		.punched = may_use(c, PATH_PUNCHED),
 		.ops = &ops,
 		.owner = c,
 	};

@@ -5,6 +5,7 @@
 #include "init/base/log.h"
 #include "tunnel/net/endpoint.h"
 #include "tunnel/net/keeper_paths.h"
+#include "tunnel/net/keeper_punch.h"
 
 #define TICK_MS 1000
 /* While something is under way and there are other paths. */
@@ -82,7 +83,7 @@ static void on_route_changed(void *owner)
 		return;
 	keeper_paths_hope(k, clock_now());
 	if (attempt_is_misplaced(k->config.attempt))
-		keeper_paths_renew(k, "the address changed");
+		keeper_paths_refresh(k, "the address changed");
 }
 
 static bool is_misplaced(struct keeper *k)
@@ -160,9 +161,9 @@ static void on_tick(uv_timer_t *timer)
 		if (k->config.relays)
 			relays_wake(k->config.relays, true);
 		keeper_paths_hope(k, now);
-		keeper_paths_renew(k, "the machine slept");
+		keeper_paths_refresh(k, "the machine slept");
 	} else if (is_misplaced(k)) {
-		keeper_paths_renew(k, "the address changed");
+		keeper_paths_refresh(k, "the address changed");
 	} else if (is_gone(k, now, silent, &gone)) {
 		k->stopped = true;
 		uv_timer_stop(&k->timer);
@@ -240,6 +241,7 @@ void keeper_close(struct keeper *k, void (*closed)(void *owner), void *owner)
 	}
 	k->open = false;
 	k->stopped = true;
+	keeper_punch_stop(k);
 	k->closed = closed;
 	k->config.owner = owner;
 	uv_close((uv_handle_t *)&k->timer, on_timer_closed);

@@ -22,6 +22,7 @@
 #include "tunnel/net/addr.h"
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/clock.h"
+#include "tunnel/net/punch.h"
 #include "tunnel/net/relays.h"
 #include "tunnel/net/route.h"
 
@@ -66,6 +67,10 @@ struct keeper {
 	size_t probe_next;   /* of addresses */
 	bool is_trying;
 	uint64_t trial_until;
+	/* A way through NATs; see keeper_punch.h. */
+	struct punch *punch;	/* NULL: not asked for, or over */
+	bool no_punch;		/* never again */
+	struct quic_addr found; /* that answers; all zero: none */
 	struct clock_wake wake;
 	uint64_t tick_at, awake_at, active_at, moved_at;
 	uint64_t bytes, keep_alive, patience;

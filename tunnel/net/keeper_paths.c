@@ -3,6 +3,7 @@
 #include "keeper_paths.h"
 
 #include "init/base/log.h"
+#include "tunnel/net/keeper_punch.h"
 
 /* In use, three probe timeouts are about nine round trips. */
 #define DEAD_LEAST (2 * NSEC_PER_SEC)
@@ -49,6 +50,7 @@ void keeper_paths_open(struct keeper *k, uint64_t now)
 {
 	k->probes = 0;
 	schedule(k, now);
+	keeper_punch_look(k);
 }
 
 void keeper_paths_renew(struct keeper *k, const char *why)
@@ -69,6 +71,7 @@ void keeper_paths_leave(struct keeper *k, const char *why)
 	char from_text[PATH_TEXT_MAX], to_text[PATH_TEXT_MAX];
 	struct err err;
 
+	keeper_punch_leave(k);
 	if (!to) {
 		keeper_paths_renew(k, why);
 		return;
@@ -83,6 +86,14 @@ void keeper_paths_leave(struct keeper *k, const char *why)
 	k->moved_at = clock_now();
 	k->probes = 1;
 	schedule(k, k->moved_at);
+}
+
+void keeper_paths_refresh(struct keeper *k, const char *why)
+{
+	if (path_in_use(k)->kind == PATH_PUNCHED)
+		keeper_paths_leave(k, why);
+	else
+		keeper_paths_renew(k, why);
 }
 
 /* Only a relay that was heard since is worth a move: else it is our own network that is away. */
@@ -115,30 +126,51 @@ static void look_at_trial(struct keeper *k, uint64_t now)
 		attempt_end_trial(k->config.attempt);
 		return;
 	}
-	if (path_in_use(k)->kind != PATH_DIRECT)
+	if (path_in_use(k)->kind > PATH_PUNCHED)
 		return;
 	path_format(path_in_use(k), text);
 	log_info("%s: a better path answered: moved to %s", k->config.name, text);
 	k->moved_at = now;
 }
 
-/* The next address; after the last one it is time to wait. */
+static bool try_path(struct keeper *k, struct path *path, uint64_t now)
+{
+	struct err err;
+
+	if (attempt_try(k->config.attempt, path, &err) < 0) {
+		log_debug("%s: cannot try another path: %s", k->config.name, err.text);
+		path_close(path);
+		return false;
+	}
+	k->is_trying = true;
+	k->trial_until = now + TRIAL_FOR;
+	return true;
+}
+
+void keeper_paths_try_found(struct keeper *k)
+{
+	struct path *path = keeper_punch_path(k);
+
+	if (path)
+		(void)try_path(k, path, clock_now());
+}
+
+/* The next of what was found and the addresses; after the last one it is time to wait. */
 static void begin_trial(struct keeper *k, uint64_t now)
 {
 	const struct addr_list *list = k->config.addresses;
-	struct path *path;
-	struct err err;
+	size_t count = list ? list->len : 0;
 
-	while (k->probe_next < list->len) {
-		path = path_udp_new(k->config.loop, &list->items[k->probe_next++], &err);
+	while (k->probe_next <= count) {
+		size_t next = k->probe_next++;
+		struct path *path =
+			next == 0 ? keeper_punch_path(k)
+				  : path_udp_new(k->config.loop, &list->items[next - 1], NULL);
+
 		if (!path)
 			continue;
-		if (attempt_try(k->config.attempt, path, &err) == 0) {
-			k->is_trying = true;
-			k->trial_until = now + TRIAL_FOR;
+		if (try_path(k, path, now))
 			return;
-		}
-		path_close(path);
 		break;
 	}
 	schedule(k, now);
@@ -149,7 +181,8 @@ void keeper_paths_tick(struct keeper *k, uint64_t now)
 	look_at_trial(k, now);
 	if (is_relayed(k) && !relays_is_open(k->config.relays, path_in_use(k)) && way_out(k))
 		keeper_paths_leave(k, "the relay is gone");
-	if (!k->config.addresses || path_in_use(k)->kind <= PATH_PUNCHED || k->is_trying)
+	keeper_punch_look(k);
+	if (path_in_use(k)->kind <= PATH_PUNCHED || k->is_trying)
 		return;
 	if (now >= k->probe_at)
 		begin_trial(k, now);

@@ -17,6 +17,7 @@ struct path_punched {
 	struct path path;
 	struct hub *hub;
 	struct hub_user user;
+	struct quic_addr source; /* where the kernel sent from when this was made */
 };
 
 static struct path_punched *path_punched_of(struct path *path)
@@ -83,6 +84,15 @@ static int renew(struct path *path, struct err *err)
 	return 0;
 }
 
+/* The NATs of another network know nothing of this path. */
+static bool is_misplaced(const struct path *path)
+{
+	const struct path_punched *p = (const struct path_punched *)path;
+	struct quic_addr now = udp_source(&path->remote);
+
+	return now.len > 0 && !addr_equal(&now, &p->source);
+}
+
 static void close_path(struct path *path)
 {
 	struct path_punched *p = path_punched_of(path);
@@ -95,6 +105,7 @@ struct path *path_punched_new(struct hub *hub, const struct quic_addr *remote)
 {
 	static const struct path_ops ops = { .send = send_batch,
 					     .renew = renew,
+					     .is_misplaced = is_misplaced,
 					     .close = close_path };
 	static const struct hub_user_ops user_ops = { on_received, on_write, on_turn };
 	struct path_punched *p = new_zero(struct path_punched);
@@ -106,6 +117,7 @@ struct path *path_punched_new(struct hub *hub, const struct quic_addr *remote)
 		.remote = *remote,
 	};
 	p->hub = hub;
+	p->source = udp_source(remote);
 	p->user.ops = &user_ops;
 	hub_join(hub, &p->user);
 	return &p->path;

@@ -106,7 +106,8 @@ void punch_settle(struct punch *punch)
 
 	while (ice_agent_next_event(punch->agent, &event))
 		on_event(punch, &event);
-	hub_wake(&punch->punches->user);
+	if (punch->punches)
+		hub_wake(&punch->punches->user);
 }
 
 /* The stream */
@@ -185,7 +186,8 @@ static void on_writable(struct h3_stream *stream, void *user)
 
 void punch_free(struct punch *punch)
 {
-	punches_remove(punch->punches, punch);
+	if (punch->punches)
+		punches_remove(punch->punches, punch);
 	ice_agent_free(punch->agent);
 	capsule_reader_finish(&punch->reader);
 	buf_finish(&punch->tell);

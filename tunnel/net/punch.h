@@ -39,8 +39,8 @@ struct punch;
 
 struct punches *punches_new(uv_loop_t *loop, struct hub *hub, struct err *err) attr_must_use;
 /*
- * closed (or NULL) is called once all was given back to the loop. No connection may be left. NULL
- * is fine.
+ * closed (or NULL) is called once all was given back to the loop. Connections that are left look no
+ * further. NULL is fine.
  */
 void punches_close(struct punches *punches, void (*closed)(void *owner), void *owner);
 

@@ -19,6 +19,7 @@ struct entry {
 struct relays {
 	struct relays_config config;
 	struct hub *hub;
+	struct punches *punches; /* NULL: none */
 	struct entry entries[RELAY_SITES_MAX];
 	size_t count, open;
 	bool closing;
@@ -26,11 +27,28 @@ struct relays {
 	void *owner;
 };
 
+/* What the relays see of us is where a peer may find us. */
+static void note_observed(struct relays *r)
+{
+	struct quic_addr seen[RELAY_SITES_MAX];
+	size_t count = 0;
+
+	if (!r->punches)
+		return;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct link *link = r->entries[i].link;
+
+		count += link && link_is_up(link) && link_observed(link, &seen[count]);
+	}
+	punches_observed(r->punches, seen, count);
+}
+
 static void on_up(struct link *link, void *owner)
 {
 	struct entry *entry = owner;
 
 	(void)link;
+	note_observed(entry->relays);
 	entry->why = (struct err){ 0 };
 	entry->relays->config.ops->changed(entry->relays->config.owner);
 }
@@ -49,6 +67,7 @@ static void on_moved(struct link *link, void *owner)
 {
 	const struct entry *entry = owner;
 
+	note_observed(entry->relays);
 	entry->relays->config.ops->moved(entry->relays->config.owner, link_path(link));
 }
 
@@ -100,6 +119,8 @@ struct relays *relays_new(const struct relays_config *config, struct err *err)
 		free(r);
 		return NULL;
 	}
+	if (config->punched && config->udp)
+		r->punches = punches_new(config->loop, r->hub, NULL);
 	for (size_t i = 0; i < MIN(config->sites->len, (size_t)RELAY_SITES_MAX); i++)
 		add(r, &config->sites->items[i]);
 	return r;
@@ -118,8 +139,10 @@ static void on_link_closed(void *owner)
 {
 	struct relays *r = owner;
 
-	if (--r->open == 0)
-		hub_close(r->hub, on_hub_closed, r);
+	if (--r->open > 0)
+		return;
+	punches_close(r->punches, NULL, NULL);
+	hub_close(r->hub, on_hub_closed, r);
 }
 
 void relays_close(struct relays *r, void (*closed)(void *owner), void *owner)
@@ -192,6 +215,16 @@ bool relays_have_answered(const struct relays *r)
 			return false;
 	}
 	return true;
+}
+
+struct punches *relays_punches(const struct relays *r)
+{
+	return r->punches;
+}
+
+struct hub *relays_hub(const struct relays *r)
+{
+	return r->hub;
 }
 
 void relays_wake(struct relays *r, bool has_changed)

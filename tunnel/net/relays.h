@@ -11,6 +11,7 @@
 
 #include "init/base/buf.h"
 #include "tunnel/net/link.h"
+#include "tunnel/net/punch.h"
 #include "tunnel/net/relay_site.h"
 
 struct relays;
@@ -27,7 +28,7 @@ struct relays_config {
 	const struct relay_sites *sites; /* borrowed, also the next */
 	const struct key_public *job;	 /* the rank's key: whom we want */
 	struct quic_tag tag;		 /* of our connections' ids */
-	bool udp, tcp;
+	bool udp, tcp, punched;
 	const struct relays_ops *ops;
 	void *owner;
 };
@@ -50,6 +51,9 @@ uint64_t relays_heard_at(const struct relays *relays, const struct path *path);
 bool relays_are_over(const struct relays *relays);
 /* Each of them answers, or has refused us: there is nothing to wait for but the job. */
 bool relays_have_answered(const struct relays *relays);
+/* Of the socket that the relays see; NULL: no ways through NATs. */
+struct punches *relays_punches(const struct relays *relays);
+struct hub *relays_hub(const struct relays *relays);
 /* See link_wake(). */
 void relays_wake(struct relays *relays, bool has_changed);
 
