@@ -393,7 +393,7 @@ static int start(struct serve *s, struct err *err)
 	sessions_configure(&s->sessions, &services);
 	if (listen_somewhere(s, err) < 0 || open_server(s, err) < 0)
 		return -1;
-	services.punches = s->punches;
+	services.punches = path_mask_has(s->job.paths, PATH_PUNCHED) ? s->punches : NULL;
 	open_presence(s);
 	s->ways = (struct service_ways){ count_connections, list_connections, list_paths, s };
 	services.ways = &s->ways;
