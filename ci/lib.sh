@@ -84,3 +84,4 @@ packages_e2e=(python3 python3-pytest openssh-client openssh-server dropbear-bin 
 packages_bench_ssh=(python3 openssh-client openssh-server openssl util-linux bubblewrap iproute2)
 packages_bench_relay=(python3 openssh-client openssh-server openssl util-linux iproute2 nftables conntrack tinyproxy-bin)
 packages_bench_init=(python3 python3-pytest util-linux procps tini dumb-init catatonit)
+packages_bench_controller=(python3 python3-pytest util-linux munge slurmctld slurmd slurm-client)

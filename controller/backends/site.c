@@ -58,7 +58,7 @@ int site_make_dir(struct site *site, const char *path, struct err *err)
 int site_write(struct site *site, const char *path, struct span bytes, mode_t mode, struct err *err)
 {
 	return site ? site->ops->write(site, path, bytes, mode, err)
-		    : fs_write_file(path, bytes, mode, err);
+		    : fs_write_file_unsynced(path, bytes, mode, err);
 }
 
 int site_link(struct site *site, const char *target, const char *path, struct err *err)

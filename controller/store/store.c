@@ -166,11 +166,11 @@ struct store *store_close(struct store *store)
 {
 	if (store) {
 		/*
-		 * Who has only read leaves the log to those who write: putting it into place and
-		 * removing it, to be made again by the next, takes longer than all that an ssh into
-		 * a job reads.
+		 * The log stays: putting it into place and removing it, to be made again by the
+		 * next, takes longer than all that an ssh into a job reads, and than submitting a
+		 * job. SQLite does that by itself when the log has grown to a few megabytes.
 		 */
-		if (store->db && sqlite3_total_changes(store->db) == 0)
+		if (store->db)
 			sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		sqlite3_finalize(store->update_job);
 		sqlite3_finalize(store->save_run);

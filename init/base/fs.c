@@ -27,7 +27,7 @@ int fs_read_file(const char *path, size_t max, struct buf *ret, struct err *err)
 }
 
 /* Writes and flushes the temporary file; leaves it for the caller to rename or unlink. */
-static int write_part(const char *part, struct span bytes, mode_t mode, struct err *err)
+static int write_part(const char *part, struct span bytes, mode_t mode, bool sync, struct err *err)
 {
 	cleanup_close int fd =
 		fd_open_mode(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0700);
@@ -38,18 +38,18 @@ static int write_part(const char *part, struct span bytes, mode_t mode, struct e
 		return -1;
 	if (fchmod(fd, mode) < 0)
 		return err_set_errno(err, errno, "chmod");
-	if (fsync(fd) < 0)
+	if ((sync && fsync(fd) < 0))
 		return err_set_errno(err, errno, "flush");
 	return 0;
 }
 
-int fs_write_file(const char *path, struct span bytes, mode_t mode, struct err *err)
+static int write_file(const char *path, struct span bytes, mode_t mode, bool sync, struct err *err)
 {
 	static unsigned int serial;
 	cleanup_free char *part = str_printf("%s.%d.%u.part", path, (int)getpid(), serial++);
 
 	unlink(part);
-	if (write_part(part, bytes, mode, err) < 0) {
+	if (write_part(part, bytes, mode, sync, err) < 0) {
 		unlink(part);
 		return err_wrap(err, "write %s", path);
 	}
@@ -61,13 +61,23 @@ int fs_write_file(const char *path, struct span bytes, mode_t mode, struct err *
 	return 0;
 }
 
+int fs_write_file(const char *path, struct span bytes, mode_t mode, struct err *err)
+{
+	return write_file(path, bytes, mode, true, err);
+}
+
+int fs_write_file_unsynced(const char *path, struct span bytes, mode_t mode, struct err *err)
+{
+	return write_file(path, bytes, mode, false, err);
+}
+
 int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err *err)
 {
 	cleanup_free char *part = str_printf("%s.%d.part", path, (int)getpid());
 	int os = 0;
 
 	unlink(part);
-	if (write_part(part, bytes, mode, err) < 0) {
+	if (write_part(part, bytes, mode, true, err) < 0) {
 		unlink(part);
 		return err_wrap(err, "write %s", path);
 	}

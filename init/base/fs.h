@@ -22,6 +22,13 @@ int fs_read_file(const char *path, size_t max, struct buf *ret, struct err *err)
 int fs_write_file(const char *path, struct span bytes, mode_t mode, struct err *err) attr_must_use;
 
 /*
+ * The same without fsync(2), which costs milliseconds: readers see all of it or nothing, and after
+ * a power cut it may be empty. For what is of no use to anybody then.
+ */
+int fs_write_file_unsynced(const char *path, struct span bytes, mode_t mode, struct err *err)
+	attr_must_use;
+
+/*
  * The same for a file that must be new: ERR_EXISTS, and nothing changed, when there is one. Of
  * several writers at the same time exactly one succeeds.
  */

@@ -43,6 +43,8 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1
 ReturnToService=2
 KillWait=5
 MinJobAge=600
+MaxJobCount=25000
+MaxArraySize=10001
 NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=4096 Feature=rack1,fast State=UNKNOWN
 Licenses=matlab:4
 PartitionName=debug Nodes={node} Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32

@@ -29,6 +29,15 @@ def test_the_bench_of_relays_fills_its_table(build_dir):
         assert re.search(rf"^{case} .*(held|MISSED)", output, re.MULTILINE), output
 
 
+def test_the_bench_of_the_controller_fills_its_table(build_dir):
+    if [program for program in slurm.PROGRAMS if not slurm.find(program)] or not harness.IS_ROOT:
+        pytest.skip(f"no Slurm: apt-get install {' '.join(slurm.PACKAGES)}")
+    output = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "controller.py", "--jobs", "50"],
+                         env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=120).ok().stdout
+    for case in "--version", "run", "array of 1000", "proxy", "get 50":
+        assert re.search(rf"^{case} .*(held|MISSED)", output, re.MULTILINE), output
+
+
 def test_a_case_that_there_is_not_is_refused_by_name():
     result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "ssh.py", "warp"])
     assert result.status == 2 and "no case 'warp'; there are: connect" in result.stderr

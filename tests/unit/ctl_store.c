@@ -319,27 +319,22 @@ static bool has_log(void)
 	return access(log, F_OK) == 0;
 }
 
-static void only_those_who_write_put_the_log_away(void **state)
+static void the_log_stays_and_holds_what_was_written(void **state)
 {
 	struct store *store = open_store();
 	uint64_t id = add(store, "logged", "train");
 
 	(void)state;
 	store_close(store);
-	assert_false(has_log());
 	for (int i = 0; i < 2; i++) {
 		cleanup(job_finish) struct job job = { 0 };
 
+		assert_true(has_log());
 		store = open_store();
 		assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
 		assert_string_equal(job.name, "train");
 		store_close(store);
-		assert_true(has_log());
 	}
-	store = open_store();
-	add(store, "logged too", "train");
-	store_close(store);
-	assert_false(has_log());
 }
 
 int main(void)
@@ -353,7 +348,7 @@ int main(void)
 		cmocka_unit_test(the_states_that_count_as_ended_are_those_of_the_model),
 		cmocka_unit_test(a_number_is_not_used_again),
 		cmocka_unit_test(notes_are_kept_and_replaced),
-		cmocka_unit_test(only_those_who_write_put_the_log_away),
+		cmocka_unit_test(the_log_stays_and_holds_what_was_written),
 		cmocka_unit_test(processes_that_write_at_once_lose_nothing),
 		cmocka_unit_test(a_file_that_is_no_database_is_refused_and_kept),
 		cmocka_unit_test(a_database_of_the_first_berth_keeps_its_jobs),

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""berth against Slurm's own commands on the same Slurm: listing, submitting, arrays; and how quickly it starts.
+
+A real Slurm of this machine is filled with held jobs (sbatch, some minutes for ten thousand), each of which has a record
+of berth's. Both sides list all of them and print to a file. Figures are ratios of medians taken in turns, or milliseconds.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+from parties import harness  # and with it the path of tests/e2e
+from report import Aim, Row, ms, timed, turns
+
+import slurm as slurm_module  # noqa: E402
+
+RUNS = 7
+SUBMITTERS = 4
+# All that squeue has to tell for what berth shows.
+FIELDS = "JobArrayID:|,State:|,exit_code:|,StartTime:|,EndTime:|,Partition:|,NodeList:|,RestartCnt:|,Reason:"
+
+
+class Bench:
+    def __init__(self, work: pathlib.Path, jobs: int):
+        self.work, self.jobs = work, jobs
+        self.program = pathlib.Path(os.environ["BERTH_BUILD"]) / "controller" / "berth"
+        self.home = harness.Home(work / "home").enter()
+        (work / "slurm").mkdir(mode=0o755)
+        self.slurm = slurm_module.Slurm(work / "slurm").start()
+        self.env = self.home.env(SLURM_CONF=self.slurm.config)
+        self.filled = False
+
+    def close(self) -> None:
+        # The controller goes with its state: cancelling thousands of held jobs first is for nobody.
+        self.slurm.is_up = False
+        self.slurm.stop()
+        self.home.leave()
+
+    def berth(self, *argv) -> str:
+        return harness.run([self.program, *argv], env=self.env, timeout=300).ok().stdout
+
+    def timed(self, *argv) -> float:
+        with open(self.work / "output", "wb") as output:
+            return timed([str(word) for word in argv], env=self.env, stdout=output)
+
+    def fill(self) -> None:
+        """Held jobs of Slurm's, and a record for each, copied from a real one."""
+        if self.filled:
+            return
+        self.filled = True
+        self.berth("run", "-b", "slurm", "--begin", "now+1hour", "--", "true")
+        print(f"{self.jobs} jobs are being submitted ...", file=sys.stderr)
+        one = "exec sbatch --parsable --hold --output=/dev/null --wrap=true"
+        script = f"seq {self.jobs} | xargs -P {SUBMITTERS} -I . sh -c '{one}'"
+        listed = subprocess.run(["sh", "-c", script], env=self.env, check=True, stdout=subprocess.PIPE, text=True)
+        store = sqlite3.connect(self.home.state_dir / "berth.db")
+        with store:
+            columns = [row[1] for row in store.execute("PRAGMA table_info(jobs)")]
+            copied = [name for name in columns if name not in ("id", "uid", "native_id")]
+            names = ", ".join(copied)
+            store.executemany(f"INSERT INTO jobs (uid, native_id, {names}) SELECT ?, ?, {names} FROM jobs WHERE id = 1",
+                              [(f"copy-{id}", id) for id in listed.stdout.split()])
+        store.close()
+        self.berth("get", "jobs")  # what is new is written once
+
+
+def list_jobs(bench: Bench) -> Row:
+    bench.fill()
+    squeue = ["squeue", "--noheader", "--me", "--states=all", "--Format", FIELDS]
+    ours, theirs = turns(RUNS, lambda: bench.timed(bench.program, "get", "jobs"), lambda: bench.timed(*squeue))
+    return Row(f"get {bench.jobs}", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.3))
+
+
+def submit(bench: Bench) -> Row:
+    ours, theirs = turns(
+        RUNS, lambda: bench.timed(bench.program, "run", "-b", "slurm", "--begin", "now+1hour", "--", "true"),
+        lambda: bench.timed("sbatch", "--begin=now+1hour", "--output=/dev/null", "--wrap=true"))
+    return Row("run", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.5))
+
+
+def array(bench: Bench) -> Row:
+    """A thousand tasks are one submission: beside one of a single job."""
+    options = ["run", "-b", "slurm", "--begin", "now+1hour"]
+    ours, theirs = turns(
+        RUNS, lambda: bench.timed(bench.program, *options, "--array", "0-999", "--", "true"),
+        lambda: bench.timed("sbatch", "--begin=now+1hour", "--array=0-999", "--output=/dev/null", "--wrap=true"))
+    return Row("array of 1000", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.5))
+
+
+def version(bench: Bench) -> Row:
+    ours, theirs = turns(31, lambda: bench.timed(bench.program, "--version"), lambda: bench.timed("/bin/true"))
+    return Row("--version", 31, ms(ours), ms(theirs), ours * 1e3, Aim("<=", 5, "ms"))
+
+
+def proxy(bench: Bench) -> Row:
+    """From the start of `berth proxy` until it becomes the tunnel, whose place a program takes that ends at once."""
+    name = bench.berth("run", "-b", "slurm", "-q", "--", "sleep", "1000").strip()
+    directory = harness.until(lambda: next(iter(bench.home.berth_home.glob("jobs/*/endpoint.0.json")), None),
+                              "endpoint of a job")
+    assert directory
+    tunnel = bench.work / "fake" / "berth-tunnel"
+    tunnel.parent.mkdir()
+    shutil.copy(bench.program.parent.parent / "init" / "berth-init", tunnel.parent)
+    tunnel.write_text("#!/bin/sh\n")
+    tunnel.chmod(0o755)
+    bench.env["BERTH_BUNDLE"] = str(tunnel.parent)
+    ours, theirs = turns(31, lambda: bench.timed(bench.program, "proxy", name), lambda: bench.timed(tunnel))
+    del bench.env["BERTH_BUNDLE"]
+    bench.berth("cancel", name)
+    return Row("proxy", 31, ms(ours), ms(theirs), (ours - theirs) * 1e3, Aim("<=", 10, "ms"))
+
+
+CASES = {"version": version, "submit": submit, "array": array, "proxy": proxy, "get": list_jobs}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="ci/bench controller", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(CASES)}; all of them by default")
+    parser.add_argument("--jobs", type=int, default=10000, help="how many jobs are listed")
+    args = parser.parse_args()
+    wrong = set(args.cases) - set(CASES)
+    if wrong:
+        parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(CASES)}")
+    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
+    work.chmod(0o755)
+    bench = None
+    try:
+        bench = Bench(work, args.jobs)
+        print(Row.HEAD, flush=True)
+        for name in args.cases or CASES:
+            print(CASES[name](bench), flush=True)
+    except slurm_module.Unavailable as reason:
+        print(f"no Slurm: {reason}", file=sys.stderr)
+        return 69
+    finally:
+        if bench:
+            bench.close()
+        shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    status = main()
+    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
+    sys.exit(status)
