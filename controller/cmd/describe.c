@@ -5,14 +5,18 @@
 #include "controller/cmd/cmd.h"
 #include "controller/cmd/get.h"
 #include "controller/model/json.h"
+#include "controller/ops/cluster.h"
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
+#include "controller/output/cluster.h"
 #include "controller/output/describe.h"
 #include "controller/output/jobs.h"
 #include "controller/output/value.h"
 
 static const struct opt opts[] = {
 	OPT_STR('o', "output", struct get_args, output, "FORMAT", "table (default), json or yaml"),
+	OPT_STR('b', "backend", struct get_args, backend, "NAME",
+		"node, queue: of which backend (slurm)"),
 	OPT_END,
 };
 
@@ -40,37 +44,91 @@ static int describe_job(struct controller *c, const struct output *output, const
 		       : 0;
 }
 
-static int run(void *opaque, int argc, char **argv, struct err *err)
+static const char *backend_of(const struct get_args *args)
 {
-	const struct get_args *args = opaque;
-	cleanup(controller_close) struct controller *c = NULL;
-	struct output output;
+	return args->backend ? args->backend : "slurm";
+}
 
-	if (strcmp(argv[0], "job") != 0 && strcmp(argv[0], "jobs") != 0)
-		return err_set(err, ERR_INVALID, "cannot describe '%.40s': there are jobs",
-			       argv[0]);
-	if (get_output(args, &output, err) < 0)
+static int describe_nodes(const struct get_args *args, const struct output *output, int argc,
+			  char **argv, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+
+	if (controller_open(&c, err) < 0 ||
+	    ops_list_nodes(c, backend_of(args), argv, (size_t)argc, &nodes, err) < 0)
 		return -1;
-	if (output.format != OUTPUT_TABLE && output.format != OUTPUT_JSON &&
-	    output.format != OUTPUT_YAML)
-		return err_set(err, ERR_INVALID, "--output: '%s' is not one of table, json, yaml",
-			       args->output);
+	return output->format == OUTPUT_TABLE ? output_describe_nodes(&nodes, output, err)
+					      : output_nodes(&nodes, output, err);
+}
+
+static int describe_queues(const struct get_args *args, const struct output *output, int argc,
+			   char **argv, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+	cleanup(queue_list_finish) struct queue_list queues = { 0 };
+
+	if (controller_open(&c, err) < 0 ||
+	    ops_list_queues(c, backend_of(args), argv, (size_t)argc, &queues, err) < 0)
+		return -1;
+	return output->format == OUTPUT_TABLE ? output_describe_queues(&queues, output, err)
+					      : output_queues(&queues, output, err);
+}
+
+static int describe_jobs(const struct get_args *args, const struct output *output, int argc,
+			 char **argv, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+
+	if (args->backend)
+		return err_set(err, ERR_INVALID,
+			       "--backend: goes with nodes and queues: leave it out");
 	if (controller_open(&c, err) < 0)
 		return -1;
-	for (int i = 1; i < argc; i++) {
-		if (i > 1 && output.format == OUTPUT_TABLE)
-			fputc('\n', output.out);
-		if (describe_job(c, &output, argv[i], err) < 0)
+	for (int i = 0; i < argc; i++) {
+		if (i > 0 && output->format == OUTPUT_TABLE)
+			fputc('\n', output->out);
+		if (describe_job(c, output, argv[i], err) < 0)
 			return -1;
 	}
 	ops_collect_in_passing(c);
 	return 0;
 }
 
+static const struct {
+	const char *name, *plural;
+	int (*run)(const struct get_args *args, const struct output *output, int argc, char **argv,
+		   struct err *err);
+} resources[] = {
+	{ "job", "jobs", describe_jobs },
+	{ "node", "nodes", describe_nodes },
+	{ "queue", "queues", describe_queues },
+};
+
+static int run(void *opaque, int argc, char **argv, struct err *err)
+{
+	const struct get_args *args = opaque;
+	struct output output;
+
+	if (get_output(args, &output, err) < 0)
+		return -1;
+	if (output.format != OUTPUT_TABLE && output.format != OUTPUT_JSON &&
+	    output.format != OUTPUT_YAML)
+		return err_set(err, ERR_INVALID, "--output: '%s' is not one of table, json, yaml",
+			       args->output);
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+		if (strcmp(argv[0], resources[i].name) == 0 ||
+		    strcmp(argv[0], resources[i].plural) == 0)
+			return resources[i].run(args, &output, argc - 1, argv + 1, err);
+	}
+	return err_set(err, ERR_INVALID, "cannot describe '%.40s': there are job, node, queue",
+		       argv[0]);
+}
+
 const struct verb cmd_describe = {
 	.name = "describe",
-	.operands = "job JOB...",
-	.summary = "tell everything about a job",
+	.operands = "job JOB... | node NODE... | queue QUEUE...",
+	.summary = "tell everything about a job, a node or a queue",
 	.details = "A JOB is job-7, 7, or the job's name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

@@ -3,8 +3,10 @@
 #include "cluster.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "controller/model/json.h"
+#include "controller/output/runs.h"
 #include "controller/output/table.h"
 #include "controller/output/value.h"
 #include "init/base/text.h"
@@ -188,6 +190,59 @@ int output_clusters(const struct cluster_list *clusters, const struct output *ou
 		for (size_t i = 0; i < clusters->len; i++)
 			json_array_append_new(array, cluster_value(&clusters->items[i]));
 		value_print(array, output);
+	}
+	return output_end(output, err);
+}
+
+/* "Memory used:   1.5G": the members of a value for programs, in words for people. */
+static void describe(const json_t *object, const struct output *output)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+		uint64_t amount = (uint64_t)json_integer_value(value);
+		char title[32], text[TABLE_CELL_MAX] = "";
+
+		snprintf(title, sizeof(title), "%c%s:", key[0] - 'a' + 'A', key + 1);
+		for (char *p = title; *p; p++)
+			*p = *p == '_' || *p == '-' ? ' ' : *p;
+		if (json_is_string(value))
+			snprintf(text, sizeof(text), "%s", json_string_value(value));
+		else if (strncmp(key, "memory", strlen("memory")) == 0)
+			output_format_size(amount, text, sizeof(text));
+		else if (strcmp(key, "time_limit") == 0 && amount)
+			text_format_duration(amount * NSEC_PER_SEC, text, sizeof(text));
+		else if (json_is_integer(value))
+			snprintf(text, sizeof(text), "%" PRIu64, amount);
+		table_make_safe(text);
+		if (text[0] != '\0')
+			fprintf(output->out, "%-13s %s\n", title, text);
+	}
+}
+
+int output_describe_nodes(const struct node_list *nodes, const struct output *output,
+			  struct err *err)
+{
+	for (size_t i = 0; i < nodes->len; i++) {
+		cleanup(json_release) json_t *value = node_value(&nodes->items[i]);
+
+		if (i > 0)
+			fputc('\n', output->out);
+		describe(value, output);
+	}
+	return output_end(output, err);
+}
+
+int output_describe_queues(const struct queue_list *queues, const struct output *output,
+			   struct err *err)
+{
+	for (size_t i = 0; i < queues->len; i++) {
+		cleanup(json_release) json_t *value = queue_value(&queues->items[i]);
+
+		if (i > 0)
+			fputc('\n', output->out);
+		describe(value, output);
 	}
 	return output_end(output, err);
 }

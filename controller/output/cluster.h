@@ -12,3 +12,9 @@ int output_clusters(const struct cluster_list *clusters, const struct output *ou
 		    struct err *err) attr_must_use;
 int output_queues(const struct queue_list *queues, const struct output *output, struct err *err)
 	attr_must_use;
+
+/* Everything that is known about each, line by line, for people. */
+int output_describe_nodes(const struct node_list *nodes, const struct output *output,
+			  struct err *err) attr_must_use;
+int output_describe_queues(const struct queue_list *queues, const struct output *output,
+			   struct err *err) attr_must_use;

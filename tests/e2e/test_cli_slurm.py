@@ -129,6 +129,10 @@ def test_nodes_queues_and_places_of_jobs_are_told(here, slurm):
     node = json.loads(here("get", "nodes", slurm.node, "-o", "json").ok().stdout)[0]
     assert node["name"] == slurm.node and node["queues"] == "debug" and node["cpus"] == 32 and node["cpus_used"] >= 2
     assert here("get", "nodes", "--no-headers").ok().stdout.startswith(slurm.node)
+    text = here("describe", "node", slurm.node).ok().stdout
+    assert f"Name:         {slurm.node}\n" in text and "Memory:       4.0G\n" in text and "Queues:       debug\n" in text
+    assert "Node list:    " in here("describe", "queue", "debug").ok().stdout
+    assert here("describe", "queue", "nosuch").status == 66
     assert here("get", "nodes", "nosuch*").status == 66 and here("get", "queues", "--state", "up").status == INVALID
     assert here("get", "queues", "-b", "local").status == UNAVAILABLE
     for option, value, found in (("--queue", "deb*", True), ("--queue", "gpu", False),
