@@ -7,6 +7,7 @@
 /* clang-format off */
 static const struct verb *const verbs[] = {
 	&cmd_cp,
+	&cmd_doctor,
 	&cmd_exec,
 	&cmd_forward,
 	&cmd_keygen,

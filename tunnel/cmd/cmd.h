@@ -11,6 +11,7 @@
 #include "init/base/verb.h"
 
 extern const struct verb cmd_cp;
+extern const struct verb cmd_doctor;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_forward;
 extern const struct verb cmd_keygen;
