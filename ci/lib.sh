@@ -66,7 +66,7 @@ debian13() {
 
 # What a build needs. Tests, fuzzers and benchmarks name what they need beyond it.
 packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools busybox-static
-	libjansson-dev libsqlite3-dev libmd-dev libfyaml-dev libcmocka-dev)
+	libjansson-dev libsqlite3-dev libmd-dev libfyaml-dev libcurl4-openssl-dev libcmocka-dev)
 
 # What the checks and unit tests need beyond that.
 packages_test=(clang-format shellcheck procps)
@@ -75,7 +75,7 @@ packages_test=(clang-format shellcheck procps)
 # made of, and the inits that ours is compared with.
 packages_e2e=(python3 python3-pytest openssh-client openssh-server dropbear-bin putty-tools openssl util-linux
 	bubblewrap procps strace valgrind iproute2 nftables conntrack tinyproxy-bin nginx munge slurmctld slurmd slurm-client
-	mariadb-server slurmdbd docker.io busybox-static tini dumb-init catatonit
+	slurmrestd slurm-wlm-jwt-plugin mariadb-server slurmdbd docker.io busybox-static tini dumb-init catatonit
 	sshfs rsync git tmux zsh fish ansible-core lftp python3-paramiko chromium)
 # Since Debian 13 the client is a package of its own.
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)

@@ -70,8 +70,7 @@ static uint64_t parse_time(const char *text)
 	uint64_t seconds;
 
 	/* "N/A", "Unknown" and "None" are not known. */
-	return text_parse_uint(text, INT64_MAX / NSEC_PER_SEC, &seconds) ? seconds * NSEC_PER_SEC
-									 : 0;
+	return text_parse_uint(text, SLURM_SECONDS_MAX, &seconds) ? seconds : 0;
 }
 
 /* "123", "123_4" or "123_[5-9%2]"; what is behind the number is cut off, in place. */
@@ -127,23 +126,15 @@ static void take_nodes(char out[BACKEND_NODES_MAX], const char *text)
 		memcpy(comma, "]", 2);
 }
 
-static void read_fields(const char *const fields[FIELDS], struct observation *ret)
+/* Before a job runs, its start is a guess; before it ends, its end is its limit. */
+static void set_times(struct observation *ret, const struct slurm_facts *facts)
 {
-	uint64_t restarts;
-
-	ret->state = job_slurm_state(fields[STATE]);
-	jobdir_copy_text(ret->native_state, sizeof(ret->native_state), fields[STATE]);
-	take_text(ret->reason, sizeof(ret->reason), fields[REASON]);
-	take_text(ret->queue, sizeof(ret->queue), fields[PARTITION]);
-	take_nodes(ret->node_list, fields[NODES]);
-	/* Before a job runs, its start is a guess; before it ends, its end is its limit. */
 	if (ret->state != JOB_QUEUED)
-		ret->started_ns = parse_time(fields[START]);
+		ret->started_ns = facts->start_s * NSEC_PER_SEC;
 	if (job_state_is_ended(ret->state))
-		ret->ended_ns = parse_time(fields[END]);
-	if (text_parse_uint(fields[RESTARTS], UINT32_MAX, &restarts) &&
-	    (ret->started_ns || restarts))
-		ret->attempts = restarts + (ret->started_ns != 0);
+		ret->ended_ns = facts->end_s * NSEC_PER_SEC;
+	if (facts->has_restarts && (ret->started_ns || facts->restarts))
+		ret->attempts = facts->restarts + (ret->started_ns != 0);
 }
 
 static void set_exit(struct observation *ret, uint64_t code, uint64_t signal)
@@ -157,6 +148,18 @@ static void set_exit(struct observation *ret, uint64_t code, uint64_t signal)
 				 ? (int)(code & 0xff)
 				 : JOB_NO_EXIT_CODE;
 	ret->signal = (int)(signal & 0x7f);
+}
+
+void slurm_observe_facts(const struct slurm_facts *facts, struct observation *ret)
+{
+	*ret = (struct observation){ .state = job_slurm_state(facts->state),
+				     .exit_code = JOB_NO_EXIT_CODE };
+	jobdir_copy_text(ret->native_state, sizeof(ret->native_state), facts->state);
+	take_text(ret->reason, sizeof(ret->reason), facts->reason);
+	take_text(ret->queue, sizeof(ret->queue), facts->partition);
+	take_nodes(ret->node_list, facts->nodes);
+	set_times(ret, facts);
+	set_exit(ret, facts->exit_code, facts->signal);
 }
 
 /* "3:0", or the wait status that squeue printed before Slurm 23: "768". */
@@ -186,7 +189,7 @@ static bool parse_exit(const char *text, uint64_t *ret_code, uint64_t *ret_signa
 int slurm_next_line(enum slurm_list list, struct span *text, struct slurm_line *ret)
 {
 	char *fields[FIELDS];
-	uint64_t code = 0, signal = 0;
+	struct slurm_facts facts = { 0 };
 	struct span line;
 
 	if (!cut(text, &line))
@@ -194,10 +197,15 @@ int slurm_next_line(enum slurm_list list, struct span *text, struct slurm_line *
 	memcpy(ret->text, line.ptr, line.len);
 	ret->text[line.len] = '\0';
 	if (!split(list, ret->text, fields) || fields[STATE][0] == '\0' ||
-	    !parse_exit(fields[EXIT], &code, &signal) || !take_id(fields[ID], ret))
+	    !parse_exit(fields[EXIT], &facts.exit_code, &facts.signal) || !take_id(fields[ID], ret))
 		return 0;
-	ret->seen = (struct observation){ .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
-	read_fields((const char *const *)fields, &ret->seen);
-	set_exit(&ret->seen, code, signal);
+	facts.state = fields[STATE];
+	facts.reason = fields[REASON];
+	facts.partition = fields[PARTITION];
+	facts.nodes = fields[NODES];
+	facts.start_s = parse_time(fields[START]);
+	facts.end_s = parse_time(fields[END]);
+	facts.has_restarts = text_parse_uint(fields[RESTARTS], UINT32_MAX, &facts.restarts);
+	slurm_observe_facts(&facts, &ret->seen);
 	return 1;
 }

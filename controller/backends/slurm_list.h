@@ -35,6 +35,20 @@ enum slurm_list {
 /* Seconds since the epoch, and lists of tasks in full; NULL-terminated. */
 extern const char *const slurm_list_environment[];
 
+#define SLURM_SECONDS_MAX (INT64_MAX / (int64_t)NSEC_PER_SEC)
+
+/* What Slurm says of a job, wherever it says so. Texts are foreign. */
+struct slurm_facts {
+	const char *state, *reason, *partition, *nodes; /* "" when not known */
+	uint64_t start_s, end_s;			/* since the epoch; 0: not known */
+	uint64_t exit_code, signal;
+	uint64_t restarts;
+	bool has_restarts;
+};
+
+/* What that is to us. */
+void slurm_observe_facts(const struct slurm_facts *facts, struct observation *ret);
+
 #define SLURM_ID_MAX 24
 
 /* What a line says, and the room it is taken apart in. Strings last until the next line is read. */

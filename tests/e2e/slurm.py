@@ -88,6 +88,11 @@ LogFile={dir}/slurmdbd.log
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client")
+TOKENS = """\
+AuthAltTypes=auth/jwt
+AuthAltParameters=jwt_key={dir}/jwt.key
+"""
+
 ACCOUNTING_PROGRAMS = ("mariadbd", "mariadb-install-db", "slurmdbd", "sacct", "sacctmgr")
 ACCOUNTING_PACKAGES = ("mariadb-server", "slurmdbd", "slurm-client")
 
@@ -114,9 +119,11 @@ def free_ports(count: int) -> list:
 class Slurm:
     """dir must be readable by all on its whole path: munged insists on it for its socket."""
 
-    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False):
-        """proctrack decides how processes are told signals: "cgroup" is what most sites have, and needs cgroups."""
+    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False, tokens=False):
+        """proctrack decides how processes are told signals: "cgroup" is what most sites have, and needs cgroups. tokens:
+        it takes JSON web tokens too, which token() makes."""
         self.dir = dir
+        self.tokens = tokens
         self.accounting = accounting
         self.proctrack = proctrack
         # Control groups are called by it, for all Slurms of the machine.
@@ -205,6 +212,11 @@ class Slurm:
             (self.dir / "cgroup.conf").write_text("IgnoreSystemd=yes\n")
         else:
             (self.dir / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
+        if self.tokens:
+            with self.config.open("a") as config:
+                config.write(TOKENS.format(dir=self.dir))
+            (self.dir / "jwt.key").write_bytes(os.urandom(32))
+            (self.dir / "jwt.key").chmod(0o600)
         key = self.dir / "munge" / "key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests over libcurl; see http.h. */
+#include "http.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "controller/http/curl.h"
+#include "init/base/alloc.h"
+
+#define CONNECT_TIMEOUT_MS 10000
+#define PAUSE_MS 100 /* the first; each next one may be twice as long */
+#define PAUSE_MAX_MS 30000
+#define UNIX_SCHEME "unix:"
+
+struct http {
+	const struct curl_calls *curl;
+	CURL *easy;
+	char *url;  /* as the user wrote it */
+	char *base; /* "http://host:port", without a slash at the end */
+	char *socket;
+	char why[CURL_ERROR_SIZE];
+};
+
+/* One attempt: what became of it. */
+struct attempt {
+	CURLcode code;
+	struct http_response *response;
+	bool is_too_large;
+	uint64_t wait_ms; /* that the server asks for */
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void http_response_finish(struct http_response *response)
+{
+	buf_wipe(&response->body);
+	response->status = 0;
+}
+
+static bool is_host_url(const char *url, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	return strncasecmp(url, scheme, len) == 0 && url[len] && !strchr("/:?#@", url[len]);
+}
+
+bool http_url_is_valid(const char *url)
+{
+	for (const char *p = url; *p; p++) {
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+			return false;
+	}
+	if (strncmp(url, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0)
+		return url[strlen(UNIX_SCHEME)] == '/';
+	return (is_host_url(url, "http://") || is_host_url(url, "https://")) &&
+	       !strpbrk(url, "?#@");
+}
+
+int http_open(const char *url, struct http **ret, struct err *err)
+{
+	cleanup(http_close) struct http *http = new_zero(struct http);
+	size_t len;
+
+	if (!http_url_is_valid(url))
+		return err_set(err, ERR_INVALID,
+			       "'%.80s' is no address of a server: write it like http://host:6820, "
+			       "https://host or unix:/path/of/socket",
+			       url);
+	if (curl_load(&http->curl, err) < 0)
+		return -1;
+	http->easy = http->curl->easy_init();
+	if (!http->easy)
+		return err_set(err, ERR_INTERNAL, "libcurl makes no handle");
+	http->url = str_dup(url);
+	if (strncmp(url, UNIX_SCHEME, strlen(UNIX_SCHEME)) == 0)
+		http->socket = str_dup(url + strlen(UNIX_SCHEME));
+	http->base = str_dup(http->socket ? "http://localhost" : url);
+	for (len = strlen(http->base); len > 0 && http->base[len - 1] == '/'; len--)
+		http->base[len - 1] = '\0';
+	*ret = take_ptr(http);
+	return 0;
+}
+
+struct http *http_close(struct http *http)
+{
+	if (http) {
+		if (http->easy)
+			http->curl->easy_cleanup(http->easy);
+		free(http->url);
+		free(http->base);
+		free(http->socket);
+		free(http);
+	}
+	return NULL;
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *opaque)
+{
+	struct attempt *attempt = opaque;
+
+	if (!buf_append(&attempt->response->body, bytes, size * count)) {
+		attempt->is_too_large = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	return size * count;
+}
+
+static struct curl_slist *add_header(const struct http *http, struct curl_slist *list,
+				     const char *header)
+{
+	struct curl_slist *longer = http->curl->slist_append(list, header);
+
+	return longer ? longer : list;
+}
+
+static struct curl_slist *make_headers(const struct http *http, const struct http_request *request)
+{
+	/* Without asking first ("Expect: 100-continue"): some servers never answer that. */
+	struct curl_slist *list = add_header(http, NULL, "Expect:");
+	cleanup_free char *type = NULL;
+
+	if (request->content_type) {
+		type = str_printf("Content-Type: %s", request->content_type);
+		list = add_header(http, list, type);
+	}
+	for (const char *const *header = request->headers; header && *header; header++)
+		list = add_header(http, list, *header);
+	return list;
+}
+
+/* Headers may hold tokens. */
+static void free_headers(const struct http *http, struct curl_slist *list)
+{
+	for (struct curl_slist *header = list; header; header = header->next)
+		explicit_bzero(header->data, strlen(header->data));
+	http->curl->slist_free_all(list);
+}
+
+static const char *method_of(const struct http_request *request)
+{
+	return request->method ? request->method : "GET";
+}
+
+/* The handle keeps its connections when its options are reset. */
+static void set_options(struct http *http, const struct http_request *request,
+			struct curl_slist *headers, uint64_t left_ms)
+{
+	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
+	CURL *easy = http->easy;
+
+	http->curl->easy_reset(easy);
+	set(easy, CURLOPT_ERRORBUFFER, http->why);
+	set(easy, CURLOPT_NOSIGNAL, 1L);
+	set(easy, CURLOPT_NOPROGRESS, 1L);
+	set(easy, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
+	set(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(left_ms, (uint64_t)CONNECT_TIMEOUT_MS));
+	set(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	set(easy, CURLOPT_HTTPHEADER, headers);
+	set(easy, CURLOPT_WRITEFUNCTION, take_body);
+	if (http->socket) {
+		set(easy, CURLOPT_UNIX_SOCKET_PATH, http->socket);
+		set(easy, CURLOPT_PROXY, "");
+	}
+	if (request->body.len > 0 || strcmp(method_of(request), "POST") == 0) {
+		set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+		set(easy, CURLOPT_POSTFIELDS,
+		    request->body.ptr ? (const char *)request->body.ptr : "");
+	}
+	if (request->method)
+		set(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static void attempt_once(struct http *http, const struct http_request *request, uint64_t left_ms,
+			 struct attempt *attempt)
+{
+	struct curl_slist *headers = make_headers(http, request);
+	cleanup_free char *url = str_printf("%s%s", http->base, request->path);
+	curl_off_t wait = 0;
+	long status = 0;
+
+	set_options(http, request, headers, MAX(left_ms, UINT64_C(1)));
+	http->curl->easy_setopt(http->easy, CURLOPT_URL, url);
+	http->curl->easy_setopt(http->easy, CURLOPT_WRITEDATA, attempt);
+	http->why[0] = '\0';
+	buf_clear(&attempt->response->body);
+	attempt->code = http->curl->easy_perform(http->easy);
+	http->curl->easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
+	http->curl->easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &wait);
+	attempt->response->status = (int)status;
+	attempt->wait_ms = wait > 0 ? (uint64_t)MIN(wait, (curl_off_t)86400) * 1000 : 0;
+	/* What it reads next belongs to nobody. */
+	http->curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
+	free_headers(http, headers);
+}
+
+static bool may_repeat(const struct http_request *request)
+{
+	const char *method = method_of(request);
+
+	return request->may_repeat || strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+	       strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0;
+}
+
+static bool is_worth_another(const struct http_request *request, const struct attempt *attempt)
+{
+	int status = attempt->response->status;
+
+	if (attempt->code == CURLE_OK) {
+		if (status == 429 || status == 503)
+			return may_repeat(request) || attempt->wait_ms > 0;
+		return (status == 502 || status == 504) && may_repeat(request);
+	}
+	if (attempt->code == CURLE_COULDNT_CONNECT || attempt->code == CURLE_COULDNT_RESOLVE_HOST)
+		return true;
+	return may_repeat(request) &&
+	       (attempt->code == CURLE_RECV_ERROR || attempt->code == CURLE_SEND_ERROR ||
+		attempt->code == CURLE_GOT_NOTHING || attempt->code == CURLE_PARTIAL_FILE);
+}
+
+/* What the server asks for, or a random part of a time that doubles. */
+static uint64_t pause_ms(unsigned int tries, uint64_t asked_ms)
+{
+	uint64_t longest = (uint64_t)PAUSE_MS << tries;
+	uint16_t random = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random = (uint16_t)now_ms();
+	return MIN(asked_ms, (uint64_t)PAUSE_MAX_MS) + longest / 2 + random % (longest / 2 + 1);
+}
+
+static void sleep_ms(uint64_t ms)
+{
+	struct timespec left = { .tv_sec = (time_t)(ms / 1000),
+				 .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&left, &left) < 0)
+		continue;
+}
+
+static int explain(const struct http *http, const struct http_request *request,
+		   const struct attempt *attempt, struct err *err)
+{
+	const char *why = http->why[0] ? http->why : "it broke off";
+	unsigned int timeout_ms = request->timeout_ms ? request->timeout_ms : HTTP_TIMEOUT_MS;
+
+	if (attempt->is_too_large)
+		return err_set(err, ERR_LIMIT, "%s: the answer is larger than %zu bytes", http->url,
+			       attempt->response->body.max);
+	switch ((int)attempt->code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+		return err_set(
+			err, ERR_UNAVAILABLE,
+			"cannot reach %s: %s: does the server run, and is its address right?",
+			http->url, why);
+	case CURLE_OPERATION_TIMEDOUT:
+		return err_set(err, ERR_TIMEOUT,
+			       "%s did not answer within %u seconds: try again later", http->url,
+			       (timeout_ms + 999) / 1000);
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+		return err_set(err, ERR_DENIED, "%s is not who it should be: %s", http->url, why);
+	default:
+		return err_set(err, ERR_PROTOCOL, "%s does not speak HTTP as it should: %s",
+			       http->url, why);
+	}
+}
+
+int http_send(struct http *http, const struct http_request *request, struct http_response *ret,
+	      struct err *err)
+{
+	uint64_t deadline =
+		now_ms() + (request->timeout_ms ? request->timeout_ms : HTTP_TIMEOUT_MS);
+	struct attempt attempt = { .response = ret };
+
+	buf_wipe(&ret->body);
+	buf_init(&ret->body, request->body_max ? request->body_max : HTTP_BODY_MAX);
+	for (unsigned int tries = 0;; tries++) {
+		uint64_t now = now_ms(), pause;
+
+		attempt_once(http, request, deadline > now ? deadline - now : 0, &attempt);
+		pause = pause_ms(tries, attempt.wait_ms);
+		if (tries + 1 == HTTP_TRIES || !is_worth_another(request, &attempt) ||
+		    now_ms() + pause >= deadline)
+			break;
+		sleep_ms(pause);
+	}
+	return attempt.code == CURLE_OK ? 0 : explain(http, request, &attempt, err);
+}
+
+int http_refuse(int status, struct err *err)
+{
+	static const struct {
+		int status;
+		const char *advice;
+	} words[] = {
+		{ 400, "it does not understand the request" },
+		{ 401, "the token is missing, wrong or expired: renew it" },
+		{ 403, "it does not allow this with the token that it got" },
+		{ 404, "there is no such thing, or the address is not right" },
+		{ 413, "the request is too large" },
+		{ 429, "too many requests: try again later" },
+		{ 500, "it failed: its log says why" },
+		{ 502, "nobody answers behind it: try again later" },
+		{ 503, "it is not ready: try again later" },
+		{ 504, "nobody answers behind it in time: try again later" },
+	};
+	enum err_kind kind = status == 401 ? ERR_DENIED : err_kind_from_http(status);
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (words[i].status == status)
+			return err_set(err, kind, "the server answered %d: %s", status,
+				       words[i].advice);
+	}
+	return err_set(err, kind, "the server answered %d", status);
+}
