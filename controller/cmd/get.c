@@ -30,9 +30,13 @@ static const struct {
 	const char *name, *alias;
 	int (*run)(const struct get_args *args, int argc, char **argv, struct err *err);
 } resources[] = {
-	{ "jobs", "job", get_jobs },	     { "job-counts", "job-count", get_counts },
-	{ "job-runs", "job-run", get_runs }, { "clusters", "cluster", get_clusters },
-	{ "nodes", "node", get_nodes },	     { "queues", "queue", get_queues },
+	{ "jobs", "job", get_jobs },
+	{ "job-counts", "job-count", get_counts },
+	{ "job-runs", "job-run", get_runs },
+	{ "clusters", "cluster", get_clusters },
+	{ "nodes", "node", get_nodes },
+	{ "queues", "queue", get_queues },
+	{ "connections", "connection", get_connections },
 };
 
 static unsigned int terminal_width(void)
@@ -75,16 +79,17 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		    strcmp(argv[0], resources[i].alias) == 0)
 			return resources[i].run(opaque, argc - 1, argv + 1, err);
 	}
-	return err_set(
-		err, ERR_INVALID,
-		"cannot get '%.40s': there are jobs, job-counts, job-runs, clusters, nodes, queues",
-		argv[0]);
+	return err_set(err, ERR_INVALID,
+		       "cannot get '%.40s': there are jobs, job-counts, job-runs, clusters, nodes, "
+		       "queues, connections",
+		       argv[0]);
 }
 
 const struct verb cmd_get = {
 	.name = "get",
-	.operands = "jobs | job-counts | job-runs | clusters | nodes | queues [NAME...]",
-	.summary = "list jobs, clusters, nodes or queues, or count jobs",
+	.operands =
+		"jobs | job-counts | job-runs | clusters | nodes | queues | connections [NAME...]",
+	.summary = "list jobs, clusters, nodes, queues or connections, or count jobs",
 	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

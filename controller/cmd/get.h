@@ -29,6 +29,7 @@ int get_output(const struct get_args *args, struct output *ret, struct err *err)
 int get_check_cluster_args(const struct get_args *args, struct err *err) attr_must_use;
 
 /* argv holds the operands behind the resource. */
+int get_connections(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_counts(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_clusters(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);

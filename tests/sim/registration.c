@@ -149,6 +149,33 @@ static void another_address_keeps_the_registration(void **state)
 	party_free(p);
 }
 
+/* There and back: the ports are those that they were. */
+static void each_move_to_another_network_is_a_registration_within_two_round_trips(void **state)
+{
+	static const uint16_t ports[] = { 2000, 1000, 2000, 3000, 1000 };
+	struct party *p = party_new(RELAY_CLIENT, true, true);
+	struct quic_addr now;
+
+	(void)state;
+	assert_true(party_run(p, 1, NSEC_PER_SEC));
+	for (unsigned int i = 0; i < ARRAY_LEN(ports); i++) {
+		uint64_t start = p->now;
+
+		party_run(p, 0, NSEC_PER_SEC);
+		p->port = ports[i];
+		start = p->now;
+		link_core_redial(p->core, p->now);
+		assert_true(party_run(p, i + 2, 2 * NSEC_PER_SEC));
+		assert_true(p->now - start <= 2 * PARTY_RTT + 10 * NSEC_PER_MSEC);
+		now = party_addr(p);
+		assert_true(quic_addr_equal(&p->hello_path.remote, &now));
+		assert_int_equal(p->moves, i + 1);
+	}
+	assert_int_equal(p->downs, 0);
+	assert_int_equal(p->tcp_dials, 0);
+	party_free(p);
+}
+
 /* Nobody told us: a NAT forgot its mapping. */
 static void a_question_finds_out_that_the_relay_is_deaf_within_seconds(void **state)
 {
@@ -291,6 +318,8 @@ int main(void)
 		cmocka_unit_test(
 			a_black_hole_of_ten_minutes_costs_two_round_trips_once_the_link_is_woken),
 		cmocka_unit_test(another_address_keeps_the_registration),
+		cmocka_unit_test(
+			each_move_to_another_network_is_a_registration_within_two_round_trips),
 		cmocka_unit_test(a_question_finds_out_that_the_relay_is_deaf_within_seconds),
 		cmocka_unit_test(
 			where_udp_is_blocked_tcp_is_up_after_its_delay_and_its_round_trips),

@@ -285,24 +285,32 @@ static void a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer(void 
 	attempt_close(attempt);
 }
 
-static void a_connection_moves_to_another_path_in_the_middle_of_a_transfer(void **state)
+static void a_path_is_tried_beside_the_one_in_use_and_taken_once_it_answers(void **state)
 {
-	struct quic_addr remote = serve();
+	struct quic_addr remote = serve(), nobody = remote;
 	struct attempt *attempt = attempt_to(&remote, world.client_tls);
+	const struct path *first = attempt_path(attempt);
+	struct path *better;
 	struct err err = { 0 };
 
 	(void)state;
-	for (int move = 1; move <= 3; move++) {
-		struct path *path = path_udp_new(&loop, &remote, NULL);
-
-		world.stop_at = (size_t)move * LEN / 4;
-		uv_run(&loop, UV_RUN_DEFAULT);
-		assert_false(world.closed);
-		assert_int_equal(attempt_move(attempt, path, &err), 0);
-		assert_ptr_equal(attempt_path(attempt), path);
-	}
+	world.stop_at = LEN / 4;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	addr_set_port(&nobody, 1);
+	assert_int_equal(attempt_try(attempt, path_udp_new(&loop, &nobody, NULL), &err), 0);
+	world.stop_at = LEN / 2;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_ptr_equal(attempt_path(attempt), first);
+	better = path_udp_new(&loop, &remote, NULL);
+	assert_int_equal(attempt_try(attempt, better, &err), 0);
+	world.stop_at = 3 * LEN / 4;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_ptr_equal(attempt_path(attempt), better);
+	assert_false(attempt_is_trying(attempt));
+	assert_int_equal(attempt_move(attempt, path_udp_new(&loop, &remote, NULL), &err), 0);
 	world.stop_at = LEN;
 	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_false(world.closed);
 	assert_int_equal(world.received, LEN);
 	attempt_close(attempt);
 }
@@ -467,7 +475,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_sent_comes_back),
 		TEST(a_connection_moves_to_a_fresh_path_in_the_middle_of_a_transfer),
-		TEST(a_connection_moves_to_another_path_in_the_middle_of_a_transfer),
+		TEST(a_path_is_tried_beside_the_one_in_use_and_taken_once_it_answers),
 		TEST(where_there_are_many_the_most_silent_one_ends),
 		TEST(who_proves_no_key_ends_nobody),
 		TEST(the_address_that_answers_wins),

@@ -178,6 +178,7 @@ int remote_connect(struct remote *r, struct err *err)
 		.endpoint = r->args->endpoint,
 		.rank = (unsigned int)r->args->rank,
 		.lingers = r->lingers,
+		.tells = true,
 		.silence_ns = r->args->silence_ns,
 		.ops = r->ops->moved && !r->again ? &early : &plain,
 		.owner = r,
@@ -188,6 +189,9 @@ int remote_connect(struct remote *r, struct err *err)
 	config.tickets = r->tickets;
 	if (open_tls(r, err) < 0)
 		return -1;
+	if (!r->args->endpoint && r->keys.relays.len == 0)
+		return err_set(err, ERR_INVALID,
+			       "--endpoint is needed: the client file names no relay");
 	config.tls = r->tls;
 	config.key = &r->keys.key.public;
 	config.job = &r->job;
@@ -232,8 +236,8 @@ const char *remote_name(const struct remote *r)
 
 static int check(const struct remote_args *args, struct err *err)
 {
-	if (!args->client_file || !args->endpoint)
-		return err_set(err, ERR_INVALID, "--client-file and --endpoint are needed");
+	if (!args->client_file)
+		return err_set(err, ERR_INVALID, "--client-file is needed");
 	if (args->rank > UINT_MAX)
 		return err_set(err, ERR_INVALID, "--rank: too large");
 	return 0;

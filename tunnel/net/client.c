@@ -6,6 +6,7 @@
 #include "init/base/log.h"
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/clock.h"
+#include "tunnel/net/connection_file.h"
 #include "tunnel/net/keeper.h"
 #include "tunnel/net/race.h"
 #include "tunnel/net/relays.h"
@@ -19,6 +20,7 @@ struct client {
 	struct client_config config;
 	struct race race;
 	struct keeper keeper;
+	struct connection_file file;
 	struct relays *relays; /* NULL: none; longer than all attempts */
 	struct attempt *winner;
 	uv_timer_t linger;
@@ -63,6 +65,12 @@ static void on_silent(void *owner, uint64_t since_ns)
 static void look_after(struct client *c)
 {
 	static const struct keeper_ops ops = { .gone = on_gone, .silent = on_silent };
+	const struct connection_file_config file = {
+		.loop = c->config.loop,
+		.job = c->config.name,
+		.rank = c->config.rank,
+		.attempt = c->winner,
+	};
 	const struct keeper_config config = {
 		.loop = c->config.loop,
 		.name = c->config.name,
@@ -77,6 +85,8 @@ static void look_after(struct client *c)
 	};
 
 	keeper_open(&c->keeper, &config);
+	if (c->config.tells)
+		connection_file_open(&c->file, &file);
 }
 
 static void on_lingered(uv_timer_t *timer);
@@ -300,9 +310,10 @@ void client_close(struct client *c)
 	if (!c || c->closing)
 		return;
 	c->closing = true;
-	c->handles = c->relays ? 4 : 3;
+	c->handles = c->relays ? 5 : 4;
 	race_close(&c->race, on_handle_closed, c);
 	keeper_close(&c->keeper, on_handle_closed, c);
+	connection_file_close(&c->file, on_handle_closed, c);
 	if (!may_linger(c)) {
 		end(c);
 		return;

@@ -45,7 +45,7 @@ struct client_ops {
 struct client_config {
 	uv_loop_t *loop;
 	const char *name;     /* of the job, for messages: "job-7" */
-	const char *endpoint; /* path of endpoint.RANK.json */
+	const char *endpoint; /* path of endpoint.RANK.json; NULL: relays are enough */
 	const struct tls_context *tls;
 	const struct key_public *key; /* which the context proves; for the tickets */
 	const char *tickets; /* directory, see ticket.h; NULL: none. All these are borrowed */
@@ -54,6 +54,7 @@ struct client_config {
 	const struct relay_sites *relays; /* NULL: none */
 	const char *login;		  /* an ssh destination that reaches the node; NULL: none */
 	unsigned int paths;		  /* which kinds may be used (path_mask.h) */
+	bool tells;	     /* what the connection does, for `berth get connections` */
 	bool lingers;	     /* client_close() may take a second, for the next ticket to come */
 	uint64_t silence_ns; /* 0: KEEPER_SILENCE */
 	const struct client_ops *ops;

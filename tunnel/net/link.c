@@ -2,7 +2,6 @@
 /* A link on the loop: a name, a hub, a timer and a path around its core; see link.h. */
 #include "link.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "init/base/alloc.h"
@@ -10,11 +9,6 @@
 #include "tunnel/net/addr.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/link_private.h"
-
-/* An older answer of the resolver is asked for again with the next dial. */
-#define RESOLVED_FOR (30 * NSEC_PER_SEC)
-/* The first byte of every QUIC packet is at least this (RFC 9443). */
-#define QUIC_FIRST_BYTE 64
 
 static struct link *link_of_path(struct path *path)
 {
@@ -27,98 +21,10 @@ static struct link *link_of_user(struct hub_user *user)
 }
 
 /* Something happened: the core may have packets to write, and another deadline. */
-static void touch(struct link *l)
+void link_touch(struct link *l)
 {
 	l->dirty = true;
 	hub_wake(&l->user);
-}
-
-/* Where the relay is */
-
-static void keep_addresses(struct link *l, const struct resolve_list *list)
-{
-	l->remote_count = 0;
-	for (size_t i = 0; i < list->len; i++) {
-		struct quic_addr addr = addr_from_sockaddr(&list->items[i].any);
-
-		/* A family without a route is none to wait for. */
-		if (addr.len > 0 && udp_source(&addr).len > 0)
-			l->remotes[l->remote_count++] = addr;
-	}
-}
-
-static void on_resolved(void *owner, const struct resolve_list *list, const struct err *why)
-{
-	struct link *l = owner;
-
-	bool waits = l->query != NULL; /* and did not get the answer while it asked */
-
-	l->query = NULL;
-	l->resolved_at = clock_now();
-	if (list)
-		keep_addresses(l, list);
-	if (l->remote_count == 0)
-		err_set(&l->unresolved, ERR_UNAVAILABLE, "%s: %s", l->config.site->host,
-			why ? why->text : "no route there");
-	else if (waits)
-		link_core_wake(l->core, true, clock_now());
-	touch(l);
-}
-
-static void resolve(struct link *l)
-{
-	if (l->query || l->closing)
-		return;
-	l->query = resolver_query(l->resolver, l->config.site->host, l->config.site->port,
-				  on_resolved, l);
-}
-
-/* "192.0.2.1" and "2001:db8::1" need nobody to be asked. */
-static bool parse_literal(struct link *l)
-{
-	struct quic_addr addr = addr_any(AF_INET, l->config.site->port);
-
-	if (inet_pton(AF_INET, l->config.site->host, &addr.v4.sin_addr) != 1) {
-		addr = addr_any(AF_INET6, l->config.site->port);
-		if (inet_pton(AF_INET6, l->config.site->host, &addr.v6.sin6_addr) != 1)
-			return false;
-	}
-	l->remotes[0] = addr;
-	l->remote_count = 1;
-	return true;
-}
-
-static bool on_remote(void *owner, struct quic_addr *ret)
-{
-	struct link *l = owner;
-
-	if (l->resolver && (l->resolved_at == 0 || clock_now() - l->resolved_at > RESOLVED_FOR))
-		resolve(l);
-	if (l->remote_count == 0)
-		return false;
-	l->remote = l->remotes[l->dialled++ % l->remote_count];
-	*ret = l->remote;
-	return true;
-}
-
-static struct quic_addr source_now(const struct link *l)
-{
-	const struct quic_addr *to = l->carrier ? carrier_remote(l->carrier) : &l->remote;
-
-	return to->len > 0 ? udp_source(to) : (struct quic_addr){ 0 };
-}
-
-/* Of the kernel's news, only what changes from where we reach the relay. */
-static void on_route_changed(void *owner)
-{
-	struct link *l = owner;
-	struct quic_addr source = source_now(l);
-
-	if (l->closing || quic_addr_equal(&source, &l->source))
-		return;
-	l->source = source;
-	if (source.len > 0)
-		link_wake(l, true);
 }
 
 /* What the core tells */
@@ -130,7 +36,7 @@ static void on_up(void *owner, enum link_way way)
 
 	if (way == LINK_UDP && l->dialled > 0)
 		l->dialled--; /* this one is good */
-	l->source = source_now(l);
+	l->source = link_source(l);
 	l->path.kind = kind;
 	l->path.datagram_max = way == LINK_UDP ? 0 : RELAY_DATAGRAM_MAX;
 	log_info("relay %s: registered by %s", l->config.site->host,
@@ -164,14 +70,14 @@ static void on_down(void *owner, const struct err *why, bool is_final)
 {
 	struct link *l = owner;
 
-	log_info("relay %s: not registered: %s", l->config.site->host, why->text);
+	log_debug("relay %s: not registered: %s", l->config.site->host, why->text);
 	if (!l->closing)
 		l->config.ops->down(l, l->config.owner, why, is_final);
 }
 
 static void on_wants_write(void *owner)
 {
-	touch(owner);
+	link_touch(owner);
 }
 
 static const struct link_core_ops core_ops = {
@@ -180,7 +86,7 @@ static const struct link_core_ops core_ops = {
 	.moved = on_moved,
 	.down = on_down,
 	.wants_write = on_wants_write,
-	.remote = on_remote,
+	.remote = link_where,
 	.dial_tcp = link_tcp_dial,
 	.say_tcp = link_tcp_say,
 	.probe_tcp = link_tcp_probe,
@@ -189,58 +95,77 @@ static const struct link_core_ops core_ops = {
 
 /* The hub */
 
-static bool is_inner(const struct link *l, struct span packet)
+/* By the tag that a packet is for; what has neither of ours may still be a stateless reset. */
+enum packet { PACKET_INNER, PACKET_CONTROL, PACKET_UNKNOWN };
+
+static enum packet classify(const struct link *l, struct span packet)
 {
 	struct quic_tag tag;
 
-	return quic_tag_of(packet, &tag) && quic_tag_equal(&tag, &l->config.tag);
+	if (!quic_tag_of(packet, &tag))
+		return PACKET_UNKNOWN;
+	if (quic_tag_equal(&tag, &l->config.tag))
+		return PACKET_INNER;
+	return quic_tag_equal(&tag, link_core_tag(l->core)) ? PACKET_CONTROL : PACKET_UNKNOWN;
 }
 
-/* The datagrams at the start that are all inner packets, or all not. */
-static struct span leading_run(const struct link *l, const struct udp_datagrams *d, bool inner)
+/* The datagrams at the start that are all of this kind. */
+static struct span leading_run(const struct link *l, const struct udp_datagrams *d,
+			       enum packet kind)
 {
 	struct span rest = d->bytes;
 
-	while (rest.len > 0 && rest.ptr[0] >= QUIC_FIRST_BYTE && is_inner(l, rest) == inner)
+	while (rest.len > 0 && classify(l, rest) == kind)
 		span_cut(&rest, MIN(d->segment, rest.len));
 	return span_of(d->bytes.ptr, d->bytes.len - rest.len);
+}
+
+static void read_control(struct link *l, const struct udp_datagrams *d, struct span packets)
+{
+	while (packets.len > 0)
+		link_core_read(l->core, d->ecn, span_cut(&packets, MIN(d->segment, packets.len)),
+			       clock_now());
+	link_touch(l);
 }
 
 static size_t on_received(struct hub_user *user, const struct udp_datagrams *d)
 {
 	struct link *l = link_of_user(user);
-	bool inner = is_inner(l, span_of(d->bytes.ptr, MIN(d->segment, d->bytes.len)));
 	struct udp_datagrams run = *d;
+	enum packet kind;
 
 	if (l->closing || !quic_addr_equal(&d->path.remote, &l->remote))
 		return 0;
-	run.bytes = leading_run(l, d, inner);
-	if (inner) {
+	kind = classify(l, d->bytes);
+	run.bytes = leading_run(l, d, kind);
+	switch (kind) {
+	case PACKET_INNER:
 		link_core_answered(l->core);
 		path_received(&l->path, &run);
-		return run.bytes.len;
+		break;
+	case PACKET_CONTROL:
+		read_control(l, d, run.bytes);
+		break;
+	case PACKET_UNKNOWN:
+		/* Looked at, and left for another link at the same address. */
+		read_control(l, d, span_of(d->bytes.ptr, MIN(d->segment, d->bytes.len)));
+		return 0;
 	}
-	for (struct span rest = run.bytes; rest.len > 0;)
-		link_core_read(l->core, d->ecn, span_cut(&rest, MIN(d->segment, rest.len)),
-			       clock_now());
-	touch(l);
 	return run.bytes.len;
 }
 
-/* A batch of the user's first, which waited for room, and then what it has more. */
-static bool write_waiting(struct link *l, struct quic_batch *batch)
+/* A batch of the path's user that waited for room, and then what it has more. */
+static void send_waiting(struct link *l)
 {
-	const struct quic_batch *waiting = l->waiting;
+	const struct quic_path to = { .remote = l->remote };
 
-	if (!waiting)
-		return false;
-	batch->segment = waiting->segment;
-	batch->len = waiting->len;
-	batch->ecn = waiting->ecn;
-	memcpy(batch->bytes, waiting->bytes, waiting->len);
-	l->waiting = NULL;
-	path_writable(&l->path);
-	return true;
+	if (!l->waiting)
+		return;
+	if (hub_send(l->config.hub, &to, l->waiting)) {
+		l->waiting = NULL;
+		path_writable(&l->path);
+	}
+	hub_wake(&l->user);
 }
 
 static bool on_write(struct hub_user *user, struct quic_batch *batch)
@@ -248,8 +173,10 @@ static bool on_write(struct hub_user *user, struct quic_batch *batch)
 	struct link *l = link_of_user(user);
 
 	l->dirty = true;
-	if (!write_waiting(l, batch) && !link_core_write(l->core, batch, clock_now()))
+	if (!link_core_write(l->core, batch, clock_now())) {
+		send_waiting(l);
 		return false;
+	}
 	batch->path = (struct quic_path){ .remote = l->remote };
 	return true;
 }
@@ -325,7 +252,14 @@ static void on_deadline(struct timer *timer, void *owner)
 	if (l->closing)
 		return;
 	link_core_expire(l->core, clock_now());
-	touch(l);
+	link_touch(l);
+}
+
+/* What waited for a way that is gone waits no more. */
+static void unblock(struct link *l)
+{
+	if (l->path.blocked && !l->waiting && !link_tcp_is_blocked(l))
+		path_writable(&l->path);
 }
 
 static void on_turn_end(void *owner)
@@ -336,6 +270,7 @@ static void on_turn_end(void *owner)
 		return;
 	l->dirty = false;
 	link_tcp_clean(l);
+	unblock(l);
 	timer_set(&l->timer, link_core_deadline(l->core));
 }
 
@@ -383,11 +318,11 @@ struct link *link_new(const struct link_config *config, struct err *err)
 		return NULL;
 	}
 	turn_open(&l->turn, config->loop, on_turn_end, l);
-	route_open(&l->route, config->loop, on_route_changed, l);
+	route_open(&l->route, config->loop, link_route_changed, l);
 	open_path(l);
 	core.tls = l->tls;
 	key_tag(relay, core.relay_tag.bytes);
-	if (core.udp && !parse_literal(l))
+	if (core.udp && !link_parse_literal(l))
 		l->resolver = resolver_new(config->loop, &(struct resolve_sources){ 0 });
 	l->core = link_core_new(&core, clock_now());
 	l->user.ops = &user_ops;
@@ -492,7 +427,7 @@ const struct err *link_error(const struct link *l, bool tcp)
 void link_wake(struct link *l, bool has_changed)
 {
 	if (has_changed && l->resolver && !link_is_up(l))
-		resolve(l);
+		link_resolve(l);
 	link_core_wake(l->core, has_changed, clock_now());
-	touch(l);
+	link_touch(l);
 }

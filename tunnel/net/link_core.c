@@ -12,7 +12,7 @@
 #define DIAL_FOR (5 * NSEC_PER_SEC)
 #define HELLO_FOR (5 * NSEC_PER_SEC)
 /* An answer to a question that was asked at once. */
-#define ANSWER_LEAST NSEC_PER_SEC
+#define ANSWER_LEAST (600 * NSEC_PER_MSEC)
 #define ANSWER_RTTS 3
 /* Heartbeats are the connection's own; so much later one counts as missed. */
 #define MISSED_AFTER (4 * NSEC_PER_SEC)
@@ -113,6 +113,9 @@ static void settle(struct link_core *core)
 	free_old(core);
 	if (core->is_closed || core->is_final)
 		return;
+	if (core->udp_has_ended && way_is_busy(&core->ways[LINK_UDP]))
+		way_fail(&core->ways[LINK_UDP], &core->udp_why, 0);
+	core->udp_has_ended = false;
 	look_after(core);
 	for (size_t i = 0; i < LINK_WAYS; i++) {
 		struct way *way = &core->ways[i];
@@ -133,6 +136,8 @@ uint64_t link_core_deadline(const struct link_core *core)
 
 	if (core->is_closed || core->is_final)
 		return core->is_closed ? QUIC_NEVER : next;
+	if (core->udp_is_over || core->udp_has_ended)
+		return 0;
 	next = MIN(next, core->check_at);
 	next = MIN(next, MIN(missed_at(core), doubt_at(core)));
 	for (size_t i = 0; i < LINK_WAYS; i++)
@@ -191,6 +196,24 @@ void link_core_wake(struct link_core *core, bool has_changed, uint64_t now)
 	settle(core);
 }
 
+void link_core_redial(struct link_core *core, uint64_t now)
+{
+	struct way *udp = &core->ways[LINK_UDP], *tcp = &core->ways[LINK_TCP];
+
+	core->now = now;
+	if (core->is_closed || core->is_final)
+		return;
+	udp->failures = tcp->failures = udp->probes = 0;
+	core->udp_failed = false;
+	core->used = LINK_NO_WAY;
+	core->check_at = QUIC_NEVER;
+	way_let_go(udp);
+	way_let_go(tcp);
+	way_hurry(udp, now);
+	way_hurry(tcp, udp->is_allowed ? now + LINK_CORE_TCP_AFTER : now);
+	settle(core);
+}
+
 /* Packets */
 
 void link_core_read(struct link_core *core, uint8_t ecn, struct span packet, uint64_t now)
@@ -215,11 +238,7 @@ void link_core_answered(struct link_core *core)
 bool link_core_write(struct link_core *core, struct quic_batch *batch, uint64_t now)
 {
 	core->now = now;
-	if (core->udp && link_udp_write(core->udp, batch, now))
-		return true;
-	settle(core);
-	/* What was dialled just now has something to say. */
-	return core->udp && !core->is_closed && link_udp_write(core->udp, batch, now);
+	return core->udp && !core->udp_is_over && link_udp_write(core->udp, batch, now);
 }
 
 /* The byte stream */

@@ -79,6 +79,13 @@ void link_core_answered(struct link_core *core);
  */
 void link_core_wake(struct link_core *core, bool has_changed, uint64_t now);
 
+/*
+ * We are somewhere else: begins anew. Moving the connection that is there would be a round trip
+ * faster, but a server takes a client that comes back to a former address, with the port that it
+ * had, for a late packet from there, and stays where it is.
+ */
+void link_core_redial(struct link_core *core, uint64_t now);
+
 /* The byte stream is there and bound to this; HELLO may be said. */
 void link_core_tcp_ready(struct link_core *core, const uint8_t binding[RELAY_BINDING_LEN],
 			 uint64_t now);

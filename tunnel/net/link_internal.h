@@ -30,7 +30,9 @@ struct link_core {
 	struct way ways[LINK_WAYS];
 	enum link_way used;
 	struct link_udp *udp;
-	bool udp_is_over; /* to be freed once no callback runs */
+	bool udp_is_over;   /* to be freed once no callback runs */
+	bool udp_has_ended; /* by itself, for this reason, which is still to be acted on */
+	struct err udp_why;
 	uint8_t binding[RELAY_BINDING_LEN];
 	uint64_t now;
 	uint64_t keep_alive;

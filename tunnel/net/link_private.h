@@ -43,6 +43,17 @@ struct link {
 	void *owner;
 };
 
+/* link.c: something happened, so that there may be packets to write, and another deadline. */
+void link_touch(struct link *link);
+
+/* link_where.c */
+bool link_parse_literal(struct link *link); /* "192.0.2.1" and "2001:db8::1": nobody is asked */
+void link_resolve(struct link *link);
+bool link_where(void *owner, struct quic_addr *ret); /* link_core_ops.remote */
+/* The address that the kernel would reach it from now; all zero: none. */
+struct quic_addr link_source(const struct link *link);
+void link_route_changed(void *owner);
+
 /* link_tcp.c, as link_core_ops. */
 /* What the stream's TLS is to be: the relay's key, or the certificate of a proxy before it. */
 struct tls_context *link_tcp_tls(const struct relay_site *site, struct err *err);
@@ -52,5 +63,7 @@ void link_tcp_probe(void *owner);
 void link_tcp_drop(void *owner);
 /* Sends over the stream; false: what comes next has to wait. */
 bool link_tcp_send(struct link *link, const struct quic_batch *batch);
+/* It has not taken all yet. */
+bool link_tcp_is_blocked(const struct link *link);
 /* Streams that were dropped inside their own callbacks. */
 void link_tcp_clean(struct link *link);

@@ -148,14 +148,17 @@ void link_tcp_drop(void *owner)
 	link_tcp_clean(l);
 	l->former = take_ptr(l->carrier);
 	l->dirty = true;
-	if (l->path.kind == PATH_RELAY_TCP)
-		l->path.blocked = false;
 }
 
 bool link_tcp_send(struct link *l, const struct quic_batch *batch)
 {
 	(void)carrier_send_batch(l->carrier, batch);
 	return !carrier_is_blocked(l->carrier);
+}
+
+bool link_tcp_is_blocked(const struct link *l)
+{
+	return link_core_way(l->core) == LINK_TCP && l->carrier && carrier_is_blocked(l->carrier);
 }
 
 void link_tcp_clean(struct link *l)

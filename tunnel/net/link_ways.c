@@ -67,10 +67,12 @@ void way_let_go(struct way *way)
 	struct link_core *core = way->core;
 
 	if (way_is_busy(way)) {
-		if (way->which == LINK_UDP)
+		if (way->which == LINK_UDP) {
 			core->udp_is_over = true;
-		else
+			core->udp_has_ended = false;
+		} else {
 			core->config.ops->drop_tcp(core->config.owner);
+		}
 	}
 	way_set_state(way, WAY_IDLE);
 	way->next_at = QUIC_NEVER;
@@ -164,10 +166,10 @@ static void on_udp_over(void *owner, const struct err *why, bool was_reset)
 {
 	struct way *way = owner;
 
+	/* In the middle of writing; what follows from it comes later. */
 	(void)was_reset;
-	if (!way_is_busy(way) || way->core->is_closed)
-		return;
-	way_fail(way, why, 0);
+	way->core->udp_has_ended = true;
+	way->core->udp_why = *why;
 }
 
 static void on_udp_wants_write(void *owner)
@@ -220,7 +222,7 @@ void way_dial(struct way *way)
 	}
 	way_set_state(way, WAY_DIALLING);
 	core->udp = link_udp_free(core->udp);
-	core->udp_is_over = false;
+	core->udp_is_over = core->udp_has_ended = false;
 	if (dial_udp(way, &remote, &err) < 0)
 		way_fail(way, &err, 0);
 	else

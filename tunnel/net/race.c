@@ -325,7 +325,11 @@ static void on_round(uv_timer_t *timer)
 	r->worst = (struct err){ 0 };
 	r->addresses.len = 0;
 	memset(r->refused, 0, sizeof(r->refused));
-	r->is_missing = false;
+	r->is_missing = !r->config.endpoint;
+	if (r->is_missing) {
+		race_ways_look(r);
+		return;
+	}
 	if (endpoint_read(r->config.endpoint, &r->endpoint, &err) < 0) {
 		r->is_missing = err.kind == ERR_NOT_FOUND;
 		if (!r->is_missing)

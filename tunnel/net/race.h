@@ -38,7 +38,7 @@ struct race_ops {
 struct race_config {
 	uv_loop_t *loop;
 	const char *name;     /* of the job, for messages; all these are borrowed */
-	const char *endpoint; /* path of endpoint.RANK.json */
+	const char *endpoint; /* path of endpoint.RANK.json, or NULL: it is somewhere else */
 	const struct tls_context *tls;
 	const struct key_public *key;
 	const char *tickets; /* NULL: none are used */
