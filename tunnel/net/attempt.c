@@ -82,6 +82,8 @@ static void on_refused(struct path *path, void *user)
 {
 	struct attempt *a = user;
 
+	if (path == a->trial)
+		attempt_end_trial(a);
 	if (path != a->path)
 		return;
 	if (!a->ready)
