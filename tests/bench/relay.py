@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""what a relay costs: forwarding alone, memory and CPU time for thousands of users."""
+"""a job through a relay against the same job directly: throughput, latency, memory, changes of path, bad links."""
 
 import argparse
 import os
@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 
+import relay_change
+import relay_flow
 import relay_load
 from parties import harness
 from report import Missing, Row
 from relay_parties import Bench
 
-CASES = relay_load.CASES
+CASES = {**relay_flow.CASES, **relay_load.CASES, **relay_change.CASES}
 
 
 def arguments(argv: list) -> argparse.Namespace:

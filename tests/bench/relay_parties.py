@@ -60,7 +60,7 @@ class Near:
         path.write_text(json.dumps({**client, "paths": [kind]}))
 
     def exec(self, kind: str, *words) -> list:
-        endpoint = ["--endpoint", self.tunnel.endpoint] if kind == "direct" else []
+        endpoint = ["--endpoint", self.tunnel.endpoint if kind == "direct" else self.dir / "none.json"]
         return [str(word) for word in (self.tunnel.program, "exec", *words[:-1], "--client-file",
                                        self.dir / f"{kind}.json", *endpoint, "--", "sh", "-c", words[-1])]
 
