@@ -19,6 +19,7 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_update,
 	&cmd_reprioritize,
 	&cmd_ssh,
+	&cmd_doctor,
 	&cmd_exec,
 	&cmd_cp,
 	&cmd_stat,

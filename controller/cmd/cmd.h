@@ -24,6 +24,7 @@ extern const struct verb cmd_completion;
 extern const struct verb cmd_config;
 extern const struct verb cmd_cp;
 extern const struct verb cmd_describe;
+extern const struct verb cmd_doctor;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
@@ -62,6 +63,10 @@ int cmd_become(const char *const *argv, struct err *err);
  */
 int cmd_connect(const char *verb, const struct ref *ref, uint64_t wait_ns, struct argv *ret,
 		struct err *err) attr_must_use;
+
+#define CMD_OPT_PATH(type, member)               \
+	OPT_STR(0, "path", type, member, "KIND", \
+		"go this way only: direct, relay, relay-tcp or login")
 
 #define CMD_OPT_WAIT(type, member)                        \
 	OPT_DURATION(0, "wait", type, member, "DURATION", \

@@ -9,6 +9,7 @@ struct args {
 	struct opt_list env;
 	const char *workdir;
 	uint64_t wait_ns;
+	const char *path;
 };
 
 static const struct opt opts[] = {
@@ -19,11 +20,14 @@ static const struct opt opts[] = {
 	OPT_STR('w', "workdir", struct args, workdir, "DIR",
 		"run it in this directory of the job (the job's)"),
 	CMD_OPT_WAIT(struct args, wait_ns),
+	CMD_OPT_PATH(struct args, path),
 	OPT_END,
 };
 
 static void add_options(const struct args *args, struct argv *command)
 {
+	if (args->path)
+		argv_add_words(command, "--path", args->path, NULL);
 	if (args->input)
 		argv_add(command, "--stdin");
 	if (args->terminal)

@@ -5,12 +5,14 @@
 struct args {
 	struct opt_list address;
 	uint64_t wait_ns;
+	const char *path;
 };
 
 static const struct opt opts[] = {
 	OPT_LIST(0, "address", struct args, address, "ADDRESS",
 		 "listen there: an address of ours, or localhost (127.0.0.1; repeatable)"),
 	CMD_OPT_WAIT(struct args, wait_ns),
+	CMD_OPT_PATH(struct args, path),
 	OPT_END,
 };
 
@@ -26,6 +28,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		return -1;
 	for (size_t i = 0; i < args->address.len; i++)
 		argv_add_words(&command, "--address", args->address.items[i], NULL);
+	if (args->path)
+		argv_add_words(&command, "--path", args->path, NULL);
 	argv_add(&command, "--");
 	argv_add_all(&command, (const char *const *)argv + 1);
 	return cmd_become(argv_words(&command), err);

@@ -7,10 +7,12 @@
 
 struct args {
 	uint64_t wait_ns;
+	const char *path;
 };
 
 static const struct opt opts[] = {
 	CMD_OPT_WAIT(struct args, wait_ns),
+	CMD_OPT_PATH(struct args, path),
 	OPT_END,
 };
 
@@ -24,6 +26,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	if (ref_parse_host(argv[0], &ref, err) < 0 ||
 	    cmd_connect("ssh", &ref, args->wait_ns, &command, err) < 0)
 		return -1;
+	if (args->path)
+		argv_add_words(&command, "--path", args->path, NULL);
 	return cmd_become(argv_words(&command), err);
 }
 

@@ -202,6 +202,14 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 	return 0;
 }
 
+int ops_choose_path(struct controller *c, const char *path, struct err *err)
+{
+	if (path && config_check_path_kind(path, err) < 0)
+		return err_wrap(err, "--path");
+	c->ssh.path = path;
+	return 0;
+}
+
 int ops_ssh_command(struct controller *c, const struct job *job, const struct ref *ref,
 		    const char *const *command, struct argv *ret, struct err *err)
 {

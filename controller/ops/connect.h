@@ -25,6 +25,12 @@ struct connect_plan {
 int ops_connect(struct controller *c, const struct connect_plan *plan, struct argv *ret,
 		struct err *err) attr_must_use;
 
+/*
+ * From now on ops_ssh_command() goes this way only: direct, relay, relay-tcp or login. path lives
+ * as long as the controller; NULL is any.
+ */
+int ops_choose_path(struct controller *c, const char *path, struct err *err) attr_must_use;
+
 /* `ssh` with everything it has to know on its command line, for this job's rank. */
 int ops_ssh_command(struct controller *c, const struct job *job, const struct ref *ref,
 		    const char *const *command, struct argv *ret, struct err *err) attr_must_use;

@@ -47,12 +47,13 @@ static char *proxy_command(const struct sshconf *sc)
 {
 	cleanup_free char *program = escape_tokens(sc->program);
 	cleanup(buf_finish) struct buf quoted = BUF_INIT(FILE_MAX);
+	const char *option = sc->path ? " --path=" : "", *path = sc->path ? sc->path : "";
 
 	if (is_plain(sc->program))
-		return str_printf("ProxyCommand \"%s\" proxy '%%n'", program);
+		return str_printf("ProxyCommand \"%s\" proxy%s%s '%%n'", program, option, path);
 	if (!text_append_shell(&quoted, program))
 		buf_clear(&quoted);
-	return str_printf("ProxyCommand %s proxy '%%n'", buf_str(&quoted));
+	return str_printf("ProxyCommand %s proxy%s%s '%%n'", buf_str(&quoted), option, path);
 }
 
 /*

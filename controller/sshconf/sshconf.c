@@ -167,3 +167,22 @@ int sshconf_include(const struct sshconf *sc, char **ret_why, struct err *err)
 	}
 	return err_set(err, ERR_UNAVAILABLE, "%s keeps changing: try again", target);
 }
+
+int sshconf_has_include(const struct sshconf *sc, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(CONFIG_MAX);
+	struct err own;
+
+	if (fs_read_file(sc->config, CONFIG_MAX, &text, &own) < 0)
+		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	switch (text_find_include(buf_span(&text))) {
+	case TEXT_INCLUDE_PRESENT:
+		return 1;
+	case TEXT_INCLUDE_MISSING:
+		return 0;
+	case TEXT_NOT_TEXT:
+		break;
+	}
+	return err_set(err, ERR_INVALID, "%s holds NUL bytes and is not a text file: repair it",
+		       sc->config);
+}

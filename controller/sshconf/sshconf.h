@@ -23,6 +23,7 @@ struct sshconf {
 	const char *state_dir;	 /* names us in our files: nobody else's are touched */
 	const char *known_hosts; /* pins our host key */
 	const char *program;	 /* berth, absolute */
+	const char *path;	 /* the only way to go (a word), or NULL */
 };
 
 /*
@@ -30,6 +31,9 @@ struct sshconf {
  * read-only; *ret_why says what is. -1: something is wrong with it, and nothing was changed.
  */
 int sshconf_include(const struct sshconf *sc, char **ret_why, struct err *err) attr_must_use;
+
+/* Whether ssh reads our files: 1, 0 or -1. Changes nothing. */
+int sshconf_has_include(const struct sshconf *sc, struct err *err) attr_must_use;
 
 /* Writes the job's file. A file of that name that is not ours stays, and is an error. */
 int sshconf_add_job(const struct sshconf *sc, const struct job *job, struct err *err) attr_must_use;

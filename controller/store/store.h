@@ -75,3 +75,9 @@ int store_save_runs(struct store *store, uint64_t id, struct run_list *runs, str
 int store_get_note(struct store *store, const char *key, char **ret, struct err *err) attr_must_use;
 int store_put_note(struct store *store, const char *key, const char *value, struct err *err)
 	attr_must_use;
+
+/*
+ * Looks at the file without changing it: whether it is whole and not of a newer version, and how
+ * many jobs it knows.
+ */
+int store_check(const char *path, uint64_t *ret_jobs, struct err *err) attr_must_use;

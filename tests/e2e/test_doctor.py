@@ -17,21 +17,6 @@ LIMIT = 5
 
 
 @pytest.fixture(scope="module")
-def home(session_dir):
-    """With an ssh configuration of its own, which is gone afterwards: other modules have another `login`."""
-    home = harness.Home(session_dir / "doctor-home")
-    home.ssh_dir.mkdir(mode=0o700, exist_ok=True)
-    config = home.ssh_dir / "config"
-    before = config.read_text() if config.exists() else None
-    config.write_text("")
-    yield home
-    if before is None:
-        config.unlink()
-    else:
-        config.write_text(before)
-
-
-@pytest.fixture(scope="module")
 def internet(build_dir, session_dir, home):
     directory = session_dir / "doctor"
     directory.mkdir(mode=0o700)
@@ -100,6 +85,18 @@ def test_text_is_a_line_a_finding(relayed):
     result = harness.run([*relayed.laptop.prefix, relayed.tunnel.program, "doctor", "--relays",
                           relayed.internet.relays_file], env=relayed.env()).ok()
     assert [line.split()[:2] for line in result.stdout.splitlines()][:2] == [["ok", "udp"], ["ok", "tcp"]]
+
+
+@pytest.mark.parametrize("kind", ("relay", "relay-tcp"))
+def test_a_path_is_chosen(relayed, kind):
+    tunnel = relayed.tunnel
+    argv = [*relayed.laptop.prefix, tunnel.program, "exec", "--client-file", tunnel.dir / "client.json", "--endpoint",
+            tunnel.endpoint, "--path", kind, "-v", "--", "echo", "there"]
+    result = harness.run(argv, env=relayed.env()).ok()
+    assert result.stdout == "there\n" and f"connected: {kind} " in result.stderr
+    argv[argv.index(kind)] = "direct"
+    refused = harness.run(argv, env=relayed.env())
+    assert refused.status == 64 and "does not allow it" in refused.stderr
 
 
 def test_udp_is_blocked(blocked):

@@ -128,6 +128,20 @@ static void a_file_with_carriage_returns_gets_a_line_with_one(void **state)
 	assert_holds(config, "Include berth/*.conf\r\nHost *\r\n  User me\r\n");
 }
 
+static void looking_for_the_line_changes_nothing(void **state)
+{
+	const struct sshconf sc = sshconf();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(sshconf_has_include(&sc, &err), 0);
+	assert_false(fs_exists(config));
+	put(config, "Host a\n  Include berth/*.conf\n", 0600);
+	assert_int_equal(sshconf_has_include(&sc, &err), 0);
+	put(config, "Include berth/*.conf\nHost a\n", 0600);
+	assert_int_equal(sshconf_has_include(&sc, &err), 1);
+}
+
 static void a_line_that_holds_for_every_host_is_enough(void **state)
 {
 	static const char *const texts[] = {
@@ -352,6 +366,7 @@ int main(void)
 		TEST(a_missing_configuration_is_created_for_the_user_alone),
 		TEST(the_users_text_stays_byte_for_byte_below_our_line),
 		TEST(a_file_with_carriage_returns_gets_a_line_with_one),
+		TEST(looking_for_the_line_changes_nothing),
 		TEST(a_line_that_holds_for_every_host_is_enough),
 		TEST(a_line_that_holds_for_some_hosts_is_not),
 		TEST(a_chain_of_links_stays_and_its_end_is_written),

@@ -28,7 +28,7 @@
 
 struct args {
 	const char *client_file, *endpoint, *relays, *name, *output;
-	uint64_t rank;
+	uint64_t rank, limit_ns;
 	bool verbose;
 };
 
@@ -40,6 +40,8 @@ static const struct opt opts[] = {
 	OPT_STR(0, "relays", struct args, relays, "FILE",
 		"these relays, without a job: an array as in tunnel.json"),
 	OPT_STR('o', "output", struct args, output, "FORMAT", "table (default) or json"),
+	OPT_DURATION(0, "limit", struct args, limit_ns, "TIME",
+		     "how long to wait for answers at most (4s)"),
 	OPT_FLAG('v', "verbose", struct args, verbose, "say what happens on standard error"),
 	OPT_END,
 };
@@ -213,6 +215,11 @@ static void on_look(uv_timer_t *timer)
 		uv_stop(timer->loop);
 }
 
+static uint64_t limit_ms(const struct args *args)
+{
+	return args->limit_ns ? MIN(args->limit_ns / NSEC_PER_MSEC, (uint64_t)LIMIT_MS) : LIMIT_MS;
+}
+
 static int examine(struct doctor *d, struct err *err)
 {
 	const struct hub_config hub = { .loop = &d->loop };
@@ -225,7 +232,7 @@ static int examine(struct doctor *d, struct err *err)
 		return -1;
 	if (d->tls)
 		open_ways(d);
-	uv_timer_start(&d->limit, on_limit, LIMIT_MS, 0);
+	uv_timer_start(&d->limit, on_limit, limit_ms(d->args), 0);
 	uv_timer_start(&d->look, on_look, 0, LOOK_MS);
 	uv_run(&d->loop, UV_RUN_DEFAULT);
 	return 0;

@@ -157,6 +157,33 @@ static int open_tls(struct remote *r, struct err *err)
 	return 0;
 }
 
+/* What the job's files allow, and of that what was asked for. */
+static int choose_paths(const struct remote *r, struct client_config *config, struct err *err)
+{
+	unsigned int asked = 0;
+
+	config->paths = r->keys.paths;
+	if (!r->args->path)
+		return 0;
+	if (path_mask_parse_list(r->args->path, &asked, err) < 0)
+		return err_wrap(err, "--path");
+	if (r->keys.paths)
+		asked &= r->keys.paths;
+	if ((asked & ~PATH_MASK(PATH_PUNCHED)) == 0)
+		return err_set(err, ERR_INVALID,
+			       "--path %s: the configuration of %s does not allow it",
+			       r->args->path, remote_name(r));
+	if (!path_mask_has(asked, PATH_DIRECT) && r->keys.relays.len == 0 && !r->keys.login)
+		return err_set(err, ERR_INVALID,
+			       "--path %s: no relay and no login node is configured for %s",
+			       r->args->path, remote_name(r));
+	config->paths = asked;
+	/* A ticket is for an address. */
+	if (!path_mask_has(asked, PATH_DIRECT))
+		config->tickets = NULL;
+	return 0;
+}
+
 int remote_connect(struct remote *r, struct err *err)
 {
 	static const struct client_ops plain = {
@@ -196,7 +223,8 @@ int remote_connect(struct remote *r, struct err *err)
 	config.key = &r->keys.key.public;
 	config.job = &r->job;
 	config.relays = &r->keys.relays;
-	config.paths = r->keys.paths;
+	if (choose_paths(r, &config, err) < 0)
+		return -1;
 	config.login = r->keys.login;
 	r->client = client_new(&config);
 	return 0;

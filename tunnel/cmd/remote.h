@@ -45,7 +45,7 @@
 #include "tunnel/net/turn.h"
 
 struct remote_args {
-	const char *client_file, *endpoint, *name;
+	const char *client_file, *endpoint, *name, *path;
 	uint64_t rank;
 	uint64_t silence_ns; /* 0: KEEPER_SILENCE */
 	bool verbose;
@@ -57,6 +57,8 @@ struct remote_args {
 		OPT_UINT(0, "rank", type, member.rank, "N", "which process of the job (0)"),    \
 		OPT_STR(0, "name", type, member.name, "NAME",                                   \
 			"what to call the job in messages (job)"),                              \
+		OPT_STR(0, "path", type, member.path, "KIND",                                   \
+			"go this way only: direct, relay, relay-tcp, login"),                   \
 		OPT_DURATION(0, "silence", type, member.silence_ns, "TIME",                     \
 			     "say it when the job did not answer for so long (30s)"),           \
 		OPT_FLAG('v', "verbose", type, member.verbose,                                  \

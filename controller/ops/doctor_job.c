@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* What doctor looks at of a job; see doctor_check.h. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "controller/ops/doctor_check.h"
+#include "controller/ops/jobs.h"
+#include "controller/ops/place.h"
+
+struct patient {
+	struct controller *c;
+	struct job job;
+	char label[JOB_LABEL_SIZE];
+};
+
+static void patient_finish(struct patient *p)
+{
+	job_finish(&p->job);
+	controller_close(p->c);
+}
+DEFINE_CLEANUP_VALUE(struct patient, patient_finish)
+
+static bool find(struct doctor_check *check, const char *name, struct patient *p)
+{
+	struct err err;
+
+	if (controller_open(&p->c, &err) < 0 || ops_find(p->c, check->ref, &p->job, &err) < 0) {
+		doctor_say(check, name, FINDING_FAILURE, "%s", err.text);
+		return false;
+	}
+	job_label(&p->job, p->label);
+	check->about = p->label;
+	return true;
+}
+
+static void tell_state(struct doctor_check *check, const struct patient *p, enum job_state state,
+		       const char *reason, const char *by)
+{
+	const char *word = job_state_word(state);
+	bool says = reason && reason[0];
+	enum finding_level level = FINDING_WARNING;
+
+	if (state == JOB_RUNNING)
+		level = FINDING_OK;
+	else if (job_state_is_ended(state))
+		level = FINDING_FAILURE;
+	doctor_say(check, "job", level, "%s is %s%s%s%s by %s%s", p->label, word, says ? " (" : "",
+		   says ? reason : "", says ? ")" : "", by,
+		   level == FINDING_OK	      ? ""
+		   : level == FINDING_WARNING ? ": it can be entered when it runs"
+					      : ": it cannot be entered any more; 'berth logs' "
+						"has what it printed");
+}
+
+/* Asked as it is, without writing down what it says. */
+void doctor_state(struct doctor_check *check)
+{
+	cleanup(patient_finish) struct patient p = { 0 };
+	struct observation seen = { .exit_code = JOB_NO_EXIT_CODE };
+	const struct job *job;
+	struct backend *backend;
+	struct err err;
+
+	if (!find(check, "job", &p))
+		return;
+	job = &p.job;
+	if (job_state_is_ended(job->state) || job_is_array(job)) {
+		tell_state(check, &p, job->state, job->reason, "the record");
+		return;
+	}
+	if (controller_backend(p.c, job->cluster, &backend, &err) < 0 ||
+	    backend_observe(backend, &job, 1, &seen, &err) < 0) {
+		doctor_say(check, "job", FINDING_FAILURE, "%s was last known as %s: %s", p.label,
+			   job_state_word(job->state), err.text);
+		return;
+	}
+	if (seen.state == JOB_UNKNOWN)
+		doctor_say(check, "job", FINDING_WARNING,
+			   "%s: %s does not know it any more; it was last known as %s", p.label,
+			   job->cluster, job_state_word(job->state));
+	else
+		tell_state(check, &p, seen.state, seen.reason, job->cluster);
+}
+
+void doctor_endpoint(struct doctor_check *check)
+{
+	cleanup(patient_finish) struct patient p = { 0 };
+	cleanup_free char *path = NULL;
+	unsigned int rank = check->ref->rank;
+	bool has_ended = false;
+	struct backend *backend;
+	struct err err;
+
+	if (!find(check, "endpoint", &p))
+		return;
+	if (controller_backend(p.c, p.job.cluster, &backend, &err) < 0 ||
+	    place_endpoint(p.c, backend, &p.job, rank, &path, &has_ended, &err) < 0) {
+		doctor_say(check, "endpoint", FINDING_WARNING,
+			   "rank %u of %s does not say where it listens: %s; when it runs, "
+			   "%s/tunnel.%u.log says why",
+			   rank, p.label, err.text, p.job.directory, rank);
+		return;
+	}
+	check->about = path;
+	if (has_ended)
+		doctor_say(check, "endpoint", FINDING_FAILURE, "rank %u of %s has ended", rank,
+			   p.label);
+	else
+		doctor_say(check, "endpoint", FINDING_OK, "rank %u of %s says where it listens",
+			   rank, p.label);
+}
+
+void doctor_ways(struct doctor_check *check)
+{
+	cleanup(patient_finish) struct patient p = { 0 };
+	cleanup(argv_finish) struct argv options = { 0 };
+	cleanup_free char *key = NULL;
+	struct err err;
+
+	if (!find(check, "ways", &p))
+		return;
+	key = paths_client_key(&p.c->paths, p.job.uid);
+	argv_add_words(&options, "--client-file", key, NULL);
+	if (check->file)
+		argv_add_words(&options, "--endpoint", check->file, NULL);
+	argv_addf(&options, "--rank=%u", check->ref->rank);
+	argv_addf(&options, "--name=%s", p.label);
+	if (doctor_ask_tunnel(check, p.c, argv_words(&options), &err) < 0)
+		doctor_say(check, "ways", FINDING_FAILURE, "%s", err.text);
+}
