@@ -10,6 +10,7 @@
 struct patient {
 	struct controller *c;
 	struct job job;
+	unsigned int rank;
 	char label[JOB_LABEL_SIZE];
 };
 
@@ -20,6 +21,24 @@ static void patient_finish(struct patient *p)
 }
 DEFINE_CLEANUP_VALUE(struct patient, patient_finish)
 
+/* As a connection would: of an array the first task that runs, else the first. */
+static unsigned int choose_rank(struct patient *p, const struct ref *ref)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	uint64_t first = 0;
+
+	if (ref->has_rank || !job_is_array(&p->job))
+		return ref->rank;
+	if (store_list_runs(p->c->store, p->job.id, true, &runs, NULL) < 0 ||
+	    !job_next_rank(&p->job, 0, &first))
+		return 0;
+	for (size_t i = 0; i < runs.len; i++) {
+		if (runs.items[i].state == JOB_RUNNING)
+			return (unsigned int)runs.items[i].task;
+	}
+	return (unsigned int)first;
+}
+
 static bool find(struct doctor_check *check, const char *name, struct patient *p)
 {
 	struct err err;
@@ -28,6 +47,7 @@ static bool find(struct doctor_check *check, const char *name, struct patient *p
 		doctor_say(check, name, FINDING_FAILURE, "%s", err.text);
 		return false;
 	}
+	p->rank = choose_rank(p, check->ref);
 	job_label(&p->job, p->label);
 	check->about = p->label;
 	return true;
@@ -56,6 +76,7 @@ static void tell_state(struct doctor_check *check, const struct patient *p, enum
 void doctor_state(struct doctor_check *check)
 {
 	cleanup(patient_finish) struct patient p = { 0 };
+	cleanup(run_list_finish) struct run_list runs = { 0 };
 	struct observation seen = { .exit_code = JOB_NO_EXIT_CODE };
 	const struct job *job;
 	struct backend *backend;
@@ -64,12 +85,20 @@ void doctor_state(struct doctor_check *check)
 	if (!find(check, "job", &p))
 		return;
 	job = &p.job;
-	if (job_state_is_ended(job->state) || job_is_array(job)) {
+	if (job_state_is_ended(job->state)) {
 		tell_state(check, &p, job->state, job->reason, "the record");
 		return;
 	}
-	if (controller_backend(p.c, job->cluster, &backend, &err) < 0 ||
-	    backend_observe(backend, &job, 1, &seen, &err) < 0) {
+	if (job_is_array(job))
+		seen.runs = &runs;
+	if ((seen.runs && store_list_runs(p.c->store, job->id, true, &runs, &err) < 0) ||
+	    controller_backend(p.c, job->cluster, &backend, &err) < 0) {
+		doctor_say(check, "job", FINDING_FAILURE, "%s", err.text);
+		return;
+	}
+	if (seen.runs && runs.len == 0)
+		run_list_init(&runs, job);
+	if (backend_observe(backend, &job, 1, &seen, &err) < 0) {
 		doctor_say(check, "job", FINDING_FAILURE, "%s was last known as %s: %s", p.label,
 			   job_state_word(job->state), err.text);
 		return;
@@ -86,7 +115,6 @@ void doctor_endpoint(struct doctor_check *check)
 {
 	cleanup(patient_finish) struct patient p = { 0 };
 	cleanup_free char *path = NULL;
-	unsigned int rank = check->ref->rank;
 	bool has_ended = false;
 	struct backend *backend;
 	struct err err;
@@ -94,20 +122,20 @@ void doctor_endpoint(struct doctor_check *check)
 	if (!find(check, "endpoint", &p))
 		return;
 	if (controller_backend(p.c, p.job.cluster, &backend, &err) < 0 ||
-	    place_endpoint(p.c, backend, &p.job, rank, &path, &has_ended, &err) < 0) {
+	    place_endpoint(p.c, backend, &p.job, p.rank, &path, &has_ended, &err) < 0) {
 		doctor_say(check, "endpoint", FINDING_WARNING,
 			   "rank %u of %s does not say where it listens: %s; when it runs, "
 			   "%s/tunnel.%u.log says why",
-			   rank, p.label, err.text, p.job.directory, rank);
+			   p.rank, p.label, err.text, p.job.directory, p.rank);
 		return;
 	}
 	check->about = path;
 	if (has_ended)
-		doctor_say(check, "endpoint", FINDING_FAILURE, "rank %u of %s has ended", rank,
+		doctor_say(check, "endpoint", FINDING_FAILURE, "rank %u of %s has ended", p.rank,
 			   p.label);
 	else
 		doctor_say(check, "endpoint", FINDING_OK, "rank %u of %s says where it listens",
-			   rank, p.label);
+			   p.rank, p.label);
 }
 
 void doctor_ways(struct doctor_check *check)
@@ -123,7 +151,7 @@ void doctor_ways(struct doctor_check *check)
 	argv_add_words(&options, "--client-file", key, NULL);
 	if (check->file)
 		argv_add_words(&options, "--endpoint", check->file, NULL);
-	argv_addf(&options, "--rank=%u", check->ref->rank);
+	argv_addf(&options, "--rank=%u", p.rank);
 	argv_addf(&options, "--name=%s", p.label);
 	if (doctor_ask_tunnel(check, p.c, argv_words(&options), &err) < 0)
 		doctor_say(check, "ways", FINDING_FAILURE, "%s", err.text);

@@ -122,3 +122,16 @@ def test_a_job(alone):
     assert found.status == 2
     found.says("job", "failure", "CANCELLED", "berth logs")
     assert alone("doctor", "job-999").status == 66
+
+
+def test_an_array_on_slurm(alone, slurm):
+    here = alone.with_env(SLURM_CONF=slurm.config)
+    job = here.submit("-b", "slurm", "--array", "2-5:3", "--", "sleep", "1000")
+    harness.until((here.job_dir(job) / "endpoint.2.json").exists, "the endpoint of task 2")
+    found = Findings(here, job)
+    assert found.status == 0, found.all
+    found.says("cluster", "ok", "slurm answers")
+    found.says("endpoint", "ok", "rank 2")
+    found.says("direct", "ok", "proves its key")
+    here("cancel", job).ok()
+    here.wait(job, "CANCELLED")
