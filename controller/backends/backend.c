@@ -195,6 +195,24 @@ int backend_endpoint(struct backend *backend, const struct job *job, unsigned in
 	return backend->ops->endpoint(backend, job, rank, ret, err);
 }
 
+bool backend_can_find(const struct backend *backend)
+{
+	return backend->ops->find != NULL;
+}
+
+int backend_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		 struct err *err)
+{
+	int found;
+
+	assert_own(backend, job);
+	if (!backend->ops->find)
+		return err_set(err, ERR_UNSUPPORTED, "%s: cannot look for jobs",
+			       backend->ops->name);
+	found = backend->ops->find(backend, job, ret_id, err);
+	return found < 0 ? err_wrap(err, "%s", backend->ops->name) : found;
+}
+
 int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		      struct err *err)
 {

@@ -85,6 +85,13 @@ struct backend_ops {
 		       struct observation *ret, struct err *err);
 
 	/*
+	 * Finds a job that was handed over by a berth that died before it could record that. 1:
+	 * ret_id is its native id; 0: there is none. NULL: such jobs cannot be found.
+	 */
+	int (*find)(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		    struct err *err);
+
+	/*
 	 * Mandatory. Asks jobs to end, in one request; they may take their time. A job that is gone
 	 * is success. Every job is tried, the first failure is reported.
 	 */
@@ -168,6 +175,10 @@ int backend_render(struct backend *backend, const struct submission *submission,
 		   struct err *err) attr_must_use;
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		    struct observation *ret, struct err *err) attr_must_use;
+/* ERR_UNSUPPORTED where such jobs cannot be found. */
+int backend_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		 struct err *err) attr_must_use;
+bool backend_can_find(const struct backend *backend);
 int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct err *err) attr_must_use;
 /* ERR_UNSUPPORTED, with the alternative, for what the backend cannot do. */

@@ -23,6 +23,7 @@ struct fake {
 	enum err_kind failure;
 	bool stubborn;
 	const char *missing;
+	const char *lost;
 };
 
 static struct fake *fake_of(struct backend *backend)
@@ -76,6 +77,20 @@ static int observe(struct backend *backend, const struct job *const *jobs, size_
 			ret[i] = job->seen;
 	}
 	return 0;
+}
+
+static int find_lost(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		     struct err *err)
+{
+	struct fake *fake = fake_of(backend);
+
+	(void)job;
+	if (fake->failure != ERR_NONE)
+		return fail(fake, err);
+	if (!fake->lost)
+		return 0;
+	snprintf(ret_id, BACKEND_ID_MAX, "%s", fake->lost);
+	return 1;
 }
 
 static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
@@ -150,6 +165,7 @@ static const struct backend_ops fake_ops = {
 	.name = "fake",
 	.submit = submit,
 	.observe = observe,
+	.find = find_lost,
 	.cancel = cancel,
 	.act = act_on,
 	.cannot = { [ACT_UPDATE] = "cannot change a job: submit another" },
@@ -203,4 +219,9 @@ void fake_degrade(struct fake *fake, const char *what)
 struct fake_counts fake_counts(const struct fake *fake)
 {
 	return fake->counts;
+}
+
+void fake_lose(struct fake *fake, const char *native_id)
+{
+	fake->lost = native_id;
 }

@@ -29,6 +29,9 @@ void fake_be_stubborn(struct fake *fake);
 /* The next submissions say that something is missing. */
 void fake_degrade(struct fake *fake, const char *what);
 
+/* A job with this native id is found for submissions that died; NULL: none is. */
+void fake_lose(struct fake *fake, const char *native_id);
+
 struct fake_counts {
 	size_t submits, observes, cancels, kills, acts; /* requests, not jobs */
 };

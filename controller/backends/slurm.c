@@ -14,6 +14,7 @@
 #include "controller/backends/slurm_act.h"
 #include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_command.h"
+#include "controller/backends/slurm_find.h"
 #include "controller/backends/slurm_observe.h"
 #include "controller/backends/slurm_submit.h"
 #include "init/base/fs.h"
@@ -137,6 +138,7 @@ static const struct backend_ops slurm_backend_ops = {
 	.submit = submit,
 	.render = render,
 	.observe = slurm_observe,
+	.find = slurm_find,
 	.cancel = slurm_cancel,
 	.act = slurm_act,
 	.release = slurm_release,

@@ -16,6 +16,7 @@
 
 #define PASSING_NS (600 * NSEC_PER_SEC)
 #define SETTLED_NS (3600 * NSEC_PER_SEC)
+#define QUIET_NS (60 * NSEC_PER_SEC)
 #define NOTE "collected at"
 #define DIGEST_LEN 64
 
@@ -23,6 +24,7 @@ struct collection {
 	struct controller *c;
 	uint64_t before_ns;  /* what ended or was last used before this is old */
 	uint64_t settled_ns; /* what was begun before this is not being made right now */
+	uint64_t quiet_ns;   /* what was begun before this is hardly being submitted right now */
 	struct gc_report report;
 	struct err *err; /* takes the first failure only */
 	bool failed;
@@ -62,6 +64,7 @@ static void collect_hosts(struct collection *g)
 		if (!is_over(g, ids[i]))
 			continue;
 		note(g, sshconf_remove_job(&g->c->ssh, ids[i], g->err));
+		note(g, sshconf_remove_parts(&g->c->ssh, ids[i], g->err));
 		g->report.hosts++;
 	}
 }
@@ -142,6 +145,34 @@ static void collect_directories(struct collection *g)
 }
 
 /*
+ * A submission that died may have handed its job over before. 1: it did, and that is recorded now;
+ * 0: it did not; -1: this cannot be told now. In passing, nobody is asked.
+ */
+static int recover(struct collection *g, struct job *job)
+{
+	char id[BACKEND_ID_MAX];
+	struct backend *backend;
+	int found;
+
+	if (controller_backend(g->c, job->cluster, &backend, g->err) < 0) {
+		note(g, -1);
+		return -1;
+	}
+	if (!backend_can_find(backend))
+		return 0;
+	if (g->in_passing)
+		return -1;
+	found = backend_find(backend, job, id, g->err);
+	if (found == 1) {
+		job_set_text(&job->native_id, id);
+		job->state = JOB_QUEUED;
+		found = store_update_job(g->c->store, job, g->err) < 0 ? -1 : 1;
+	}
+	note(g, found);
+	return found;
+}
+
+/*
  * Jobs that will not end by being observed: submissions that died before the backend took them, and
  * jobs that nobody knows anything about for the whole retention.
  */
@@ -154,6 +185,8 @@ static void collect_lost(struct collection *g)
 		struct job *job = &jobs.items[i];
 		uint64_t last_ns = MAX(job->created_ns, job->seen_ns);
 
+		if (job->state == JOB_DEFINED && last_ns < g->quiet_ns && recover(g, job) != 0)
+			continue;
 		if ((job->state != JOB_DEFINED && job->state != JOB_UNKNOWN) ||
 		    last_ns >= g->settled_ns)
 			continue;
@@ -228,6 +261,7 @@ static void collect(struct collection *g, uint64_t retention_ns)
 {
 	g->before_ns = before(retention_ns);
 	g->settled_ns = before(MAX(retention_ns, SETTLED_NS));
+	g->quiet_ns = before(QUIET_NS);
 	collect_lost(g);
 	collect_hosts(g);
 	collect_keys(g);

@@ -93,7 +93,10 @@ static char *file_of(const struct sshconf *sc, uint64_t id)
 	return str_printf("%s/job-%" PRIu64 ".conf", sc->jobs_dir, id);
 }
 
-/* 1: there and ours; 0: not there; -1: somebody else's. */
+/*
+ * 1: there and ours; 0: not there; -1: somebody else's. An empty one is what a power cut leaves of
+ * ours, and nobody loses anything with it.
+ */
 static int whose(const struct sshconf *sc, const char *path)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(FILE_MAX);
@@ -102,7 +105,7 @@ static int whose(const struct sshconf *sc, const char *path)
 
 	if (fs_read_file(path, FILE_MAX, &text, &err) < 0)
 		return err.kind == ERR_NOT_FOUND ? 0 : -1;
-	return strncmp(buf_str(&text), mark, strlen(mark)) == 0 ? 1 : -1;
+	return buf_len(&text) == 0 || strncmp(buf_str(&text), mark, strlen(mark)) == 0 ? 1 : -1;
 }
 
 static bool add_hosts(struct buf *b, const struct job *job)
@@ -145,7 +148,8 @@ int sshconf_add_job(const struct sshconf *sc, const struct job *job, struct err 
 	}
 	if (!ok)
 		return err_set(err, ERR_LIMIT, "%s would be too large", path);
-	return fs_write_file(path, buf_span(&text), 0600, err);
+	/* After a power cut it may be empty: `berth ssh` finds the job all the same. */
+	return fs_write_file_unsynced(path, buf_span(&text), 0600, err);
 }
 
 int sshconf_remove_job(const struct sshconf *sc, uint64_t id, struct err *err)
@@ -171,6 +175,36 @@ static bool parse_file_name(const char *name, uint64_t *ret_id)
 	return text_parse_uint(digits, INT64_MAX, ret_id);
 }
 
+/* "job-7.conf.4242.0.part": what is left of a berth that died while it wrote the file. */
+static bool parse_part_name(const char *name, uint64_t *ret_id)
+{
+	const char *end = strstr(name, ".conf.");
+	cleanup_free char *whole = end ? str_dup_len(name, (size_t)(end - name) + 5) : NULL;
+	size_t len = strlen(name);
+
+	return whole && strcmp(name + len - 5, ".part") == 0 && parse_file_name(whole, ret_id);
+}
+
+int sshconf_remove_parts(const struct sshconf *sc, uint64_t id, struct err *err)
+{
+	DIR *dir = opendir(sc->jobs_dir);
+	struct dirent *entry;
+	int result = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "list %s", sc->jobs_dir);
+	while (result == 0 && (entry = readdir(dir))) {
+		cleanup_free char *path = fs_join(sc->jobs_dir, entry->d_name);
+		uint64_t of;
+
+		if (parse_part_name(entry->d_name, &of) && of == id && whose(sc, path) == 1 &&
+		    unlink(path) < 0 && errno != ENOENT)
+			result = err_set_errno(err, errno, "remove %s", path);
+	}
+	closedir(dir);
+	return result;
+}
+
 int sshconf_list_jobs(const struct sshconf *sc, uint64_t **ret_ids, size_t *ret_len,
 		      struct err *err)
 {
@@ -185,7 +219,9 @@ int sshconf_list_jobs(const struct sshconf *sc, uint64_t **ret_ids, size_t *ret_
 		cleanup_free char *path = fs_join(sc->jobs_dir, entry->d_name);
 		uint64_t id;
 
-		if (!parse_file_name(entry->d_name, &id) || whose(sc, path) != 1)
+		if ((!parse_part_name(entry->d_name, &id) &&
+		     !parse_file_name(entry->d_name, &id)) ||
+		    whose(sc, path) != 1)
 			continue;
 		ids = alloc_grow(ids, len + 1, sizeof(*ids));
 		ids[len++] = id;

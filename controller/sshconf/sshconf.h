@@ -41,7 +41,10 @@ int sshconf_add_job(const struct sshconf *sc, const struct job *job, struct err 
 /* Removes the job's file if it is there and ours. */
 int sshconf_remove_job(const struct sshconf *sc, uint64_t id, struct err *err) attr_must_use;
 
-/* The ids of all jobs that have a file of ours. free() the array. */
+/* Removes what a berth left that died while it wrote the job's file. */
+int sshconf_remove_parts(const struct sshconf *sc, uint64_t id, struct err *err) attr_must_use;
+
+/* The ids of all jobs that have a file of ours, or a part of one. free() the array. */
 int sshconf_list_jobs(const struct sshconf *sc, uint64_t **ret_ids, size_t *ret_len,
 		      struct err *err) attr_must_use;
 

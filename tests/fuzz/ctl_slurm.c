@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controller/backends/slurm_account.h"
+#include "controller/backends/slurm_find.h"
 #include "controller/backends/slurm_cluster.h"
 #include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_submit.h"
@@ -104,6 +105,7 @@ static void read_partitions(struct span text)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct span text = span_of(bytes, len);
+	char native_id[BACKEND_ID_MAX];
 	uint64_t id;
 
 	if (len == 0)
@@ -116,5 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_accounts(text);
 	read_nodes(text);
 	read_partitions(text);
+	if (slurm_find_script(text, "/scratch/a/jobs/b/script.sh", native_id))
+		assert(strlen(native_id) > 0 && strlen(native_id) < SLURM_ID_MAX);
 	return 0;
 }

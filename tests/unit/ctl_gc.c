@@ -114,6 +114,59 @@ static void a_bundle_that_was_damaged_is_installed_again(void **state)
 	assert_true(user_job_has(&next, "bundle/berth-init"));
 }
 
+/* A record as a berth leaves it that dies while it submits. */
+static void add_begun(uint64_t age_ns, struct job *ret)
+{
+	job_init(ret);
+	job_set_text(&ret->uid, "begun");
+	job_set_text(&ret->cluster, "fake");
+	job_set_text(&ret->backend, "fake");
+	job_set_text(&ret->directory, "/nowhere/begun");
+	ret->created_ns = controller_now_ns() - age_ns;
+	assert_int_equal(store_add_job(user.c->store, ret, NULL), 0);
+}
+
+static void a_job_whose_submission_died_after_handing_over_is_taken_up(void **state)
+{
+	cleanup(job_finish) struct job job = user_submitted(NULL), begun = { 0 }, found = { 0 };
+	struct gc_report report;
+
+	(void)state;
+	add_begun(2 * 3600 * NSEC_PER_SEC, &begun);
+	fake_lose(user.fake, "0");
+	/* What cannot be asked now is not given up. */
+	fake_fail(user.fake, ERR_UNAVAILABLE);
+	assert_int_equal(ops_collect(user.c, 0, &report, NULL), -1);
+	fake_fail(user.fake, ERR_NONE);
+	assert_int_equal(store_find_by_id(user.c->store, begun.id, &found, NULL), 0);
+	assert_int_equal(found.state, JOB_DEFINED);
+	job_finish(&found);
+	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(store_find_by_id(user.c->store, begun.id, &found, NULL), 0);
+	assert_int_equal(found.state, JOB_QUEUED);
+	assert_string_equal(found.native_id, "0");
+}
+
+static void a_submission_that_died_before_is_given_up_when_it_is_old(void **state)
+{
+	cleanup(job_finish) struct job job = user_submitted(NULL), begun = { 0 }, found = { 0 };
+	struct gc_report report;
+
+	(void)state;
+	add_begun(2 * 3600 * NSEC_PER_SEC, &begun);
+	/* It died while it wrote the Host block; that of a job that has not ended is left alone. */
+	user_put("ssh/berth/job-2.conf.4242.0.part", "", 0600);
+	user_put("ssh/berth/job-1.conf.4242.0.part", "", 0600);
+	user_put("ssh/berth/job-2.conf.bak", "", 0600);
+	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(store_find_by_id(user.c->store, begun.id, &found, NULL), 0);
+	assert_int_equal(found.state, JOB_FAILED);
+	assert_false(user_has("ssh/berth/job-2.conf.4242.0.part"));
+	assert_true(user_has("ssh/berth/job-1.conf.4242.0.part"));
+	assert_true(user_has("ssh/berth/job-2.conf.bak"));
+	assert_true(user_has("ssh/berth/job-1.conf"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +176,8 @@ int main(void)
 		TEST(host_blocks_and_keys_of_jobs_that_are_gone_are_collected),
 		TEST(a_new_build_is_installed_beside_the_old_one),
 		TEST(a_bundle_that_was_damaged_is_installed_again),
+		TEST(a_job_whose_submission_died_after_handing_over_is_taken_up),
+		TEST(a_submission_that_died_before_is_given_up_when_it_is_old),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

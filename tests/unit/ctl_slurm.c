@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/backends/slurm_cluster.h"
+#include "controller/backends/slurm_find.h"
 #include "controller/backends/slurm_list.h"
 #include "controller/backends/slurm_runs.h"
 #include "controller/backends/slurm_submit.h"
@@ -327,6 +328,25 @@ static void a_state_is_as_its_strongest_word_says(void **state)
 	}
 }
 
+static void a_job_is_found_by_its_script_alone(void **state)
+{
+	static const char list[] = "7 /scratch/a/jobs/1/script.sh\n"
+				   "8 /scratch/a b/jobs/2/script.sh\n"
+				   "x /scratch/a/jobs/3/script.sh\n"
+				   "9 (null)\n"
+				   "10";
+	const struct span text = span_of_str(list);
+	char id[BACKEND_ID_MAX] = "";
+
+	(void)state;
+	assert_false(slurm_find_script(text, "/scratch/a/jobs/3/script.sh", id));
+	assert_false(slurm_find_script(text, "/scratch/a/jobs/1/script", id));
+	assert_false(slurm_find_script(text, "", id));
+	assert_string_equal(id, "");
+	assert_true(slurm_find_script(text, "/scratch/a b/jobs/2/script.sh", id));
+	assert_string_equal(id, "8");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +360,7 @@ int main(void)
 		cmocka_unit_test(a_node_is_listed_once_with_all_its_partitions),
 		cmocka_unit_test(a_partition_has_a_time_limit_or_none),
 		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
+		cmocka_unit_test(a_job_is_found_by_its_script_alone),
 		cmocka_unit_test(a_state_is_as_its_strongest_word_says),
 	};
 
