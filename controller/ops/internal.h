@@ -10,6 +10,8 @@
 #include "controller/config/config.h"
 #include "controller/config/paths.h"
 #include "controller/ops/controller.h"
+#include "controller/run/argv.h"
+#include "controller/run/child.h"
 #include "controller/sshconf/sshconf.h"
 #include "controller/store/store.h"
 
@@ -46,11 +48,30 @@ uint64_t controller_now_ns(void);
 int bundle_install(struct controller *c, const char *images, const struct bundle *bundle,
 		   char **ret_dir, struct err *err) attr_must_use;
 
-/* The user's host key and known_hosts, made once; and the two key files of a job. */
+/* The user's host key and known_hosts, made once. */
 int keys_make_host(struct controller *c, const char *tunnel, struct err *err) attr_must_use;
-int keys_make_job(struct controller *c, const struct where *where, struct site *site,
-		  const char *tunnel, const struct job *job, const struct spec *spec,
-		  struct err *err) attr_must_use;
+
+/*
+ * The two key files of a job, which take as long as all else that is done for it here: they are
+ * begun when there is a job directory, and have to have come to their end before it is handed over.
+ * making_finish() stops what is still being made.
+ */
+struct making {
+	struct site *site;
+	const char *tunnel;
+	const struct job *job;
+	const struct spec *spec;
+	/* What follows is keys_begin_job()'s. */
+	struct argv argv;
+	struct running *running;
+	char *job_file, *staged, *relays;
+};
+
+int keys_begin_job(struct controller *c, const struct where *where, struct making *m,
+		   struct err *err) attr_must_use;
+int keys_end_job(struct making *m, struct err *err) attr_must_use;
+void making_finish(struct making *m);
+DEFINE_CLEANUP_VALUE(struct making, making_finish)
 
 /* session.json: what sessions in the job are to look like. */
 int session_write(struct site *site, const struct job *job, const struct spec *spec,

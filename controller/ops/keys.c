@@ -23,20 +23,26 @@
 #define KNOCK_TIMEOUT_MS 20000
 #define RANKS_ASKED 64
 
+static int check_keygen(struct child *child, const char *program, struct err *err)
+{
+	char why[256];
+
+	if (child->status == 0)
+		return 0;
+	child_complaint(child, why, sizeof(why));
+	return err_set(err, ERR_SYSTEM, "cannot make keys: %s ended with status %d: %s", program,
+		       child->status, why);
+}
+
 static int keygen(const struct argv *argv, struct err *err)
 {
 	const struct child_plan plan = { .argv = argv_words(argv),
 					 .timeout_ms = KEYGEN_TIMEOUT_MS };
 	cleanup(child_finish) struct child child = { 0 };
-	char why[256];
 
 	if (child_run(&plan, &child, err) < 0)
 		return err_wrap(err, "cannot make keys");
-	if (child.status == 0)
-		return 0;
-	child_complaint(&child, why, sizeof(why));
-	return err_set(err, ERR_SYSTEM, "cannot make keys: %s ended with status %d: %s",
-		       argv->items[0], child.status, why);
+	return check_keygen(&child, argv->items[0], err);
 }
 
 int keys_make_host(struct controller *c, const char *tunnel, struct err *err)
@@ -61,27 +67,49 @@ static int move_there(struct site *site, const char *from, const char *to, struc
 	return fs_remove_tree(from, err);
 }
 
-int keys_make_job(struct controller *c, const struct where *where, struct site *site,
-		  const char *tunnel, const struct job *job, const struct spec *spec,
-		  struct err *err)
+int keys_begin_job(struct controller *c, const struct where *where, struct making *m,
+		   struct err *err)
 {
-	cleanup_free char *job_file = fs_join(job->directory, "tunnel.json");
-	cleanup_free char *client_file = paths_client_key(&c->paths, job->uid);
-	cleanup_free char *staged = str_printf("%s.job.part", client_file);
-	cleanup_free char *relays = str_printf("%s.relays.part", client_file);
-	cleanup(argv_finish) struct argv argv = { 0 };
-	int result;
+	cleanup_free char *client_file = paths_client_key(&c->paths, m->job->uid);
+	struct child_plan plan = { .timeout_ms = KEYGEN_TIMEOUT_MS };
 
-	argv_add_words(&argv, tunnel, "keygen", "--job-file", site ? staged : job_file,
-		       "--client-file", client_file, NULL);
-	for (size_t i = 0; i < spec->allow.len; i++)
-		argv_add_words(&argv, "--allow", spec->allow.items[i], NULL);
-	result = place_add_paths(c, where, relays, &argv, err);
-	if (result == 0)
-		result = keygen(&argv, err);
-	if (fs_remove_tree(relays, result == 0 ? err : NULL) < 0 || result < 0)
+	m->job_file = fs_join(m->job->directory, "tunnel.json");
+	m->staged = str_printf("%s.job.part", client_file);
+	m->relays = str_printf("%s.relays.part", client_file);
+	argv_add_words(&m->argv, m->tunnel, "keygen", "--job-file",
+		       m->site ? m->staged : m->job_file, "--client-file", client_file, NULL);
+	for (size_t i = 0; i < m->spec->allow.len; i++)
+		argv_add_words(&m->argv, "--allow", m->spec->allow.items[i], NULL);
+	if (place_add_paths(c, where, m->relays, &m->argv, err) < 0)
 		return -1;
-	return site ? move_there(site, staged, job_file, err) : 0;
+	plan.argv = argv_words(&m->argv);
+	if (child_start(&plan, &m->running, err) < 0)
+		return err_wrap(err, "cannot make keys");
+	return 0;
+}
+
+int keys_end_job(struct making *m, struct err *err)
+{
+	cleanup(child_finish) struct child child = { 0 };
+
+	if (child_end(m->running, &child, err) < 0)
+		return err_wrap(err, "cannot make keys");
+	if (check_keygen(&child, m->argv.items[0], err) < 0 || fs_remove_tree(m->relays, err) < 0)
+		return -1;
+	return m->site ? move_there(m->site, m->staged, m->job_file, err) : 0;
+}
+
+void making_finish(struct making *m)
+{
+	struct err why;
+
+	m->running = running_stop(m->running);
+	if (m->relays && fs_remove_tree(m->relays, &why) < 0)
+		log_debug("%s", why.text);
+	argv_finish(&m->argv);
+	free(m->job_file);
+	free(m->staged);
+	free(m->relays);
 }
 
 /* What replacing a key needs to know; filled by open_rekey(). */

@@ -66,7 +66,7 @@ static int define(struct controller *c, const char *cluster, const struct place 
 /*
  * The link tells whoever collects old bundles, from whatever workstation, that this one is in use.
  */
-static int make_directory(struct site *site, const struct job *job, const struct spec *spec,
+static int fill_directory(struct site *site, const struct job *job, const struct spec *spec,
 			  const char *bundle, struct err *err)
 {
 	cleanup_free char *spec_path = fs_join(job->directory, "spec.json");
@@ -74,7 +74,7 @@ static int make_directory(struct site *site, const struct job *job, const struct
 	cleanup_free char *script = fs_join(job->directory, SPEC_SCRIPT_NAME);
 	cleanup(buf_finish) struct buf json = BUF_INIT(SPEC_JSON_MAX);
 
-	if (site_make_dir(site, job->directory, err) < 0 || spec_to_json(spec, &json, err) < 0 ||
+	if (spec_to_json(spec, &json, err) < 0 ||
 	    site_write(site, spec_path, buf_span(&json), 0600, err) < 0)
 		return -1;
 	if (spec->script && site_write(site, script, span_of_str(spec->script), 0700, err) < 0)
@@ -169,11 +169,18 @@ DEFINE_CLEANUP_VALUE(struct way, way_finish)
 static int prepare_and_submit(struct controller *c, const struct spec *spec, const struct way *way,
 			      struct job *job, struct notes *notes, struct err *err)
 {
-	if (make_directory(way->site, job, spec, way->installed, err) < 0 ||
-	    session_write(way->site, job, spec, err) < 0 ||
-	    keys_make_job(c, &way->where, way->site, way->bundle.tunnel, job, spec, err) < 0)
+	cleanup(making_finish) struct making keys = {
+		.site = way->site, .tunnel = way->bundle.tunnel, .job = job, .spec = spec
+	};
+
+	if (site_make_dir(way->site, job->directory, err) < 0 ||
+	    keys_begin_job(c, &way->where, &keys, err) < 0 ||
+	    fill_directory(way->site, job, spec, way->installed, err) < 0 ||
+	    session_write(way->site, job, spec, err) < 0)
 		return -1;
 	tell_ssh(c, job, notes);
+	if (keys_end_job(&keys, err) < 0)
+		return -1;
 	return hand_over(c, spec, way->installed, job, notes, err);
 }
 

@@ -159,44 +159,81 @@ static int explain_exec(const struct child_plan *plan, int os, struct err *err)
 	return err_set_errno(err, os, "run '%s'", plan->argv[0]);
 }
 
-int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
+struct running {
+	struct child_plan plan;
+	struct pipes pipes;
+	uint64_t deadline; /* 0: none */
+	pid_t pid;	   /* 0: there is none, or it was waited for */
+};
+
+struct running *running_stop(struct running *r)
 {
-	cleanup(pipes_close) struct pipes p = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	if (r) {
+		if (r->pid > 0) {
+			kill(r->pid, SIGKILL);
+			wait_for(r->pid);
+		}
+		pipes_close(&r->pipes);
+		free(r);
+	}
+	return NULL;
+}
+
+int child_start(const struct child_plan *plan, struct running **ret, struct err *err)
+{
+	cleanup(running_stop) struct running *r = new_zero(struct running);
+	struct pipes *p = &r->pipes;
+	int os = 0;
+
+	r->plan = *plan;
+	r->pipes = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	r->deadline = plan->timeout_ms ? now_ms() + plan->timeout_ms : 0;
+	if (pipes_open(p, plan->input.len > 0, err) < 0)
+		return -1;
+	r->pid = fork();
+	if (r->pid < 0)
+		return err_set_errno(err, errno, "fork");
+	if (r->pid == 0)
+		become(plan, p);
+	p->output[1] = fd_close(p->output[1]);
+	p->errors[1] = fd_close(p->errors[1]);
+	p->exec[1] = fd_close(p->exec[1]);
+	p->input[0] = fd_close(p->input[0]);
+	if (read(p->exec[0], &os, sizeof(os)) == (ssize_t)sizeof(os))
+		return explain_exec(plan, os, err);
+	*ret = take_ptr(r);
+	return 0;
+}
+
+int child_end(struct running *r, struct child *ret, struct err *err)
+{
 	cleanup(child_finish) struct child child = { BUF_INIT(CHILD_OUTPUT_MAX),
 						     BUF_INIT(CHILD_ERRORS_MAX), 0 };
-	uint64_t deadline = plan->timeout_ms ? now_ms() + plan->timeout_ms : 0;
 	bool overflow = false, ended;
-	int os = 0;
-	pid_t pid;
 
-	if (pipes_open(&p, plan->input.len > 0, err) < 0)
-		return -1;
-	pid = fork();
-	if (pid < 0)
-		return err_set_errno(err, errno, "fork");
-	if (pid == 0)
-		become(plan, &p);
-	p.output[1] = fd_close(p.output[1]);
-	p.errors[1] = fd_close(p.errors[1]);
-	p.exec[1] = fd_close(p.exec[1]);
-	p.input[0] = fd_close(p.input[0]);
-	if (read(p.exec[0], &os, sizeof(os)) == (ssize_t)sizeof(os)) {
-		wait_for(pid);
-		return explain_exec(plan, os, err);
-	}
-	ended = collect(&p, plan->input, &child, deadline, &overflow);
+	ended = collect(&r->pipes, r->plan.input, &child, r->deadline, &overflow);
 	if (!ended)
-		kill(pid, SIGKILL);
-	child.status = wait_for(pid);
+		kill(r->pid, SIGKILL);
+	child.status = wait_for(r->pid);
+	r->pid = 0;
 	if (overflow)
-		return err_set(err, ERR_LIMIT, "'%s' wrote more than %d MiB", plan->argv[0],
+		return err_set(err, ERR_LIMIT, "'%s' wrote more than %d MiB", r->plan.argv[0],
 			       CHILD_OUTPUT_MAX >> 20);
 	if (!ended)
-		return err_set(err, ERR_TIMEOUT, "'%s' did not end within %u s", plan->argv[0],
-			       plan->timeout_ms / 1000);
+		return err_set(err, ERR_TIMEOUT, "'%s' did not end within %u s", r->plan.argv[0],
+			       r->plan.timeout_ms / 1000);
 	*ret = child;
 	child = (struct child){ 0 };
 	return 0;
+}
+
+int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
+{
+	cleanup(running_stop) struct running *running = NULL;
+
+	if (child_start(plan, &running, err) < 0)
+		return -1;
+	return child_end(running, ret, err);
 }
 
 void child_finish(struct child *child)

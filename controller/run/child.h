@@ -41,5 +41,15 @@ DEFINE_CLEANUP_VALUE(struct child, child_finish)
 /* ERR_NOT_FOUND: no such program. ERR_TIMEOUT: it was killed at the deadline. */
 int child_run(const struct child_plan *plan, struct child *ret, struct err *err) attr_must_use;
 
+/*
+ * The same in two halves, for what is done meanwhile. What the plan points to must last until the
+ * end, which comes once; one that has not come to it is killed by running_stop().
+ */
+struct running;
+int child_start(const struct child_plan *plan, struct running **ret, struct err *err) attr_must_use;
+int child_end(struct running *running, struct child *ret, struct err *err) attr_must_use;
+struct running *running_stop(struct running *running);
+DEFINE_CLEANUP(struct running, running_stop)
+
 /* The first line of its standard error that says something, without control characters, or "". */
 void child_complaint(struct child *child, char *out, size_t size);
