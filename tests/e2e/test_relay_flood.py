@@ -72,7 +72,7 @@ def target_relay(internet) -> Target:
     return target
 
 
-TARGETS = {"job": target_job}
+TARGETS = {"job": target_job, "relay": target_relay}
 
 
 @pytest.fixture(scope="module", params=TARGETS)
