@@ -11,7 +11,7 @@
 #include "controller/model/finding.h"
 #include "controller/ops/controller.h"
 
-#define DOCTOR_MS 4600
+#define DOCTOR_MS 4300
 
 /* ref: a job, or NULL. ERR_NOT_FOUND when there is no such job. */
 int ops_doctor(const struct ref *ref, struct finding_list *ret, struct err *err) attr_must_use;
