@@ -202,9 +202,19 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 	attr_must_use;
 
+/* Settings of a cluster that backends with a server want; NULL where there is none. */
+struct backend_settings {
+	const char *url;
+	const char *token_file;
+	const char *const *token_command; /* NULL-terminated */
+	const char *user;		  /* there */
+	const char *api;		  /* version of the interface */
+};
+
 /*
- * Opens the backend of this name at a site (NULL: this machine), and takes that over on success;
- * ERR_INVALID names those that there are, ERR_UNSUPPORTED: it works on this machine only.
+ * Opens the backend of this name at a site (NULL: this machine), and takes that over on success.
+ * ERR_INVALID names those that there are, or the setting that is missing; ERR_UNSUPPORTED: it works
+ * on this machine only.
  */
-int backend_open(const char *name, struct site *site, struct backend **ret, struct err *err)
-	attr_must_use;
+int backend_open(const char *name, const struct backend_settings *settings, struct site *site,
+		 struct backend **ret, struct err *err) attr_must_use;

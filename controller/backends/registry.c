@@ -6,17 +6,37 @@
 
 #include "controller/backends/local.h"
 #include "controller/backends/slurm.h"
+#include "controller/backends/slurmrest.h"
+
+static int open_local(const struct backend_settings *settings, struct site *site,
+		      struct backend **ret, struct err *err)
+{
+	(void)settings, (void)err;
+	*ret = local_backend_open(site);
+	return 0;
+}
+
+static int open_slurm(const struct backend_settings *settings, struct site *site,
+		      struct backend **ret, struct err *err)
+{
+	(void)settings, (void)err;
+	*ret = slurm_backend_open(site);
+	return 0;
+}
 
 static const struct {
 	const char *name;
-	struct backend *(*open)(struct site *site);
+	int (*open)(const struct backend_settings *settings, struct site *site,
+		    struct backend **ret, struct err *err);
 	bool can_be_elsewhere;
 } backends[] = {
-	{ "local", local_backend_open, false },
-	{ "slurm", slurm_backend_open, true },
+	{ "local", open_local, false },
+	{ "slurm", open_slurm, true },
+	{ "slurmrest", slurmrest_backend_open, true },
 };
 
-int backend_open(const char *name, struct site *site, struct backend **ret, struct err *err)
+int backend_open(const char *name, const struct backend_settings *settings, struct site *site,
+		 struct backend **ret, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
 		if (strcmp(backends[i].name, name) != 0)
@@ -25,8 +45,8 @@ int backend_open(const char *name, struct site *site, struct backend **ret, stru
 			return err_set(err, ERR_UNSUPPORTED,
 				       "%s: runs jobs on this machine only: leave 'login' out",
 				       name);
-		*ret = backends[i].open(site);
-		return 0;
+		return backends[i].open(settings, site, ret, err);
 	}
-	return err_set(err, ERR_INVALID, "no backend '%.40s': there are local and slurm", name);
+	return err_set(err, ERR_INVALID, "no backend '%.40s': there are local, slurm and slurmrest",
+		       name);
 }

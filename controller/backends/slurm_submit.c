@@ -11,13 +11,12 @@
 #include "init/base/fs.h"
 #include "init/base/text.h"
 
-/* Of a job, or of one task of an array. */
-static uint64_t ranks_of_one(const struct spec *spec)
+uint64_t slurm_ranks_of_one(const struct spec *spec)
 {
 	return spec->array ? 1 : spec_ranks(spec);
 }
 
-static char *job_name(const struct submission *submission)
+char *slurm_job_name(const struct submission *submission)
 {
 	if (submission->spec->name)
 		return str_dup(submission->spec->name);
@@ -40,13 +39,17 @@ static char *file_pattern(const char *dir, const char *name)
 	return str_printf("%s/%s", buf_str(&path), name);
 }
 
-/* In the job directory; of an array one for each task, whose index Slurm puts into its name. */
+char *slurm_own_file(const struct submission *submission, const char *name)
+{
+	cleanup_free char *indexed = str_printf("%s.%%a", name);
+
+	return file_pattern(submission->job->directory, submission->spec->array ? indexed : name);
+}
+
 static void add_own_file(struct argv *argv, const char *option, const char *name,
 			 const struct submission *submission)
 {
-	cleanup_free char *indexed = str_printf("%s.%%a", name);
-	cleanup_free char *path =
-		file_pattern(submission->job->directory, submission->spec->array ? indexed : name);
+	cleanup_free char *path = slurm_own_file(submission, name);
 
 	argv_addf(argv, "%s=%s", option, path);
 }
@@ -133,7 +136,7 @@ static void add_script_options(struct argv *argv, const struct submission *submi
 void slurm_add_options(struct argv *argv, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
-	cleanup_free char *name = job_name(submission);
+	cleanup_free char *name = slurm_job_name(submission);
 
 	if (spec->script) {
 		add_script_options(argv, submission);
@@ -144,11 +147,12 @@ void slurm_add_options(struct argv *argv, const struct submission *submission)
 	argv_addf(argv, "--job-name=%s", name);
 	argv_addf(argv, "--chdir=%s", spec->workdir);
 	add_files(argv, submission);
-	argv_addf(argv, "--ntasks=%" PRIu64, ranks_of_one(spec));
+	argv_addf(argv, "--ntasks=%" PRIu64, slurm_ranks_of_one(spec));
 	/* The batch script becomes berth-init, which hands the signal to the command; srun's steps
 	 * are told by themselves. */
 	if (spec->signal)
-		argv_addf(argv, "--signal=%s%s", ranks_of_one(spec) > 1 ? "" : "B:", spec->signal);
+		argv_addf(argv, "--signal=%s%s",
+			  slurm_ranks_of_one(spec) > 1 ? "" : "B:", spec->signal);
 	for (const struct spec_option *option = spec_options; option->name; option++) {
 		if (option->sbatch && spec_has(spec, option))
 			add_option(argv, spec, option);
@@ -176,10 +180,10 @@ static bool add_start(struct buf *b, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
 
-	if (ranks_of_one(spec) <= 1)
+	if (slurm_ranks_of_one(spec) <= 1)
 		return true;
 	/* Since 22.05 srun does not take the number of CPUs from the batch job. */
-	return buf_printf(b, " srun --ntasks=%" PRIu64, ranks_of_one(spec)) &&
+	return buf_printf(b, " srun --ntasks=%" PRIu64, slurm_ranks_of_one(spec)) &&
 	       (!spec->cpus || buf_printf(b, " --cpus-per-task=%" PRIu64, spec->cpus)) &&
 	       add_rank_files(b, submission);
 }
@@ -237,7 +241,7 @@ bool slurm_parse_submitted(struct span text, uint64_t *ret_id)
 static bool expand_letter(char letter, const struct submission *submission, const char *native_id,
 			  uint64_t task, struct buf *ret)
 {
-	cleanup_free char *name = job_name(submission);
+	cleanup_free char *name = slurm_job_name(submission);
 	const struct passwd *user;
 
 	switch (letter) {

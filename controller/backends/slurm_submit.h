@@ -19,6 +19,18 @@
 /* Slurm's limits are in minutes; a limit that is not a whole number of them is rounded up. */
 uint64_t slurm_minutes(uint64_t ns);
 
+/* Ranks of a job, or of one task of an array. */
+uint64_t slurm_ranks_of_one(const struct spec *spec);
+
+/* The user's name for it, or "job-7". free() it. */
+char *slurm_job_name(const struct submission *submission);
+
+/*
+ * The pattern of a file in the job directory; of an array one for each task, whose index Slurm puts
+ * into its name. free() it.
+ */
+char *slurm_own_file(const struct submission *submission, const char *name);
+
 /* sbatch and its options, without the script. */
 void slurm_add_options(struct argv *argv, const struct submission *submission);
 

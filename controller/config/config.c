@@ -51,6 +51,11 @@ static void cluster_finish(struct config_cluster *cluster)
 	free(cluster->backend);
 	free(cluster->login);
 	free(cluster->home);
+	free(cluster->url);
+	free(cluster->token_file);
+	free(cluster->user);
+	free(cluster->api);
+	config_texts_finish(&cluster->token_command);
 	free(cluster->launcher);
 	config_texts_finish(&cluster->ssh_options);
 	config_texts_finish(&cluster->paths);

@@ -62,6 +62,11 @@ struct config_cluster {
 	char *login;
 	struct config_texts ssh_options;
 	char *home;
+	char *url;
+	char *token_file;
+	struct config_texts token_command;
+	char *user;
+	char *api;
 	struct config_job job;
 	char *launcher;
 	struct config_relays relays;
@@ -205,6 +210,8 @@ int config_edit(const char *file, struct span text, const char *key, const char 
 	X(path_kind)     \
 	X(allow)         \
 	X(url)           \
+	X(server)        \
+	X(version)       \
 	X(key)           \
 	X(file)          \
 	X(word)

@@ -122,6 +122,32 @@ int config_check_url(const char *value, struct err *err)
 	return 0;
 }
 
+int config_check_server(const char *value, struct err *err)
+{
+	static const char *const begins[] = { "http://", "https://", "unix:/" };
+
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+		size_t len = strlen(begins[i]);
+
+		if (strncmp(value, begins[i], len) == 0 && value[len] && !has_controls(value) &&
+		    !strchr(value, ' '))
+			return 0;
+	}
+	return err_set(err, ERR_INVALID,
+		       "'%.60s' is no address of a server: write it like http://host:6820, "
+		       "https://host or unix:/path/of/socket",
+		       value);
+}
+
+int config_check_version(const char *value, struct err *err)
+{
+	if (value[0] != 'v' || strspn(value, "v0123456789.") != strlen(value))
+		return err_set(err, ERR_INVALID,
+			       "'%.60s' is no version: write it like v0.0.40, or leave it out",
+			       value);
+	return 0;
+}
+
 int config_check_key(const char *value, struct err *err)
 {
 	uint8_t bytes[KEY_LEN];

@@ -29,10 +29,15 @@
 	X(TOP, DEFAULTS, "defaults", defaults, none, true, NULL, "what holds for clusters that do not say it") \
 	X(CONTEXT, TEXT, "cluster", cluster, name, true, "called as the context", "the cluster") \
 	X(CONTEXT, JOB, "job", job, none, true, NULL, "options of jobs, before those of the cluster") \
-	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: local or slurm") \
+	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: local, slurm or slurmrest") \
 	X(CLUSTER, TEXT, "login", login, login, false, "this machine", "login node, as ssh is told it") \
 	X(CLUSTER, LIST, "ssh_options", ssh_options, ssh_option, false, NULL, "options of ssh to the login node") \
 	X(CLUSTER, TEXT, "home", home, home, true, "$BERTH_HOME here, ~/.berth on a login node", "where jobs have their files") \
+	X(CLUSTER, TEXT, "url", url, server, false, NULL, "slurmrestd: http://HOST:PORT or unix:/SOCKET") \
+	X(CLUSTER, TEXT, "token_file", token_file, file, false, NULL, "a file that holds the token for it") \
+	X(CLUSTER, LIST, "token_command", token_command, word, false, NULL, "a command that prints the token for it") \
+	X(CLUSTER, TEXT, "user", user, word, true, "the user here", "the user's name there") \
+	X(CLUSTER, TEXT, "api", api, version, true, "the newest that it offers", "version of its interface, v0.0.38 to v0.0.42") \
 	X(CLUSTER, JOB, "job", job, none, true, NULL, "options of jobs") \
 	X(CLUSTER, TEXT, "launcher", launcher, name, true, "none", "how containers are started") \
 	X(CLUSTER, RELAYS, "relays", relays, none, true, NULL, "relays that lead to jobs") \

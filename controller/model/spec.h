@@ -32,6 +32,8 @@ struct spec {
 	const char *script;
 	const char *script_lines; /* "#SBATCH ...\n", byte for byte */
 	bool script_has_name;
+	/* An option in those lines that no member tells, for who cannot hand the lines on. */
+	const char *script_beyond;
 	/* How much. */
 	uint64_t nodes;
 	uint64_t tasks;

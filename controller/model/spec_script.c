@@ -131,6 +131,20 @@ static bool means(const char *written, size_t len, const char *name)
 	return len >= 3 && strlen(name) >= len && memcmp(written, name, len) == 0;
 }
 
+/* Whether the record tells all that the line said. */
+static bool is_told(const struct spec *spec, const struct spec_option *option, const char *value)
+{
+	if (option->type == OPT_TYPE_FLAG)
+		return value[0] == '\0';
+	return spec_has(spec, option) && (option->type != OPT_TYPE_UINT || !strchr(value, '-'));
+}
+
+static void note_beyond(struct reader *r, const char *name, size_t len)
+{
+	if (!r->spec->script_beyond)
+		r->spec->script_beyond = spec_file_keep(r->file, name, len);
+}
+
 static int take_option(struct reader *r, const char *name, size_t len, const char *value,
 		       struct err *err)
 {
@@ -153,6 +167,10 @@ static int take_option(struct reader *r, const char *name, size_t len, const cha
 					: NULL;
 	} else if (option && is_for_the_record(option)) {
 		note_value(r, option, value);
+		if (!is_told(r->spec, option, value))
+			note_beyond(r, name, len);
+	} else {
+		note_beyond(r, name, len);
 	}
 	return 0;
 }
@@ -217,7 +235,9 @@ static int read_line(struct reader *r, const char *line, struct err *err)
 			own = value;
 		else if (!own)
 			line = before;
-		if (name && take_option(r, name, len, own ? own : "", err) < 0)
+		if (!name)
+			note_beyond(r, word + 1, 1);
+		else if (take_option(r, name, len, own ? own : "", err) < 0)
 			return -1;
 	}
 	return 0;

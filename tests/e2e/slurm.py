@@ -8,6 +8,7 @@ that is asked for. Commands find it by $SLURM_CONF (Slurm.env()). stop() ends by
 
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import socket
@@ -132,6 +133,7 @@ class Slurm:
         self.processes = []
         self.is_up = False
         self.ctld = self.slurmd = None
+        self.first_id = 0
 
     def env(self, base=None) -> dict:
         return {**(os.environ if base is None else base), "SLURM_CONF": str(self.config)}
@@ -206,6 +208,7 @@ class Slurm:
         if result.status != 0:
             raise Unavailable(f"slurmd does not start: {result.stderr.strip()}")
         version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", result.stdout).groups())
+        self.version = version
         if version < (23, 11):
             (self.dir / "cgroup.conf").write_text("CgroupAutomount=no\n")
         elif self.proctrack == "cgroup":
@@ -253,8 +256,9 @@ class Slurm:
         harness.until(lambda: harness.run(["mariadb", "--no-defaults", f"--socket={admin}", "--user=root", "-e", sql]
                                           ).status == 0, "a database", limit=30)
         path = self.dir / "slurmdbd.conf"
-        path.write_text(DBD_CONFIG.format(dir=self.dir, host=socket.gethostname().split(".")[0],
-                                          dbd_port=self.dbd_port, sql_port=self.sql_port))
+        config = DBD_CONFIG + (TOKENS if self.tokens else "")
+        path.write_text(config.format(dir=self.dir, host=socket.gethostname().split(".")[0],
+                                      dbd_port=self.dbd_port, sql_port=self.sql_port))
         path.chmod(0o600)
         dbd = self._spawn("slurmdbd", "slurmdbd", "-D")
 
@@ -264,12 +268,45 @@ class Slurm:
             return self.run("sacctmgr", "-i", "add", "cluster", "berth").status == 0
         harness.until(answers, "slurmdbd", limit=60)
 
+    def token(self, seconds=3600, user="root") -> str:
+        """A JSON web token of slurmctld's."""
+        result = self.run("scontrol", "token", f"username={user}", f"lifespan={seconds}").ok()
+        return result.stdout.strip().removeprefix("SLURM_JWT=")
+
+    def start_rest(self, plugins=None) -> None:
+        """slurmrestd of an ordinary user, on TCP and on a Unix socket, with tokens: rest_url, rest_socket."""
+        if not find("slurmrestd"):
+            raise Unavailable("no slurmrestd: apt-get install slurmrestd slurm-wlm-jwt-plugin")
+        nobody = pwd.getpwnam("nobody")
+        (self.dir / "rest").mkdir(mode=0o755)
+        os.chown(self.dir / "rest", nobody.pw_uid, nobody.pw_gid)
+        port, = free_ports(1)
+        self.rest_url, self.rest_socket = f"http://127.0.0.1:{port}", f"unix:{self.dir}/rest/socket"
+        plugins = ("-s", plugins or self._rest_plugins()) if self.version < (23, 11) else ()
+        with open(self.dir / "slurmrestd.out", "wb") as out:
+            self.rest = subprocess.Popen(
+                [find("slurmrestd"), "-a", "rest_auth/jwt", *plugins, f"127.0.0.1:{port}", self.rest_socket],
+                env={**self.env(), "SLURM_JWT": ""}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                start_new_session=True, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+        self.processes.append(self.rest)
+
+        def ready():
+            if self.rest.poll() is not None:
+                raise Unavailable(f"slurmrestd ended with {self.rest.returncode}: {self.log('slurmrestd.out').strip()}")
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        harness.until(ready, "slurmrestd", limit=20)
+
+    def _rest_plugins(self) -> str:
+        return "openapi/v0.0.38" + (",openapi/dbv0.0.38" if self.accounting else "")
+
     def forget(self) -> None:
         """A new slurmctld that has never heard of a job; accounting has."""
         harness.stop(self.ctld)
         self.processes.remove(self.ctld)
+        self.first_id += 1000
         with self.config.open("a") as config:
-            config.write("FirstJobId=1000\n")
+            config.write(f"FirstJobId={self.first_id}\n")
         self._start_controller("-c")
 
     def _start_controller(self, *options) -> None:

@@ -17,7 +17,7 @@ def ledger(session_dir):
     path = session_dir / "ledger"
     path.mkdir(mode=0o755)
     try:
-        cluster = slurm_module.Slurm(path, accounting=True).start()
+        cluster = slurm_module.Slurm(path, accounting=True, tokens=True).start()
     except slurm_module.Unavailable as reason:
         pytest.skip(f"no Slurm with accounting: {reason}")
     yield cluster
@@ -106,6 +106,32 @@ def test_what_the_controller_forgot_is_found_in_the_accounts(here, ledger):
     assert here.job(killed)["state"] in ("FAILED", "CANCELLED")
     job = here.job(done)
     assert job["state"] == "SUCCEEDED" and [run["state"] for run in runs(here, done)] == ["SUCCEEDED"] * 3
+
+
+def test_slurmrestd_finds_in_the_accounts_what_the_controller_forgot(here, ledger):
+    try:
+        ledger.start_rest()
+    except slurm_module.Unavailable as reason:
+        pytest.skip(f"no slurmrestd: {reason}")
+    token = here.home.berth_home.parent / "token"
+    token.write_text(ledger.token())
+    here.home.config_dir.mkdir(parents=True, exist_ok=True)
+    (here.home.config_dir / "config.yaml").write_text(
+        f"clusters: {{api: {{backend: slurmrest, url: '{ledger.rest_url}', token_file: {token}}}}}\n")
+    failed, done, array = (here.submit("-b", "api", *argv) for argv in (
+        ("worse", "--", "sh", "-c", "exit 5"), ("better", "--", "true"), ("more", "--array", "0-2", "--", "true")))
+
+    def in_the_accounts():
+        states = ledger.run("sacct", "-X", "-n", "-P", "--format=State", "--name=worse,better,more").ok().stdout
+        return sorted(states.split()) == ["COMPLETED"] * 4 + ["FAILED"]
+    harness.until(in_the_accounts, "all in the accounts")
+    for path in here.home.berth_home.glob("jobs/*/status.*.json"):
+        path.unlink()
+    ledger.forget()
+    assert here.job(done)["state"] == "SUCCEEDED" and here.job(done)["node_list"] == ledger.node
+    assert here.job(failed)["state"] == "FAILED" and here.job(failed)["ended"]
+    assert here.job(array)["state"] == "SUCCEEDED"
+    assert [run["state"] for run in runs(here, array)] == ["SUCCEEDED"] * 3
 
 
 def test_a_node_that_goes_down_takes_its_job_with_it(here, ledger):

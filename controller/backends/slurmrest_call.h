@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A slurmrestd: which versions of its interface it offers, the token that it wants, and calls. The
+ * token is read, or its command run, with the first call, and once more when it is refused.
+ *
+ * The version is the newest of those that we know and the server has; it is asked for with a ping
+ * of each, the newest first, so that the setting `api` saves time. Refusals are errors in Slurm's
+ * own words, with advice (slurm_explain()).
+ */
+
+#include "controller/backends/backend.h"
+#include "controller/http/http.h"
+#include "controller/model/json.h"
+
+#define SLURMREST_OLDEST 38 /* v0.0.38 */
+#define SLURMREST_NEWEST 42
+/* Ten thousand jobs of v0.0.42 take about 100 MB. */
+#define SLURMREST_ANSWER_MAX ((size_t)256 * 1024 * 1024)
+
+struct slurmrest {
+	struct backend base;
+	struct http *http;
+	char *user;
+	char *token_file;
+	char **token_command; /* NULL-terminated, or NULL */
+	char *token;	      /* NULL: not asked for yet */
+	unsigned int version; /* 0: not asked for yet */
+};
+
+static inline struct slurmrest *slurmrest_of(struct backend *backend)
+{
+	return (struct slurmrest *)backend;
+}
+
+struct slurmrest_call {
+	const char *method; /* NULL: GET */
+	const char *path;   /* behind the version: "/job/7" */
+	const json_t *body;
+	bool is_accounting; /* of slurmdbd */
+	bool may_repeat;
+};
+
+/* Which version is spoken, asked for when it is not known yet. */
+int slurmrest_find_version(struct slurmrest *rest, struct err *err) attr_must_use;
+
+/*
+ * The answer, to be released. ERR_NOT_FOUND: no such job, or no such call in this version.
+ * ERR_DENIED: the token, with what to do about it.
+ */
+int slurmrest_call(struct slurmrest *rest, const struct slurmrest_call *call, json_t **ret,
+		   struct err *err) attr_must_use;
+
+/* When a JSON web token ends, in seconds since the epoch; 0 when it does not tell. */
+uint64_t slurmrest_token_end(const char *token);
+
+/* "v0.0.38" to "v0.0.42"; 0 for anything else. */
+unsigned int slurmrest_parse_version(const char *text);

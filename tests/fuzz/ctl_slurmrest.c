@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What slurmrestd answers: read to its end whatever it is, and nothing that a terminal would act on
+ * gets through.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#include "controller/backends/slurmrest_call.h"
+#include "controller/backends/slurmrest_read.h"
+#include "controller/model/indices.h"
+
+static void check_text(const char *text, size_t size)
+{
+	assert(strnlen(text, size) < size);
+	for (; *text; text++)
+		assert((unsigned char)*text >= 0x20 && *text != 0x7f);
+}
+
+static void read_jobs(const json_t *answer, bool (*read)(const json_t *, struct slurmrest_job *))
+{
+	static struct slurmrest_job job;
+	const json_t *json;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
+		if (!read(json, &job))
+			continue;
+		check_text(job.id, sizeof(job.id));
+		assert(!job.tasks[0] || indices_are_valid(job.tasks) ||
+		       strspn(job.tasks, "0123456789") == strlen(job.tasks));
+		check_text(job.seen.native_state, sizeof(job.seen.native_state));
+		check_text(job.seen.reason, sizeof(job.seen.reason));
+		check_text(job.seen.queue, sizeof(job.seen.queue));
+		check_text(job.seen.node_list, sizeof(job.seen.node_list));
+		assert(job.seen.exit_code >= JOB_NO_EXIT_CODE && job.seen.exit_code <= 255);
+		assert(job.seen.signal >= 0 && job.seen.signal <= 127);
+	}
+}
+
+static void read_cluster(const json_t *answer)
+{
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+	cleanup(queue_list_finish) struct queue_list queues = { 0 };
+
+	slurmrest_read_nodes(answer, &nodes);
+	slurmrest_read_queues(answer, &nodes, &queues);
+	for (size_t i = 0; i < nodes.len; i++) {
+		check_text(nodes.items[i].name, SIZE_MAX);
+		check_text(nodes.items[i].state, SIZE_MAX);
+		check_text(nodes.items[i].reason, SIZE_MAX);
+	}
+	for (size_t i = 0; i < queues.len; i++)
+		check_text(queues.items[i].node_list, SIZE_MAX);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	cleanup(json_release) json_t *answer = NULL;
+	cleanup_free char *token = alloc_zero(1, len + 1);
+	char complaint[BACKEND_REASON_MAX];
+
+	memcpy(token, bytes, len);
+	slurmrest_token_end(token);
+	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) < 0)
+		return 0;
+	read_jobs(answer, slurmrest_read_job);
+	read_jobs(answer, slurmrest_read_account);
+	read_cluster(answer);
+	slurmrest_complaint(answer, complaint, sizeof(complaint));
+	check_text(complaint, sizeof(complaint));
+	return 0;
+}
