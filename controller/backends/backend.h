@@ -33,6 +33,7 @@ struct submission {
 	const struct spec *spec;
 	const struct job *job;
 	const char *bundle; /* directory with berth-init and berth-tunnel that the job can read */
+	bool has_squashfs;  /* and with berth.sqsh, which holds the same */
 };
 
 struct submitted {

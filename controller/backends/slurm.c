@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/backends/launcher.h"
 #include "controller/backends/slurm_account.h"
 #include "controller/backends/slurm_act.h"
 #include "controller/backends/slurm_cluster.h"
@@ -40,6 +41,23 @@ static int write_script(struct site *site, const struct submission *submission, 
 	return site_write(site, path, buf_span(&script), 0700, err);
 }
 
+/* What the launcher reads, if it reads anything. */
+static int write_container(struct site *site, const struct submission *submission, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(LAUNCHER_FILE_MAX);
+	cleanup_free char *path = NULL;
+	const struct launcher *launcher;
+
+	if (launcher_choose(submission->spec, &launcher, err) < 0)
+		return -1;
+	path = launcher_file(launcher, submission);
+	if (!path)
+		return 0;
+	if (launcher_render(launcher, submission, &text, err) < 0)
+		return -1;
+	return site_write(site, path, buf_span(&text), 0600, err);
+}
+
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
@@ -49,10 +67,8 @@ static int submit(struct backend *backend, const struct submission *submission,
 	cleanup_free const char **env = NULL;
 	uint64_t id;
 
-	if (submission->spec->image)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--image: jobs run without a container there: leave it out");
-	if (write_script(backend->site, submission, script, err) < 0)
+	if (write_script(backend->site, submission, script, err) < 0 ||
+	    write_container(backend->site, submission, err) < 0)
 		return -1;
 	if (site_need(backend->site, submission->bundle, err) < 0)
 		return -1;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controller/backends/launcher.h"
 #include "controller/backends/slurm_list.h"
 #include "init/base/fs.h"
 #include "init/base/text.h"
@@ -14,6 +15,23 @@
 uint64_t slurm_ranks_of_one(const struct spec *spec)
 {
 	return spec->array ? 1 : spec_ranks(spec);
+}
+
+/* Where the batch script runs; the container's directory is the launcher's affair. */
+static const char *directory_of(const struct submission *submission)
+{
+	const struct spec *spec = submission->spec;
+
+	return spec->image || spec->edf ? submission->job->directory : spec->workdir;
+}
+
+/* Its ranks are steps of srun; else the batch script becomes berth-init. */
+static bool has_steps(const struct spec *spec)
+{
+	const struct launcher *launcher;
+
+	return slurm_ranks_of_one(spec) > 1 ||
+	       (launcher_choose(spec, &launcher, NULL) == 0 && launcher_is_step(launcher));
 }
 
 char *slurm_job_name(const struct submission *submission)
@@ -145,14 +163,13 @@ void slurm_add_options(struct argv *argv, const struct submission *submission)
 	argv_add_words(argv, "sbatch", "--parsable", "--input=/dev/null", NULL);
 	add_export(argv, spec);
 	argv_addf(argv, "--job-name=%s", name);
-	argv_addf(argv, "--chdir=%s", spec->workdir);
+	argv_addf(argv, "--chdir=%s", directory_of(submission));
 	add_files(argv, submission);
 	argv_addf(argv, "--ntasks=%" PRIu64, slurm_ranks_of_one(spec));
 	/* The batch script becomes berth-init, which hands the signal to the command; srun's steps
 	 * are told by themselves. */
 	if (spec->signal)
-		argv_addf(argv, "--signal=%s%s",
-			  slurm_ranks_of_one(spec) > 1 ? "" : "B:", spec->signal);
+		argv_addf(argv, "--signal=%s%s", has_steps(spec) ? "" : "B:", spec->signal);
 	for (const struct spec_option *option = spec_options; option->name; option++) {
 		if (option->sbatch && spec_has(spec, option))
 			add_option(argv, spec, option);
@@ -175,27 +192,39 @@ static bool add_rank_files(struct buf *b, const struct submission *submission)
 	return ok;
 }
 
-/* How a job, or each task of an array, uses what it got. */
-static bool add_start(struct buf *b, const struct submission *submission)
-{
-	const struct spec *spec = submission->spec;
-
-	if (slurm_ranks_of_one(spec) <= 1)
-		return true;
-	/* Since 22.05 srun does not take the number of CPUs from the batch job. */
-	return buf_printf(b, " srun --ntasks=%" PRIu64, slurm_ranks_of_one(spec)) &&
-	       (!spec->cpus || buf_printf(b, " --cpus-per-task=%" PRIu64, spec->cpus)) &&
-	       add_rank_files(b, submission);
-}
-
 static bool add_word(struct buf *b, const char *word)
 {
 	return buf_append_u8(b, ' ') && text_append_shell(b, word);
 }
 
-static bool add_command(const struct submission *submission, struct buf *b)
+static bool add_words(struct buf *b, const struct argv *words)
 {
-	cleanup_free char *init = str_printf("%s/berth-init", submission->bundle);
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < words->len; i++)
+		ok = add_word(b, words->items[i]);
+	return ok;
+}
+
+/* How a job, or each task of an array, uses what it got. */
+static bool add_start(struct buf *b, const struct submission *submission,
+		      const struct launch_words *words)
+{
+	const struct spec *spec = submission->spec;
+	uint64_t ranks = slurm_ranks_of_one(spec);
+
+	if (ranks <= 1 && words->step.len == 0)
+		return true;
+	/* Since 22.05 srun does not take the number of CPUs from the batch job. */
+	return buf_printf(b, " srun --ntasks=%" PRIu64, MAX(ranks, UINT64_C(1))) &&
+	       (!spec->cpus || buf_printf(b, " --cpus-per-task=%" PRIu64, spec->cpus)) &&
+	       (ranks <= 1 || add_rank_files(b, submission)) && add_words(b, &words->step);
+}
+
+static bool add_command(const struct submission *submission, bool is_inside, struct buf *b)
+{
+	cleanup_free char *init =
+		str_printf("%s/berth-init", is_inside ? LAUNCHER_BUNDLE : submission->bundle);
 	bool ok = add_word(b, init) && add_word(b, "--dir") &&
 		  add_word(b, submission->job->directory);
 
@@ -214,15 +243,32 @@ static bool add_command(const struct submission *submission, struct buf *b)
 	return ok;
 }
 
-int slurm_write_script(const struct submission *submission, struct buf *ret, struct err *err)
+static bool write_script(const struct submission *submission, const struct launcher *launcher,
+			 struct launch_words *words, struct buf *ret)
 {
 	const struct spec *spec = submission->spec;
-	bool ok = buf_printf(ret, "#!/bin/sh\n# What berth submitted for job-%" PRIu64 ".\n%sexec",
-			     submission->job->id, spec->script ? spec->script_lines : "");
 
-	ok = ok && add_start(ret, submission) && add_command(submission, ret) &&
-	     buf_append_u8(ret, '\n');
-	if (!ok)
+	return buf_printf(ret, "#!/bin/sh\n# What berth submitted for job-%" PRIu64 ".\n%s%sexec",
+			  submission->job->id, spec->script ? spec->script_lines : "",
+			  buf_str(&words->setup)) &&
+	       add_start(ret, submission, words) && add_words(ret, &words->program) &&
+	       add_command(submission, launcher != NULL, ret) && buf_append_u8(ret, '\n');
+}
+
+int slurm_write_script(const struct submission *submission, struct buf *ret, struct err *err)
+{
+	cleanup(launch_words_finish) struct launch_words words = { 0 };
+	const struct launcher *launcher;
+
+	if (launcher_choose(submission->spec, &launcher, err) < 0)
+		return -1;
+	if (launcher && submission->spec->script)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--image: a batch script starts its containers itself: leave it "
+			       "out");
+	if (launcher_words(launcher, submission, &words, err) < 0)
+		return -1;
+	if (!write_script(submission, launcher, &words, ret))
 		return err_set(err, ERR_LIMIT, "the command is longer than %d bytes",
 			       SLURM_SCRIPT_MAX);
 	return 0;
@@ -267,7 +313,7 @@ bool slurm_expand_pattern(const char *pattern, const struct submission *submissi
 			  const char *native_id, uint64_t task, struct buf *ret)
 {
 	if (strchr(pattern, '\\') ||
-	    (pattern[0] != '/' && !buf_printf(ret, "%s/", submission->spec->workdir)))
+	    (pattern[0] != '/' && !buf_printf(ret, "%s/", directory_of(submission))))
 		return false;
 	for (const char *p = pattern; *p; p++) {
 		if (*p != '%') {

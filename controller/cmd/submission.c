@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,6 +34,33 @@ static int choose_directories(struct spec *spec, char workdir[PATH_MAX], char im
 	if (absolute("--workdir", spec->workdir ? spec->workdir : ".", workdir, err) < 0)
 		return -1;
 	spec->workdir = workdir;
+	return 0;
+}
+
+/* A file of this machine; what looks like a name of a registry is one. */
+static int choose_file(const char *option, const char **file, char out[PATH_MAX], struct err *err)
+{
+	const char *name = *file;
+	const char *dot = name ? strrchr(name, '.') : NULL;
+	bool is_file = dot && (strcmp(dot, ".sif") == 0 || strcmp(dot, ".sqsh") == 0 ||
+			       strcmp(dot, ".toml") == 0);
+
+	if (!name || strstr(name, "://") || (name[0] != '/' && name[0] != '.' && !is_file))
+		return 0;
+	if (absolute(option, name, out, err) < 0)
+		return -1;
+	*file = out;
+	return 0;
+}
+
+/* The working directory is one of the container then. */
+static int choose_container(struct spec *spec, char image[PATH_MAX], char edf[PATH_MAX],
+			    struct err *err)
+{
+	if (choose_file("--image", &spec->image, image, err) < 0 ||
+	    choose_file("--edf", &spec->edf, edf, err) < 0)
+		return -1;
+	spec->workdir = spec->workdir ? spec->workdir : "/";
 	return 0;
 }
 
@@ -94,14 +122,20 @@ int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const
 {
 	cleanup(notes_finish) struct notes notes = { 0 };
 	cleanup(job_finish) struct job job = { 0 };
-	char workdir[PATH_MAX], image[PATH_MAX];
+	char workdir[PATH_MAX], image[PATH_MAX], edf[PATH_MAX];
 	struct spec own = *spec;
 	struct where where;
+	int result;
 
 	if (ops_choose(c, how->backend, &where, err) < 0)
 		return -1;
-	if (where.is_remote ? check_workdir(&own, err) < 0
-			    : choose_directories(&own, workdir, image, err) < 0)
+	if (where.is_remote)
+		result = check_workdir(&own, err);
+	else if ((own.image || own.edf) && strcmp(where.backend, "local") != 0)
+		result = choose_container(&own, image, edf, err);
+	else
+		result = choose_directories(&own, workdir, image, err);
+	if (result < 0)
 		return -1;
 	if (how->dry_run)
 		return show_rendered(c, how->backend, &own, err);

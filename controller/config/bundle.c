@@ -14,12 +14,15 @@ static void add_busybox(const char *dir, struct bundle *bundle)
 {
 	cleanup_free char *busybox = fs_join(dir, "busybox"), *applets = fs_join(dir, "applets");
 	cleanup_free char *licence = fs_join(dir, "busybox.licence");
+	cleanup_free char *image = fs_join(dir, "berth.sqsh");
 
 	if (access(busybox, X_OK) < 0 || access(applets, R_OK) < 0 || access(licence, R_OK) < 0)
 		return;
 	bundle->busybox = take_ptr(busybox);
 	bundle->applets = take_ptr(applets);
 	bundle->licence = take_ptr(licence);
+	if (access(image, R_OK) == 0)
+		bundle->image = take_ptr(image);
 }
 
 /* Takes both paths when both programs are there. */
@@ -85,5 +88,6 @@ void bundle_finish(struct bundle *bundle)
 	free(bundle->busybox);
 	free(bundle->applets);
 	free(bundle->licence);
+	free(bundle->image);
 	*bundle = (struct bundle){ 0 };
 }

@@ -18,6 +18,7 @@ struct bundle {
 	char *busybox;
 	char *applets; /* the names it is to be linked under, one a line */
 	char *licence;
+	char *image; /* all of it as a squashfs, for launchers that mount one; or NULL */
 };
 
 /* program: the absolute path of this program. */

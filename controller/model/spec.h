@@ -56,8 +56,10 @@ struct spec {
 	const char *nodelist;
 	const char *exclude;
 	bool exclusive;
-	const char *image;   /* root directory of the job */
-	const char *workdir; /* absolute */
+	const char *image;    /* of the container; locally the root directory */
+	const char *launcher; /* what starts the container; NULL: it is told by the image */
+	const char *edf;      /* an environment definition file of the user's */
+	const char *workdir;  /* absolute */
 	/* When, and what becomes of it. */
 	const char *array; /* indices.h: one task for each */
 	const char *begin;

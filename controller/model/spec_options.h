@@ -22,6 +22,7 @@
  */
 
 #define SPEC_SLURM "use --backend slurm, or leave it out"
+#define SPEC_NO_LAUNCHER "--image is a directory here: leave it out"
 #define SPEC_NO_QUEUE "jobs here wait for nothing: leave it out"
 
 /* clang-format off */
@@ -63,7 +64,9 @@
 	X(STR, 'C', "workdir", workdir, "DIR", any, NULL, NULL, "directory to run in") \
 	X(STR, 0, "output", output, "PATTERN", words, NULL, "'berth logs' shows it: leave it out", "file for standard output, such as out.%j") \
 	X(STR, 0, "error", error, "PATTERN", words, NULL, "'berth logs' shows it: leave it out", "file for standard error") \
-	X(STR, 0, "image", image, "DIR", any, NULL, NULL, "root directory to run in (local)") \
+	X(STR, 0, "image", image, "IMAGE", any, NULL, NULL, "container to run in; locally a root directory") \
+	X(STR, 0, "launcher", launcher, "NAME", word, NULL, SPEC_NO_LAUNCHER, "what starts the container, such as apptainer") \
+	X(STR, 0, "edf", edf, "FILE", words, NULL, SPEC_NO_LAUNCHER, "environment definition of yours, for the launcher edf") \
 	X(LIST, 0, "allow", allow, "HOST:PORT", allow, NULL, NULL, "let ssh forward there from inside the job (repeatable)") \
 	X(STR, 0, "shell", shell, "PATH", absolute, NULL, NULL, "shell of sessions in the job") \
 	X(FLAG, 0, "plain-shell", plain_shell, NULL, not_text, NULL, NULL, "sessions without a command get no login shell") \

@@ -34,6 +34,7 @@ static const struct {
 	{ "busybox", offsetof(struct bundle, busybox), 0555 },
 	{ "applets", offsetof(struct bundle, applets), 0444 },
 	{ "busybox.licence", offsetof(struct bundle, licence), 0444 },
+	{ "berth.sqsh", offsetof(struct bundle, image), 0444 },
 };
 
 /* NULL: this bundle is without it. */

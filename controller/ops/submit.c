@@ -122,10 +122,30 @@ static void tell_degraded(struct controller *c, const char *backend, const char 
 			  degraded);
 }
 
-static int hand_over(struct controller *c, const struct spec *spec, const char *bundle,
+/* Where it goes, what is there, and with what it is submitted. */
+struct way {
+	struct where where;
+	struct site *site;
+	struct place place;
+	struct bundle bundle;
+	char *installed;
+};
+
+static void way_finish(struct way *way)
+{
+	place_finish(&way->place);
+	bundle_finish(&way->bundle);
+	free(way->installed);
+}
+DEFINE_CLEANUP_VALUE(struct way, way_finish)
+
+static int hand_over(struct controller *c, const struct spec *spec, const struct way *way,
 		     struct job *job, struct notes *notes, struct err *err)
 {
-	const struct submission submission = { .spec = spec, .job = job, .bundle = bundle };
+	const struct submission submission = { .spec = spec,
+					       .job = job,
+					       .bundle = way->installed,
+					       .has_squashfs = way->bundle.image != NULL };
 	struct submitted submitted;
 	struct backend *backend;
 	struct err own;
@@ -149,23 +169,6 @@ static int hand_over(struct controller *c, const struct spec *spec, const char *
 	return 0;
 }
 
-/* Where it goes, what is there, and with what it is submitted. */
-struct way {
-	struct where where;
-	struct site *site;
-	struct place place;
-	struct bundle bundle;
-	char *installed;
-};
-
-static void way_finish(struct way *way)
-{
-	place_finish(&way->place);
-	bundle_finish(&way->bundle);
-	free(way->installed);
-}
-DEFINE_CLEANUP_VALUE(struct way, way_finish)
-
 static int prepare_and_submit(struct controller *c, const struct spec *spec, const struct way *way,
 			      struct job *job, struct notes *notes, struct err *err)
 {
@@ -181,7 +184,7 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec, con
 	tell_ssh(c, job, notes);
 	if (keys_end_job(&keys, err) < 0)
 		return -1;
-	return hand_over(c, spec, way->installed, job, notes, err);
+	return hand_over(c, spec, way, job, notes, err);
 }
 
 /* Where it goes, and what the configuration adds to it. */
@@ -192,7 +195,25 @@ static int complete(struct controller *c, const char *cluster, struct spec *spec
 		return -1;
 	if (!ret->settings)
 		return 0;
-	return config_fill_spec(c->config, ret->context, ret->settings, spec, err);
+	if (config_fill_spec(c->config, ret->context, ret->settings, spec, err) < 0)
+		return -1;
+	if (!spec->launcher && (spec->image || spec->edf))
+		spec->launcher = config_text(c->config, ret->settings, "launcher");
+	return 0;
+}
+
+/*
+ * The directory that we are in is none of the cluster's, and none of a container. Until the
+ * cluster was asked for the user's home directory, something absolute stands for it.
+ */
+static bool wants_home(const struct where *where, struct spec *spec, const char *stand_in)
+{
+	bool is_contained = spec->image || spec->edf;
+
+	if (!where->is_remote || spec->workdir)
+		return false;
+	spec->workdir = is_contained ? "/" : stand_in;
+	return !is_contained;
 }
 
 /* Finds or makes all that does not belong to one job. */
@@ -218,16 +239,15 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 	struct spec own = *asked, *spec = &own;
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup(way_finish) struct way way = { 0 };
+	bool at_home;
 
 	job_init(&job);
 	if (complete(c, cluster, spec, &way.where, err) < 0)
 		return -1;
-	/* The directory that we are in is none of the cluster's. */
-	if (way.where.is_remote && !spec->workdir)
-		spec->workdir = "/";
+	at_home = wants_home(&way.where, spec, "/");
 	if (spec_check(spec, err) < 0 || open_way(c, &way, &job, err) < 0)
 		return -1;
-	if (way.where.is_remote && !asked->workdir)
+	if (at_home)
 		spec->workdir = way.place.user_home;
 	if (define(c, way.where.cluster, &way.place, spec, &job, err) < 0)
 		return -1;
@@ -255,15 +275,16 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 	struct where where;
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup_free char *dir = paths_job_dir(&c->paths, "UID");
-	const struct submission submission = { .spec = spec, .job = &job, .bundle = "/BUNDLE" };
+	const struct submission submission = {
+		.spec = spec, .job = &job, .bundle = "/BUNDLE", .has_squashfs = true
+	};
 	struct backend *known;
 
 	job_init(&job);
 	job_set_text(&job.directory, dir);
 	if (complete(c, cluster, spec, &where, err) < 0)
 		return -1;
-	if (where.is_remote && !spec->workdir)
-		spec->workdir = "/HOME";
+	(void)wants_home(&where, spec, "/HOME");
 	if (spec_check(spec, err) < 0 || controller_backend(c, where.cluster, &known, err) < 0)
 		return -1;
 	job_set_text(&job.backend, backend_name(known));

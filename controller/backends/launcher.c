@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of launchers, and those that need no file; see launcher.h. */
+#include "launcher.h"
+
+#include <string.h>
+
+#include "init/base/fs.h"
+#include "init/base/text.h"
+
+#define SETUP_MAX (256 * 1024)
+
+void launch_words_finish(struct launch_words *words)
+{
+	buf_finish(&words->setup);
+	argv_finish(&words->step);
+	argv_finish(&words->program);
+}
+
+char *launcher_bundle(const struct launcher *launcher, const struct submission *submission)
+{
+	return launcher_mounts_image(launcher, submission)
+		       ? fs_join(submission->bundle, "berth.sqsh")
+		       : str_dup(submission->bundle);
+}
+
+char *launcher_env_name(const char *assignment)
+{
+	return str_dup_len(assignment, strcspn(assignment, "="));
+}
+
+/* Mounts are lists of SOURCE:TARGET:FLAGS with commas. */
+static int check_mount(const char *what, const char *path, struct err *err)
+{
+	for (const char *p = path; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || strchr(":,\\\"", *p))
+			return err_set(err, ERR_INVALID,
+				       "%s '%.200s' has a ':', ',', '\\', quote or control "
+				       "character, which cannot be mounted into a container: use "
+				       "another 'home' for the cluster",
+				       what, path);
+	}
+	return 0;
+}
+
+/* Both mounts of a launcher; true words, so that spaces and shell characters are no matter. */
+static int check_mounts(const struct submission *submission, struct err *err)
+{
+	if (check_mount("the bundle", submission->bundle, err) < 0)
+		return -1;
+	return check_mount("the job directory", submission->job->directory, err);
+}
+
+/* `NAME="$NAME"` under another name: the value has been through no hands but the scheduler's. */
+static int export_as(const struct submission *submission, const char *prefix,
+		     struct launch_words *ret, struct err *err)
+{
+	const struct opt_list *env = &submission->spec->env;
+
+	for (size_t i = 0; i < env->len; i++) {
+		cleanup_free char *name = launcher_env_name(env->items[i]);
+
+		if (!buf_printf(&ret->setup, "export %s%s=\"$%s\"\n", prefix, name, name))
+			return err_set(err, ERR_LIMIT, "--env: too many variables");
+	}
+	return 0;
+}
+
+/*
+ * --no-eval: values of APPTAINERENV_ variables are values, not shell. These win over the image's
+ * own; SingularityCE reads the other names.
+ */
+static int add_apptainer(const struct launcher *launcher, const struct submission *submission,
+			 struct launch_words *ret, struct err *err)
+{
+	bool is_apptainer = strcmp(launcher->program, "apptainer") == 0;
+	cleanup_free char *bundle = launcher_bundle(launcher, submission);
+	const char *dir = submission->job->directory;
+
+	if (check_mounts(submission, err) < 0 ||
+	    export_as(submission, is_apptainer ? "APPTAINERENV_" : "SINGULARITYENV_", ret, err) < 0)
+		return -1;
+	argv_add_words(&ret->program, launcher->program, "exec", "--no-eval", "--bind", NULL);
+	argv_addf(&ret->program, "%s:" LAUNCHER_BUNDLE ":%s", bundle,
+		  launcher_mounts_image(launcher, submission) ? "image-src=/" : "ro");
+	argv_add(&ret->program, "--bind");
+	argv_addf(&ret->program, "%s:%s", dir, dir);
+	argv_add_words(&ret->program, "--pwd", submission->spec->workdir, submission->spec->image,
+		       NULL);
+	return 0;
+}
+
+/*
+ * The container is no child of podman's, and podman gives up forwarding signals when two come at
+ * once, as they do from Slurm. So a shell forwards them, and takes the exit status. With crun the
+ * container stays in the job's control group; other runtimes insist on one of their own. Without
+ * root, the user is who they are outside.
+ */
+static const char podman_run[] =
+	"name=berth-$SLURM_JOB_ID-${SLURM_STEP_ID:-batch}-${SLURM_PROCID:-0}-$$\n"
+	"[ \"$(id -u)\" = 0 ] || export PODMAN_USERNS=keep-id\n"
+	"cgroups=disabled\n"
+	"[ \"$(podman info --format '{{.Host.OCIRuntime.Name}}')\" = crun ] || cgroups=enabled\n"
+	"podman create --name \"$name\" --cgroups=$cgroups \"$@\" >/dev/null || exit 125\n"
+	"for s in HUP INT QUIT TERM USR1 USR2 ALRM URG; do\n"
+	"\ttrap \"podman kill --signal $s $name >/dev/null 2>&1\" $s\n"
+	"done\n"
+	"podman start --attach --sig-proxy=false \"$name\" &\n"
+	"while kill -0 $! 2>/dev/null; do wait $!; done\n"
+	"status=$(podman wait \"$name\")\n"
+	"podman rm --force \"$name\" >/dev/null 2>&1\n"
+	"exit \"${status:-125}\"\n";
+
+/*
+ * The network is the node's, so that the tunnel is where it says. Variables of the image win over
+ * the node's, and --env over both; without a value it is that of podman's own environment.
+ */
+static int add_podman(const struct launcher *launcher, const struct submission *submission,
+		      struct launch_words *ret, struct err *err)
+{
+	const struct spec *spec = submission->spec;
+	const char *dir = submission->job->directory;
+	struct argv *words = &ret->program;
+
+	if (check_mounts(submission, err) < 0)
+		return -1;
+	argv_add_words(words, "sh", "-c", podman_run, launcher->program, NULL);
+	argv_add_words(words, "--network=host", "--ipc=host", "--env-host", NULL);
+	for (size_t i = 0; i < spec->env.len; i++) {
+		cleanup_free char *name = launcher_env_name(spec->env.items[i]);
+
+		argv_addf(words, "--env=%s", name);
+	}
+	argv_addf(words, "--volume=%s:" LAUNCHER_BUNDLE ":ro", submission->bundle);
+	argv_addf(words, "--volume=%s:%s", dir, dir);
+	argv_addf(words, "--workdir=%s", spec->workdir);
+	argv_add_words(words, "--entrypoint=", spec->image, NULL);
+	return 0;
+}
+
+/* The image's variables win over the job's unless they are named. */
+static int add_pyxis(const struct launcher *launcher, const struct submission *submission,
+		     struct launch_words *ret, struct err *err)
+{
+	const struct spec *spec = submission->spec;
+	const char *dir = submission->job->directory;
+	cleanup(buf_finish) struct buf names = BUF_INIT(SETUP_MAX);
+
+	(void)launcher;
+	if (check_mounts(submission, err) < 0)
+		return -1;
+	argv_addf(&ret->step, "--container-image=%s", spec->image);
+	argv_addf(&ret->step, "--container-mounts=%s:" LAUNCHER_BUNDLE ":ro,%s:%s",
+		  submission->bundle, dir, dir);
+	argv_addf(&ret->step, "--container-workdir=%s", spec->workdir);
+	argv_add(&ret->step, "--no-container-entrypoint");
+	for (size_t i = 0; i < spec->env.len; i++) {
+		cleanup_free char *name = launcher_env_name(spec->env.items[i]);
+
+		if (!buf_printf(&names, "%s%s", i > 0 ? "," : "", name))
+			return err_set(err, ERR_LIMIT, "--env: too many variables");
+	}
+	if (spec->env.len > 0)
+		argv_addf(&ret->step, "--container-env=%s", buf_str(&names));
+	return 0;
+}
+
+static const struct launcher launchers[] = {
+	{ "apptainer", "apptainer", true, add_apptainer, NULL, NULL },
+	{ "apptainer-tree", "apptainer", false, add_apptainer, NULL, NULL },
+	{ "singularity", "singularity", true, add_apptainer, NULL, NULL },
+	{ "singularity-tree", "singularity", false, add_apptainer, NULL, NULL },
+	{ "pyxis", NULL, false, add_pyxis, NULL, NULL },
+	{ "edf", NULL, true, launcher_edf_add, "environment.toml", launcher_edf_render },
+	{ "edf-tree", NULL, false, launcher_edf_add, "environment.toml", launcher_edf_render },
+	{ "oci", NULL, false, launcher_oci_add, "container.json", launcher_oci_render },
+	{ "podman", "podman", false, add_podman, NULL, NULL },
+};
+#define NAMES                                                                                    \
+	"none, apptainer, apptainer-tree, singularity, singularity-tree, pyxis, edf, edf-tree, " \
+	"oci and podman"
+
+/* What only one launcher can make anything of. */
+static const struct {
+	const char *begin, *end;
+	const char *launcher;
+} kinds[] = {
+	{ "docker://", "", "apptainer" },
+	{ "oras://", "", "apptainer" },
+	{ "library://", "", "apptainer" },
+	{ "docker-archive:", "", "apptainer" },
+	{ "oci-archive:", "", "apptainer" },
+	{ "", ".sif", "apptainer" },
+	{ "/", ".sqsh", "pyxis" },
+	{ "/", ".squashfs", "pyxis" },
+	{ "/", "", "oci" },
+};
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t len = strlen(s), end_len = strlen(end);
+
+	return len >= end_len && strcmp(s + len - end_len, end) == 0;
+}
+
+static const char *infer(const struct spec *spec)
+{
+	if (spec->edf)
+		return "edf";
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (strncmp(spec->image, kinds[i].begin, strlen(kinds[i].begin)) == 0 &&
+		    ends_with(spec->image, kinds[i].end))
+			return kinds[i].launcher;
+	}
+	return NULL;
+}
+
+static int check_words(const struct spec *spec, struct err *err)
+{
+	for (const char *p = spec->image ? spec->image : ""; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return err_set(err, ERR_INVALID,
+				       "--image: has a line break or another control character in "
+				       "it");
+	}
+	if (spec->image && spec->image[0] == '-')
+		return err_set(err, ERR_INVALID, "--image: '%.80s' begins with a dash",
+			       spec->image);
+	if (spec->image && spec->image[0] != '/' && !strstr(spec->image, ":/") &&
+	    (ends_with(spec->image, ".sif") || ends_with(spec->image, ".sqsh")))
+		return err_set(err, ERR_INVALID,
+			       "--image: '%.80s' is a file, but no absolute path on the cluster",
+			       spec->image);
+	return 0;
+}
+
+int launcher_choose(const struct spec *spec, const struct launcher **ret, struct err *err)
+{
+	const char *name = spec->launcher;
+
+	*ret = NULL;
+	if (!spec->image && !spec->edf) {
+		if (name && strcmp(name, "none") != 0)
+			return err_set(err, ERR_INVALID,
+				       "--launcher=%.40s: there is no container: say --image",
+				       name);
+		return 0;
+	}
+	if (check_words(spec, err) < 0)
+		return -1;
+	name = name ? name : infer(spec);
+	if (!name)
+		return err_set(err, ERR_INVALID,
+			       "--image: several programs could start '%.80s': say --launcher "
+			       "(pyxis, edf, podman), or set 'launcher' of the cluster",
+			       spec->image);
+	for (size_t i = 0; i < ARRAY_LEN(launchers); i++) {
+		if (strcmp(launchers[i].name, name) == 0)
+			*ret = &launchers[i];
+	}
+	if (!*ret)
+		return err_set(err, ERR_INVALID,
+			       "--launcher: '%.40s' starts no containers; there are " NAMES, name);
+	if (spec->edf && (*ret)->render != launcher_edf_render)
+		return err_set(err, ERR_INVALID, "--edf is for the launcher edf, and not for %s",
+			       name);
+	if (!spec->image && !spec->edf)
+		return err_set(err, ERR_INVALID, "--launcher=%s needs --image", name);
+	return 0;
+}
+
+int launcher_words(const struct launcher *launcher, const struct submission *submission,
+		   struct launch_words *ret, struct err *err)
+{
+	ret->setup = BUF_INIT(SETUP_MAX);
+	if (!launcher)
+		return 0;
+	if (launcher->add(launcher, submission, ret, err) < 0)
+		return err_wrap(err, "launcher %s", launcher->name);
+	return 0;
+}
+
+char *launcher_file(const struct launcher *launcher, const struct submission *submission)
+{
+	if (!launcher || !launcher->file)
+		return NULL;
+	return fs_join(submission->job->directory, launcher->file);
+}
+
+int launcher_render(const struct launcher *launcher, const struct submission *submission,
+		    struct buf *ret, struct err *err)
+{
+	if (launcher->render(launcher, submission, ret, err) < 0)
+		return err_wrap(err, "launcher %s", launcher->name);
+	return 0;
+}
