@@ -33,6 +33,7 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_use,
 	&cmd_completion,
 	&cmd_complete_jobs,
+	&cmd_complete_places,
 	NULL,
 };
 /* clang-format on */

@@ -32,8 +32,9 @@
 struct submission {
 	const struct spec *spec;
 	const struct job *job;
-	const char *bundle; /* directory with berth-init and berth-tunnel that the job can read */
-	bool has_squashfs;  /* and with berth.sqsh, which holds the same */
+	const char *bundle;   /* directory with berth-init and berth-tunnel that the job can read */
+	bool has_squashfs;    /* and with berth.sqsh, which holds the same */
+	const char *template; /* of the batch script (mustache.h); NULL: ours */
 };
 
 struct submitted {

@@ -9,8 +9,13 @@
 
 #include "controller/backends/launcher.h"
 #include "controller/backends/slurm_list.h"
+#include "controller/model/mustache.h"
 #include "init/base/fs.h"
 #include "init/base/text.h"
+
+static const char template_of_ours[] = "#!/bin/sh\n"
+				       "# What berth submitted for {{job}}.\n"
+				       "{{{lines}}}{{{setup}}}exec {{{launch}}}\n";
 
 uint64_t slurm_ranks_of_one(const struct spec *spec)
 {
@@ -243,16 +248,72 @@ static bool add_command(const struct submission *submission, bool is_inside, str
 	return ok;
 }
 
-static bool write_script(const struct submission *submission, const struct launcher *launcher,
-			 struct launch_words *words, struct buf *ret)
+/* The words of a template; bytes that are no text are passed on as they are. */
+static void set_text(json_t *values, const char *name, const char *value)
+{
+	if (value)
+		json_object_set_new(values, name, json_string_nocheck(value));
+}
+
+static json_t *make_values(const struct submission *submission, const struct launcher *launcher)
 {
 	const struct spec *spec = submission->spec;
+	cleanup_free char *job = str_printf("job-%" PRIu64, submission->job->id);
+	json_t *values = json_object(), *env = json_array();
 
-	return buf_printf(ret, "#!/bin/sh\n# What berth submitted for job-%" PRIu64 ".\n%s%sexec",
-			  submission->job->id, spec->script ? spec->script_lines : "",
-			  buf_str(&words->setup)) &&
-	       add_start(ret, submission, words) && add_words(ret, &words->program) &&
-	       add_command(submission, launcher != NULL, ret) && buf_append_u8(ret, '\n');
+	set_text(values, "job", job);
+	set_text(values, "uid", submission->job->uid);
+	set_text(values, "name", spec->name);
+	set_text(values, "directory", submission->job->directory);
+	set_text(values, "bundle", submission->bundle);
+	set_text(values, "workdir", spec->workdir);
+	set_text(values, "image", spec->image);
+	set_text(values, "launcher", launcher ? launcher->name : NULL);
+	set_text(values, "lines", spec->script ? spec->script_lines : NULL);
+	for (size_t i = 0; i < spec->env.len; i++) {
+		cleanup_free char *name = launcher_env_name(spec->env.items[i]);
+
+		json_array_append_new(env, json_string_nocheck(name));
+	}
+	json_object_set_new(values, "env", env);
+	return values;
+}
+
+/* As it is, and not as one quoted word. */
+static bool starts(const char *script, const char *launch)
+{
+	const char *at = strstr(script, launch);
+
+	return at && (at == script || at[-1] != '\'');
+}
+
+static int render(const struct submission *submission, const struct launcher *launcher,
+		  struct launch_words *words, struct buf *ret, struct err *err)
+{
+	/* A user's own script says in its lines what it needs, and what it runs. */
+	bool is_ours = !submission->template || submission->spec->script;
+	cleanup(buf_finish) struct buf launch = BUF_INIT(SLURM_SCRIPT_MAX);
+	json_t *values = make_values(submission, launcher);
+	const struct mustache mustache = { .values = values, .escape = text_append_shell };
+	int result = -1;
+
+	if (!add_start(&launch, submission, words) || !add_words(&launch, &words->program) ||
+	    !add_command(submission, launcher != NULL, &launch)) {
+		err_set(err, ERR_LIMIT, "the command is longer than %d bytes", SLURM_SCRIPT_MAX);
+	} else {
+		set_text(values, "setup", buf_str(&words->setup));
+		set_text(values, "launch", buf_str(&launch) + 1);
+		result = mustache_render(
+			&mustache, span_of_str(is_ours ? template_of_ours : submission->template),
+			ret, err);
+	}
+	json_decref(values);
+	if (result == 0 && !starts(buf_str(ret), buf_str(&launch) + 1))
+		result = err_set(err, ERR_INVALID,
+				 "it does not start the job: write exec {{{launch}}} into it");
+	if (result < 0 && !is_ours)
+		return err_wrap(err, "'template' of the cluster");
+	return result;
 }
 
 int slurm_write_script(const struct submission *submission, struct buf *ret, struct err *err)
@@ -268,10 +329,7 @@ int slurm_write_script(const struct submission *submission, struct buf *ret, str
 			       "out");
 	if (launcher_words(launcher, submission, &words, err) < 0)
 		return -1;
-	if (!write_script(submission, launcher, &words, ret))
-		return err_set(err, ERR_LIMIT, "the command is longer than %d bytes",
-			       SLURM_SCRIPT_MAX);
-	return 0;
+	return render(submission, launcher, &words, ret, err);
 }
 
 bool slurm_parse_submitted(struct span text, uint64_t *ret_id)

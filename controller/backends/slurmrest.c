@@ -23,7 +23,7 @@
 
 static int check(const struct spec *spec, struct err *err)
 {
-	if (spec->image)
+	if (spec->image || spec->edf)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--image: jobs run without a container there: leave it out");
 	if (spec->script && spec->script_beyond)

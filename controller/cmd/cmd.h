@@ -20,6 +20,7 @@ extern const struct verb *const cmd_verbs[];
 
 extern const struct verb cmd_cancel;
 extern const struct verb cmd_complete_jobs;
+extern const struct verb cmd_complete_places;
 extern const struct verb cmd_completion;
 extern const struct verb cmd_config;
 extern const struct verb cmd_cp;

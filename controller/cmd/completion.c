@@ -6,6 +6,7 @@
 
 #include "controller/cmd/cmd.h"
 #include "controller/ops/jobs.h"
+#include "controller/ops/where.h"
 
 /* Words that stand for themselves among the operands: "jobs" in "jobs [JOB...]". */
 static void print_words(const char *operands)
@@ -31,10 +32,12 @@ static bool takes_value(const struct opt *opt)
 	return opt->value_name;
 }
 
+/* Options of berth itself, which every verb takes. */
+#define COMMON_OPTIONS " --context --cluster"
+
 static void print_options(const struct verb *verb, bool with_value)
 {
-	if (!with_value)
-		printf(" --help");
+	printf(with_value ? COMMON_OPTIONS : COMMON_OPTIONS " --help");
 	for (const struct opt *o = verb->opts; o && o->type != OPT_TYPE_END; o++) {
 		if (!o->help || (with_value && !takes_value(o)))
 			continue;
@@ -90,6 +93,9 @@ static void print_bash(void)
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	print_verbs();
 	printf(" --help --version' -- \"$cur\")\n"
+	       "\telif [[ $prev == --context || $prev == --cluster ]]; then\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$(\"${COMP_WORDS[0]}\" complete-places "
+	       "2>/dev/null)\" -- \"$cur\")\n"
 	       "\telif [[ \" $valued \" == *\" $prev \"* ]]; then\n"
 	       "\t\tcompopt -o default\n"
 	       "\telif [[ $cur == -* ]]; then\n"
@@ -116,6 +122,8 @@ static void print_zsh(void)
 	printf("\tif [[ -z $verb ]]; then\n\t\tcompadd -- ");
 	print_verbs();
 	printf(" --help --version\n"
+	       "\telif [[ $prev == --context || $prev == --cluster ]]; then\n"
+	       "\t\tcompadd -- ${=:-$($program complete-places 2>/dev/null)}\n"
 	       "\telif [[ \" $valued \" == *\" $prev \"* ]]; then\n"
 	       "\t\t_default\n"
 	       "\telif [[ $cur == -* ]]; then\n"
@@ -165,7 +173,9 @@ static void print_fish_verb(const struct verb *verb)
 
 static void print_fish(void)
 {
-	printf("# fish completion of berth: berth completion fish | source\n");
+	printf("# fish completion of berth: berth completion fish | source\n"
+	       "complete -c berth -l context -x -a '(berth complete-places 2>/dev/null)'\n"
+	       "complete -c berth -l cluster -x -a '(berth complete-places 2>/dev/null)'\n");
 	for (const struct verb *const *v = cmd_verbs; *v; v++) {
 		if (!(*v)->hidden)
 			print_fish_verb(*v);
@@ -227,4 +237,30 @@ const struct verb cmd_complete_jobs = {
 	.mode = OPT_PERMUTE,
 	.hidden = true,
 	.run = run_jobs,
+};
+
+static int run_places(void *opaque, int argc, char **argv, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+	const struct config *config;
+
+	(void)opaque;
+	(void)argc;
+	(void)argv;
+	if (controller_open(&c, err) < 0 || ops_config(c, &config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < config->clusters.len; i++)
+		printf("%s\n", config->clusters.items[i].name);
+	for (size_t i = 0; i < config->contexts.len; i++)
+		printf("%s\n", config->contexts.items[i].name);
+	return 0;
+}
+
+const struct verb cmd_complete_places = {
+	.name = "complete-places",
+	.operands = "",
+	.summary = "names of contexts and clusters, for shells",
+	.mode = OPT_PERMUTE,
+	.hidden = true,
+	.run = run_places,
 };

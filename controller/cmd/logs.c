@@ -12,6 +12,9 @@
 
 #define CHUNK 65536
 #define POLL_MS 100
+/* Through a login node each look is a message, and what comes in one is as much as there is. */
+#define POLL_REMOTE_MS 1000
+#define CHUNK_REMOTE (1024 * 1024)
 #define TAIL_MAX 1000000
 
 struct args {
@@ -39,6 +42,8 @@ struct log {
 	struct job job;
 	struct source *sources;
 	size_t len;
+	size_t chunk; /* how much is read at once */
+	unsigned int poll_ms;
 };
 
 static void log_finish(struct log *log)
@@ -58,7 +63,7 @@ static void add_source(struct log *log, bool errors, bool of_rank, uint64_t rank
 		.part = { .which = errors ? LOG_STDERR : LOG_STDOUT,
 			  .of_rank = of_rank,
 			  .rank = (unsigned int)rank,
-			  .max = CHUNK },
+			  .max = log->chunk },
 		.is_open = true,
 	};
 }
@@ -81,7 +86,7 @@ static int choose_sources(struct log *log, const struct ref *ref, bool errors, s
 /* Moves the offset to where the last lines begin: the starts of as many are kept in a ring. */
 static int skip_to_tail(struct log *log, struct source *source, uint64_t lines, struct err *err)
 {
-	cleanup(buf_finish) struct buf chunk = BUF_INIT(CHUNK);
+	cleanup(buf_finish) struct buf chunk = BUF_INIT(log->chunk);
 	cleanup_free uint64_t *starts = new_array(uint64_t, lines + 1);
 	struct log_part part = source->part;
 	uint64_t seen = 0;
@@ -108,18 +113,18 @@ static int skip_to_tail(struct log *log, struct source *source, uint64_t lines, 
 }
 
 /* How much of it is whole lines; all of it when it is longer than a chunk. */
-static size_t whole_lines(struct span text)
+static size_t whole_lines(struct span text, size_t chunk)
 {
 	const uint8_t *newline = memrchr(text.ptr, '\n', text.len);
 
-	return newline || text.len == CHUNK
+	return newline || text.len == chunk
 		       ? (newline ? (size_t)(newline - text.ptr) + 1 : text.len)
 		       : 0;
 }
 
 static int copy_source(struct log *log, struct source *source, struct err *err)
 {
-	cleanup(buf_finish) struct buf chunk = BUF_INIT(CHUNK);
+	cleanup(buf_finish) struct buf chunk = BUF_INIT(log->chunk);
 	struct span text;
 
 	do {
@@ -128,7 +133,7 @@ static int copy_source(struct log *log, struct source *source, struct err *err)
 			return -1;
 		text = buf_span(&chunk);
 		if (log->len > 1 && source->is_open)
-			text.len = whole_lines(text);
+			text.len = whole_lines(text, log->chunk);
 		if (fd_write_all(STDOUT_FILENO, text, err) < 0)
 			return err_wrap(err, "standard output");
 		source->part.offset += text.len;
@@ -160,8 +165,10 @@ static int follow(struct log *log, struct err *err)
 			return -1;
 		if (job_state_is_ended(log->job.state))
 			break;
-		nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
-		waited_ms += POLL_MS;
+		nanosleep(&(struct timespec){ .tv_sec = log->poll_ms / 1000,
+					      .tv_nsec = (long)(log->poll_ms % 1000) * 1000000 },
+			  NULL);
+		waited_ms += log->poll_ms;
 	}
 	/* The end was seen after the last look at the log. */
 	return copy_what_is_there(log, true, err);
@@ -174,6 +181,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	cleanup(log_finish) struct log log = { 0 };
 	uint64_t tail = 0;
 	struct ref ref;
+	bool is_remote;
 
 	(void)argc;
 	if (args->tail && !text_parse_uint(args->tail, TAIL_MAX, &tail))
@@ -181,8 +189,12 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 			       "--tail: '%.40s' is not a number of lines up to %d", args->tail,
 			       TAIL_MAX);
 	if (ref_parse(argv[0], &ref, err) < 0 || controller_open(&c, err) < 0 ||
-	    ops_find(c, &ref, &log.job, err) < 0 ||
-	    choose_sources(&log, &ref, args->errors, err) < 0)
+	    ops_find(c, &ref, &log.job, err) < 0)
+		return -1;
+	is_remote = ops_job_is_remote(c, &log.job);
+	log.chunk = is_remote ? CHUNK_REMOTE : CHUNK;
+	log.poll_ms = is_remote ? POLL_REMOTE_MS : POLL_MS;
+	if (choose_sources(&log, &ref, args->errors, err) < 0)
 		return -1;
 	log.c = c;
 	for (size_t i = 0; args->tail && i < log.len; i++) {

@@ -249,6 +249,12 @@ const char *config_text(const struct config *config, const struct config_cluster
 	return *(const char *const *)member_of(config, cluster, name, sizeof(char *));
 }
 
+uint64_t config_duration(const struct config *config, const struct config_cluster *cluster,
+			 const char *name)
+{
+	return *(const uint64_t *)member_of(config, cluster, name, sizeof(uint64_t));
+}
+
 const struct config_texts *config_list(const struct config *config,
 				       const struct config_cluster *cluster, const char *name)
 {

@@ -69,6 +69,7 @@ struct config_cluster {
 	char *api;
 	struct config_job job;
 	char *launcher;
+	char *template;
 	struct config_relays relays;
 	struct config_texts paths;
 	struct config_texts allow;
@@ -171,6 +172,9 @@ int config_cluster(const struct config *config, const char *name, const struct c
 /* A setting of the cluster, or of the defaults where the cluster does not say it. */
 const char *config_text(const struct config *config, const struct config_cluster *cluster,
 			const char *name);
+/* 0: neither says it. */
+uint64_t config_duration(const struct config *config, const struct config_cluster *cluster,
+			 const char *name);
 const struct config_texts *config_list(const struct config *config,
 				       const struct config_cluster *cluster, const char *name);
 const struct config_relays *config_relays(const struct config *config,

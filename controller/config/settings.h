@@ -40,6 +40,7 @@
 	X(CLUSTER, TEXT, "api", api, version, true, "the newest that it offers", "version of its interface, v0.0.38 to v0.0.42") \
 	X(CLUSTER, JOB, "job", job, none, true, NULL, "options of jobs") \
 	X(CLUSTER, TEXT, "launcher", launcher, name, true, "told by the image", "what starts containers") \
+	X(CLUSTER, TEXT, "template", template, file, false, "berth's own", "a file of yours that batch scripts are made of") \
 	X(CLUSTER, RELAYS, "relays", relays, none, true, NULL, "relays that lead to jobs") \
 	X(CLUSTER, LIST, "paths", paths, path_kind, true, "all", "kinds of paths: direct, relay, relay-tcp, login") \
 	X(CLUSTER, LIST, "allow", allow, allow, true, NULL, "what jobs may forward to, beside their loopback") \

@@ -11,7 +11,11 @@
 
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
+#include "controller/ops/place.h"
+#include "controller/backends/site_ssh.h"
+#include "controller/run/remote.h"
 #include "init/base/fs.h"
+#include "init/base/log.h"
 #include "init/base/text.h"
 
 #define PASSING_NS (600 * NSEC_PER_SEC)
@@ -19,6 +23,8 @@
 #define QUIET_NS (60 * NSEC_PER_SEC)
 #define NOTE "collected at"
 #define DIGEST_LEN 64
+#define BUNDLE_DAYS 30 /* behind a login node */
+#define SCRIPT_MAX 65536
 
 struct collection {
 	struct controller *c;
@@ -250,6 +256,75 @@ static void collect_bundles(struct collection *g)
 	closedir(dir);
 }
 
+/*
+ * The same behind a login node, in one message: what was last used so long ago, and no job's
+ * directory links to. Names are only what we give.
+ */
+static int collect_bundles_there(struct site *site, const char *home, uint64_t days,
+				 uint64_t *ret_count, struct err *err)
+{
+	cleanup(buf_finish) struct buf script = BUF_INIT(SCRIPT_MAX), answer = BUF_INIT(SCRIPT_MAX);
+
+	if (!buf_printf(&script, "cd ") || !remote_quote(&script, home) ||
+	    !buf_printf(&script,
+			" 2>/dev/null && cd images 2>/dev/null || { echo 0; exit; }\nn=0\n"
+			"for d in $(find . -maxdepth 1 -type d -mtime +%" PRIu64
+			" | sed -n 's,^\\./\\([0-9a-f]\\{%d\\}\\)$,\\1,p'); do\n"
+			"\tfor l in ../jobs/*/bundle; do\n"
+			"\t\tcase $(readlink \"$l\") in */$d) continue 2 ;; esac\n"
+			"\tdone\n"
+			"\trm -rf \"$d\" && n=$((n + 1))\n"
+			"done\necho $n\n",
+			days, DIGEST_LEN))
+		return err_set(err, ERR_LIMIT, "too long");
+	if (site_ssh_script(site, buf_span(&script), &answer, err) < 0)
+		return -1;
+	if (buf_len(&answer) > 0)
+		buf_truncate(&answer, buf_len(&answer) - 1);
+	if (!text_parse_uint(buf_str(&answer), UINT32_MAX, ret_count))
+		return err_set(err, ERR_PROTOCOL, "%s: its shell says something odd", site->login);
+	return 0;
+}
+
+/* One that does not answer has kept its old bundles; that is no reason to fail. */
+static void collect_cluster(struct collection *g, const struct where *where, uint64_t days)
+{
+	cleanup(place_finish) struct place place = { 0 };
+	struct backend *backend;
+	uint64_t count = 0;
+	struct err err;
+
+	if (controller_backend(g->c, where->cluster, &backend, &err) < 0 ||
+	    place_find(g->c, where, backend_site(backend), &place, &err) < 0 ||
+	    collect_bundles_there(backend_site(backend), place.home, days, &count, &err) < 0) {
+		log_info("old bundles of %s stay: %s", where->cluster, err.text);
+		return;
+	}
+	g->report.bundles += count;
+	if (count > 0)
+		place_forget(g->c, where);
+}
+
+static void collect_remote_bundles(struct collection *g, uint64_t retention_ns)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	const uint64_t day = 86400 * NSEC_PER_SEC;
+	const uint64_t days = MAX(retention_ns / day, (uint64_t)BUNDLE_DAYS);
+
+	note(g, store_list(g->c->store, STORE_ALL, 0, &jobs, g->err));
+	for (size_t i = 0; i < jobs.len; i++) {
+		struct where where;
+		bool seen = false;
+
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = strcmp(jobs.items[j].cluster, jobs.items[i].cluster) == 0;
+		/* A cluster that is not configured any more is nobody's to ask. */
+		if (!seen && ops_choose(g->c, jobs.items[i].cluster, &where, NULL) == 0 &&
+		    where.is_remote)
+			collect_cluster(g, &where, days);
+	}
+}
+
 static uint64_t before(uint64_t age_ns)
 {
 	uint64_t now = controller_now_ns();
@@ -277,6 +352,7 @@ int ops_collect(struct controller *c, uint64_t retention_ns, struct gc_report *r
 	note(&g, store_list(c->store, STORE_OPEN, 0, &open, g.err));
 	note(&g, ops_refresh(c, &open, g.err));
 	collect(&g, retention_ns);
+	collect_remote_bundles(&g, retention_ns);
 	*ret = g.report;
 	return g.failed ? -1 : 0;
 }

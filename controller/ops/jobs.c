@@ -161,3 +161,11 @@ unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)
 		return POLL_AT_ONCE_MS;
 	return POLL_REQUEST_MS;
 }
+
+bool ops_job_is_remote(struct controller *c, const struct job *job)
+{
+	struct backend *backend;
+
+	return controller_backend(c, job->cluster, &backend, NULL) == 0 &&
+	       site_is_remote(backend_site(backend));
+}

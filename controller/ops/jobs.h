@@ -71,6 +71,9 @@ int ops_read_log(struct controller *c, const struct job *job, const struct log_p
 /* How often it is worth asking about this job again. */
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
 
+/* Whether its files are behind a login node, where each look at them is a message. */
+bool ops_job_is_remote(struct controller *c, const struct job *job);
+
 /*
  * Replaces the workstation's key of a running job, or lets nobody in any more, in the job's
  * directory: no old key is needed. A new key has to get into the job before the old one is dropped;

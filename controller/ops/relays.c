@@ -3,6 +3,7 @@
  * What the cluster's settings say about ways into its jobs, for `berth-tunnel keygen`: tokens are
  * read or asked for when a job is submitted, and travel in a file that only we can read.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "controller/ops/place.h"
@@ -111,6 +112,7 @@ int place_add_paths(struct controller *c, const struct where *where, const char 
 	const struct config_relays *relays;
 	const struct config_texts *paths;
 	cleanup(buf_finish) struct buf list = BUF_INIT(RELAYS_MAX);
+	uint64_t detach_ns;
 	bool ok = true;
 
 	if (!where->settings)
@@ -128,6 +130,10 @@ int place_add_paths(struct controller *c, const struct where *where, const char 
 		return err_set(err, ERR_LIMIT, "too many paths");
 	if (paths->len > 0)
 		argv_add_words(argv, "--paths", buf_str(&list), NULL);
+	detach_ns = config_duration(c->config, where->settings, "detach_timeout");
+	if (detach_ns > 0)
+		argv_addf(argv, "--idle-timeout=%" PRIu64 "s",
+			  MAX(detach_ns / NSEC_PER_SEC, UINT64_C(1)));
 	if (where->is_remote)
 		argv_add_words(argv, "--login", config_text(c->config, where->settings, "login"),
 			       NULL);

@@ -14,6 +14,7 @@
 #include "init/base/text.h"
 
 #define UID_RANDOM 8
+#define TEMPLATE_MAX (256 * 1024)
 
 /* Sorts by time; random, because several workstations may share $BERTH_HOME. free() it. */
 static char *make_uid(struct err *err)
@@ -129,6 +130,7 @@ struct way {
 	struct place place;
 	struct bundle bundle;
 	char *installed;
+	char *template; /* or NULL */
 };
 
 static void way_finish(struct way *way)
@@ -136,6 +138,7 @@ static void way_finish(struct way *way)
 	place_finish(&way->place);
 	bundle_finish(&way->bundle);
 	free(way->installed);
+	free(way->template);
 }
 DEFINE_CLEANUP_VALUE(struct way, way_finish)
 
@@ -145,7 +148,8 @@ static int hand_over(struct controller *c, const struct spec *spec, const struct
 	const struct submission submission = { .spec = spec,
 					       .job = job,
 					       .bundle = way->installed,
-					       .has_squashfs = way->bundle.image != NULL };
+					       .has_squashfs = way->bundle.image != NULL,
+					       .template = way->template };
 	struct submitted submitted;
 	struct backend *backend;
 	struct err own;
@@ -185,6 +189,23 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec, con
 	if (keys_end_job(&keys, err) < 0)
 		return -1;
 	return hand_over(c, spec, way, job, notes, err);
+}
+
+static int read_template(struct controller *c, const struct where *where, char **ret,
+			 struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(TEMPLATE_MAX);
+	const char *name =
+		where->settings ? config_text(c->config, where->settings, "template") : NULL;
+	cleanup_free char *path = NULL;
+
+	if (!name)
+		return 0;
+	path = name[0] == '~' ? str_printf("%s%s", c->paths.home, name + 1) : str_dup(name);
+	if (fs_read_file(path, TEMPLATE_MAX, &text, err) < 0)
+		return err_wrap(err, "'template' of cluster '%s'", where->cluster);
+	*ret = buf_take_str(&text);
+	return 0;
 }
 
 /* Where it goes, and what the configuration adds to it. */
@@ -242,7 +263,8 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 	bool at_home;
 
 	job_init(&job);
-	if (complete(c, cluster, spec, &way.where, err) < 0)
+	if (complete(c, cluster, spec, &way.where, err) < 0 ||
+	    read_template(c, &way.where, &way.template, err) < 0)
 		return -1;
 	at_home = wants_home(&way.where, spec, "/");
 	if (spec_check(spec, err) < 0 || open_way(c, &way, &job, err) < 0)
@@ -274,16 +296,18 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 	struct spec own = *asked, *spec = &own;
 	struct where where;
 	cleanup(job_finish) struct job job = { 0 };
-	cleanup_free char *dir = paths_job_dir(&c->paths, "UID");
-	const struct submission submission = {
+	cleanup_free char *dir = paths_job_dir(&c->paths, "UID"), *template = NULL;
+	struct submission submission = {
 		.spec = spec, .job = &job, .bundle = "/BUNDLE", .has_squashfs = true
 	};
 	struct backend *known;
 
 	job_init(&job);
 	job_set_text(&job.directory, dir);
-	if (complete(c, cluster, spec, &where, err) < 0)
+	if (complete(c, cluster, spec, &where, err) < 0 ||
+	    read_template(c, &where, &template, err) < 0)
 		return -1;
+	submission.template = template;
 	(void)wants_home(&where, spec, "/HOME");
 	if (spec_check(spec, err) < 0 || controller_backend(c, where.cluster, &known, err) < 0)
 		return -1;

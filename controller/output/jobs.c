@@ -106,6 +106,7 @@ json_t *output_job_value(const struct job *job)
 	json_object_set_new(object, "id", json_string(label));
 	json_object_set_new(object, "uid", value_text(job->uid));
 	json_object_set_new(object, "name", value_optional(job->name));
+	json_object_set_new(object, "cluster", value_text(job->cluster));
 	json_object_set_new(object, "backend", value_text(job->backend));
 	json_object_set_new(object, "queue", value_optional(job->queue));
 	json_object_set_new(object, "user", value_optional(job->user));

@@ -5,9 +5,11 @@ Its sessions have a HOME of their own and Slurm's configuration, and nothing els
 wrapper that logs each call that berth makes, so that round trips can be counted.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 
 import harness
@@ -79,7 +81,13 @@ class LoginNode:
 
     def stop(self) -> None:
         if self.process:
+            # Each connection is a session of its own; the ssh that is shared ends with it.
+            pid = self.process.pid
+            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             harness.stop(self.process)
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGTERM)
             self.log.close()
 
     def options(self) -> list:

@@ -43,7 +43,7 @@ def test_bash_offers_the_options_of_the_verb(press, berth):
         text = berth(verb, "--help").ok().stdout
         options = {word.strip(",") for line in text.splitlines() if line.startswith("  ")
                    for word in line[:28].split() if word.startswith("--")}
-        assert press(verb, "--") == options | {"--help"}, verb
+        assert press(verb, "--") == options | {"--help", "--context", "--cluster"}, verb
     assert press("logs", "--std") == {"--stderr"}
 
 
@@ -54,6 +54,12 @@ def test_bash_offers_jobs_by_number_and_name(press, train):
     assert press("keys", "ro") == {"rotate"}
     assert press("keys", "rotate", "ro") == set()
     assert press("get", "jo") >= {"jobs"}
+
+
+def test_bash_offers_contexts_and_clusters(press):
+    assert press("logs", "--clu") == {"--cluster"}
+    assert press("get", "jobs", "--context", "") == {"local", "slurm"} == press("logs", "--cluster", "")
+    assert press("logs", "--cluster", "sl") == {"slurm"}
 
 
 def test_bash_leaves_values_and_commands_to_files(press):

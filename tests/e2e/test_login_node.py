@@ -2,6 +2,7 @@
 """A cluster behind a login node: a real sshd whose sessions share no home and no state with the workstation, and a real
 Slurm that only they can reach. Round trips are counted by a wrapper around ssh."""
 
+import json
 import os
 import shutil
 import signal
@@ -133,12 +134,22 @@ def test_a_connection_that_is_gone_is_made_again(remote, node, job):
 def test_cancel_and_gc_leave_nothing_there(remote, node):
     name = remote.submit("--", "sleep", "1000")
     path = node.scratch / "berth" / "jobs" / remote.job(name)["uid"]
-    assert path.exists()
+    assert path.exists() and remote.job(name)["cluster"] == "hpc"
+    images = node.scratch / "berth" / "images"
+    old, linked, young, foreign = (images / name for name in ("a" * 64, "b" * 64, "c" * 64, "mine"))
+    for each in old, linked, young, foreign:
+        each.mkdir()
+    other = node.scratch / "berth" / "jobs" / "of-another-workstation"
+    other.mkdir()
+    (other / "bundle").symlink_to(linked)
+    for each in old, linked, foreign:
+        os.utime(each, (0, 0))
     remote("cancel", name).ok()
     remote.wait(name, "CANCELLED")
     assert path.exists() and not (path / "tunnel.json").exists()
     remote("gc", "--retention", "0s").ok()
     assert not path.exists()
+    assert [each.exists() for each in (old, linked, young, foreign)] == [False, True, True, True]
     missing = remote("logs", name)
     assert missing.status == 66 and "collected" in missing.stderr
 
@@ -179,7 +190,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(berth, node, fresh_home, short_d
 def test_settings_for_paths_reach_the_job(berth, node, fresh_home):
     token = fresh_home.root / "token"
     token.write_text("secret-token\n")
-    more = ("    paths: [direct, login]\n    relays:\n      - url: https://relay.example.org:8443\n"
+    more = ("    paths: [direct, login]\n    detach_timeout: 2h\n    relays:\n      - url: https://relay.example.org:8443\n"
             f"        key: 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n        token_file: {token}\n"
             "      - url: https://other.example.org\n        key: 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
             "        token_command: [echo, from a command]\n")
@@ -192,6 +203,7 @@ def test_settings_for_paths_reach_the_job(berth, node, fresh_home):
     for path in node.scratch / "berth" / "jobs" / uid / "tunnel.json", fresh_home.state_dir / "keys" / f"{uid}.json":
         text = path.read_text()
         assert "relay.example.org:8443" in text and "secret-token" in text and "command-token" in text, path
+    assert json.loads((node.scratch / "berth" / "jobs" / uid / "tunnel.json").read_text())["idle_timeout_s"] == 7200
     assert not list((fresh_home.state_dir / "keys").glob("*.part"))
     assert shutil.which("squeue") and "secret-token" not in (node.dir / "calls").read_text()
     user("cancel", name).ok()

@@ -37,6 +37,61 @@ static void a_script_is_berth_init_with_the_command_word_for_word(void **state)
 			    "'a\nb' ''\n");
 }
 
+static int script_of(const struct spec *spec, const char *template, struct buf *ret,
+		     struct err *err)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	struct submission submission = {
+		.spec = spec, .job = &job, .bundle = "/b", .template = template
+	};
+
+	job_init(&job);
+	job.id = 7;
+	job_set_text(&job.directory, "/j");
+	return slurm_write_script(&submission, ret, err);
+}
+
+static void a_site_has_a_template_of_its_own(void **state)
+{
+	const char *const words[] = { "it's", "{{job}}", "\xff", NULL };
+	struct spec spec = { .name = "a", .command = words, .workdir = "/w x" };
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+
+	(void)state;
+	spec.env = (struct opt_list){ { "A=1", "B=2" }, 2 };
+	assert_int_equal(script_of(&spec,
+				   "#!/bin/bash\n{{! site }}\ncd {{workdir}}\n{{#env}}\n"
+				   "echo {{.}}\n{{/env}}\n{{#image}}no{{/image}}{{{setup}}}exec "
+				   "{{{launch}}} # {{job}}\n",
+				   &script, NULL),
+			 0);
+	assert_string_equal(buf_str(&script),
+			    "#!/bin/bash\ncd '/w x'\necho A\necho B\n"
+			    "exec /b/berth-init --dir /j -- 'it'\\''s' '{{job}}' '\xff' # job-7\n");
+	/* A script says itself what it needs. */
+	buf_clear(&script);
+	spec.script = "#!/bin/sh\n#SBATCH -N1\n";
+	spec.script_lines = "#SBATCH -N1\n";
+	assert_int_equal(script_of(&spec, "{{{launch}}}", &script, NULL), 0);
+	assert_non_null(strstr(buf_str(&script), "job-7.\n#SBATCH -N1\nexec /b/berth-init"));
+}
+
+static void a_template_that_starts_nothing_is_refused(void **state)
+{
+	static const char *const wrong[] = { "#!/bin/sh\n", "exec {{launch}}", "{{#x}}" };
+	struct spec spec = { .command = command, .workdir = "/w" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+		struct err err;
+
+		assert_int_equal(script_of(&spec, wrong[i], &script, &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+		assert_non_null(strstr(err.text, "'template' of the cluster"));
+	}
+}
+
 static void several_tasks_are_started_by_srun(void **state)
 {
 	struct spec spec = { .command = command, .workdir = "/w", .tasks = 4, .cpus = 2 };
@@ -221,6 +276,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_script_is_berth_init_with_the_command_word_for_word),
+		cmocka_unit_test(a_site_has_a_template_of_its_own),
+		cmocka_unit_test(a_template_that_starts_nothing_is_refused),
 		cmocka_unit_test(several_tasks_are_started_by_srun),
 		cmocka_unit_test(an_array_is_one_sbatch_whose_index_is_the_rank),
 		cmocka_unit_test(what_was_asked_for_becomes_options_of_sbatch),
