@@ -102,10 +102,11 @@ static void collect_key(struct collection *g, const char *name)
 	}
 	tickets = paths_client_tickets(&g->c->paths, uid);
 	note(g, fs_remove_tree(tickets, g->err));
-	if (unlink(path) < 0)
-		note(g, err_set_errno(g->err, errno, "remove %s", path));
-	else
+	/* Others may be collecting at the same time. */
+	if (unlink(path) == 0)
 		g->report.keys++;
+	else if (errno != ENOENT)
+		note(g, err_set_errno(g->err, errno, "remove %s", path));
 }
 
 static void collect_keys(struct collection *g)
