@@ -66,7 +66,7 @@ debian13() {
 
 # What a build needs. Tests, fuzzers and benchmarks name what they need beyond it.
 packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools busybox-static
-	libjansson-dev libsqlite3-dev libmd-dev libfyaml-dev libcurl4-openssl-dev libcmocka-dev)
+	libjansson-dev libsqlite3-dev libmd-dev libfyaml-dev libcurl4-openssl-dev libcmocka-dev scdoc)
 
 # What the checks and unit tests need beyond that.
 packages_test=(clang-format shellcheck procps)

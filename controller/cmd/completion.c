@@ -134,7 +134,9 @@ static void print_zsh(void)
 	       "\t\tcompadd -- ${=names}\n"
 	       "\t\t[[ $verb == cp ]] && _default\n"
 	       "\tfi\n\treturn 0\n}\n"
-	       "(($+functions[compdef])) && compdef _berth berth\n");
+	       "# Installed in fpath this file is the function's body at the first Tab.\n"
+	       "if [[ ${funcstack[1]} == _berth ]]; then\n\t_berth \"$@\"\n"
+	       "elif (($+functions[compdef])); then\n\tcompdef _berth berth\nfi\n");
 }
 
 /* Inside single quotes of fish only the quote and the backslash are special. */
