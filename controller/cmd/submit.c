@@ -5,6 +5,7 @@
 #include "controller/cmd/submission.h"
 #include "controller/model/spec_file.h"
 #include "controller/ops/gc.h"
+#include "controller/ops/where.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 
@@ -50,14 +51,36 @@ static int check_all(const struct args *args, const struct spec_file *file, stru
 }
 
 /*
- * NULL: the chosen one. A script is Slurm's whatever -b says for want of better; a file's own word
- * wins.
+ * NULL: the chosen cluster. The file's own word wins. A script says none, but it is a scheduler's:
+ * this machine, which runs jobs without one, takes it only when -b says so.
  */
-static const char *choose_backend(const struct args *args, const struct spec_document *job)
+static int choose_backend(struct controller *c, const struct args *args,
+			  const struct spec_document *job, const char **ret, struct err *err)
 {
+	struct where where;
+
+	*ret = job->backend;
 	if (args->backend && (job->spec.script || !job->backend))
-		return args->backend;
-	return job->backend;
+		*ret = args->backend;
+	else if (job->spec.script) {
+		if (ops_choose(c, NULL, &where, err) < 0)
+			return -1;
+		if (strcmp(where.backend, "local") != 0)
+			*ret = NULL;
+	}
+	return 0;
+}
+
+static int submit_one(struct controller *c, const struct args *args, struct spec_document *job,
+		      struct err *err)
+{
+	struct cmd_submission how = { .wait = args->wait,
+				      .quiet = args->quiet,
+				      .dry_run = args->dry_run };
+
+	if (choose_backend(c, args, job, &how.backend, err) < 0)
+		return -1;
+	return cmd_submit_one(c, &how, &job->spec, err);
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
@@ -74,12 +97,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	    controller_open(&c, err) < 0)
 		return -1;
 	for (size_t i = 0; i < file.len; i++) {
-		const struct cmd_submission how = { .backend = choose_backend(args, file.items[i]),
-						    .wait = args->wait,
-						    .quiet = args->quiet,
-						    .dry_run = args->dry_run };
-
-		if (cmd_submit_one(c, &how, &file.items[i]->spec, err) < 0)
+		if (submit_one(c, args, file.items[i], err) < 0)
 			return err_wrap(err, "%s: job %zu", args->file, i + 1);
 	}
 	if (!args->dry_run)

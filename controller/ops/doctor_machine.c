@@ -83,8 +83,8 @@ void doctor_database(struct doctor_check *check)
 	if (store_check(c->paths.database, &jobs, &err) < 0)
 		doctor_say(check, "database", FINDING_FAILURE, "%s", err.text);
 	else if (mode > 0)
-		doctor_say(check, "database", FINDING_OK, "%s is whole and knows %llu jobs",
-			   c->paths.database, (unsigned long long)jobs);
+		doctor_say(check, "database", FINDING_OK, "%s is whole and knows %llu %s",
+			   c->paths.database, (unsigned long long)jobs, jobs == 1 ? "job" : "jobs");
 }
 
 /* Whether all of them are private. */
@@ -128,7 +128,8 @@ void doctor_keys(struct doctor_check *check)
 	}
 	check->about = c->paths.keys_dir;
 	if (ok && host == 1)
-		doctor_say(check, "keys", FINDING_OK, "%zu files, all of them yours alone", count);
+		doctor_say(check, "keys", FINDING_OK, "%zu %s, yours alone", count,
+			   count == 1 ? "file" : "files");
 	else if (ok && host == 0)
 		doctor_say(check, "keys", count ? FINDING_NOTE : FINDING_OK,
 			   "there is no host key: the next job makes one");

@@ -93,6 +93,16 @@ def test_the_users_variables_win_over_the_script_as_under_sbatch(here, slurm, sh
     here("cancel", name).ok()
 
 
+def test_a_batch_script_goes_to_the_chosen_cluster(here, slurm, short_dir):
+    path = short_dir / "job.sh"
+    path.write_text("#!/bin/sh\ntrue\n")
+    here("config", "set", "clusters.hpc.backend", "slurm").ok()
+    chosen, = submit(here, path, "--cluster", "hpc")
+    assert here.wait(chosen, "SUCCEEDED")["cluster"] == "hpc"
+    plain, = submit(here, path)
+    assert here.wait(plain, "SUCCEEDED")["cluster"] == "slurm"
+
+
 @pytest.mark.parametrize("line", ["--wait", "-M other", "hetjob", "--test-only"])
 def test_what_berth_could_not_follow_is_refused_with_its_line(here, short_dir, line):
     path = short_dir / "job.sh"
