@@ -77,7 +77,7 @@ def test_what_is_wrong_with_this_machine_is_named(alone):
     found.says("include", "warning", "Include berth/*.conf")
     found.says("configuration", "failure", "config.yaml:3", "login")
     found.says("ssh", "failure", "7.3")
-    found.says("database", "ok", "1 jobs")
+    found.says("database", "ok", "1 job")
 
 
 def test_a_login_node_that_hangs_holds_nobody_up(alone):

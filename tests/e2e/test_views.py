@@ -106,7 +106,7 @@ def test_a_description_tells_what_is_known_and_what_next(berth, three):
     assert "Exit status:  3\n" in failed and "\n\nJob:          " in failed
     assert json.loads(berth("describe", "job", "eval", "-o", "json").ok().stdout) == [berth.job("eval")]
     assert berth("describe", "job", "nobody").status == NOT_FOUND
-    assert berth("describe", "node", "n1").status == INVALID
+    assert berth("describe", "cloud", "n1").status == INVALID
 
 
 def test_waiting_ends_as_the_job_did(berth, three):
