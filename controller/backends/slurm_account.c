@@ -60,21 +60,6 @@ uint64_t slurm_parse_size(const char *text)
 	return number >= 0 && number < 1e18 ? (uint64_t)number : 0;
 }
 
-/* Splits at '|' in place; the last field is what is left of the line. */
-static bool split(char *line, char **fields, int len)
-{
-	for (int i = 0; i < len; i++) {
-		fields[i] = line;
-		if (i == len - 1)
-			return true;
-		line = strchr(line, '|');
-		if (!line)
-			return false;
-		*line++ = '\0';
-	}
-	return true;
-}
-
 static uint64_t parse_time(const char *text)
 {
 	uint64_t seconds;
@@ -176,7 +161,7 @@ void slurm_parse_runs(struct span text, const char *id, struct run_list *ret)
 		uint64_t task;
 		int kind;
 
-		if (!split(line, fields, SLURM_RUN_FIELDS))
+		if (!slurm_split(line, fields, SLURM_RUN_FIELDS))
 			continue;
 		kind = classify(fields[RUN_ID], id, &task);
 		if (kind == 1)
@@ -211,7 +196,7 @@ bool slurm_parse_stat(struct span text, struct use *ret)
 	for (; (line = slurm_cut_line(&text)); free(line)) {
 		uint64_t tasks = 0;
 
-		if (!split(line, fields, STAT_FIELDS) ||
+		if (!slurm_split(line, fields, STAT_FIELDS) ||
 		    !text_parse_uint(fields[STAT_TASKS], INT32_MAX, &tasks))
 			continue;
 		found = true;

@@ -18,21 +18,6 @@ enum { NODE_NAME, NODE_QUEUE, NODE_STATE, NODE_CPUS, NODE_MEMORY, NODE_ALLOCATED
 enum { QUEUE_NAME, QUEUE_STATE, QUEUE_TIME, QUEUE_NODES, QUEUE_CPUS, QUEUE_LIST };
 #define QUEUE_FIELDS 6
 
-/* Splits at '|' in place; the last field is what is left of the line. */
-static bool split(char *line, char **fields, int len)
-{
-	for (int i = 0; i < len; i++) {
-		fields[i] = line;
-		if (i == len - 1)
-			return true;
-		line = strchr(line, '|');
-		if (!line)
-			return false;
-		*line++ = '\0';
-	}
-	return true;
-}
-
 /* "4/28/0/32": allocated, idle, other, total. */
 static bool take_four(char *text, uint64_t ret[4])
 {
@@ -94,7 +79,7 @@ int slurm_next_node(struct span *text, struct node *ret)
 
 	if (!line)
 		return -1;
-	if (!split(line, fields, NODE_FIELDS) || fields[NODE_NAME][0] == '\0' ||
+	if (!slurm_split(line, fields, NODE_FIELDS) || fields[NODE_NAME][0] == '\0' ||
 	    !take_four(fields[NODE_CPUS], cpus) ||
 	    !text_parse_uint(fields[NODE_MEMORY], NUMBER_MAX, &memory))
 		return 0;
@@ -122,7 +107,7 @@ int slurm_next_partition(struct span *text, struct queue *ret)
 
 	if (!line)
 		return -1;
-	if (!split(line, fields, QUEUE_FIELDS) || fields[QUEUE_NAME][0] == '\0' ||
+	if (!slurm_split(line, fields, QUEUE_FIELDS) || fields[QUEUE_NAME][0] == '\0' ||
 	    !take_four(fields[QUEUE_NODES], nodes) || !take_four(fields[QUEUE_CPUS], cpus))
 		return 0;
 	*ret = (struct queue){

@@ -92,3 +92,17 @@ int slurm_run(const struct backend *backend, const char *const *argv, const char
 	child_complaint(ret, why, sizeof(why));
 	return slurm_explain(why[0] ? skip_prefix(why, argv[0]) : argv[0], err);
 }
+
+bool slurm_split(char *line, char **fields, int len)
+{
+	for (int i = 0; i < len; i++) {
+		fields[i] = line;
+		if (i == len - 1)
+			return true;
+		line = strchr(line, '|');
+		if (!line)
+			return false;
+		*line++ = '\0';
+	}
+	return true;
+}

@@ -22,3 +22,9 @@ int slurm_run(const struct backend *backend, const char *const *argv, const char
 
 /* Sets the error that a complaint of a command is, and returns -1. */
 int slurm_explain(const char *why, struct err *err);
+
+/*
+ * Splits a line of what they print at '|', in place; the last field is what is left of it. False
+ * when there are fewer than len fields.
+ */
+bool slurm_split(char *line, char **fields, int len) attr_must_use;
