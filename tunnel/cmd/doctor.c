@@ -17,7 +17,6 @@
 #include "tunnel/net/endpoint.h"
 #include "tunnel/net/hub.h"
 #include "tunnel/net/job_file.h"
-#include "tunnel/net/jsonfile.h"
 #include "tunnel/net/resolve.h"
 
 /* With starting and saying goodbye it stays below five seconds on a busy machine, too. */
@@ -69,19 +68,6 @@ struct doctor {
 
 /* What there is to look at */
 
-static int read_sites(const char *path, struct relay_sites *ret, struct err *err)
-{
-	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
-	cleanup(jsonfile_free) json_t *array = NULL;
-
-	if (jsonfile_read_private(path, &text, err) < 0)
-		return -1;
-	array = jsonfile_load(buf_span(&text), err);
-	if (!array || relay_sites_parse(array, ret, err) < 0)
-		return err_wrap(err, "--relays: %s", path);
-	return 0;
-}
-
 static int read_job(struct doctor *d, struct err *err)
 {
 	cleanup(key_pair_finish) struct key_pair rank = { 0 };
@@ -116,7 +102,7 @@ static int read_files(struct doctor *d, struct err *err)
 	if (args->client_file)
 		return read_job(d, err);
 	d->relays = &d->sites;
-	return read_sites(args->relays, &d->sites, err);
+	return relay_sites_read(args->relays, &d->sites, err);
 }
 
 /* The probes */

@@ -76,24 +76,11 @@ static int set_allow(const struct opt_list *list, struct job_file *file, struct 
 	return 0;
 }
 
-static int read_relays(const char *path, struct relay_sites *ret, struct err *err)
-{
-	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
-	cleanup(jsonfile_free) json_t *array = NULL;
-
-	if (jsonfile_read_private(path, &text, err) < 0)
-		return -1;
-	array = jsonfile_load(buf_span(&text), err);
-	if (!array || relay_sites_parse(array, ret, err) < 0)
-		return err_wrap(err, "--relays: %s", path);
-	return 0;
-}
-
 /* By which ways the two find each other. */
 static int set_ways(const struct args *args, struct job_file *job, struct client_file *client,
 		    struct err *err)
 {
-	if (args->relays && read_relays(args->relays, &job->relays, err) < 0)
+	if (args->relays && relay_sites_read(args->relays, &job->relays, err) < 0)
 		return -1;
 	job->paths = PATH_MASK_ALL;
 	if (args->paths && path_mask_parse_list(args->paths, &job->paths, err) < 0)

@@ -249,14 +249,9 @@ static int read_token(const char *path, char **ret, struct err *err)
 static int find_site(const char *path, const char *url, struct relay_site *ret, struct err *err)
 {
 	cleanup(relay_sites_finish) struct relay_sites sites = { 0 };
-	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
-	cleanup(jsonfile_free) json_t *array = NULL;
 
-	if (jsonfile_read_private(path, &text, err) < 0)
+	if (relay_sites_read(path, &sites, err) < 0)
 		return -1;
-	array = json_loadb((const char *)buf_span(&text).ptr, buf_len(&text), 0, NULL);
-	if (!array || relay_sites_parse(array, &sites, err) < 0)
-		return err_set(err, ERR_INVALID, "%s: not an array of relays", path);
 	for (size_t i = 0; i < sites.len; i++) {
 		if (strcmp(sites.items[i].url, url) != 0)
 			continue;

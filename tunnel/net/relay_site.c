@@ -152,3 +152,16 @@ json_t *relay_sites_json(const struct relay_sites *sites)
 	}
 	return array;
 }
+
+int relay_sites_read(const char *path, struct relay_sites *ret, struct err *err)
+{
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JSONFILE_MAX);
+	cleanup(jsonfile_free) json_t *array = NULL;
+
+	if (jsonfile_read_private(path, &text, err) < 0)
+		return -1;
+	array = jsonfile_load(buf_span(&text), err);
+	if (!array || relay_sites_parse(array, ret, err) < 0)
+		return err_wrap(err, "--relays: %s", path);
+	return 0;
+}

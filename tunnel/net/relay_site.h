@@ -55,5 +55,7 @@ DEFINE_CLEANUP_VALUE(struct relay_sites, relay_sites_finish)
 
 /* array may be NULL, for none. Errors name the entry. */
 int relay_sites_parse(const json_t *array, struct relay_sites *ret, struct err *err) attr_must_use;
+/* The file that --relays names: such an array, refused when others have access to it. */
+int relay_sites_read(const char *path, struct relay_sites *ret, struct err *err) attr_must_use;
 /* A new reference. */
 json_t *relay_sites_json(const struct relay_sites *sites) attr_must_use;
