@@ -2,8 +2,6 @@
 /* The state of a connection as a file; see connection_file.h. */
 #include "connection_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,27 +100,6 @@ bool connection_state_format(const struct connection_state *s, struct buf *b)
 			  s->since, s->written);
 }
 
-/*
- * As fs_write_file(), but what a crash of the machine leaves does not matter: no disk is waited
- * for.
- */
-static int write_file(const char *path, struct span bytes, struct err *err)
-{
-	char temporary[PATH_TEXT_MAX + 512];
-	cleanup_close int fd = -1;
-
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_set_errno(err, errno, "open %s", temporary);
-	if (write(fd, bytes.ptr, bytes.len) != (ssize_t)bytes.len || rename(temporary, path) < 0) {
-		err_set_errno(err, errno, "write %s", path);
-		unlink(temporary);
-		return -1;
-	}
-	return 0;
-}
-
 static void write_state(struct connection_file *f, const struct quic_stats *stats)
 {
 	const struct path *path = attempt_path(f->config.attempt);
@@ -149,7 +126,7 @@ static void write_state(struct connection_file *f, const struct quic_stats *stat
 	f->address = path->address.local;
 	f->bytes = stats->bytes_sent + stats->bytes_received;
 	if (!connection_state_format(&state, &text) ||
-	    write_file(f->path, buf_span(&text), &err) == 0) {
+	    fs_write_file_unsynced(f->path, buf_span(&text), 0600, &err) == 0) {
 		f->is_written = true;
 		return;
 	}
