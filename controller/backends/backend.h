@@ -7,8 +7,8 @@
  * to its errors. A backend keeps nothing: the record is the store's, and what belongs to the job
  * lies in the job directory.
  *
- * To add one: a file here with `const struct backend_ops NAME_backend_ops` and an open function,
- * one line in registry.c, one in meson.build, and tests.
+ * To add one: a folder here with `const struct backend_ops NAME_backend_ops` and an open function,
+ * one line in ops/registry.c, one in meson.build, and tests.
  */
 
 #include "controller/backends/site.h"

@@ -13,7 +13,7 @@
  * name    long option of `berth run`, and key in a file
  * member  of struct spec
  * check   check_CHECK() in spec_check.c, which sees the value as text; numbers are not_text
- * sbatch  the option of sbatch that gets the value; NULL: none, or slurm_submit.c composes it
+ * sbatch  the option of sbatch that gets the value; NULL: none, or slurm/submit.c composes it
  * local   NULL: one machine can do it; otherwise what the user is told to do instead
  *
  * To add one: a line here, a member in spec.h, a paragraph in berth.1.scd, and tests/golden/check

@@ -2,7 +2,7 @@
 /* What doctor looks at of a cluster; see doctor_check.h. */
 #include <string.h>
 
-#include "controller/backends/sandbox.h"
+#include "controller/backends/local/sandbox.h"
 #include "controller/ops/doctor_check.h"
 #include "controller/ops/place.h"
 

@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-#include "controller/backends/slurm_account.h"
-#include "controller/backends/slurm_find.h"
-#include "controller/backends/slurm_cluster.h"
-#include "controller/backends/slurm_list.h"
-#include "controller/backends/slurm_submit.h"
+#include "controller/backends/slurm/account.h"
+#include "controller/backends/slurm/find.h"
+#include "controller/backends/slurm/cluster.h"
+#include "controller/backends/slurm/list.h"
+#include "controller/backends/slurm/submit.h"
 #include "controller/model/indices.h"
 #include "controller/model/job_slurm.h"
 

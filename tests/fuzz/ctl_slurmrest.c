@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#include "controller/backends/slurmrest_call.h"
-#include "controller/backends/slurmrest_read.h"
+#include "controller/backends/slurmrest/call.h"
+#include "controller/backends/slurmrest/read.h"
 #include "controller/model/indices.h"
 
 static void check_text(const char *text, size_t size)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "controller/backends/slurm_submit.h"
+#include "controller/backends/slurm/submit.h"
 #include "controller/model/spec_file.h"
 
 static void render(struct spec spec)

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "controller/backends/slurm_act.h"
-#include "controller/backends/slurm_command.h"
+#include "controller/backends/slurm/act.h"
+#include "controller/backends/slurm/command.h"
 #include "controller/ops/act.h"
 #include "controller/ops/jobs.h"
 #include "init/base/signo.h"

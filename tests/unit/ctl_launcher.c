@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "controller/backends/launcher.h"
-#include "controller/backends/slurm_submit.h"
+#include "controller/backends/launch/launcher.h"
+#include "controller/backends/slurm/submit.h"
 #include "controller/run/child.h"
 #include "init/base/alloc.h"
 #include "init/base/fd.h"

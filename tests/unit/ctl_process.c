@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "controller/backends/process.h"
-#include "controller/backends/sandbox.h"
+#include "controller/backends/local/process.h"
+#include "controller/backends/local/sandbox.h"
 #include "init/base/cleanup.h"
 
 static pid_t start_sleeper(void)

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "controller/backends/slurm_cluster.h"
-#include "controller/backends/slurm_find.h"
-#include "controller/backends/slurm_list.h"
-#include "controller/backends/slurm_runs.h"
-#include "controller/backends/slurm_submit.h"
+#include "controller/backends/slurm/cluster.h"
+#include "controller/backends/slurm/find.h"
+#include "controller/backends/slurm/list.h"
+#include "controller/backends/slurm/runs.h"
+#include "controller/backends/slurm/submit.h"
 #include "controller/model/hostlist.h"
 #include "controller/model/job_slurm.h"
 

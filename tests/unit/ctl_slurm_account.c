@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "controller/backends/slurm_account.h"
+#include "controller/backends/slurm/account.h"
 
 static void durations_and_sizes_are_in_slurms_notation(void **state)
 {

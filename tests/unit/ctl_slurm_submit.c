@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "controller/backends/slurm_submit.h"
+#include "controller/backends/slurm/submit.h"
 #include "init/base/alloc.h"
 
 static const char *const command[] = { "true", NULL };

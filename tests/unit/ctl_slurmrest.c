@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "controller/backends/slurmrest_call.h"
-#include "controller/backends/slurmrest_read.h"
-#include "controller/backends/slurmrest_submit.h"
+#include "controller/backends/slurmrest/call.h"
+#include "controller/backends/slurmrest/read.h"
+#include "controller/backends/slurmrest/submit.h"
 
 #define SET(number) "{\"set\":true,\"infinite\":false,\"number\":" #number "}"
 #define UNSET "{\"set\":false,\"infinite\":false,\"number\":0}"

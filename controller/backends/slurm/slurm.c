@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Slurm by its own commands; see slurm.h. */
+#include "slurm.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/backends/jobdir.h"
+#include "controller/backends/launch/launcher.h"
+#include "controller/backends/slurm/account.h"
+#include "controller/backends/slurm/act.h"
+#include "controller/backends/slurm/cluster.h"
+#include "controller/backends/slurm/command.h"
+#include "controller/backends/slurm/find.h"
+#include "controller/backends/slurm/links.h"
+#include "controller/backends/slurm/observe.h"
+#include "controller/backends/slurm/submit.h"
+#include "init/base/fs.h"
+#include "init/base/log.h"
+#include "init/base/text.h"
+
+static const char **make_environment(const struct spec *spec)
+{
+	const char **env = new_array(const char *, spec->env.len + 1);
+
+	for (size_t i = 0; i < spec->env.len; i++)
+		env[i] = spec->env.items[i];
+	return env;
+}
+
+static int write_script(struct site *site, const struct submission *submission, const char *path,
+			struct err *err)
+{
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+
+	if (slurm_write_script(submission, &script, err) < 0)
+		return -1;
+	return site_write(site, path, buf_span(&script), 0700, err);
+}
+
+/* What the launcher reads, if it reads anything. */
+static int write_container(struct site *site, const struct submission *submission, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(LAUNCHER_FILE_MAX);
+	cleanup_free char *path = NULL;
+	const struct launcher *launcher;
+
+	if (launcher_choose(submission->spec, &launcher, err) < 0)
+		return -1;
+	path = launcher_file(launcher, submission);
+	if (!path)
+		return 0;
+	if (launcher_render(launcher, submission, &text, err) < 0)
+		return -1;
+	return site_write(site, path, buf_span(&text), 0600, err);
+}
+
+static int submit(struct backend *backend, const struct submission *submission,
+		  struct submitted *ret, struct err *err)
+{
+	cleanup_free char *script = fs_join(submission->job->directory, "script.sh");
+	cleanup(argv_finish) struct argv argv = { 0 };
+	cleanup(child_finish) struct child child = { 0 };
+	cleanup_free const char **env = NULL;
+	uint64_t id;
+
+	if (write_script(backend->site, submission, script, err) < 0 ||
+	    write_container(backend->site, submission, err) < 0)
+		return -1;
+	if (site_need(backend->site, submission->bundle, err) < 0)
+		return -1;
+	slurm_add_options(&argv, submission);
+	argv_add(&argv, script);
+	env = make_environment(submission->spec);
+	if (slurm_run(backend, argv_words(&argv), env, &child, err) < 0)
+		return -1;
+	if (!slurm_parse_submitted(buf_span(&child.output), &id))
+		return err_set(err, ERR_PROTOCOL,
+			       "sbatch did not print a job id: look with squeue whether it took "
+			       "the job");
+	snprintf(ret->native_id, sizeof(ret->native_id), "%" PRIu64, id);
+	slurm_link_output(backend->site, submission, ret->native_id);
+	ret->state = JOB_QUEUED;
+	return 0;
+}
+
+/* The command line is a comment of the script, so that the whole is a script again. */
+static int render(struct backend *backend, const struct submission *submission, struct buf *ret,
+		  struct err *err)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+	bool ok = buf_printf(ret, "# ");
+
+	(void)backend;
+	slurm_add_options(&argv, submission);
+	for (size_t i = 0; ok && i < argv.len; i++)
+		ok = text_append_shell(ret, argv.items[i]) && buf_append_u8(ret, ' ');
+	if (!ok || !buf_printf(ret, "script.sh\n"))
+		return err_set(err, ERR_LIMIT, "longer than %d bytes", SLURM_SCRIPT_MAX);
+	return slurm_write_script(submission, ret, err);
+}
+
+static void close_backend(struct backend *backend)
+{
+	site_close(backend->site);
+	free(backend);
+}
+
+static const struct backend_ops slurm_backend_ops = {
+	.name = "slurm",
+	.submit = submit,
+	.render = render,
+	.observe = slurm_observe,
+	.find = slurm_find,
+	.cancel = slurm_cancel,
+	.act = slurm_act,
+	.release = slurm_release,
+	.read_log = jobdir_read_log,
+	.endpoint = jobdir_endpoint,
+	.list_nodes = slurm_list_nodes,
+	.list_queues = slurm_list_queues,
+	.list_runs = slurm_list_runs,
+	.stat = slurm_stat,
+	.close = close_backend,
+};
+
+struct backend *slurm_backend_open(struct site *site)
+{
+	struct backend *backend = new_zero(struct backend);
+
+	backend->ops = &slurm_backend_ops;
+	backend->site = site;
+	return backend;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Slurm by slurmrestd; see slurmrest.h. */
+#include "slurmrest.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/backends/jobdir.h"
+#include "controller/backends/slurm/links.h"
+#include "controller/backends/slurm/submit.h"
+#include "controller/backends/slurmrest/act.h"
+#include "controller/backends/slurmrest/observe.h"
+#include "controller/backends/slurmrest/read.h"
+#include "controller/backends/slurmrest/submit.h"
+#include "init/base/fs.h"
+
+#define NO_REQUEUE                                                                       \
+	"slurmrestd has no call for it: 'scontrol requeue' on a login node does it, or " \
+	"cancel the job and submit it again"
+
+static int check(const struct spec *spec, struct err *err)
+{
+	if (spec->image || spec->edf)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--image: jobs run without a container there: leave it out");
+	if (spec->script && spec->script_beyond)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "'#SBATCH --%s': slurmrestd does not read scripts, and berth "
+			       "cannot hand this on: leave it out, or use a cluster with backend "
+			       "slurm",
+			       spec->script_beyond);
+	return 0;
+}
+
+/* Everything that the job needs is there before it can start. */
+static int put_files(struct site *site, const struct submission *submission, struct err *err)
+{
+	cleanup_free char *script = fs_join(submission->job->directory, "script.sh");
+	cleanup(buf_finish) struct buf text = BUF_INIT(SLURM_SCRIPT_MAX);
+
+	if (slurm_write_script(submission, &text, err) < 0 ||
+	    site_write(site, script, buf_span(&text), 0700, err) < 0 ||
+	    site_need(site, submission->bundle, err) < 0)
+		return -1;
+	return site_flush(site, err);
+}
+
+static int submit(struct backend *backend, const struct submission *submission,
+		  struct submitted *ret, struct err *err)
+{
+	struct slurmrest *rest = slurmrest_of(backend);
+	cleanup(json_release) json_t *body = NULL;
+	cleanup(json_release) json_t *answer = NULL;
+	struct slurmrest_call call = { .method = "POST", .path = "/job/submit" };
+	uint64_t id;
+
+	if (check(submission->spec, err) < 0 || slurmrest_find_version(rest, err) < 0 ||
+	    slurmrest_make_submission(submission, rest->version, rest->user, &body, err) < 0 ||
+	    put_files(backend->site, submission, err) < 0)
+		return -1;
+	call.body = body;
+	if (slurmrest_call(rest, &call, &answer, err) < 0)
+		return -1;
+	if (!slurmrest_number(json_object_get(answer, "job_id"), &id) || id == 0 || id > UINT32_MAX)
+		return err_set(err, ERR_PROTOCOL,
+			       "slurmrestd did not tell a job id: look with squeue whether it "
+			       "took the job");
+	snprintf(ret->native_id, sizeof(ret->native_id), "%" PRIu64, id);
+	slurm_link_output(backend->site, submission, ret->native_id);
+	ret->state = JOB_QUEUED;
+	return 0;
+}
+
+/* What would be sent, in the newest form when the server has not been asked for its version. */
+static int render(struct backend *backend, const struct submission *submission, struct buf *ret,
+		  struct err *err)
+{
+	struct slurmrest *rest = slurmrest_of(backend);
+	unsigned int version = rest->version ? rest->version : SLURMREST_NEWEST;
+	cleanup(json_release) json_t *body = NULL;
+	cleanup_free char *text = NULL;
+
+	if (check(submission->spec, err) < 0 ||
+	    slurmrest_make_submission(submission, version, rest->user, &body, err) < 0)
+		return -1;
+	text = json_dumps(body, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	if (!text || !buf_printf(ret, "%s\n", text))
+		return err_set(err, ERR_LIMIT, "longer than %d bytes", SLURM_SCRIPT_MAX);
+	return 0;
+}
+
+static int get(struct backend *backend, const char *path, json_t **ret, struct err *err)
+{
+	const struct slurmrest_call call = { .path = path };
+
+	return slurmrest_call(slurmrest_of(backend), &call, ret, err);
+}
+
+static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
+{
+	cleanup(json_release) json_t *answer = NULL;
+
+	if (get(backend, "/nodes", &answer, err) < 0)
+		return -1;
+	slurmrest_read_nodes(answer, ret);
+	return 0;
+}
+
+static int list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
+{
+	cleanup(json_release) json_t *answer = NULL;
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+
+	if (list_nodes(backend, &nodes, err) < 0 || get(backend, "/partitions", &answer, err) < 0)
+		return -1;
+	slurmrest_read_queues(answer, &nodes, ret);
+	return 0;
+}
+
+static void close_backend(struct backend *backend)
+{
+	struct slurmrest *rest = slurmrest_of(backend);
+
+	site_close(backend->site);
+	http_close(rest->http);
+	if (rest->token)
+		explicit_bzero(rest->token, strlen(rest->token));
+	free(rest->token);
+	for (char **word = rest->token_command; word && *word; word++)
+		free(*word);
+	free(rest->token_command);
+	free(rest->token_file);
+	free(rest->user);
+	free(rest);
+}
+
+static const struct backend_ops slurmrest_backend_ops = {
+	.name = "slurmrest",
+	.submit = submit,
+	.render = render,
+	.observe = slurmrest_observe,
+	.cancel = slurmrest_cancel,
+	.act = slurmrest_act,
+	.cannot = { [ACT_REQUEUE] = NO_REQUEUE },
+	.release = slurmrest_release,
+	.read_log = jobdir_read_log,
+	.endpoint = jobdir_endpoint,
+	.list_nodes = list_nodes,
+	.list_queues = list_queues,
+	.list_runs = slurmrest_list_runs,
+	.close = close_backend,
+};
+
+static char *own_name(void)
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	return user ? str_dup(user->pw_name) : str_printf("%u", getuid());
+}
+
+static char **copy_words(const char *const *words)
+{
+	size_t len = 0;
+	char **copy;
+
+	while (words && words[len])
+		len++;
+	if (len == 0)
+		return NULL;
+	copy = new_array(char *, len + 1);
+	for (size_t i = 0; i < len; i++)
+		copy[i] = str_dup(words[i]);
+	return copy;
+}
+
+int slurmrest_backend_open(const struct backend_settings *settings, struct site *site,
+			   struct backend **ret, struct err *err)
+{
+	struct slurmrest *rest;
+	struct http *http;
+	unsigned int version = settings->api ? slurmrest_parse_version(settings->api) : 0;
+
+	if (!settings->url)
+		return err_set(err, ERR_INVALID,
+			       "backend slurmrest needs the address of slurmrestd: set 'url' to "
+			       "http://host:6820 or unix:/path/of/socket");
+	if (settings->api && !version)
+		return err_set(err, ERR_INVALID,
+			       "api: '%.40s' is not a version that berth speaks: v0.0.%d to "
+			       "v0.0.%d, or leave it out",
+			       settings->api, SLURMREST_OLDEST, SLURMREST_NEWEST);
+	if (http_open(settings->url, &http, err) < 0)
+		return err_wrap(err, "url");
+	rest = new_zero(struct slurmrest);
+	rest->base.ops = &slurmrest_backend_ops;
+	rest->base.site = site;
+	rest->http = http;
+	rest->version = version;
+	rest->user = settings->user ? str_dup(settings->user) : own_name();
+	rest->token_file = settings->token_file ? str_dup(settings->token_file) : NULL;
+	rest->token_command = copy_words(settings->token_command);
+	*ret = &rest->base;
+	return 0;
+}

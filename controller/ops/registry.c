@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The backends that there are, by name; see backend.h. */
+#include "controller/backends/backend.h"
+
+#include <string.h>
+
+#include "controller/backends/local/local.h"
+#include "controller/backends/slurm/slurm.h"
+#include "controller/backends/slurmrest/slurmrest.h"
+
+static int open_local(const struct backend_settings *settings, struct site *site,
+		      struct backend **ret, struct err *err)
+{
+	(void)settings, (void)err;
+	*ret = local_backend_open(site);
+	return 0;
+}
+
+static int open_slurm(const struct backend_settings *settings, struct site *site,
+		      struct backend **ret, struct err *err)
+{
+	(void)settings, (void)err;
+	*ret = slurm_backend_open(site);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*open)(const struct backend_settings *settings, struct site *site,
+		    struct backend **ret, struct err *err);
+	bool can_be_elsewhere;
+} backends[] = {
+	{ "local", open_local, false },
+	{ "slurm", open_slurm, true },
+	{ "slurmrest", slurmrest_backend_open, true },
+};
+
+int backend_open(const char *name, const struct backend_settings *settings, struct site *site,
+		 struct backend **ret, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+		if (strcmp(backends[i].name, name) != 0)
+			continue;
+		if (site && !backends[i].can_be_elsewhere)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "%s: runs jobs on this machine only: leave 'login' out",
+				       name);
+		return backends[i].open(settings, site, ret, err);
+	}
+	return err_set(err, ERR_INVALID, "no backend '%.40s': there are local, slurm and slurmrest",
+		       name);
+}
