@@ -204,13 +204,14 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 	attr_must_use;
 
+struct token_source;
+
 /* Settings of a cluster that backends with a server want; NULL where there is none. */
 struct backend_settings {
 	const char *url;
-	const char *token_file;
-	const char *const *token_command; /* NULL-terminated */
-	const char *user;		  /* there */
-	const char *api;		  /* version of the interface */
+	struct token_source *tokens; /* outlives the backend */
+	const char *user;	     /* there */
+	const char *api;	     /* version of the interface */
 };
 
 /*

@@ -10,7 +10,7 @@
 
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
-#include "controller/run/argv.h"
+#include "controller/ops/tokens.h"
 
 struct controller_choice controller_choice;
 
@@ -38,6 +38,10 @@ struct controller *controller_close(struct controller *c)
 		for (size_t i = 0; i < c->clusters_len; i++) {
 			free(c->clusters[i].name);
 			backend_close(c->clusters[i].backend);
+		}
+		for (size_t i = 0; i < c->tokens_len; i++) {
+			free(c->tokens[i].cluster);
+			token_source_close(c->tokens[i].source);
 		}
 		store_close(c->store);
 		config_free(c->config);
@@ -84,35 +88,17 @@ bool controller_find_backend(struct controller *c, const char *cluster, struct b
 	return open;
 }
 
-/* "~" is the user's home directory in names of files. */
-static char *expand_home(const struct controller *c, const char *path)
-{
-	if (!path)
-		return NULL;
-	return path[0] == '~' ? str_printf("%s%s", c->paths.home, path + 1) : str_dup(path);
-}
-
 static int open_backend(struct controller *c, const struct where *where, struct site *site,
 			struct backend **ret, struct err *err)
 {
-	cleanup(argv_finish) struct argv command = { 0 };
-	cleanup_free char *token_file = NULL;
 	struct backend_settings settings = { 0 };
 
 	if (where->settings) {
-		const struct config_texts *words =
-			config_list(c->config, where->settings, "token_command");
-
-		for (size_t i = 0; i < words->len; i++)
-			argv_add(&command, words->items[i]);
-		token_file = expand_home(c, config_text(c->config, where->settings, "token_file"));
-		settings = (struct backend_settings){
-			.url = config_text(c->config, where->settings, "url"),
-			.token_file = token_file,
-			.token_command = argv_words(&command),
-			.user = config_text(c->config, where->settings, "user"),
-			.api = config_text(c->config, where->settings, "api"),
-		};
+		if (tokens_of(c, where, &settings.tokens, err) < 0)
+			return -1;
+		settings.url = config_text(c->config, where->settings, "url");
+		settings.user = config_text(c->config, where->settings, "user");
+		settings.api = config_text(c->config, where->settings, "api");
 	}
 	return backend_open(where->backend, &settings, site, ret, err);
 }

@@ -30,6 +30,12 @@ struct controller {
 		struct backend *backend;
 	} clusters[CONTROLLER_CLUSTERS_MAX];
 	size_t clusters_len;
+	/* Where their tokens come from (tokens.h); a source is NULL where there is none. */
+	struct {
+		char *cluster;
+		struct token_source *source;
+	} tokens[CONTROLLER_CLUSTERS_MAX];
+	size_t tokens_len;
 };
 
 /* What runs the jobs of a cluster; opened when first asked for. */

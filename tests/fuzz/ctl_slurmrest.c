@@ -58,11 +58,8 @@ static void read_cluster(const json_t *answer)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(json_release) json_t *answer = NULL;
-	cleanup_free char *token = alloc_zero(1, len + 1);
 	char complaint[BACKEND_REASON_MAX];
 
-	memcpy(token, bytes, len);
-	slurmrest_token_end(token);
 	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) < 0)
 		return 0;
 	read_jobs(answer, slurmrest_read_job);

@@ -8,13 +8,8 @@
 
 #include "controller/backends/slurm/command.h"
 #include "controller/backends/slurmrest/read.h"
-#include "controller/run/child.h"
-#include "init/base/fs.h"
 #include "init/base/text.h"
 
-#define TOKEN_MAX 16384
-#define TOKEN_TIMEOUT_MS 60000
-#define TOKEN_PREFIX "SLURM_JWT=" /* as `scontrol token` prints it */
 #define VERSION_PREFIX "v0.0."
 
 unsigned int slurmrest_parse_version(const char *text)
@@ -28,125 +23,28 @@ unsigned int slurmrest_parse_version(const char *text)
 	return (unsigned int)version;
 }
 
-/* RFC 7515 writes base64 without padding, and with '-' and '_'. */
-static bool decode_part(const char *text, size_t len, struct buf *ret)
-{
-	cleanup_free char *padded = str_printf("%.*s===", (int)len, text);
-	size_t size = len * 3 / 4;
-	uint8_t *bytes = buf_reserve(ret, size);
-
-	padded[(len + 3) / 4 * 4] = '\0';
-	for (char *p = padded; *p; p++) {
-		if (*p == '-' || *p == '_')
-			*p = *p == '-' ? '+' : '/';
-	}
-	if (!bytes || !text_parse_base64(padded, bytes, size))
-		return false;
-	buf_commit(ret, size);
-	return true;
-}
-
-uint64_t slurmrest_token_end(const char *token)
-{
-	cleanup(buf_finish) struct buf text = BUF_INIT(TOKEN_MAX);
-	cleanup(json_release) json_t *claims = NULL;
-	const char *claims_text = strchr(token, '.');
-	uint64_t end;
-	size_t len;
-
-	if (!claims_text)
-		return 0;
-	len = strcspn(++claims_text, ".");
-	if (len == 0 || len > TOKEN_MAX || !decode_part(claims_text, len, &text) ||
-	    json_parse(buf_span(&text), TOKEN_MAX, &claims, NULL) < 0 ||
-	    !slurmrest_number(json_object_get(claims, "exp"), &end))
-		return 0;
-	return end;
-}
-
-static void forget_token(struct slurmrest *rest)
-{
-	if (rest->token)
-		explicit_bzero(rest->token, strlen(rest->token));
-	free(rest->token);
-	rest->token = NULL;
-}
-
-static int run_command(const struct slurmrest *rest, struct buf *ret, struct err *err)
-{
-	const struct child_plan plan = { .argv = (const char *const *)rest->token_command,
-					 .timeout_ms = TOKEN_TIMEOUT_MS };
-	cleanup(child_finish) struct child child = { 0 };
-	char why[240];
-
-	if (child_run(&plan, &child, err) < 0)
-		return err_wrap(err, "token_command");
-	if (child.status != 0) {
-		child_complaint(&child, why, sizeof(why));
-		return err_set(err, ERR_UNAVAILABLE, "token_command ended with status %d: %s",
-			       child.status, why);
-	}
-	if (!buf_append_span(ret, buf_span(&child.output)))
-		return err_set(err, ERR_LIMIT, "token_command printed more than %d bytes",
-			       TOKEN_MAX);
-	explicit_bzero(child.output.mem, child.output.size);
-	return 0;
-}
-
-static int find_token(struct slurmrest *rest, struct err *err)
-{
-	cleanup(buf_wipe) struct buf text = BUF_INIT(TOKEN_MAX);
-	const char *token;
-	size_t len;
-
-	if (rest->token_command ? run_command(rest, &text, err) < 0
-				: fs_read_file(rest->token_file, TOKEN_MAX, &text, err) < 0)
-		return rest->token_command ? -1 : err_wrap(err, "token_file");
-	token = buf_str(&text);
-	token += strspn(token, " \r\n\t");
-	if (strncmp(token, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) == 0)
-		token += strlen(TOKEN_PREFIX);
-	len = strcspn(token, "\r\n");
-	rest->token = str_dup_len(token, len);
-	for (const char *p = rest->token; *p; p++) {
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
-			len = 0;
-	}
-	if (len == 0) {
-		forget_token(rest);
-		return err_set(err, ERR_INVALID,
-			       "%s gives no token: its first line is what 'scontrol token' prints",
-			       rest->token_command ? "token_command" : "token_file");
-	}
-	return 0;
-}
-
-static bool has_token(const struct slurmrest *rest)
-{
-	return rest->token_command || rest->token_file;
-}
-
-/* One request with the token that we have. Any answer is success. */
-static int send_once(struct slurmrest *rest, const struct http_request *request,
+/* One request with the token that we have, or a fresh one. Any answer is success. */
+static int send_once(struct slurmrest *rest, const struct http_request *request, bool fresh,
 		     struct http_response *ret, struct err *err)
 {
-	cleanup_free char *token = NULL;
+	cleanup_free char *header = NULL;
 	cleanup_free char *user = str_printf("X-SLURM-USER-NAME: %s", rest->user);
 	struct http_request with_token = *request;
 	const char *headers[3] = { user, NULL, NULL };
+	const char *token;
 	int result;
 
-	if (!rest->token && has_token(rest) && find_token(rest, err) < 0)
-		return -1;
-	/* On a Unix socket the kernel tells who we are. */
-	if (rest->token) {
-		token = str_printf("X-SLURM-USER-TOKEN: %s", rest->token);
-		headers[1] = token;
+	/* Without a token: on a Unix socket the kernel tells who we are. */
+	if (rest->tokens) {
+		if (token_get(rest->tokens, fresh, &token, err) < 0)
+			return -1;
+		header = str_printf("X-SLURM-USER-TOKEN: %s", token);
+		headers[1] = header;
 		with_token.headers = headers;
 	}
 	result = http_send(rest->http, &with_token, ret, err);
-	if (token)
-		explicit_bzero(token, strlen(token));
+	if (header)
+		explicit_bzero(header, strlen(header));
 	return result;
 }
 
@@ -164,11 +62,11 @@ static bool is_about_token(const struct http_response *response, const char *com
 
 static int refuse_token(const struct slurmrest *rest, struct err *err)
 {
-	uint64_t end = rest->token ? slurmrest_token_end(rest->token) : 0;
+	uint64_t end = rest->tokens ? token_end(rest->tokens) : 0;
 	uint64_t now = (uint64_t)time(NULL);
 	char ago[32];
 
-	if (!has_token(rest))
+	if (!rest->tokens)
 		return err_set(err, ERR_DENIED,
 			       "slurmrestd wants a token: set token_command, for example to "
 			       "[scontrol, token], or token_file, of the cluster");
@@ -228,7 +126,7 @@ static int send_request(struct slurmrest *rest, const struct http_request *reque
 		cleanup(http_response_finish) struct http_response response = { 0 };
 		cleanup(json_release) json_t *answer = NULL;
 
-		if (send_once(rest, request, &response, err) < 0)
+		if (send_once(rest, request, tries > 0, &response, err) < 0)
 			return -1;
 		/* Errors of its HTTP layer are plain text. */
 		if (read_answer(&response, &answer, response.status < 400 ? err : NULL) < 0 &&
@@ -239,9 +137,8 @@ static int send_request(struct slurmrest *rest, const struct http_request *reque
 			*ret = take_ptr(answer);
 			return 0;
 		}
-		if (tries > 0 || !rest->token || !is_about_token(&response, complaint))
+		if (tries > 0 || !rest->tokens || !is_about_token(&response, complaint))
 			return explain(rest, &response, complaint, err);
-		forget_token(rest);
 	}
 }
 
@@ -258,7 +155,7 @@ int slurmrest_find_version(struct slurmrest *rest, struct err *err)
 				       "slurmrestd with such a plugin (-s openapi/v0.0.%d), and "
 				       "check that 'url' leads to slurmrestd",
 				       SLURMREST_OLDEST, SLURMREST_NEWEST, SLURMREST_OLDEST);
-		if (send_once(rest, &request, &response, err) < 0)
+		if (send_once(rest, &request, false, &response, err) < 0)
 			return -1;
 		if (response.status == 401)
 			return refuse_token(rest, err);

@@ -2,14 +2,15 @@
 #pragma once
 
 /*
- * A slurmrestd: which versions of its interface it offers, the token that it wants, and calls. The
- * token is read, or its command run, with the first call, and once more when it is refused.
+ * A slurmrestd: which versions of its interface it offers, and calls with the token that it wants.
+ * A token is got with the first call, and another one when that is refused (auth/token.h).
  *
  * The version is the newest of those that we know and the server has; it is asked for with a ping
  * of each, the newest first, so that the setting `api` saves time. Refusals are errors in Slurm's
  * own words, with advice (slurm_explain()).
  */
 
+#include "controller/auth/token.h"
 #include "controller/backends/backend.h"
 #include "controller/http/http.h"
 #include "controller/model/json.h"
@@ -23,10 +24,8 @@ struct slurmrest {
 	struct backend base;
 	struct http *http;
 	char *user;
-	char *token_file;
-	char **token_command; /* NULL-terminated, or NULL */
-	char *token;	      /* NULL: not asked for yet */
-	unsigned int version; /* 0: not asked for yet */
+	struct token_source *tokens; /* borrowed; NULL: none is sent */
+	unsigned int version;	     /* 0: not asked for yet */
 };
 
 static inline struct slurmrest *slurmrest_of(struct backend *backend)
@@ -51,9 +50,6 @@ int slurmrest_find_version(struct slurmrest *rest, struct err *err) attr_must_us
  */
 int slurmrest_call(struct slurmrest *rest, const struct slurmrest_call *call, json_t **ret,
 		   struct err *err) attr_must_use;
-
-/* When a JSON web token ends, in seconds since the epoch; 0 when it does not tell. */
-uint64_t slurmrest_token_end(const char *token);
 
 /* "v0.0.38" to "v0.0.42"; 0 for anything else. */
 unsigned int slurmrest_parse_version(const char *text);

@@ -126,13 +126,6 @@ static void close_backend(struct backend *backend)
 
 	site_close(backend->site);
 	http_close(rest->http);
-	if (rest->token)
-		explicit_bzero(rest->token, strlen(rest->token));
-	free(rest->token);
-	for (char **word = rest->token_command; word && *word; word++)
-		free(*word);
-	free(rest->token_command);
-	free(rest->token_file);
 	free(rest->user);
 	free(rest);
 }
@@ -161,21 +154,6 @@ static char *own_name(void)
 	return user ? str_dup(user->pw_name) : str_printf("%u", getuid());
 }
 
-static char **copy_words(const char *const *words)
-{
-	size_t len = 0;
-	char **copy;
-
-	while (words && words[len])
-		len++;
-	if (len == 0)
-		return NULL;
-	copy = new_array(char *, len + 1);
-	for (size_t i = 0; i < len; i++)
-		copy[i] = str_dup(words[i]);
-	return copy;
-}
-
 int slurmrest_backend_open(const struct backend_settings *settings, struct site *site,
 			   struct backend **ret, struct err *err)
 {
@@ -200,8 +178,7 @@ int slurmrest_backend_open(const struct backend_settings *settings, struct site 
 	rest->http = http;
 	rest->version = version;
 	rest->user = settings->user ? str_dup(settings->user) : own_name();
-	rest->token_file = settings->token_file ? str_dup(settings->token_file) : NULL;
-	rest->token_command = copy_words(settings->token_command);
+	rest->tokens = settings->tokens;
 	*ret = &rest->base;
 	return 0;
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Token sources of clusters; see tokens.h. */
+#include "tokens.h"
+
+#include <string.h>
+
+/* "~" is the user's home directory in names of files. */
+static char *expand_home(const struct controller *c, const char *path)
+{
+	if (!path)
+		return NULL;
+	return path[0] == '~' ? str_printf("%s%s", c->paths.home, path + 1) : str_dup(path);
+}
+
+static void add_words(struct argv *argv, const struct config_texts *words)
+{
+	for (size_t i = 0; i < words->len; i++)
+		argv_add(argv, words->items[i]);
+}
+
+static int open_source(struct controller *c, const struct where *where, struct token_source **ret,
+		       struct err *err)
+{
+	cleanup(argv_finish) struct argv command = { 0 };
+	cleanup_free char *file =
+		expand_home(c, config_text(c->config, where->settings, "token_file"));
+	struct token_settings settings = { .cluster = where->cluster, .token_file = file };
+
+	add_words(&command, config_list(c->config, where->settings, "token_command"));
+	settings.token_command = argv_words(&command);
+	return token_source_open(&settings, ret, err);
+}
+
+int tokens_of(struct controller *c, const struct where *where, struct token_source **ret,
+	      struct err *err)
+{
+	*ret = NULL;
+	if (!where->settings)
+		return 0;
+	for (size_t i = 0; i < c->tokens_len; i++) {
+		if (strcmp(c->tokens[i].cluster, where->cluster) == 0) {
+			*ret = c->tokens[i].source;
+			return 0;
+		}
+	}
+	if (c->tokens_len == CONTROLLER_CLUSTERS_MAX)
+		return err_set(err, ERR_LIMIT, "more than %d clusters", CONTROLLER_CLUSTERS_MAX);
+	if (open_source(c, where, ret, err) < 0)
+		return -1;
+	c->tokens[c->tokens_len].cluster = str_dup(where->cluster);
+	c->tokens[c->tokens_len++].source = *ret;
+	return 0;
+}
