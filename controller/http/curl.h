@@ -15,15 +15,25 @@
 
 #include "init/base/err.h"
 
-#define CURL_CALLS(X)   \
-	X(global_init)  \
-	X(easy_init)    \
-	X(easy_reset)   \
-	X(easy_setopt)  \
-	X(easy_getinfo) \
-	X(easy_perform) \
-	X(easy_cleanup) \
-	X(slist_append) \
+#define CURL_CALLS(X)          \
+	X(global_init)         \
+	X(easy_init)           \
+	X(easy_reset)          \
+	X(easy_setopt)         \
+	X(easy_getinfo)        \
+	X(easy_perform)        \
+	X(easy_cleanup)        \
+	X(easy_pause)          \
+	X(easy_send)           \
+	X(easy_recv)           \
+	X(multi_init)          \
+	X(multi_cleanup)       \
+	X(multi_add_handle)    \
+	X(multi_remove_handle) \
+	X(multi_perform)       \
+	X(multi_poll)          \
+	X(multi_info_read)     \
+	X(slist_append)        \
 	X(slist_free_all)
 
 #undef curl_easy_setopt

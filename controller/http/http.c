@@ -7,29 +7,25 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "controller/http/curl.h"
+#include "controller/http/internal.h"
 #include "init/base/alloc.h"
 
-#define CONNECT_TIMEOUT_MS 10000
 #define PAUSE_MS 100 /* the first; each next one may be twice as long */
 #define PAUSE_MAX_MS 30000
 #define UNIX_SCHEME "unix:"
 
-struct http {
-	const struct curl_calls *curl;
-	CURL *easy;
-	char *url;  /* as the user wrote it */
-	char *base; /* "http://host:port", without a slash at the end */
-	char *socket;
-	char why[CURL_ERROR_SIZE];
-};
-
 /* One attempt: what became of it. */
 struct attempt {
+	struct http *http;
+	const struct http_request *request;
 	CURLcode code;
 	struct http_response *response;
 	bool is_too_large;
 	uint64_t wait_ms; /* that the server asks for */
+	bool has_pieces;  /* the owner got some */
+	bool is_enough;	  /* and wants no more */
+	bool is_refused;  /* or failed: err says why */
+	struct err err;
 };
 
 static uint64_t now_ms(void)
@@ -65,6 +61,37 @@ bool http_url_is_valid(const char *url)
 	       !strpbrk(url, "?#@");
 }
 
+static struct span copy_text(struct span text)
+{
+	uint8_t *copy = text.len ? alloc_zero(1, text.len) : NULL;
+
+	if (copy)
+		memcpy(copy, text.ptr, text.len);
+	return span_of(copy, text.len);
+}
+
+static void wipe_text(struct span text)
+{
+	if (text.ptr) {
+		explicit_bzero((void *)(uintptr_t)text.ptr, text.len);
+		free((void *)(uintptr_t)text.ptr);
+	}
+}
+
+int http_open_tls(const char *url, const struct http_tls *tls, struct http **ret, struct err *err)
+{
+	struct http *http;
+
+	if (http_open(url, &http, err) < 0)
+		return -1;
+	http->tls = *tls;
+	http->tls.authorities = copy_text(tls->authorities);
+	http->tls.certificate = copy_text(tls->certificate);
+	http->tls.key = copy_text(tls->key);
+	*ret = http;
+	return 0;
+}
+
 int http_open(const char *url, struct http **ret, struct err *err)
 {
 	cleanup(http_close) struct http *http = new_zero(struct http);
@@ -95,6 +122,9 @@ struct http *http_close(struct http *http)
 	if (http) {
 		if (http->easy)
 			http->curl->easy_cleanup(http->easy);
+		wipe_text(http->tls.authorities);
+		wipe_text(http->tls.certificate);
+		wipe_text(http->tls.key);
 		free(http->url);
 		free(http->base);
 		free(http->socket);
@@ -103,10 +133,24 @@ struct http *http_close(struct http *http)
 	return NULL;
 }
 
+static size_t hand_on(struct attempt *attempt, struct span piece)
+{
+	int result = attempt->request->received(attempt->request->owner, piece, &attempt->err);
+
+	attempt->has_pieces = true;
+	attempt->is_enough = result > 0;
+	attempt->is_refused = result < 0;
+	return result == 0 ? piece.len : CURL_WRITEFUNC_ERROR;
+}
+
 static size_t take_body(char *bytes, size_t size, size_t count, void *opaque)
 {
 	struct attempt *attempt = opaque;
+	long status = 0;
 
+	attempt->http->curl->easy_getinfo(attempt->http->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (attempt->request->received && status < 300)
+		return hand_on(attempt, span_of(bytes, size * count));
 	if (!buf_append(&attempt->response->body, bytes, size * count)) {
 		attempt->is_too_large = true;
 		return CURL_WRITEFUNC_ERROR;
@@ -122,7 +166,7 @@ static struct curl_slist *add_header(const struct http *http, struct curl_slist 
 	return longer ? longer : list;
 }
 
-static struct curl_slist *make_headers(const struct http *http, const struct http_request *request)
+struct curl_slist *http_make_headers(const struct http *http, const struct http_request *request)
 {
 	/* Without asking first ("Expect: 100-continue"): some servers never answer that. */
 	struct curl_slist *list = add_header(http, NULL, "Expect:");
@@ -138,7 +182,7 @@ static struct curl_slist *make_headers(const struct http *http, const struct htt
 }
 
 /* Headers may hold tokens. */
-static void free_headers(const struct http *http, struct curl_slist *list)
+void http_free_headers(const struct http *http, struct curl_slist *list)
 {
 	for (struct curl_slist *header = list; header; header = header->next)
 		explicit_bzero(header->data, strlen(header->data));
@@ -150,27 +194,44 @@ static const char *method_of(const struct http_request *request)
 	return request->method ? request->method : "GET";
 }
 
-/* The handle keeps its connections when its options are reset. */
-static void set_options(struct http *http, const struct http_request *request,
-			struct curl_slist *headers, uint64_t left_ms)
+static void set_blob(const struct http *http, CURL *easy, CURLoption option, struct span text)
+{
+	struct curl_blob blob = { .data = (void *)(uintptr_t)text.ptr,
+				  .len = text.len,
+				  .flags = CURL_BLOB_NOCOPY };
+
+	if (text.len > 0)
+		http->curl->easy_setopt(easy, option, &blob);
+}
+
+void http_set_target(const struct http *http, CURL *easy)
 {
 	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
-	CURL *easy = http->easy;
 
-	http->curl->easy_reset(easy);
-	set(easy, CURLOPT_ERRORBUFFER, http->why);
 	set(easy, CURLOPT_NOSIGNAL, 1L);
 	set(easy, CURLOPT_NOPROGRESS, 1L);
-	set(easy, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
-	set(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(left_ms, (uint64_t)CONNECT_TIMEOUT_MS));
-	set(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	set(easy, CURLOPT_HTTPHEADER, headers);
-	set(easy, CURLOPT_WRITEFUNCTION, take_body);
 	if (http->socket) {
 		set(easy, CURLOPT_UNIX_SOCKET_PATH, http->socket);
 		set(easy, CURLOPT_PROXY, "");
 	}
+	set_blob(http, easy, CURLOPT_CAINFO_BLOB, http->tls.authorities);
+	set_blob(http, easy, CURLOPT_SSLCERT_BLOB, http->tls.certificate);
+	set_blob(http, easy, CURLOPT_SSLKEY_BLOB, http->tls.key);
+	if (http->tls.is_unchecked) {
+		set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
+void http_set_request(const struct http *http, CURL *easy, const struct http_request *request,
+		      struct curl_slist *headers)
+{
+	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
+
+	http_set_target(http, easy);
+	set(easy, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
+	set(easy, CURLOPT_HTTPHEADER, headers);
 	if (request->body.len > 0 || strcmp(method_of(request), "POST") == 0) {
 		set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
 		set(easy, CURLOPT_POSTFIELDS,
@@ -180,10 +241,26 @@ static void set_options(struct http *http, const struct http_request *request,
 		set(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+/* The handle keeps its connections when its options are reset. */
+static void set_options(struct http *http, const struct http_request *request,
+			struct curl_slist *headers, uint64_t left_ms)
+{
+	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
+	CURL *easy = http->easy;
+
+	http->curl->easy_reset(easy);
+	http_set_request(http, easy, request, headers);
+	set(easy, CURLOPT_ERRORBUFFER, http->why);
+	set(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(left_ms, (uint64_t)HTTP_CONNECT_MS));
+	if (request->timeout_ms != HTTP_FOREVER)
+		set(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	set(easy, CURLOPT_WRITEFUNCTION, take_body);
+}
+
 static void attempt_once(struct http *http, const struct http_request *request, uint64_t left_ms,
 			 struct attempt *attempt)
 {
-	struct curl_slist *headers = make_headers(http, request);
+	struct curl_slist *headers = http_make_headers(http, request);
 	cleanup_free char *url = str_printf("%s%s", http->base, request->path);
 	curl_off_t wait = 0;
 	long status = 0;
@@ -193,6 +270,8 @@ static void attempt_once(struct http *http, const struct http_request *request, 
 	http->curl->easy_setopt(http->easy, CURLOPT_WRITEDATA, attempt);
 	http->why[0] = '\0';
 	buf_clear(&attempt->response->body);
+	attempt->http = http;
+	attempt->request = request;
 	attempt->code = http->curl->easy_perform(http->easy);
 	http->curl->easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
 	http->curl->easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &wait);
@@ -200,7 +279,7 @@ static void attempt_once(struct http *http, const struct http_request *request, 
 	attempt->wait_ms = wait > 0 ? (uint64_t)MIN(wait, (curl_off_t)86400) * 1000 : 0;
 	/* What it reads next belongs to nobody. */
 	http->curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
-	free_headers(http, headers);
+	http_free_headers(http, headers);
 }
 
 static bool may_repeat(const struct http_request *request)
@@ -215,6 +294,8 @@ static bool is_worth_another(const struct http_request *request, const struct at
 {
 	int status = attempt->response->status;
 
+	if (attempt->has_pieces)
+		return false;
 	if (attempt->code == CURLE_OK) {
 		if (status == 429 || status == 503)
 			return may_repeat(request) || attempt->wait_ms > 0;
@@ -247,16 +328,12 @@ static void sleep_ms(uint64_t ms)
 		continue;
 }
 
-static int explain(const struct http *http, const struct http_request *request,
-		   const struct attempt *attempt, struct err *err)
+int http_explain(const struct http *http, const char *why, CURLcode code, unsigned int timeout_ms,
+		 struct err *err)
 {
-	const char *why = http->why[0] ? http->why : "it broke off";
-	unsigned int timeout_ms = request->timeout_ms ? request->timeout_ms : HTTP_TIMEOUT_MS;
-
-	if (attempt->is_too_large)
-		return err_set(err, ERR_LIMIT, "%s: the answer is larger than %zu bytes", http->url,
-			       attempt->response->body.max);
-	switch ((int)attempt->code) {
+	why = why[0] ? why : "it broke off";
+	timeout_ms = timeout_ms ? timeout_ms : HTTP_TIMEOUT_MS;
+	switch ((int)code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_RESOLVE_PROXY:
 	case CURLE_COULDNT_CONNECT:
@@ -275,6 +352,18 @@ static int explain(const struct http *http, const struct http_request *request,
 		return err_set(err, ERR_PROTOCOL, "%s does not speak HTTP as it should: %s",
 			       http->url, why);
 	}
+}
+
+static int explain(const struct attempt *attempt, struct err *err)
+{
+	const struct http *http = attempt->http;
+
+	if (attempt->is_refused)
+		return err_set(err, attempt->err.kind, "%s", attempt->err.text);
+	if (attempt->is_too_large)
+		return err_set(err, ERR_LIMIT, "%s: the answer is larger than %zu bytes", http->url,
+			       attempt->response->body.max);
+	return http_explain(http, http->why, attempt->code, attempt->request->timeout_ms, err);
 }
 
 int http_send(struct http *http, const struct http_request *request, struct http_response *ret,
@@ -296,7 +385,7 @@ int http_send(struct http *http, const struct http_request *request, struct http
 			break;
 		sleep_ms(pause);
 	}
-	return attempt.code == CURLE_OK ? 0 : explain(http, request, &attempt, err);
+	return attempt.code == CURLE_OK || attempt.is_enough ? 0 : explain(&attempt, err);
 }
 
 int http_refuse(int status, struct err *err)

@@ -20,6 +20,10 @@
  * time limit allows it: when nothing can have reached the server (no connection), when the server
  * says "later" (429 and 503, after its Retry-After), and, for requests that may be done twice, also
  * after a broken connection, 502 and 504.
+ *
+ * A body that is long, or never ends, is taken piece by piece: `received` gets what comes while
+ * http_send() runs, a stream (stream.h) is read when its owner likes, and http_upgrade() ends HTTP
+ * and leaves a connection of bytes.
  */
 
 #include <stdbool.h>
@@ -30,6 +34,8 @@
 #define HTTP_TRIES 4
 #define HTTP_TIMEOUT_MS 60000
 #define HTTP_BODY_MAX (16 * 1024 * 1024)
+/* A timeout: none at all. Who sends such a request has another way to end it. */
+#define HTTP_FOREVER UINT32_MAX
 
 struct http;
 
@@ -42,6 +48,24 @@ struct http_request {
 	unsigned int timeout_ms; /* 0: HTTP_TIMEOUT_MS */
 	size_t body_max;	 /* of the response; 0: HTTP_BODY_MAX */
 	bool may_repeat; /* doing it twice is doing it once; GET, PUT and DELETE always may */
+	/*
+	 * The body of an answer below 300 goes there piece by piece, and body_max does not hold for
+	 * it. 0: go on; 1: enough, which is success; -1: failed, and so does the request. Nothing
+	 * is repeated after the first piece.
+	 */
+	int (*received)(void *owner, struct span bytes, struct err *err);
+	void *owner;
+};
+
+/*
+ * Who is trusted and who we are, as PEM text; all-zero is the machine's authorities and nobody. A
+ * certificate goes with its key.
+ */
+struct http_tls {
+	struct span authorities; /* these alone */
+	struct span certificate;
+	struct span key;
+	bool is_unchecked; /* whoever answers is believed: for who was told to */
 };
 
 struct http_response {
@@ -57,6 +81,10 @@ DEFINE_CLEANUP_VALUE(struct http_response, http_response_finish)
  * ERR_INVALID for anything else; ERR_UNAVAILABLE without libcurl.
  */
 int http_open(const char *url, struct http **ret, struct err *err) attr_must_use;
+
+/* The same with TLS of one's own; its texts are copied, and wiped at the end. */
+int http_open_tls(const char *url, const struct http_tls *tls, struct http **ret, struct err *err)
+	attr_must_use;
 struct http *http_close(struct http *http);
 DEFINE_CLEANUP(struct http, http_close)
 
@@ -70,6 +98,16 @@ bool http_url_is_valid(const char *url);
  */
 int http_send(struct http *http, const struct http_request *request, struct http_response *ret,
 	      struct err *err) attr_must_use;
+
+/*
+ * Asks for a connection that is HTTP no more (Upgrade, RFC 9110 section 7.8) and returns a
+ * descriptor of it, which is one end of a socket: what is written there reaches the server, and so
+ * back. An answer of 101 or 200 is a yes; any other is refused with its body in *ret, whose status
+ * is set in any case. Through TLS a child process of ours carries the bytes, and ends with either
+ * end. The request has no timeout once it is answered.
+ */
+int http_upgrade(struct http *http, const struct http_request *request, int *ret_fd,
+		 struct http_response *ret, struct err *err) attr_must_use;
 
 /*
  * Sets the error that a status from 400 on stands for, in general words, and returns -1: for when

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The head of an HTTP/1.1 answer (RFC 9112), for who has to know where exactly it ends: what
+ * follows an upgrade is no HTTP any more.
+ */
+
+#include <stdbool.h>
+
+#include "init/base/span.h"
+
+#define HTTP_HEAD_MAX 16384
+
+struct http_head {
+	int status;
+	bool has_length;
+	uint64_t length; /* of the body */
+};
+
+/* The whole head, with the empty line at its end. False for what is none. */
+bool http_head_parse(struct span text, struct http_head *ret) attr_must_use;
