@@ -271,7 +271,7 @@ static void forget(struct site *site)
 		free(s->known_dirs[i]);
 	for (size_t i = 0; i < s->cached_len; i++) {
 		free(s->cached[i].path);
-		buf_finish(&s->cached[i].bytes);
+		buf_wipe(&s->cached[i].bytes);
 	}
 	free(s->known_dirs);
 	free(s->cached);

@@ -54,6 +54,12 @@ uint64_t controller_now_ns(void);
 int bundle_install(struct controller *c, const char *images, const struct bundle *bundle,
 		   char **ret_dir, struct err *err) attr_must_use;
 
+/* Runs `berth-tunnel keygen`; what it complains of is the error. */
+int keys_generate(const struct argv *argv, struct err *err) attr_must_use;
+
+/* keygen's option that says what this workstation is called: its host name, without a domain. */
+void keys_add_workstation(struct argv *argv);
+
 /* The user's host key and known_hosts, made once. */
 int keys_make_host(struct controller *c, const char *tunnel, struct err *err) attr_must_use;
 

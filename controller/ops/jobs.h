@@ -73,13 +73,3 @@ unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
 
 /* Whether its files are behind a login node, where each look at them is a message. */
 bool ops_job_is_remote(struct controller *c, const struct job *job);
-
-/*
- * Replaces the workstation's key of a running job, or lets nobody in any more, in the job's
- * directory: no old key is needed. A new key has to get into the job before the old one is dropped;
- * whenever this is interrupted, there is a key that works, and doing it again mends the rest. No
- * connection with a dropped key is accepted after this; those that there are end, of one rank at
- * once, of the others within seconds.
- */
-int ops_replace_keys(struct controller *c, const struct job *job, bool revokes, struct err *err)
-	attr_must_use;

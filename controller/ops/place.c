@@ -265,11 +265,21 @@ static int fetch_endpoint(struct site *site, const struct job *job, unsigned int
 	return 0;
 }
 
+static int keep_copy(struct controller *c, const struct job *job, unsigned int rank,
+		     const struct buf *text, struct err *err)
+{
+	cleanup_free char *copy = endpoint_copy(c, job, rank);
+	cleanup_free char *dir = fs_join(c->paths.state_dir, "endpoints");
+
+	if (fs_make_dirs(dir, 0700, err) < 0)
+		return -1;
+	return fs_write_file(copy, buf_span(text), 0600, err);
+}
+
 static int endpoint_there(struct controller *c, struct site *site, const struct job *job,
 			  unsigned int rank, char **ret, bool *ended, struct err *err)
 {
 	cleanup_free char *copy = endpoint_copy(c, job, rank);
-	cleanup_free char *dir = fs_join(c->paths.state_dir, "endpoints");
 	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
 	struct err own;
 
@@ -277,8 +287,7 @@ static int endpoint_there(struct controller *c, struct site *site, const struct 
 		if (own.kind == ERR_NOT_FOUND || !fs_exists(copy))
 			return err_set(err, own.kind, "%s", own.text);
 		log_warn("%s; going where the job was last", own.text);
-	} else if (fs_make_dirs(dir, 0700, err) < 0 ||
-		   fs_write_file(copy, buf_span(&text), 0600, err) < 0) {
+	} else if (keep_copy(c, job, rank, &text, err) < 0) {
 		return -1;
 	}
 	*ret = take_ptr(copy);
@@ -300,6 +309,27 @@ int place_endpoint(struct controller *c, struct backend *backend, const struct j
 	if (ended)
 		*ended = jobdir_read_status(NULL, job->directory, rank, &status, NULL) == 1 &&
 			 status.exited;
+	return 0;
+}
+
+int place_keep_endpoint(struct controller *c, const struct backend *backend, const struct job *job,
+			unsigned int rank, char **ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
+	cleanup_free char *name = str_printf("endpoint.%u.json", rank);
+	cleanup_free char *path = fs_join(job->directory, name);
+	struct site *site = backend_site(backend);
+
+	if (!site_is_remote(site)) {
+		if (!fs_exists(path))
+			return err_set(err, ERR_NOT_FOUND, "%s: there is none", path);
+		*ret = take_ptr(path);
+		return 0;
+	}
+	if (site_read(site, path, 0, ENDPOINT_MAX, &text, err) < 0 ||
+	    keep_copy(c, job, rank, &text, err) < 0)
+		return -1;
+	*ret = endpoint_copy(c, job, rank);
 	return 0;
 }
 

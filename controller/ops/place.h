@@ -53,6 +53,12 @@ int bundle_pack(const struct bundle *bundle, const char *digest, const char *par
  */
 int place_endpoint(struct controller *c, struct backend *backend, const struct job *job,
 		   unsigned int rank, char **ret, bool *ended, struct err *err) attr_must_use;
+/*
+ * The same with what was prefetched from elsewhere, and without asking anything else. ERR_NOT_FOUND
+ * when the rank has not said where it listens.
+ */
+int place_keep_endpoint(struct controller *c, const struct backend *backend, const struct job *job,
+			unsigned int rank, char **ret, struct err *err) attr_must_use;
 /* Removes what was fetched. */
 void place_drop_endpoints(struct controller *c, const struct job *job);
 

@@ -34,13 +34,19 @@ static void try_job_file(struct span text)
 {
 	cleanup(job_file_finish) struct job_file file = { 0 }, again = { 0 };
 	cleanup(buf_finish) struct buf b = BUF_INIT(JSONFILE_MAX);
+	struct key_set keys, keys_again;
 	struct err err;
 
 	if (job_file_parse(text, &file, &err) < 0 || !job_file_format(&file, &b))
 		return;
 	assert(job_file_parse(buf_span(&b), &again, &err) == 0);
 	assert(secret_equal(&file.secret, &again.secret));
-	assert(key_set_equal(&file.peers, &again.peers));
+	job_file_keys(&file, &keys);
+	job_file_keys(&again, &keys_again);
+	assert(key_set_equal(&keys, &keys_again) && keys.len > 0);
+	assert(file.peers_len == again.peers_len && file.peers_len <= JOB_FILE_PEERS_MAX);
+	for (size_t i = 0; i < file.peers_len; i++)
+		assert(strcmp(file.peers[i].name, again.peers[i].name) == 0);
 	assert(file.relays.len == again.relays.len);
 	for (size_t i = 0; i < file.relays.len; i++) {
 		assert(strcmp(file.relays.items[i].url, again.relays.items[i].url) == 0);

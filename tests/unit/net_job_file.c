@@ -30,7 +30,8 @@ static void a_job_file_survives_reading_and_writing(void **state)
 	(void)state;
 	assert_int_equal(job_file_parse(span_of_str(golden_job), &file, &err), 0);
 	assert_int_equal(file.secret.bytes[31], 1);
-	assert_int_equal(file.peers.keys[0].bytes[0], 2);
+	assert_int_equal(file.peers_len, 1);
+	assert_int_equal(file.peers[0].key.bytes[0], 2);
 	assert_int_equal(file.allow_len, 4);
 	assert_int_equal(file.connections, 64);
 	assert_string_equal(file.allow[0], "licence.example:27000");
@@ -49,10 +50,66 @@ static void a_job_file_may_name_the_next_key(void **state)
 
 	(void)state;
 	assert_int_equal(job_file_parse(span_of_str(text), &file, &err), 0);
-	assert_int_equal(file.peers.len, 2);
-	assert_int_equal(file.peers.keys[1].bytes[0], 1);
+	assert_int_equal(file.peers_len, 1);
+	assert_true(file.peers[0].has_next);
+	assert_int_equal(file.peers[0].next.bytes[0], 1);
 	assert_true(job_file_format(&file, &b));
 	assert_string_equal(buf_str(&b), text);
+}
+
+#define OTHERS_HEAD \
+	"{\"version\": 1, \"secret\": \"" ONES "\", \"peer\": \"" TWOS "\", \"peer_name\": \"desk\""
+#define OTHERS_TAIL ", \"allow\": [], \"idle_timeout_s\": 1, \"connections\": 1}\n"
+
+static void a_job_file_may_name_other_workstations(void **state)
+{
+	cleanup(job_file_finish) struct job_file file = { 0 };
+	cleanup(buf_finish) struct buf b = BUF_INIT(1024);
+	static const char text[] =
+		OTHERS_HEAD ", \"others\": [{\"name\": \"laptop\", \"key\": \"" ONES "\"}, "
+			    "{\"name\": \"lab-2.example\", \"key\": \"" TWOS "\", \"next\": \"" ONES
+			    "\"}]" OTHERS_TAIL;
+	struct key_set keys;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(job_file_parse(span_of_str(text), &file, &err), 0);
+	assert_int_equal(file.peers_len, 3);
+	assert_string_equal(file.peers[0].name, "desk");
+	assert_string_equal(file.peers[1].name, "laptop");
+	assert_true(file.peers[2].has_next);
+	job_file_keys(&file, &keys);
+	assert_int_equal(keys.len, 2);
+	assert_ptr_equal(job_file_find_peer(&file, &keys.keys[0]), &file.peers[0]);
+	assert_ptr_equal(job_file_find_peer(&file, &keys.keys[1]), &file.peers[1]);
+	assert_true(job_file_format(&file, &b));
+	assert_string_equal(buf_str(&b), text);
+}
+
+#define OTHER(name) "{\"name\": \"" name "\", \"key\": \"" ONES "\"}"
+
+static void other_workstations_are_few_and_have_names(void **state)
+{
+	static const char *const bad[] = {
+		OTHERS_HEAD ", \"others\": {}" OTHERS_TAIL,
+		OTHERS_HEAD ", \"others\": [7]" OTHERS_TAIL,
+		OTHERS_HEAD ", \"others\": [{\"key\": \"" ONES "\"}]" OTHERS_TAIL,
+		OTHERS_HEAD ", \"others\": [" OTHER("") "]" OTHERS_TAIL,
+		OTHERS_HEAD ", \"others\": [" OTHER("a b") "]" OTHERS_TAIL,
+		OTHERS_HEAD ", \"others\": [{\"name\": \"a\", \"key\": \"AAAA\"}]" OTHERS_TAIL,
+		OTHERS_HEAD
+		", \"others\": [" OTHER("a") "," OTHER("b") "," OTHER("c") "," OTHER("d") "," OTHER(
+			"e") "," OTHER("f") "," OTHER("g") "," OTHER("h") "]" OTHERS_TAIL,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cleanup(job_file_finish) struct job_file file = { 0 };
+		struct err err;
+
+		assert_int_equal(job_file_parse(span_of_str(bad[i]), &file, &err), -1);
+		assert_null(strstr(err.text, ONES));
+	}
 }
 
 static void a_client_file_survives_reading_and_writing(void **state)
@@ -246,6 +303,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_job_file_survives_reading_and_writing),
 		cmocka_unit_test(a_job_file_may_name_the_next_key),
+		cmocka_unit_test(a_job_file_may_name_other_workstations),
+		cmocka_unit_test(other_workstations_are_few_and_have_names),
 		cmocka_unit_test(a_client_file_survives_reading_and_writing),
 		cmocka_unit_test(a_job_file_names_relays_and_the_paths_that_are_allowed),
 		cmocka_unit_test(a_client_file_names_a_login_node_and_may_forbid_punching),

@@ -27,9 +27,12 @@ static const struct key_set second = { .keys = { { { 1 } }, { { 2 } } }, .len = 
 
 static void write_peers(const struct world *w, const struct key_set *peers)
 {
-	const struct job_file file = { .peers = *peers, .idle_timeout_s = 60, .connections = 1 };
+	struct job_file file = { .peers_len = 1, .idle_timeout_s = 60, .connections = 1 };
 	cleanup(buf_finish) struct buf text = BUF_INIT(4096);
 
+	file.peers[0].key = peers->keys[0];
+	file.peers[0].next = peers->keys[1];
+	file.peers[0].has_next = peers->len > 1;
 	assert_true(job_file_format(&file, &text));
 	assert_int_equal(fs_write_file(w->path, buf_span(&text), 0600, NULL), 0);
 }

@@ -17,7 +17,9 @@ static char *job_path, *client_path, *next_path;
 
 static struct rotation rotation(void)
 {
-	return (struct rotation){ job_path, client_path };
+	return (struct rotation){ .job_file = job_path,
+				  .client_file = client_path,
+				  .name = "desk" };
 }
 
 static void write_job(const struct key_public *peer)
@@ -25,7 +27,7 @@ static void write_job(const struct key_public *peer)
 	struct job_file job = { .secret = { { 7 } }, .idle_timeout_s = 60, .connections = 3 };
 	cleanup(buf_finish) struct buf text = BUF_INIT(JSONFILE_MAX);
 
-	key_set_add(&job.peers, peer);
+	job.peers[job.peers_len++].key = *peer;
 	assert_true(job_file_format(&job, &text));
 	assert_int_equal(fs_write_file(job_path, buf_span(&text), 0600, NULL), 0);
 }
@@ -41,12 +43,14 @@ static size_t assert_client_gets_in(void)
 {
 	cleanup(job_file_finish) struct job_file job = { 0 };
 	cleanup(client_file_finish) struct client_file client = { 0 };
+	struct key_set keys;
 
 	read_pair(&job, &client);
-	assert_true(key_set_has(&job.peers, &client.key.public));
+	assert_non_null(job_file_find_peer(&job, &client.key.public));
 	assert_true(secret_equal(&job.secret, &client.secret));
 	assert_int_equal(job.connections, 3);
-	return job.peers.len;
+	job_file_keys(&job, &keys);
+	return keys.len;
 }
 
 static int set_up(void **state)
@@ -96,7 +100,7 @@ static void a_rotation_leaves_one_key_that_is_new(void **state)
 	rotate();
 	read_pair(&after, &two);
 	assert_false(key_public_equal(&one.key.public, &two.key.public));
-	assert_false(key_set_has(&after.peers, &one.key.public));
+	assert_null(job_file_find_peer(&after, &one.key.public));
 }
 
 static void another_key_goes_the_same_ways(void **state)
@@ -183,16 +187,142 @@ static void a_revoked_key_gets_in_no_more_and_another_can_be_made(void **state)
 
 	(void)state;
 	assert_int_equal(rotation_begin(&r, NULL), 0);
-	assert_int_equal(rotation_revoke(job_path, NULL), 0);
+	assert_int_equal(rotation_revoke(job_path, NULL, NULL), 0);
 	read_pair(&job, &client);
-	assert_int_equal(job.peers.len, 1);
-	assert_false(key_set_has(&job.peers, &client.key.public));
+	assert_int_equal(job.peers_len, 1);
+	assert_null(job_file_find_peer(&job, &client.key.public));
 	/* Not even the next one. */
 	assert_int_equal(rotation_finish(&r, NULL), -1);
 	assert_int_equal(unlink(client_path), 0);
 	assert_int_equal(rotation_begin(&r, NULL), 0);
 	assert_int_equal(rotation_finish(&r, NULL), 0);
 	assert_int_equal(assert_client_gets_in(), 1);
+}
+
+/* The job's file names its workstation, as that of each new job does. */
+static void name_the_first(void)
+{
+	cleanup(job_file_finish) struct job_file job = { 0 };
+	cleanup(buf_finish) struct buf text = BUF_INIT(JSONFILE_MAX);
+
+	assert_int_equal(job_file_read(job_path, &job, NULL), 0);
+	memcpy(job.peers[0].name, "desk", 5);
+	assert_true(job_file_format(&job, &text));
+	assert_int_equal(fs_write_file(job_path, buf_span(&text), 0600, NULL), 0);
+}
+
+/* Another workstation's client file. */
+static struct rotation elsewhere(char **ret_path)
+{
+	*ret_path = fs_join(dir, "other.json");
+	return (struct rotation){ .job_file = job_path,
+				  .client_file = *ret_path,
+				  .name = "desk",
+				  .login = "login1",
+				  .no_punch = true };
+}
+
+static void assert_gets_in(const char *client_path_there)
+{
+	cleanup(job_file_finish) struct job_file job = { 0 };
+	cleanup(client_file_finish) struct client_file client = { 0 };
+
+	assert_int_equal(job_file_read(job_path, &job, NULL), 0);
+	assert_int_equal(client_file_read(client_path_there, &client, NULL), 0);
+	assert_non_null(job_file_find_peer(&job, &client.key.public));
+}
+
+static void another_workstation_is_let_in_and_the_first_stays(void **state)
+{
+	cleanup_free char *path = NULL;
+	const struct rotation there = elsewhere(&path);
+	cleanup(client_file_finish) struct client_file client = { 0 };
+	cleanup(job_file_finish) struct job_file job = { 0 };
+
+	(void)state;
+	name_the_first();
+	assert_int_equal(rotation_begin(&there, NULL), 0);
+	assert_int_equal(assert_client_gets_in(), 2);
+	assert_int_equal(rotation_finish(&there, NULL), 0);
+	assert_int_equal(assert_client_gets_in(), 2);
+	assert_gets_in(path);
+	assert_int_equal(client_file_read(path, &client, NULL), 0);
+	assert_string_equal(client.login, "login1");
+	assert_false(path_mask_has(client.paths, PATH_PUNCHED));
+	assert_int_equal(job_file_read(job_path, &job, NULL), 0);
+	assert_string_equal(job.peers[1].name, "desk-2");
+}
+
+static void each_replaces_its_own_key_and_nobody_elses(void **state)
+{
+	cleanup_free char *path = NULL;
+	const struct rotation here = rotation(), there = elsewhere(&path);
+
+	(void)state;
+	name_the_first();
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(rotation_begin(&there, NULL), 0);
+		/* Somebody else begins and ends one in between. */
+		assert_int_equal(rotation_begin(&here, NULL), 0);
+		assert_int_equal(rotation_finish(&here, NULL), 0);
+		assert_int_equal(rotation_finish(&there, NULL), 0);
+		assert_int_equal(assert_client_gets_in(), 2);
+		assert_gets_in(path);
+	}
+}
+
+static void a_first_key_that_was_interrupted_is_no_second_workstation(void **state)
+{
+	cleanup_free char *path = NULL;
+	const struct rotation there = elsewhere(&path);
+
+	(void)state;
+	name_the_first();
+	assert_int_equal(rotation_begin(&there, NULL), 0);
+	assert_int_equal(rotation_begin(&there, NULL), 0);
+	assert_int_equal(rotation_finish(&there, NULL), 0);
+	assert_int_equal(assert_client_gets_in(), 2);
+	assert_gets_in(path);
+}
+
+static void one_workstation_is_sent_away_and_the_others_stay(void **state)
+{
+	cleanup_free char *path = NULL;
+	const struct rotation there = elsewhere(&path);
+	struct err err;
+
+	(void)state;
+	name_the_first();
+	assert_int_equal(rotation_begin(&there, NULL), 0);
+	assert_int_equal(rotation_finish(&there, NULL), 0);
+	assert_int_equal(rotation_revoke(job_path, "nobody", &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_non_null(strstr(err.text, "desk, desk-2"));
+	assert_int_equal(rotation_revoke(job_path, "desk-2", NULL), 0);
+	assert_int_equal(assert_client_gets_in(), 1);
+	/* The first one as well: then nobody is left. */
+	assert_int_equal(rotation_revoke(job_path, "desk", NULL), 0);
+	assert_int_equal(rotation_revoke(job_path, "desk", &err), -1);
+	assert_int_equal(rotation_begin(&there, NULL), 0);
+	assert_int_equal(rotation_finish(&there, NULL), 0);
+	assert_gets_in(path);
+}
+
+static void a_ninth_workstation_is_refused(void **state)
+{
+	struct err err;
+
+	(void)state;
+	name_the_first();
+	for (int i = 2; i <= JOB_FILE_PEERS_MAX + 1; i++) {
+		cleanup_free char *name = str_printf("%d.json", i);
+		cleanup_free char *path = fs_join(dir, name);
+		const struct rotation r = { .job_file = job_path, .client_file = path };
+
+		assert_int_equal(rotation_begin(&r, &err), i <= JOB_FILE_PEERS_MAX ? 0 : -1);
+	}
+	assert_int_equal(err.kind, ERR_LIMIT);
+	assert_int_equal(assert_client_gets_in(), JOB_FILE_PEERS_MAX);
 }
 
 int main(void)
@@ -204,6 +334,11 @@ int main(void)
 		ROTATION_TEST(killed_at_any_step_it_leaves_a_way_in_and_can_be_begun_again),
 		ROTATION_TEST(finishing_can_be_repeated_and_needs_a_beginning),
 		ROTATION_TEST(a_revoked_key_gets_in_no_more_and_another_can_be_made),
+		ROTATION_TEST(another_workstation_is_let_in_and_the_first_stays),
+		ROTATION_TEST(each_replaces_its_own_key_and_nobody_elses),
+		ROTATION_TEST(a_first_key_that_was_interrupted_is_no_second_workstation),
+		ROTATION_TEST(one_workstation_is_sent_away_and_the_others_stay),
+		ROTATION_TEST(a_ninth_workstation_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,8 @@
 struct args {
 	const char *job_file, *client_file;
 	struct opt_list allow;
-	bool rotate, finish, revoke;
+	bool rotate, finish, revoke, list;
+	const char *workstation;
 	uint64_t idle_timeout, connections;
 	const char *relays, *paths, *login;
 	bool no_punch;
@@ -35,7 +36,10 @@ static const struct opt opts[] = {
 	OPT_FLAG(0, "finish-rotation", struct args, finish,
 		 "take that one, and let the old one in no more"),
 	OPT_FLAG(0, "revoke", struct args, revoke,
-		 "let nobody in any more: in the job's file only"),
+		 "let nobody in any more, or not --workstation: in the job's file only"),
+	OPT_FLAG(0, "list", struct args, list, "print who is let in"),
+	OPT_STR(0, "workstation", struct args, workstation, "NAME",
+		"what the workstation is called in the job's file"),
 	OPT_DURATION(0, "idle-timeout", struct args, idle_timeout, "TIME",
 		     "end a connection that is silent for so long (24h)"),
 	OPT_UINT(0, "connections", struct args, connections, "N",
@@ -129,7 +133,9 @@ static int make_job(const struct args *args, struct err *err)
 	    key_random_secret(&job.secret, err) < 0 || key_pair_generate(&client.key, err) < 0)
 		return -1;
 	client.secret = job.secret;
-	key_set_add(&job.peers, &client.key.public);
+	job.peers[job.peers_len++].key = client.key.public;
+	if (args->workstation)
+		memcpy(job.peers[0].name, args->workstation, strlen(args->workstation));
 	return write_pair(args, &job, &client, err);
 }
 
@@ -154,28 +160,52 @@ static int make_host_key(const struct args *args, struct err *err)
 	return fs_write_file(args->known_hosts, buf_span(&line), 0600, err);
 }
 
+/* What is done to the keys of a job that there is; ERR_INVALID without the files it needs. */
+static int change_job(const struct args *args, struct err *err)
+{
+	const struct rotation rotation = { .job_file = args->job_file,
+					   .client_file = args->client_file,
+					   .name = args->workstation,
+					   .login = args->login,
+					   .no_punch = args->no_punch };
+	bool needs_client = args->rotate || args->finish;
+
+	if (args->rotate + args->finish + args->revoke + args->list != 1 || !args->job_file ||
+	    args->host_key || args->known_hosts || (needs_client && !args->client_file) ||
+	    (args->revoke && args->client_file))
+		return err_set(err, ERR_INVALID,
+			       "--rotate and --finish-rotation need --job-file and --client-file; "
+			       "--revoke and --list need --job-file");
+	if (args->login && !client_file_is_login(args->login))
+		return err_set(err, ERR_INVALID, "--login: '%s' is not [USER@]HOST", args->login);
+	if (args->rotate)
+		return rotation_begin(&rotation, err);
+	if (args->finish)
+		return rotation_finish(&rotation, err);
+	if (args->revoke)
+		return rotation_revoke(args->job_file, args->workstation, err);
+	return rotation_list(&rotation, stdout, err);
+}
+
 static int run(void *user, int argc, char **argv, struct err *err)
 {
 	const struct args *args = user;
 	bool job = args->job_file && args->client_file;
 	bool host = args->host_key && args->known_hosts;
-	bool replaces = args->rotate || args->finish;
-	const struct rotation rotation = { args->job_file, args->client_file };
 
 	(void)argc;
 	(void)argv;
-	if (args->revoke && args->job_file && !args->client_file && !host)
-		return rotation_revoke(args->job_file, err);
-	if (replaces && job && !host && !(args->rotate && args->finish))
-		return args->rotate ? rotation_begin(&rotation, err)
-				    : rotation_finish(&rotation, err);
-	if (args->revoke || replaces || job == host ||
-	    (!job && (args->job_file || args->client_file)) ||
+	if (args->workstation && !job_file_is_name(args->workstation))
+		return err_set(err, ERR_INVALID,
+			       "--workstation: '%.80s' is no name: letters, digits, '.', '-', '_'",
+			       args->workstation);
+	if (args->rotate || args->finish || args->revoke || args->list)
+		return change_job(args, err);
+	if (job == host || (!job && (args->job_file || args->client_file)) ||
 	    (!host && (args->host_key || args->known_hosts)))
-		return err_set(
-			err, ERR_INVALID,
-			"give --job-file and --client-file, or --host-key and --known-hosts; "
-			"--revoke needs --job-file alone");
+		return err_set(err, ERR_INVALID,
+			       "give --job-file and --client-file, or --host-key and "
+			       "--known-hosts");
 	return job ? make_job(args, err) : make_host_key(args, err);
 }
 

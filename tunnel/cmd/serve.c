@@ -114,7 +114,7 @@ static size_t list_paths(void *owner, struct presence_entry ret[PRESENCE_MAX])
 
 static const struct server_ops server_ops = { on_request, on_arrived, on_stranger };
 
-/* The workstation has another key, or none: whoever came with the old one has to go. */
+/* A workstation has another key, or none: whoever came with the old one has to go. */
 static void on_keys_changed(struct job_watch *watch, const struct key_set *peers)
 {
 	struct serve *s = container_of(watch, struct serve, watch);
@@ -122,8 +122,7 @@ static void on_keys_changed(struct job_watch *watch, const struct key_set *peers
 	if (s->ending)
 		return;
 	tls_context_set_peers(s->tls, peers);
-	log_info("serve: the workstation's key %s",
-		 peers->len > 1 ? "is being replaced" : "was replaced");
+	log_info("serve: the keys of workstations have changed: %zu are let in", peers->len);
 	server_drop(s->server);
 }
 
@@ -264,16 +263,18 @@ static int read_keys(struct serve *s, struct err *err)
 {
 	cleanup_free char *path = fs_join(s->args->dir, "tunnel.json");
 	cleanup_free char *info = str_printf("berth reset %u", (unsigned int)s->args->rank);
+	struct key_set peers;
 
 	if (job_file_read(path, &s->job, err) < 0 ||
 	    key_pair_of_rank(&s->job.secret, (unsigned int)s->args->rank, &s->key, err) < 0 ||
 	    key_derive(&s->job.secret, info, &s->reset_key, err) < 0)
 		return -1;
 	key_tag(&s->key.public, s->tag.bytes);
-	s->tls = tls_context_new(TLS_SERVER, &s->key, &s->job.peers.keys[0], err);
+	job_file_keys(&s->job, &peers);
+	s->tls = tls_context_new(TLS_SERVER, &s->key, &peers.keys[0], err);
 	if (!s->tls)
 		return -1;
-	tls_context_set_peers(s->tls, &s->job.peers);
+	tls_context_set_peers(s->tls, &peers);
 	return 0;
 }
 
@@ -384,6 +385,7 @@ static int start(struct serve *s, struct err *err)
 		.main_pid = (pid_t)s->args->pid,
 		.environment = environ,
 	};
+	struct key_set peers;
 
 	if (read_keys(s, err) < 0)
 		return -1;
@@ -401,7 +403,8 @@ static int start(struct serve *s, struct err *err)
 		return -1;
 	watch_signals(s);
 	rest_open(&s->rest, &s->loop, REST_AFTER_MS);
-	job_watch_open(&s->watch, &s->loop, s->job_path, &s->job.peers, &watch_ops);
+	job_file_keys(&s->job, &peers);
+	job_watch_open(&s->watch, &s->loop, s->job_path, &peers, &watch_ops);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
  *	tunnel.json   {"version": 1, "secret": BASE64(32),
  *	               "peer": BASE64(32, public key of the workstation),
  *	               "next": BASE64(32, its next one; only while the key is replaced),
+ *	               "others": [{"name": NAME, "key": BASE64(32), "next": BASE64(32)}, ...],
  *	               "allow": ["host:port", ...], "idle_timeout_s": 86400}
  *	client file   {"version": 1, "secret": BASE64(32, same),
  *	               "key": BASE64(32, seed of the workstation's key)}
@@ -78,8 +79,8 @@ void key_tag(const struct key_public *key, uint8_t ret[KEY_TAG_LEN]);
 
 bool key_public_equal(const struct key_public *a, const struct key_public *b);
 
-/* The keys that a peer may prove: one, and while it is replaced, the next one, too. */
-#define KEY_SET_MAX 2
+/* The keys that a peer may prove: of up to eight, and while they are replaced, the next ones. */
+#define KEY_SET_MAX 16
 
 struct key_set {
 	struct key_public keys[KEY_SET_MAX];

@@ -75,18 +75,83 @@ static int read_ways(const json_t *object, struct relay_sites *relays, unsigned 
 	return relay_sites_parse(json_object_get(object, "relays"), relays, err);
 }
 
+bool job_file_is_name(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789.-_";
+	size_t len = strlen(text);
+
+	return len > 0 && len <= JOB_FILE_NAME_MAX && strspn(text, plain) == len;
+}
+
+void job_file_keys(const struct job_file *file, struct key_set *ret)
+{
+	*ret = (struct key_set){ 0 };
+	for (size_t i = 0; i < file->peers_len; i++) {
+		key_set_add(ret, &file->peers[i].key);
+		if (file->peers[i].has_next)
+			key_set_add(ret, &file->peers[i].next);
+	}
+}
+
+struct job_peer *job_file_find_peer(struct job_file *file, const struct key_public *key)
+{
+	for (size_t i = 0; i < file->peers_len; i++) {
+		struct job_peer *peer = &file->peers[i];
+
+		if (key_public_equal(&peer->key, key) ||
+		    (peer->has_next && key_public_equal(&peer->next, key)))
+			return peer;
+	}
+	return NULL;
+}
+
+static int read_name(const json_t *object, const char *member, struct job_peer *ret,
+		     struct err *err)
+{
+	const char *text;
+
+	if (jsonfile_string(object, member, &text, err) < 0)
+		return -1;
+	if (!job_file_is_name(text))
+		return err_set(err, ERR_INVALID, "\"%s\" is no name of a workstation", member);
+	memcpy(ret->name, text, strlen(text));
+	return 0;
+}
+
+static int read_peer(const json_t *object, const char *member, struct job_peer *ret,
+		     struct err *err)
+{
+	if (jsonfile_bytes32(object, member, ret->key.bytes, err) < 0)
+		return -1;
+	ret->has_next = json_object_get(object, "next") != NULL;
+	return ret->has_next ? jsonfile_bytes32(object, "next", ret->next.bytes, err) : 0;
+}
+
 static int read_peers(const json_t *object, struct job_file *file, struct err *err)
 {
-	struct key_public key;
+	const json_t *others;
 
-	if (jsonfile_bytes32(object, "peer", key.bytes, err) < 0)
+	if (read_peer(object, "peer", &file->peers[0], err) < 0 ||
+	    (json_object_get(object, "peer_name") &&
+	     read_name(object, "peer_name", &file->peers[0], err) < 0))
 		return -1;
-	key_set_add(&file->peers, &key);
-	if (!json_object_get(object, "next"))
+	file->peers_len = 1;
+	if (!json_object_get(object, "others"))
 		return 0;
-	if (jsonfile_bytes32(object, "next", key.bytes, err) < 0)
+	if (jsonfile_array(object, "others", &others, err) < 0)
 		return -1;
-	key_set_add(&file->peers, &key);
+	if (json_array_size(others) >= JOB_FILE_PEERS_MAX)
+		return err_set(err, ERR_LIMIT, "\"others\" has more than %d entries",
+			       JOB_FILE_PEERS_MAX - 1);
+	for (size_t i = 0; i < json_array_size(others); i++) {
+		const json_t *other = json_array_get(others, i);
+		struct job_peer *peer = &file->peers[file->peers_len++];
+
+		if (read_peer(other, "key", peer, err) < 0 ||
+		    read_name(other, "name", peer, err) < 0)
+			return err_wrap(err, "\"others\": entry %zu", i + 1);
+	}
 	return 0;
 }
 
@@ -140,12 +205,30 @@ static bool append_ways(struct buf *b, const struct relay_sites *relays, unsigne
 	       jsonfile_append(b, "paths", path_mask_json(paths));
 }
 
+static bool append_peer(struct buf *b, const char *member, const struct job_peer *peer)
+{
+	return append_bytes32(b, member, peer->key.bytes) &&
+	       (!peer->has_next || append_bytes32(b, "next", peer->next.bytes));
+}
+
+static bool append_others(struct buf *b, const struct job_file *file)
+{
+	for (size_t i = 1; i < file->peers_len; i++) {
+		if (!buf_printf(b, "%s{\"name\": \"%s\"", i > 1 ? ", " : ", \"others\": [",
+				file->peers[i].name) ||
+		    !append_peer(b, "key", &file->peers[i]) || !buf_append_u8(b, '}'))
+			return false;
+	}
+	return file->peers_len < 2 || buf_append_u8(b, ']');
+}
+
 bool job_file_format(const struct job_file *file, struct buf *b)
 {
 	if (!buf_printf(b, "{\"version\": 1") || !append_bytes32(b, "secret", file->secret.bytes) ||
-	    !append_bytes32(b, "peer", file->peers.keys[0].bytes) ||
-	    (file->peers.len > 1 && !append_bytes32(b, "next", file->peers.keys[1].bytes)) ||
-	    !buf_printf(b, ", \"allow\": ["))
+	    !append_peer(b, "peer", &file->peers[0]) ||
+	    (file->peers[0].name[0] &&
+	     !buf_printf(b, ", \"peer_name\": \"%s\"", file->peers[0].name)) ||
+	    !append_others(b, file) || !buf_printf(b, ", \"allow\": ["))
 		return false;
 	for (size_t i = 0; i < file->allow_len; i++) {
 		if (!buf_printf(b, "%s\"", i ? ", " : "") || !text_append_json(b, file->allow[i]) ||

@@ -20,12 +20,22 @@
 #define JOB_FILE_IDLE_MAX_S (100 * UINT64_C(86400))
 #define JOB_FILE_CONNECTIONS_DEFAULT 256
 #define JOB_FILE_CONNECTIONS_MAX 4096
+#define JOB_FILE_PEERS_MAX 8
+#define JOB_FILE_NAME_MAX 63
+
+/* A workstation that is let in by its key, and while that is replaced, by the next one, too. */
+struct job_peer {
+	char name[JOB_FILE_NAME_MAX + 1]; /* "": nobody said it */
+	struct key_public key, next;
+	bool has_next;
+};
 
 /* tunnel.json */
 struct job_file {
 	struct secret secret;
-	/* The workstation's key, that alone may connect; while it is replaced, the next, too. */
-	struct key_set peers;
+	/* At least one, and nobody else may connect: who submitted the job, then the others. */
+	struct job_peer peers[JOB_FILE_PEERS_MAX];
+	size_t peers_len;
 	char **allow; /* "host:port" beside loopback that CONNECT may reach */
 	size_t allow_len;
 	uint64_t idle_timeout_s;
@@ -40,6 +50,12 @@ DEFINE_CLEANUP_VALUE(struct job_file, job_file_finish)
 int job_file_parse(struct span text, struct job_file *ret, struct err *err) attr_must_use;
 int job_file_read(const char *path, struct job_file *ret, struct err *err) attr_must_use;
 bool job_file_format(const struct job_file *file, struct buf *b) attr_must_use;
+/* All keys that are let in. */
+void job_file_keys(const struct job_file *file, struct key_set *ret);
+/* Whose key this is, now or next; NULL when it is not let in. */
+struct job_peer *job_file_find_peer(struct job_file *file, const struct key_public *key);
+/* What a workstation may be called: letters, digits, '.', '-' and '_', 1 to JOB_FILE_NAME_MAX. */
+bool job_file_is_name(const char *text);
 /* "host:port", "[v6]:port", "*:port", "host:*": what an entry of the allow list looks like. */
 bool job_file_is_target(const char *text);
 

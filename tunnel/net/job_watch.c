@@ -13,7 +13,7 @@ static void read_file(uv_work_t *work)
 
 	w->has_found = job_file_read(w->path, &file, NULL) == 0;
 	if (w->has_found)
-		w->found = file.peers;
+		job_file_keys(&file, &w->found);
 }
 
 static void begin(struct job_watch *w);

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* Giving and taking the keys of workstations while a job runs; see rekey.h. */
+#include "rekey.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/ops/connect.h"
+#include "controller/ops/internal.h"
+#include "controller/ops/jobs.h"
+#include "controller/ops/place.h"
+#include "init/base/fs.h"
+#include "init/base/log.h"
+
+#define JOB_FILE_MAX (1024 * 1024)
+/* How long a job may take to let a new key in: it reads the file, perhaps over a slow network. */
+#define PROOF_WAIT "10s"
+#define KNOCK_TIMEOUT_MS 20000
+#define RANKS_ASKED 64
+#define LIST_TIMEOUT_MS 30000
+#define LIST_MAX 4096
+
+/* What changing keys needs to know; filled by open_rekey(). */
+struct rekey {
+	struct controller *c;
+	const struct job *job;
+	const struct rekey_plan *plan;
+	struct site *site;
+	char *job_file, *client_file, *next_file, *tickets;
+	char *endpoint; /* of a rank that listens, or NULL */
+	unsigned int rank;
+	bool has_client;
+	struct bundle bundle;
+	struct buf there; /* what the job's file holds where it is elsewhere */
+};
+
+static void rekey_finish(struct rekey *x)
+{
+	if (x->site && x->job_file)
+		unlink(x->job_file);
+	buf_wipe(&x->there);
+	free(x->job_file);
+	free(x->client_file);
+	free(x->next_file);
+	free(x->tickets);
+	free(x->endpoint);
+	bundle_finish(&x->bundle);
+}
+DEFINE_CLEANUP_VALUE(struct rekey, rekey_finish)
+
+/* One rank is enough: all of them read the same file. What is elsewhere is kept of each. */
+static void find_listening(struct rekey *x, const struct backend *backend)
+{
+	uint64_t rank = 0;
+
+	for (unsigned int asked = 0; asked < RANKS_ASKED && job_next_rank(x->job, rank, &rank);
+	     asked++, rank++) {
+		cleanup_free char *endpoint = NULL;
+
+		if (x->endpoint && !x->site)
+			return;
+		if (place_keep_endpoint(x->c, backend, x->job, (unsigned int)rank, &endpoint,
+					NULL) < 0 ||
+		    x->endpoint)
+			continue;
+		x->endpoint = take_ptr(endpoint);
+		x->rank = (unsigned int)rank;
+	}
+}
+
+/* Elsewhere, keygen works on a copy, which is brought back after each change. */
+static int fetch_job_file(struct rekey *x, struct err *err)
+{
+	cleanup_free char *there = fs_join(x->job->directory, "tunnel.json");
+	const char *dir = x->job->directory;
+
+	if (!x->plan->is_prefetched && site_prefetch(x->site, &dir, 1, REKEY_PREFETCH, err) < 0)
+		return -1;
+	if (site_read(x->site, there, 0, JOB_FILE_MAX, &x->there, err) < 0)
+		return -1;
+	return fs_write_file(x->job_file, buf_span(&x->there), 0600, err);
+}
+
+static int bring_job_file(struct rekey *x, struct err *err)
+{
+	cleanup_free char *there = fs_join(x->job->directory, "tunnel.json");
+	cleanup(buf_wipe) struct buf text = BUF_INIT(JOB_FILE_MAX);
+
+	if (!x->site)
+		return 0;
+	if (fs_read_file(x->job_file, JOB_FILE_MAX, &text, err) < 0)
+		return -1;
+	if (span_equal(buf_span(&text), buf_span(&x->there)))
+		return 0;
+	if (site_write(x->site, there, buf_span(&text), 0600, err) < 0 ||
+	    site_flush(x->site, err) < 0)
+		return -1;
+	site_forget(x->site);
+	buf_wipe(&x->there);
+	x->there = text;
+	text = BUF_INIT(JOB_FILE_MAX);
+	return 0;
+}
+
+static int open_rekey(struct rekey *x, struct err *err)
+{
+	struct backend *backend;
+
+	if (ops_check_not_ended(x->job, err) < 0 ||
+	    bundle_find(x->c->paths.program, &x->bundle, err) < 0 ||
+	    controller_backend(x->c, x->job->cluster, &backend, err) < 0)
+		return -1;
+	x->there = BUF_INIT(JOB_FILE_MAX);
+	x->site = backend_site(backend);
+	x->client_file = x->plan->client_file ? str_dup(x->plan->client_file)
+					      : paths_client_key(&x->c->paths, x->job->uid);
+	x->next_file = str_printf("%s.new", x->client_file);
+	x->tickets = str_printf("%s.tickets", x->client_file);
+	x->has_client = fs_exists(x->client_file);
+	x->job_file = x->site ? str_printf("%s.job.part", x->client_file)
+			      : fs_join(x->job->directory, "tunnel.json");
+	if (x->site && fetch_job_file(x, err) < 0)
+		return -1;
+	if (x->job->state == JOB_RUNNING)
+		find_listening(x, backend);
+	return 0;
+}
+
+/* `how` is an option of keygen; name is a workstation's, or NULL for ours. */
+static int rekey_files(struct rekey *x, const char *how, const char *name, struct err *err)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+	bool revokes = strcmp(how, "--revoke") == 0;
+
+	argv_add_words(&argv, x->bundle.tunnel, "keygen", how, "--job-file", x->job_file, NULL);
+	if (!revokes)
+		argv_add_words(&argv, "--client-file", x->client_file, NULL);
+	if (name)
+		argv_add_words(&argv, "--workstation", name, NULL);
+	else if (!revokes)
+		keys_add_workstation(&argv);
+	if (!revokes && x->plan->login)
+		argv_add_words(&argv, "--login", x->plan->login, NULL);
+	if (keys_generate(&argv, err) < 0)
+		return -1;
+	return bring_job_file(x, err);
+}
+
+/* Goes into the job with a key: it has to look which are good. Returns how that ended, or -1. */
+static int knock(const struct rekey *x, const char *client_file, const char *wait,
+		 struct child *ret, struct err *err)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+	struct child_plan plan = { .timeout_ms = KNOCK_TIMEOUT_MS };
+
+	argv_add_words(&argv, x->bundle.tunnel, "knock", "--client-file", client_file, "--endpoint",
+		       x->endpoint, "--wait", wait, NULL);
+	argv_addf(&argv, "--rank=%u", x->rank);
+	argv_addf(&argv, "--name=job-%" PRIu64, x->job->id);
+	plan.argv = argv_words(&argv);
+	return child_run(&plan, ret, err) < 0 ? -1 : ret->status;
+}
+
+/* The job shall act on what was written, now. It does so within seconds in any case. */
+static void hasten(const struct rekey *x)
+{
+	cleanup(child_finish) struct child child = { 0 };
+	struct err why;
+
+	if (x->endpoint && fs_exists(x->client_file) &&
+	    knock(x, x->client_file, "0s", &child, &why) < 0)
+		log_debug("%s", why.text);
+}
+
+static int prove(const struct rekey *x, struct err *err)
+{
+	cleanup(child_finish) struct child child = { 0 };
+	int status = knock(x, x->next_file, PROOF_WAIT, &child, err);
+	char why[256];
+
+	if (status == 0)
+		return 0;
+	if (status > 0) {
+		child_complaint(&child, why, sizeof(why));
+		err_set(err, ERR_UNAVAILABLE, "%s", why);
+	}
+	return err_wrap(err,
+			"the new key does not get into job-%" PRIu64
+			", and the old one is kept: rotate again, or revoke it",
+			x->job->id);
+}
+
+static int rotate_key(struct rekey *x, struct err *err)
+{
+	if (rekey_files(x, "--rotate", x->plan->workstation, err) < 0)
+		return -1;
+	/* Without a way in that could be lost, or a tunnel to ask, there is nothing to prove. */
+	if (x->has_client && x->endpoint && prove(x, err) < 0)
+		return -1;
+	if (rekey_files(x, "--finish-rotation", NULL, err) < 0)
+		return -1;
+	hasten(x);
+	/* Of the old key, and what was in the way when this was interrupted before. */
+	if (fs_remove_tree(x->tickets, err) < 0)
+		return -1;
+	return leftovers_remove_beside(x->c, x->job, err);
+}
+
+static int list_keys(const struct rekey *x, struct buf *ret, struct err *err)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+	cleanup(child_finish) struct child child = { 0 };
+	struct child_plan plan = { .timeout_ms = LIST_TIMEOUT_MS };
+	char why[256];
+
+	argv_add_words(&argv, x->bundle.tunnel, "keygen", "--list", "--job-file", x->job_file,
+		       "--client-file", x->client_file, NULL);
+	plan.argv = argv_words(&argv);
+	if (child_run(&plan, &child, err) < 0)
+		return -1;
+	if (child.status != 0) {
+		child_complaint(&child, why, sizeof(why));
+		return err_set(err, ERR_SYSTEM, "cannot read who is let in: %s", why);
+	}
+	if (!buf_append_span(ret, buf_span(&child.output)))
+		return err_set(err, ERR_LIMIT, "too many workstations");
+	return 0;
+}
+
+static int revoke_key(struct rekey *x, const char *workstation, struct err *err)
+{
+	cleanup(buf_finish) struct buf left = BUF_INIT(LIST_MAX);
+
+	if (rekey_files(x, "--revoke", workstation, err) < 0)
+		return -1;
+	hasten(x);
+	if (list_keys(x, &left, err) < 0)
+		return -1;
+	if (strstr(buf_str(&left), " here\n"))
+		return 0;
+	/* Of no use any more; and of none to a thief. */
+	if (fs_remove_tree(x->tickets, err) < 0 || leftovers_remove_beside(x->c, x->job, err) < 0)
+		return -1;
+	if (unlink(x->client_file) < 0 && errno != ENOENT)
+		return err_set_errno(err, errno, "remove %s", x->client_file);
+	return 0;
+}
+
+static const struct rekey_plan plan_here = { 0 };
+
+int ops_rotate_key(struct controller *c, const struct job *job, const struct rekey_plan *plan,
+		   struct err *err)
+{
+	cleanup(rekey_finish) struct rekey x = { .c = c,
+						 .job = job,
+						 .plan = plan ? plan : &plan_here };
+
+	return open_rekey(&x, err) < 0 ? -1 : rotate_key(&x, err);
+}
+
+int ops_revoke_keys(struct controller *c, const struct job *job, const char *workstation,
+		    struct err *err)
+{
+	cleanup(rekey_finish) struct rekey x = { .c = c, .job = job, .plan = &plan_here };
+
+	return open_rekey(&x, err) < 0 ? -1 : revoke_key(&x, workstation, err);
+}
+
+int ops_list_keys(struct controller *c, const struct job *job, struct buf *ret, struct err *err)
+{
+	cleanup(rekey_finish) struct rekey x = { .c = c, .job = job, .plan = &plan_here };
+
+	return open_rekey(&x, err) < 0 ? -1 : list_keys(&x, ret, err);
+}
