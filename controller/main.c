@@ -9,6 +9,7 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_submit,
 	&cmd_get,
 	&cmd_describe,
+	&cmd_find,
 	&cmd_wait,
 	&cmd_logs,
 	&cmd_cancel,

@@ -123,7 +123,8 @@ struct backend_ops {
 
 	/*
 	 * Mandatory. Appends what a log holds from the part's offset on, at most its max bytes
-	 * (nothing: no more yet). A log that is not there yet is empty.
+	 * (nothing: no more yet), or its last bytes (LOG_END). A log that is not there yet is
+	 * empty.
 	 */
 	int (*read_log)(struct backend *backend, const struct job *job, const struct log_part *part,
 			struct buf *ret, struct err *err);

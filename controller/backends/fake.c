@@ -148,10 +148,11 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 {
 	struct fake_job *own = find(fake_of(backend), job);
 	size_t len = own && part->which == LOG_STDOUT ? strlen(own->printed) : 0;
+	uint64_t offset = part->offset == LOG_END ? len - MIN(len, part->max) : part->offset;
 
-	if (part->offset >= len)
+	if (offset >= len)
 		return 0;
-	if (!buf_append(ret, own->printed + part->offset, MIN(len - part->offset, part->max)))
+	if (!buf_append(ret, own->printed + offset, MIN(len - offset, part->max)))
 		return err_set(err, ERR_LIMIT, "no room");
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "init/base/fd.h"
@@ -21,10 +22,13 @@ static int read_here(const char *path, uint64_t offset, size_t max, struct buf *
 {
 	cleanup_close int fd = fd_open(path, O_RDONLY);
 	uint8_t *at;
+	struct stat st;
 	ssize_t n;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set_errno(err, errno, "open %s", path);
+	if (offset == LOG_END)
+		offset = (uint64_t)st.st_size - MIN((uint64_t)st.st_size, max);
 	at = buf_reserve(ret, max);
 	if (!at)
 		return err_set(err, ERR_INTERNAL, "read %s: no room", path);

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "controller/model/log_part.h"
 #include "controller/run/child.h"
 
 struct site;
@@ -32,7 +33,7 @@ struct site_ops {
 
 	/*
 	 * Mandatory. Appends what a file holds from this offset on, at most max bytes (nothing: it
-	 * ends there). ERR_NOT_FOUND: there is none.
+	 * ends there); its last max bytes when the offset is LOG_END. ERR_NOT_FOUND: there is none.
 	 */
 	int (*read)(struct site *site, const char *path, uint64_t offset, size_t max,
 		    struct buf *ret, struct err *err);

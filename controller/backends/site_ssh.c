@@ -152,7 +152,8 @@ static int read_cached(const struct site_ssh *s, const char *path, uint64_t offs
 
 		if (strcmp(s->cached[i].path, path) != 0)
 			continue;
-		span_cut(&bytes, MIN((size_t)offset, bytes.len));
+		span_cut(&bytes, offset == LOG_END ? bytes.len - MIN(max, bytes.len)
+						   : MIN((size_t)offset, bytes.len));
 		return buf_append_span(ret, span_cut(&bytes, MIN(max, bytes.len)))
 			       ? 1
 			       : err_set(err, ERR_INTERNAL, "read %s: no room", path);
@@ -178,9 +179,11 @@ static int read_file(struct site *site, const char *path, uint64_t offset, size_
 		return cached < 0 ? -1 : 0;
 	if (!buf_printf(&script, "f=") || !remote_quote(&script, path) ||
 	    !buf_printf(&script,
-			"\n[ -e \"$f\" ] || exit %d\n[ -r \"$f\" ] || { cat \"$f\"; exit %d; }\n"
-			"tail -c +%" PRIu64 " \"$f\" | head -c %zu\n",
-			STATUS_MISSING, STATUS_CHANGE, offset + 1, max))
+			"\n[ -e \"$f\" ] || exit %d\n[ -r \"$f\" ] || { cat \"$f\"; exit %d; }\n",
+			STATUS_MISSING, STATUS_CHANGE) ||
+	    !(offset == LOG_END ? buf_printf(&script, "tail -c %zu \"$f\"\n", max)
+				: buf_printf(&script, "tail -c +%" PRIu64 " \"$f\" | head -c %zu\n",
+					     offset + 1, max)))
 		return too_long(err);
 	if (run_script(s, buf_span(&script), &child, err) < 0)
 		return -1;

@@ -27,6 +27,7 @@ extern const struct verb cmd_cp;
 extern const struct verb cmd_describe;
 extern const struct verb cmd_doctor;
 extern const struct verb cmd_exec;
+extern const struct verb cmd_find;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
 extern const struct verb cmd_hold;

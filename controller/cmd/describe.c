@@ -44,19 +44,16 @@ static int describe_job(struct controller *c, const struct output *output, const
 		       : 0;
 }
 
-static const char *backend_of(const struct get_args *args)
-{
-	return args->backend ? args->backend : "slurm";
-}
-
 static int describe_nodes(const struct get_args *args, const struct output *output, int argc,
 			  char **argv, struct err *err)
 {
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(node_list_finish) struct node_list nodes = { 0 };
+	const char *cluster;
 
 	if (controller_open(&c, err) < 0 ||
-	    ops_list_nodes(c, backend_of(args), argv, (size_t)argc, &nodes, err) < 0)
+	    get_choose_cluster(c, args->backend, &cluster, err) < 0 ||
+	    ops_list_nodes(c, cluster, argv, (size_t)argc, &nodes, err) < 0)
 		return -1;
 	return output->format == OUTPUT_TABLE ? output_describe_nodes(&nodes, output, err)
 					      : output_nodes(&nodes, output, err);
@@ -67,9 +64,11 @@ static int describe_queues(const struct get_args *args, const struct output *out
 {
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(queue_list_finish) struct queue_list queues = { 0 };
+	const char *cluster;
 
 	if (controller_open(&c, err) < 0 ||
-	    ops_list_queues(c, backend_of(args), argv, (size_t)argc, &queues, err) < 0)
+	    get_choose_cluster(c, args->backend, &cluster, err) < 0 ||
+	    ops_list_queues(c, cluster, argv, (size_t)argc, &queues, err) < 0)
 		return -1;
 	return output->format == OUTPUT_TABLE ? output_describe_queues(&queues, output, err)
 					      : output_queues(&queues, output, err);

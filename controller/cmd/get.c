@@ -20,7 +20,9 @@ static const struct opt opts[] = {
 	OPT_STR(0, "group-by", struct get_args, group_by, "KEY",
 		"job-counts: state, queue, user, backend"),
 	OPT_STR('b', "backend", struct get_args, backend, "NAME",
-		"nodes, queues: of which cluster (slurm)"),
+		"nodes, queues, resources: of which cluster (slurm)"),
+	OPT_STR('n', "tail", struct get_args, tail, "LINES",
+		"error: so many lines of standard error (10)"),
 	OPT_FLAG(0, "no-headers", struct get_args, no_headers, "without the line of titles"),
 	OPT_FLAG('w', "watch", struct get_args, watch, "go on, and show what changes"),
 	OPT_END,
@@ -33,9 +35,11 @@ static const struct {
 	{ "jobs", "job", get_jobs },
 	{ "job-counts", "job-count", get_counts },
 	{ "job-runs", "job-run", get_runs },
+	{ "error", "errors", get_error },
 	{ "clusters", "cluster", get_clusters },
 	{ "nodes", "node", get_nodes },
 	{ "queues", "queue", get_queues },
+	{ "resources", "resource", get_resources },
 	{ "connections", "connection", get_connections },
 };
 
@@ -74,22 +78,28 @@ int get_output(const struct get_args *args, struct output *ret, struct err *err)
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
+	const struct get_args *args = opaque;
+
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
-		if (strcmp(argv[0], resources[i].name) == 0 ||
-		    strcmp(argv[0], resources[i].alias) == 0)
-			return resources[i].run(opaque, argc - 1, argv + 1, err);
+		if (strcmp(argv[0], resources[i].name) != 0 &&
+		    strcmp(argv[0], resources[i].alias) != 0)
+			continue;
+		if (args->tail && resources[i].run != get_error)
+			return err_set(err, ERR_INVALID, "--tail: goes with 'get error' only");
+		return resources[i].run(args, argc - 1, argv + 1, err);
 	}
 	return err_set(err, ERR_INVALID,
-		       "cannot get '%.40s': there are jobs, job-counts, job-runs, clusters, nodes, "
-		       "queues, connections",
+		       "cannot get '%.40s': there are jobs, job-counts, job-runs, error, clusters, "
+		       "nodes, queues, resources, connections",
 		       argv[0]);
 }
 
 const struct verb cmd_get = {
 	.name = "get",
 	.operands =
-		"jobs | job-counts | job-runs | clusters | nodes | queues | connections [NAME...]",
-	.summary = "list jobs, clusters, nodes, queues or connections, or count jobs",
+		"jobs | job-counts | job-runs | error | clusters | nodes | queues | resources |\n"
+		"       connections [NAME...]",
+	.summary = "list jobs, their errors, clusters, nodes, queues, resources, connections",
 	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

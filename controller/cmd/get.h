@@ -8,6 +8,7 @@
  */
 
 #include "controller/model/filter.h"
+#include "controller/ops/controller.h"
 #include "controller/output/output.h"
 
 struct get_args {
@@ -16,6 +17,7 @@ struct get_args {
 	const char *sort_by;
 	const char *group_by;
 	const char *backend;
+	const char *tail;
 	uint64_t limit; /* 0: none */
 	bool all;
 	bool no_headers;
@@ -28,11 +30,20 @@ int get_output(const struct get_args *args, struct output *ret, struct err *err)
 /* Refuses options that are about jobs: they would be taken for something they do not do. */
 int get_check_cluster_args(const struct get_args *args, struct err *err) attr_must_use;
 
+/*
+ * The cluster that was named; else the one that jobs go to, unless that is this machine, which has
+ * no queues: then "slurm".
+ */
+int get_choose_cluster(struct controller *c, const char *name, const char **ret, struct err *err)
+	attr_must_use;
+
 /* argv holds the operands behind the resource. */
 int get_connections(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_counts(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_clusters(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_error(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_nodes(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_queues(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_resources(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_runs(const struct get_args *args, int argc, char **argv, struct err *err);

@@ -3,8 +3,50 @@
 #include "cluster.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "init/base/alloc.h"
+
+/* "idle+drain", "mixed", "down*": whether one of its words begins like that. */
+static bool has_state(const char *state, const char *word)
+{
+	for (const char *p = state; p; p = strchr(p, '+')) {
+		p += *p == '+';
+		if (strncasecmp(p, word, strlen(word)) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool node_is_usable(const struct node *node)
+{
+	/* A node that was powered down for want of work is woken for a job. */
+	static const char *const words[] = { "down",	   "drain",	    "fail",
+					     "error",	   "unknown",	    "inval",
+					     "maint",	   "not_resp",	    "no_respond",
+					     "power_down", "powering_down", "future",
+					     "reboot" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (has_state(node->state, words[i]))
+			return false;
+	}
+	return node->state[0] != '\0' && node->state[strlen(node->state) - 1] != '*';
+}
+
+bool node_is_in_queue(const struct node *node, const char *queue)
+{
+	size_t len = strlen(queue);
+
+	for (const char *name = node->queues; *name; name += strspn(name, ",")) {
+		size_t name_len = strcspn(name, ",");
+
+		if (name_len == len && memcmp(name, queue, len) == 0)
+			return true;
+		name += name_len;
+	}
+	return false;
+}
 
 void node_finish(struct node *node)
 {
@@ -13,6 +55,8 @@ void node_finish(struct node *node)
 	free(node->state);
 	free(node->reason);
 	free(node->gres);
+	free(node->gres_used);
+	free(node->features);
 	*node = (struct node){ 0 };
 }
 

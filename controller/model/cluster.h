@@ -35,6 +35,8 @@ struct node {
 	char *state;  /* the scheduler's own word */
 	char *reason; /* why it is not available, or "" */
 	char *gres;   /* GPUs and such, in the scheduler's words, or "" */
+	char *gres_used;
+	char *features; /* separated by commas, or "" */
 	uint64_t cpus, cpus_used;
 	uint64_t memory, memory_used; /* bytes */
 };
@@ -43,6 +45,15 @@ struct node_list {
 	struct node *items;
 	size_t len;
 };
+
+/*
+ * Whether the scheduler gives jobs to it at all: it is not down, drained, reserved for repair or
+ * silent. It may be full.
+ */
+bool node_is_usable(const struct node *node);
+
+/* Whether it can be had through this queue. */
+bool node_is_in_queue(const struct node *node, const char *queue);
 
 void node_finish(struct node *node);
 DEFINE_CLEANUP_VALUE(struct node, node_finish)

@@ -12,6 +12,9 @@
 
 enum log_stream { LOG_STDOUT, LOG_STDERR };
 
+/* An offset: what is read are the last bytes. */
+#define LOG_END UINT64_MAX
+
 struct log_part {
 	enum log_stream which;
 	bool of_rank; /* what this rank alone printed; else what is printed for all of the job */

@@ -52,3 +52,16 @@ int ops_list_queues(struct controller *c, const char *name, char *const *pattern
 	}
 	return len > 0 && ret->len == 0 ? none("queue", patterns, err) : 0;
 }
+
+int ops_find_nodes(struct controller *c, const char *name, const struct node_request *request,
+		   struct fit_list *ret, struct err *err)
+{
+	cleanup(node_list_finish) struct node_list all = { 0 };
+	struct backend *backend;
+
+	if (fit_check(request, err) < 0 || controller_backend(c, name, &backend, err) < 0 ||
+	    backend_list_nodes(backend, &all, err) < 0)
+		return -1;
+	fit_list_init(ret, &all, request);
+	return 0;
+}

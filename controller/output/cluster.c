@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/model/gpus.h"
 #include "controller/model/json.h"
 #include "controller/output/runs.h"
 #include "controller/output/table.h"
@@ -61,8 +62,9 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-static json_t *node_value(const struct node *node)
+json_t *output_node_value(const struct node *node)
 {
+	struct gpus gpus = { 0 };
 	json_t *object = json_object();
 
 	json_object_set_new(object, "name", value_text(node->name));
@@ -72,7 +74,12 @@ static json_t *node_value(const struct node *node)
 	json_object_set_new(object, "cpus_used", number(node->cpus_used));
 	json_object_set_new(object, "memory", number(node->memory));
 	json_object_set_new(object, "memory_used", number(node->memory_used));
+	gpus_add(&gpus, node->gres, node->gres_used, true);
+	json_object_set_new(object, "gpus", number(gpus_sum(&gpus, NULL).total));
+	json_object_set_new(object, "gpus_used", number(gpus_sum(&gpus, NULL).used));
 	json_object_set_new(object, "gres", value_optional(node->gres));
+	json_object_set_new(object, "gres_used", value_optional(node->gres_used));
+	json_object_set_new(object, "features", value_optional(node->features));
 	json_object_set_new(object, "reason", value_optional(node->reason));
 	return object;
 }
@@ -88,7 +95,7 @@ int output_nodes(const struct node_list *nodes, const struct output *output, str
 		print_node_table(nodes, output);
 	} else {
 		for (size_t i = 0; i < nodes->len; i++)
-			json_array_append_new(array, node_value(&nodes->items[i]));
+			json_array_append_new(array, output_node_value(&nodes->items[i]));
 		value_print(array, output);
 	}
 	return output_end(output, err);
@@ -225,7 +232,7 @@ int output_describe_nodes(const struct node_list *nodes, const struct output *ou
 			  struct err *err)
 {
 	for (size_t i = 0; i < nodes->len; i++) {
-		cleanup(json_release) json_t *value = node_value(&nodes->items[i]);
+		cleanup(json_release) json_t *value = output_node_value(&nodes->items[i]);
 
 		if (i > 0)
 			fputc('\n', output->out);

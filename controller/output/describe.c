@@ -13,11 +13,7 @@
 
 #define LINE_MAX_LEN 4096
 
-static void line(const struct output *output, const char *title, const char *fmt, ...)
-	attr_printf(3, 4);
-
-/* "Title:   text", or nothing when the text is empty. */
-static void line(const struct output *output, const char *title, const char *fmt, ...)
+void output_line(const struct output *output, const char *title, const char *fmt, ...)
 {
 	char text[LINE_MAX_LEN];
 	va_list args;
@@ -43,23 +39,23 @@ static void line_time(const struct output *output, const char *title, uint64_t n
 		return;
 	if (output->now_ns > ns)
 		text_format_duration(output->now_ns - ns, age, sizeof(age));
-	line(output, title, "%s (%s ago)", moment, age);
+	output_line(output, title, "%s (%s ago)", moment, age);
 }
 
-static void line_state(const struct job *job, const struct output *output)
+void output_job_end(const struct job *job, const struct output *output)
 {
 	bool known = job->native_state[0] != '\0' &&
 		     strcmp(job->native_state, job_state_word(job->state)) != 0;
 
-	line(output, "State:", "%s%s%s%s", job_state_word(job->state), known ? " (" : "",
-	     known ? job->native_state : "", known ? ")" : "");
-	line(output, "Reason:", "%s", job->reason);
+	output_line(output, "State:", "%s%s%s%s", job_state_word(job->state), known ? " (" : "",
+		    known ? job->native_state : "", known ? ")" : "");
+	output_line(output, "Reason:", "%s", job->reason);
 	if (job->exit_code != JOB_NO_EXIT_CODE)
-		line(output, "Exit status:", "%d", job->exit_code);
+		output_line(output, "Exit status:", "%d", job->exit_code);
 	if (job->signal > 0)
-		line(output, "Signal:", "%d (%s)", job->signal, strsignal(job->signal));
+		output_line(output, "Signal:", "%d (%s)", job->signal, strsignal(job->signal));
 	if (job->attempts > 1)
-		line(output, "Attempts:", "%" PRIu64, job->attempts);
+		output_line(output, "Attempts:", "%" PRIu64, job->attempts);
 }
 
 static void line_run_time(const struct job *job, const struct output *output)
@@ -70,7 +66,7 @@ static void line_run_time(const struct job *job, const struct output *output)
 	if (job->started_ns == 0 || end_ns < job->started_ns)
 		return;
 	text_format_duration(end_ns - job->started_ns, text, sizeof(text));
-	line(output, "Time:", "%s", text);
+	output_line(output, "Time:", "%s", text);
 }
 
 /* What somebody who looks at a job in this state wants to type. */
@@ -80,13 +76,13 @@ static void line_next(const struct job *job, const struct output *output)
 
 	job_label(job, label);
 	if (job->state == JOB_RUNNING)
-		line(output, "Enter it:", "ssh %s", label);
+		output_line(output, "Enter it:", "ssh %s", label);
 	if (job->started_ns && !job->collected)
-		line(output, "Its output:", "berth logs %s", label);
+		output_line(output, "Its output:", "berth logs %s", label);
 	if (job->state == JOB_FAILED && !job->collected)
-		line(output, "Its errors:", "berth logs --stderr %s", label);
+		output_line(output, "Its errors:", "berth logs --stderr %s", label);
 	if (job_is_array(job) && job->only[0] == '\0')
-		line(output, "Its tasks:", "berth get job-runs %s", label);
+		output_line(output, "Its tasks:", "berth get job-runs %s", label);
 }
 
 void output_describe_job(const struct job *job, const struct output *output)
@@ -94,22 +90,23 @@ void output_describe_job(const struct job *job, const struct output *output)
 	char label[JOB_LABEL_SIZE];
 
 	job_label(job, label);
-	line(output, "Job:", "%s", label);
-	line(output, "Name:", "%s", job->name);
-	line_state(job, output);
-	line(output, "Backend:", "%s", job->backend);
-	line(output, "Native id:", "%s", job->native_id);
-	line(output, "Queue:", "%s", job->queue);
-	line(output, "User:", "%s", job->user);
-	line(output, "Nodes:", "%" PRIu64 "%s%s", job->nodes, job->node_list[0] ? ", " : "",
-	     job->node_list);
-	line(output, "Ranks:", "%" PRIu64, job->tasks);
-	line(output, "Array:", "%s", job->array);
+	output_line(output, "Job:", "%s", label);
+	output_line(output, "Name:", "%s", job->name);
+	output_job_end(job, output);
+	output_line(output, "Backend:", "%s", job->backend);
+	output_line(output, "Native id:", "%s", job->native_id);
+	output_line(output, "Queue:", "%s", job->queue);
+	output_line(output, "User:", "%s", job->user);
+	output_line(output, "Nodes:", "%" PRIu64 "%s%s", job->nodes, job->node_list[0] ? ", " : "",
+		    job->node_list);
+	output_line(output, "Ranks:", "%" PRIu64, job->tasks);
+	output_line(output, "Array:", "%s", job->array);
 	line_time(output, "Submitted:", job->created_ns);
 	line_time(output, "Started:", job->started_ns);
 	line_time(output, "Ended:", job->ended_ns);
 	line_run_time(job, output);
-	line(output, "Command:", "%s", job->command);
-	line(output, "Directory:", "%s%s", job->directory, job->collected ? " (collected)" : "");
+	output_line(output, "Command:", "%s", job->command);
+	output_line(output, "Directory:", "%s%s", job->directory,
+		    job->collected ? " (collected)" : "");
 	line_next(job, output);
 }

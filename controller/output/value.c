@@ -93,14 +93,12 @@ static void print_yaml(const json_t *value, int depth, FILE *out)
 
 static void print_csv_field(const json_t *value, FILE *out)
 {
-	cleanup_free char *text = str_dup(json_is_string(value) ? json_string_value(value) : "");
+	cleanup_free char *text = json_is_string(value)
+					  ? str_dup(json_string_value(value))
+					  : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 
-	if (json_is_null(value))
+	if (!text || json_is_null(value))
 		return;
-	if (!json_is_string(value)) {
-		print_scalar(value, out);
-		return;
-	}
 	table_make_safe(text);
 	if (text[strcspn(text, "\",")] == '\0') {
 		fputs(text, out);

@@ -20,7 +20,8 @@ json_t *value_optional(const char *s); /* null for "" */
 
 /*
  * Prints the array as the output's format says, which is json, yaml or csv. Columns of CSV (RFC
- * 4180, lines end with LF) are the members of the first object; null is empty. JSON and YAML
+ * 4180, lines end with LF) are the members of the first object; null is empty, and what is an array
+ * or an object itself is JSON in one field. JSON and YAML
  * escape what a terminal would act on, CSV cannot, and has '?' there. YAML's text is always quoted,
  * so that no reader takes "no" or "1e3" for something else.
  */

@@ -94,6 +94,23 @@ AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key={dir}/jwt.key
 """
 
+# What verbs about nodes and queues tell apart: GPUs (devices that are everywhere, only looked at), a node that is down,
+# a second queue, priorities that differ. Starts are foretold at once.
+VARIED_NODES = """\
+GresTypes=gpu
+NodeName={node} Gres=gpu:a100:2,gpu:v100:1
+NodeName=broken NodeAddr=127.0.0.1 Port=1 CPUs=64 RealMemory=8192 Gres=gpu:a100:4 State=DOWN Reason="a fan is broken"
+PartitionName=long Nodes=broken MaxTime=2-0
+PriorityType=priority/multifactor
+PriorityWeightJobSize=1000
+PriorityFavorSmall=NO
+"""
+VARIED_GPUS = """\
+NodeName={node} Name=gpu Type=a100 File=/dev/zero,/dev/full
+NodeName={node} Name=gpu Type=v100 File=/dev/urandom
+NodeName=broken Name=gpu Type=a100 File=/dev/zero,/dev/full,/dev/urandom,/dev/random
+"""
+
 ACCOUNTING_PROGRAMS = ("mariadbd", "mariadb-install-db", "slurmdbd", "sacct", "sacctmgr")
 ACCOUNTING_PACKAGES = ("mariadb-server", "slurmdbd", "slurm-client")
 
@@ -120,10 +137,11 @@ def free_ports(count: int) -> list:
 class Slurm:
     """dir must be readable by all on its whole path: munged insists on it for its socket."""
 
-    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False, tokens=False):
+    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False, tokens=False, varied=False):
         """proctrack decides how processes are told signals: "cgroup" is what most sites have, and needs cgroups. tokens:
-        it takes JSON web tokens too, which token() makes."""
+        it takes JSON web tokens too, which token() makes. varied: with VARIED_NODES."""
         self.dir = dir
+        self.varied = varied
         self.tokens = tokens
         self.accounting = accounting
         self.proctrack = proctrack
@@ -203,6 +221,8 @@ class Slurm:
         self.config.write_text((CONFIG + accounting).format(
             dir=self.dir, host=host, ctld_port=ctld_port, slurmd_port=slurmd_port, proctrack=self.proctrack,
             node=self.node, dbd_port=self.dbd_port))
+        if self.varied:
+            self._vary()
         # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
         result = harness.run([find("slurmd"), "-V"])
         if result.status != 0:
@@ -223,6 +243,17 @@ class Slurm:
         key = self.dir / "munge" / "key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
+
+    def _vary(self) -> None:
+        text = self.config.read_text().replace("sched_interval=1", "sched_interval=1,bf_interval=1")
+        nodes = VARIED_NODES.format(node=self.node)
+        own = f"NodeName={self.node} "
+        gpus, = (line for line in nodes.splitlines() if line.startswith(own))
+        # One line a node.
+        text = text.replace(own, gpus + " ").replace(f"Nodes={self.node} ", f"Nodes={self.node},broken ")
+        self.config.write_text(text.replace("SelectTypeParameters=CR_CPU\n", "SelectTypeParameters=CR_CPU_Memory\nDefMemPerCPU=20\n") +
+                               nodes.replace(gpus + "\n", ""))
+        (self.dir / "gres.conf").write_text(VARIED_GPUS.format(node=self.node))
 
     def _spawn(self, name: str, *argv) -> subprocess.Popen:
         with open(self.dir / f"{name}.out", "wb") as out:
@@ -322,6 +353,6 @@ class Slurm:
                 if process.poll() is not None:
                     raise Unavailable(f"{name} ended with {process.returncode}: "
                                       f"{self.log(name + '.out').strip() or self.log(name + '.log').strip()}")
-            return self.run("sinfo", "--noheader", "--format=%T").stdout.strip() in ("idle", "mixed")
+            return self.run("sinfo", "--noheader", f"--nodes={self.node}", "--format=%T").stdout.strip() in ("idle", "mixed")
         harness.until(idle, "idle Slurm node", limit=60, interval=0.1)
         self.is_up = True

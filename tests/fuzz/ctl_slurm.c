@@ -14,6 +14,7 @@
 #include "controller/backends/slurm/submit.h"
 #include "controller/model/indices.h"
 #include "controller/model/job_slurm.h"
+#include "controller/model/resources.h"
 
 static void check_text(const char *text, size_t size)
 {
@@ -69,6 +70,23 @@ static void read_accounts(struct span text)
 		assert(use.tasks <= UINT64_C(1) << 48);
 }
 
+/* Whatever a list of GPUs says: what is free is there, and what is shown fits. */
+static void add_up(const struct node_list *nodes)
+{
+	cleanup(resource_list_finish) struct resource_list resources = { 0 };
+	char text[GPUS_TEXT_SIZE];
+
+	resource_list_init(&resources, nodes);
+	for (size_t i = 0; i < resources.len; i++) {
+		const struct gpus *gpus = &resources.items[i].gpus;
+
+		gpus_format(gpus, text);
+		check_text(text, sizeof(text));
+		assert(gpus_sum(gpus, NULL).free <= gpus_sum(gpus, NULL).total);
+		assert(resources.items[i].cpus.free <= resources.items[i].cpus.total);
+	}
+}
+
 static void read_nodes(struct span text)
 {
 	cleanup(node_list_finish) struct node_list nodes = { 0 };
@@ -81,9 +99,11 @@ static void read_nodes(struct span text)
 		check_text(node.name, SLURM_LINE_MAX);
 		check_text(node.reason, SLURM_LINE_MAX);
 		check_text(node.gres, SLURM_LINE_MAX);
+		check_text(node.features, SLURM_LINE_MAX);
 		node_list_take(&nodes, &node);
 	}
 	assert(text.len == 0);
+	add_up(&nodes);
 }
 
 static void read_partitions(struct span text)

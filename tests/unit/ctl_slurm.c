@@ -209,11 +209,12 @@ static void a_list_of_nodes_that_is_too_long_is_cut_between_nodes(void **state)
 
 static void a_node_is_listed_once_with_all_its_partitions(void **state)
 {
-	struct span text = span_of_str("n1|debug|mixed|4/28/0/32|2048|512|gpu:a100:4|none\n"
-				       "n1|gpu|mixed|4/28/0/32|2048|512|gpu:a100:4|none\n"
-				       "sinfo: something else\n"
-				       "n2|debug|down*|0/0/32/32|2048|N/A|(null)|disk|full\033[m\n"
-				       "n3|debug|idle|0/32/32|2048|0|(null)|none\n");
+	struct span text = span_of_str(
+		"n1|debug|mixed|4/28/0/32|2048|512|gpu:a100:4|gpu:a100:1(IDX:0)|fast,big|none\n"
+		"n1|gpu|mixed|4/28/0/32|2048|512|gpu:a100:4|gpu:a100:1(IDX:0)|fast,big|none\n"
+		"sinfo: something else\n"
+		"n2|debug|down*|0/0/32/32|2048|N/A|(null)|gpu:0|(null)|disk|full\033[m\n"
+		"n3|debug|idle|0/32/32|2048|0|(null)|(null)|(null)|none\n");
 	cleanup(node_list_finish) struct node_list nodes = { 0 };
 	struct node node;
 	int kind;
@@ -227,6 +228,8 @@ static void a_node_is_listed_once_with_all_its_partitions(void **state)
 	assert_string_equal(nodes.items[0].name, "n1");
 	assert_string_equal(nodes.items[0].queues, "debug,gpu");
 	assert_string_equal(nodes.items[0].gres, "gpu:a100:4");
+	assert_string_equal(nodes.items[0].gres_used, "gpu:a100:1(IDX:0)");
+	assert_string_equal(nodes.items[0].features, "fast,big");
 	assert_string_equal(nodes.items[0].reason, "");
 	assert_int_equal(nodes.items[0].cpus, 32);
 	assert_int_equal(nodes.items[0].cpus_used, 4);

@@ -13,8 +13,7 @@
 #define NUMBER_MAX (UINT64_C(1) << 40)
 
 enum { NODE_NAME, NODE_QUEUE, NODE_STATE, NODE_CPUS, NODE_MEMORY, NODE_ALLOCATED, NODE_GRES };
-#define NODE_REASON 7
-#define NODE_FIELDS 8
+enum { NODE_GRES_USED = NODE_GRES + 1, NODE_FEATURES, NODE_REASON, NODE_FIELDS };
 enum { QUEUE_NAME, QUEUE_STATE, QUEUE_TIME, QUEUE_NODES, QUEUE_CPUS, QUEUE_LIST };
 #define QUEUE_FIELDS 6
 
@@ -91,6 +90,8 @@ int slurm_next_node(struct span *text, struct node *ret)
 		.state = copy_text(fields[NODE_STATE]),
 		.reason = copy_text(fields[NODE_REASON]),
 		.gres = copy_text(fields[NODE_GRES]),
+		.gres_used = copy_text(fields[NODE_GRES_USED]),
+		.features = copy_text(fields[NODE_FEATURES]),
 		.cpus = cpus[3],
 		.cpus_used = cpus[0],
 		.memory = memory * MEGABYTE,

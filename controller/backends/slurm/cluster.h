@@ -12,7 +12,7 @@
 /* The reason comes last: it may hold a '|'. A node has a line for each of its partitions. */
 #define SLURM_NODE_FORMAT                                                                    \
 	"NodeList:|,PartitionName:|,StateComplete:|,CPUsState:|,Memory:|,AllocMem:|,Gres:|," \
-	"Reason:"
+	"GresUsed:|,Features:|,Reason:"
 #define SLURM_PARTITION_FORMAT "PartitionName:|,Available:|,Time:|,NodeAIOT:|,CPUsState:|,NodeList:"
 
 /* Each takes the next line from *text. 1: *ret is one; 0: a line that is not; -1: no line left. */

@@ -215,6 +215,8 @@ void slurmrest_read_nodes(const json_t *answer, struct node_list *ret)
 			.state = take_state(json),
 			.reason = take_words(json_object_get(json, "reason"), " "),
 			.gres = take_words(json_object_get(json, "gres"), ","),
+			.gres_used = take_words(json_object_get(json, "gres_used"), ","),
+			.features = take_words(json_object_get(json, "features"), ","),
 			.cpus = number_of(json, "cpus", NUMBER_MAX),
 			.cpus_used = number_of(json, "alloc_cpus", NUMBER_MAX),
 			.memory = number_of(json, "real_memory", NUMBER_MAX) * MEGABYTE,
@@ -228,26 +230,12 @@ void slurmrest_read_nodes(const json_t *answer, struct node_list *ret)
 	}
 }
 
-static bool leads_to(const char *queue, const struct node *node)
-{
-	size_t len = strlen(queue);
-
-	for (const char *name = node->queues; *name; name += strspn(name, ",")) {
-		size_t name_len = strcspn(name, ",");
-
-		if (name_len == len && memcmp(name, queue, len) == 0)
-			return true;
-		name += name_len;
-	}
-	return false;
-}
-
 static void count_nodes(struct queue *queue, const struct node_list *nodes)
 {
 	for (size_t i = 0; i < nodes->len; i++) {
 		const struct node *node = &nodes->items[i];
 
-		if (!leads_to(queue->name, node))
+		if (!node_is_in_queue(node, queue->name))
 			continue;
 		queue->nodes_idle += strcmp(node->state, "idle") == 0;
 		queue->cpus_used += node->cpus_used;

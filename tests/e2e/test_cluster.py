@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""What a cluster has, what its scheduler does and why jobs failed: on a real Slurm with GPUs, a node that is down and two
+queues, by its commands and through slurmrestd."""
+
+import csv
+import io
+import json
+
+import pytest
+
+import harness
+import slurm as slurm_module
+
+INVALID, NOT_FOUND, UNSUPPORTED = 64, 66, 69
+GIGABYTE = 1 << 30
+
+
+@pytest.fixture(scope="module")
+def server(session_dir):
+    path = session_dir / "varied"
+    path.mkdir(mode=0o755)
+    cluster = slurm_module.Slurm(path, tokens=True, varied=True)
+    try:
+        cluster.start().start_rest()
+    except slurm_module.Unavailable as reason:
+        cluster.stop()
+        pytest.skip(f"no Slurm with slurmrestd: {reason}")
+    yield cluster
+    cluster.stop()
+
+
+CLUSTERS = """\
+clusters:
+  commands:
+    backend: slurm
+  rest:
+    backend: slurmrest
+    url: {url}
+    token_command: [cat, {token}]
+"""
+
+
+@pytest.fixture(scope="module")
+def here(server, berth, home):
+    token = home.berth_home.parent / "varied-token"
+    token.write_text(server.token())
+    home.config_dir.mkdir(parents=True, exist_ok=True)
+    (home.config_dir / "config.yaml").write_text(CLUSTERS.format(url=server.rest_url, token=token))
+    return berth.with_env(SLURM_CONF=server.config)
+
+
+@pytest.fixture(scope="module")
+def busy(here, server):
+    """16 of 32 CPUs, both a100 and 1000 of 4096 MB are taken."""
+    ids = [server.submit("sleep 1000", "-n8", "--gpus=a100:1", "--mem=500", "-t30") for _ in range(2)]
+    for id in ids:
+        server.wait(id, "RUNNING")
+    return ids
+
+
+@pytest.fixture(params=["commands", "rest"])
+def via(request, here, busy):
+    cluster = here.with_env(BERTH_CLUSTER=request.param)
+    cluster.name = request.param
+    cluster.json = lambda *argv: json.loads(cluster(*argv, "-o", "json").ok().stdout)
+    return cluster
+
+
+def test_resources_are_added_up_by_queue_and_in_all(via):
+    debug, long, total = via.json("get", "resources")
+    assert [each["queue"] for each in (debug, long, total)] == ["debug", "long", None]
+    assert (total["nodes"], total["nodes_used"], total["nodes_idle"]) == (2, 1, 0)
+    assert (total["cpus"], total["cpus_used"], total["cpus_free"]) == (96, 16, 16)
+    assert (total["memory"], total["memory_free"]) == (12 * GIGABYTE, 3096 << 20)
+    assert (total["gpus"], total["gpus_used"], total["gpus_free"]) == (7, 2, 1)
+    assert {"type": "a100", "gpus": 6, "gpus_used": 2, "gpus_free": 0} in total["gpu_types"]
+    # The only node of this queue is down: it has something, and nothing is free.
+    assert (long["cpus"], long["cpus_free"], long["gpus"], long["gpus_free"]) == (64, 0, 4, 0)
+    assert [each["queue"] for each in via.json("get", "resources", "l*")] == ["long"]
+    table = via("get", "resources").ok().stdout.splitlines()
+    assert table[0].split()[:3] == ["QUEUE", "NODES", "IDLE"] and "a100 0/6, v100 1/1" in table[-1]
+    assert via("get", "resources", "-o", "name").ok().stdout == "debug\nlong\n"
+    row = list(csv.DictReader(io.StringIO(via("get", "resources", "-o", "csv").ok().stdout)))[0]
+    assert row["cpus"] == "96" and {"type": "v100", "gpus": 1, "gpus_used": 0, "gpus_free": 1} in json.loads(row["gpu_types"])
+    assert "gpus_free: 1\n" in via("get", "resources", "-o", "yaml").ok().stdout
+    assert via("get", "resources", "nosuch").status == NOT_FOUND and via("get", "resources", "--all").status == INVALID
+    broken, node = via.json("get", "nodes")
+    assert (broken["reason"], node["features"], node["gpus"], node["gpus_used"]) == ("a fan is broken", "rack1,fast", 3, 2)
+
+
+def test_nodes_that_can_take_something_are_found(via, server):
+    def found(*options):
+        return {each["name"]: each["fits"] for each in via.json("find", "node-with", *options)}
+    assert found("--cpus", "16", "--mem", "3G") == {server.node: "now", "broken": "out-of-order"}
+    assert found("--cpus", "17") == {server.node: "later", "broken": "out-of-order"}
+    assert found("--gpus", "a100:1", "--constraint", "rack1&!slow") == {server.node: "later"}
+    assert found("--gpus", "V100:1", "--constraint", "slow|fast", "--queue", "deb*") == {server.node: "now"}
+    assert found("--gpus", "1", "--state", "mixed") == {server.node: "now"}
+    assert found("--cpus", "16", "--limit", "1") == {server.node: "now"}
+    result = via("find", "node-with", "--mem", "1G")
+    assert result.ok().stdout.split()[:2] == ["NODE", "FITS"] and "of 2 nodes 1 can take it now" in result.stderr
+    for options in (("--cpus", "60"), ("--queue", "long"), ("--state", "idle"), ("--constraint", "slow")):
+        result = via("find", "node-with", *options)
+        assert result.status == NOT_FOUND and "none of 2 nodes" in result.stderr
+    for options in (("--gpus", "x"), ("--by", "cpus"), ("--cpus", "many"), ("-o", "xml")):
+        assert via("find", "node-with", *options).status == INVALID
+    assert via("find", "node-with", "--constraint", "[a|b]").status == UNSUPPORTED
+    assert via("find", "nodes").status == INVALID
+
+
+def test_the_largest_node_is_found(via, server):
+    def largest(*options):
+        return via("find", "largest-node", *options, "-o", "name").ok().stdout
+    for options in ((), ("--by", "mem"), ("--by", "gpus:v100"), ("--by", "cpus", "--total"), ("--limit", "5")):
+        assert largest(*options) == f"{server.node}\n"
+    result = via("find", "largest-node", "--by", "gpus:a100")
+    assert result.status == NOT_FOUND and "a100" in result.stderr
+    assert largest("--by", "gpus:a100", "--total") == f"{server.node}\n"
+    assert via("find", "largest-node", "--by", "disk").status == INVALID
+    assert via("find", "largest-node", "--cpus", "1").status == INVALID
+
+
+def test_why_jobs_failed_is_told_with_the_last_lines(here, server):
+    run = here.with_env(BERTH_CLUSTER="commands")
+    ends = {"bad": "seq 20 >&2; exit 3", "missing": "nosuchprogram", "killed": "kill -SEGV $$", "good": "true"}
+    names = {name: run.submit(name, "--", "sh", "-c", script) for name, script in ends.items()}
+    array = run.submit("--array", "0-2", "--", "sh", "-c", 'echo "task $SLURM_ARRAY_TASK_ID" >&2; exit $SLURM_ARRAY_TASK_ID')
+    for name in (*names.values(), array):
+        run.wait(name, "FAILED", "SUCCEEDED")
+    errors = {each["id"]: each for each in json.loads(run("get", "error", "--tail", "2", "-o", "json").ok().stdout)}
+    bad = errors[names["bad"]]
+    assert (bad["state"], bad["exit_code"], bad["signal"], bad["node_list"]) == ("FAILED", 3, None, server.node)
+    assert bad["stderr"] == "19\n20\n" and "exit status 3" in bad["explanation"] and bad["native_state"] == "FAILED"
+    assert "not found" in errors[names["missing"]]["explanation"] and "nosuchprogram" in errors[names["missing"]]["stderr"]
+    assert (errors[names["killed"]]["signal"], errors[names["killed"]]["stderr"]) == (11, None)
+    assert errors[f"{array}_2"]["stderr"] == "task 2\n" and errors[f"{array}_1"]["exit_code"] == 1
+    assert names["good"] not in errors and f"{array}_0" not in errors
+    text = run("get", "error", names["bad"]).ok().stdout
+    assert f"Nodes:        {server.node}\n" in text and "  11\n  12\n" in text and "  10\n" not in text
+    assert "Command:" not in text and "Command:" in run("get", "error", "-o", "wide", names["bad"]).ok().stdout
+    result = run("get", "error", names["good"])
+    assert result.ok().stdout == "" and "has not failed: it is SUCCEEDED" in result.stderr
+    assert run("get", "error", "--name", "kill*", "-o", "name").ok().stdout == names["killed"] + "\n"
+    assert "task 1" in run("get", "error", f"{array}_1").ok().stdout
+    assert "Standard error" not in run("get", "error", names["bad"], "-n", "0").ok().stdout
+    for options in (("--tail", "x"), ("--sort-by", "id"), ("--watch",)):
+        assert run("get", "error", *options).status == INVALID
+    assert run("get", "jobs", "--tail", "3").status == INVALID
