@@ -20,6 +20,7 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_update,
 	&cmd_reprioritize,
 	&cmd_ssh,
+	&cmd_attach,
 	&cmd_doctor,
 	&cmd_exec,
 	&cmd_cp,

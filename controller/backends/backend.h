@@ -94,6 +94,13 @@ struct backend_ops {
 		    struct err *err);
 
 	/*
+	 * Appends the user's jobs that have a directory of ours, whichever workstation submitted
+	 * them: what jobdir_take_script() sets, native_id, state and native_state. NULL: has no
+	 * list that tells.
+	 */
+	int (*locate)(struct backend *backend, struct job_list *ret, struct err *err);
+
+	/*
 	 * Mandatory. Asks jobs to end, in one request; they may take their time. A job that is gone
 	 * is success. Every job is tried, the first failure is reported.
 	 */
@@ -181,6 +188,8 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 /* ERR_UNSUPPORTED where such jobs cannot be found. */
 int backend_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		 struct err *err) attr_must_use;
+/* ERR_UNSUPPORTED where jobs of other workstations cannot be found. */
+int backend_locate(struct backend *backend, struct job_list *ret, struct err *err) attr_must_use;
 bool backend_can_find(const struct backend *backend);
 int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct err *err) attr_must_use;

@@ -39,6 +39,15 @@ int jobdir_endpoint(struct backend *backend, const struct job *job, unsigned int
 /* The first line of a file in the directory that says something, or "": why a job did not start. */
 void jobdir_first_line(const char *dir, const char *name, char *out, size_t size);
 
+/*
+ * Whether this is the path of a batch script of ours, DIRECTORY/UID/script.sh; then the record gets
+ * directory, uid and created_ns.
+ */
+bool jobdir_take_script(const char *path, struct job *job);
+
+/* Whether it has the form that names of job directories have: 8 and 16 hexadecimal digits. */
+bool jobdir_is_uid(const char *text);
+
 /* Copies text for people: control characters become '?', and it is cut to size. */
 void jobdir_copy_text(char *out, size_t size, const char *text);
 

@@ -18,6 +18,7 @@
 /* All of them, NULL-terminated. */
 extern const struct verb *const cmd_verbs[];
 
+extern const struct verb cmd_attach;
 extern const struct verb cmd_cancel;
 extern const struct verb cmd_complete_jobs;
 extern const struct verb cmd_complete_places;

@@ -22,9 +22,15 @@ static const struct opt opts[] = {
 static int rotate_key(struct controller *c, const struct job *job, const struct args *args,
 		      struct err *err)
 {
+	cleanup(notes_finish) struct notes notes = { 0 };
+	int result = ops_rotate_key(c, job, NULL, err);
+
 	(void)args;
-	if (ops_rotate_key(c, job, NULL, err) < 0)
+	if (result < 0)
 		return -1;
+	if (result > 0)
+		notes_add(&notes, "%s", err->text);
+	cmd_show_notes(&notes);
 	printf("job-%" PRIu64 " has a new key; connections of the old one end\n", job->id);
 	return 0;
 }

@@ -32,6 +32,7 @@ void job_init(struct job *job)
 		.node_list = str_dup(""),
 		.array = str_dup(""),
 		.only = str_dup(""),
+		.origin = str_dup(""),
 		.native_state = str_dup(""),
 		.reason = str_dup(""),
 		.state = JOB_DEFINED,
@@ -53,9 +54,15 @@ void job_finish(struct job *job)
 	free(job->node_list);
 	free(job->array);
 	free(job->only);
+	free(job->origin);
 	free(job->native_state);
 	free(job->reason);
 	*job = (struct job){ 0 };
+}
+
+bool job_is_imported(const struct job *job)
+{
+	return strcmp(job->origin, JOB_IMPORTED) == 0;
 }
 
 void job_set_text(char **member, const char *text)

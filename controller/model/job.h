@@ -68,6 +68,7 @@ struct job {
 	char *node_list; /* where it runs or ran, as hostlist.h reads it, or "" */
 	char *array;	 /* indices of its tasks, as indices.h reads them, or "": one job */
 	char *only;	 /* tasks of the array that alone are meant, or ""; never recorded */
+	char *origin;	 /* how it came here: "" submitted, "attached" or "imported" */
 	enum job_state state;
 	char *native_state; /* the scheduler's own word, or "" */
 	char *reason;	    /* why it waits or how it ended, or "" */
@@ -78,8 +79,9 @@ struct job {
 	uint64_t ended_ns;
 	uint64_t seen_ns; /* when the backend last told us about it */
 	uint64_t nodes;
-	uint64_t tasks;	   /* one tunnel endpoint (rank) a task; in an array, its index */
-	uint64_t attempts; /* how often it was started; 0: not yet, or not known */
+	uint64_t tasks;	     /* one tunnel endpoint (rank) a task; in an array, its index */
+	uint64_t expires_ns; /* when the key of an imported one is of no use any more, or 0 */
+	uint64_t attempts;   /* how often it was started; 0: not yet, or not known */
 	bool cancel_requested;
 	bool collected; /* its directory is gone */
 };
@@ -87,6 +89,10 @@ struct job {
 void job_init(struct job *job);	  /* empty strings, DEFINED, no exit code */
 void job_finish(struct job *job); /* frees; the record is all-zero afterwards */
 DEFINE_CLEANUP_VALUE(struct job, job_finish)
+
+#define JOB_ATTACHED "attached" /* submitted elsewhere, through the same scheduler */
+#define JOB_IMPORTED "imported" /* from a file: its scheduler may not be reachable from here */
+bool job_is_imported(const struct job *job);
 
 /* Replaces a string of the record. */
 void job_set_text(char **member, const char *text);

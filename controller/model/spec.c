@@ -79,7 +79,8 @@ int spec_to_json(const struct spec *spec, struct buf *ret, struct err *err)
 	bool ok = buf_printf(ret, "{\n  \"version\": 2") &&
 		  (!spec->name ||
 		   (buf_printf(ret, ",\n  \"name\": ") && add_string(ret, spec->name))) &&
-		  add_list(ret, "command", spec->command, count_words(spec->command));
+		  add_list(ret, "command", spec->command, count_words(spec->command)) &&
+		  (!spec->script || buf_printf(ret, ",\n  \"script\": true"));
 
 	for (const struct spec_option *option = spec_options; ok && option->name; option++)
 		ok = !spec_has(spec, option) || add_option(ret, spec, option);

@@ -126,6 +126,12 @@ static void collect_directory(struct collection *g, const struct job *job)
 	struct backend *backend;
 	bool is_remote, there;
 
+	if (job->origin[0] != '\0') {
+		/* The directory is that of whoever submitted the job. */
+		note(g, leftovers_release_here(g->c, job, g->err));
+		note(g, store_mark_collected(g->c->store, job->id, g->err));
+		return;
+	}
 	if (controller_backend(g->c, job->cluster, &backend, g->err) < 0) {
 		note(g, -1);
 		return;

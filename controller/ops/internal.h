@@ -89,11 +89,21 @@ DEFINE_CLEANUP_VALUE(struct making, making_finish)
 int session_write(struct site *site, const struct job *job, const struct spec *spec,
 		  struct err *err) attr_must_use;
 
+/* The job's Host block; what ssh will not know, and what to do then, goes into the notes. */
+void hosts_add_job(struct controller *c, const struct job *job, struct notes *notes);
+
 /* What an ended job must not leave: its Host block, its keys, its endpoints. */
 int leftovers_release(struct controller *c, const struct job *job, struct err *err) attr_must_use;
+
+/* What of that is on this machine: of a job that another one submitted and that may go on. */
+int leftovers_release_here(struct controller *c, const struct job *job, struct err *err)
+	attr_must_use;
 
 /* What a rotation of its key that was interrupted left beside the client file. */
 int leftovers_remove_beside(struct controller *c, const struct job *job, struct err *err)
 	attr_must_use;
-/* That, and the job directory with everything in it. */
+/*
+ * leftovers_release(), and the job directory with everything in it, unless another workstation
+ * submitted the job: then that one keeps it for as long as it likes.
+ */
 int leftovers_remove(struct controller *c, const struct job *job, struct err *err) attr_must_use;

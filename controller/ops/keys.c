@@ -18,13 +18,25 @@
 #define WORKSTATION_MAX 63
 #define JOB_FILE_MAX (1024 * 1024)
 
+/* What keygen says of what it was asked for: that is the user's to know, and nothing went wrong. */
+static const struct {
+	int status;
+	enum err_kind kind;
+} refusals[] = { { 66, ERR_NOT_FOUND }, { 69, ERR_LIMIT } };
+
 static int check_keygen(struct child *child, const char *program, struct err *err)
 {
+	static const char prefix[] = "berth-tunnel: ";
 	char why[256];
 
 	if (child->status == 0)
 		return 0;
 	child_complaint(child, why, sizeof(why));
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		if (child->status == refusals[i].status &&
+		    strncmp(why, prefix, strlen(prefix)) == 0)
+			return err_set(err, refusals[i].kind, "%s", why + strlen(prefix));
+	}
 	return err_set(err, ERR_SYSTEM, "cannot make keys: %s ended with status %d: %s", program,
 		       child->status, why);
 }

@@ -110,9 +110,8 @@ static int forget_secrets(struct site *site, const struct job *job, struct err *
 	return 0;
 }
 
-int leftovers_release(struct controller *c, const struct job *job, struct err *err)
+int leftovers_release_here(struct controller *c, const struct job *job, struct err *err)
 {
-	struct backend *backend;
 	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
 	cleanup_free char *tickets = paths_client_tickets(&c->paths, job->uid);
 
@@ -120,6 +119,17 @@ int leftovers_release(struct controller *c, const struct job *job, struct err *e
 	    leftovers_remove_beside(c, job, err) < 0 || fs_remove_tree(tickets, err) < 0)
 		return -1;
 	place_drop_endpoints(c, job);
+	return 0;
+}
+
+int leftovers_release(struct controller *c, const struct job *job, struct err *err)
+{
+	struct backend *backend;
+
+	if (leftovers_release_here(c, job, err) < 0)
+		return -1;
+	if (job_is_imported(job))
+		return 0;
 	if (controller_backend(c, job->cluster, &backend, NULL) == 0 && backend_site(backend))
 		return forget_secrets(backend_site(backend), job, err);
 	remove_scratch(job);
@@ -132,6 +142,8 @@ int leftovers_remove(struct controller *c, const struct job *job, struct err *er
 
 	if (leftovers_release(c, job, err) < 0)
 		return -1;
+	if (job->origin[0] != '\0')
+		return 0;
 	/* Without its cluster there is no telling where that is. */
 	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
 	    site_remove(backend_site(backend), job->directory, err) < 0)

@@ -20,8 +20,14 @@
 #define PROOF_WAIT "10s"
 #define KNOCK_TIMEOUT_MS 20000
 #define RANKS_ASKED 64
+#define RANKS_AT_ONCE 16
 #define LIST_TIMEOUT_MS 30000
 #define LIST_MAX 4096
+
+struct rank {
+	unsigned int number;
+	char *endpoint;
+};
 
 /* What changing keys needs to know; filled by open_rekey(). */
 struct rekey {
@@ -30,8 +36,8 @@ struct rekey {
 	const struct rekey_plan *plan;
 	struct site *site;
 	char *job_file, *client_file, *next_file, *tickets;
-	char *endpoint; /* of a rank that listens, or NULL */
-	unsigned int rank;
+	struct rank ranks[RANKS_ASKED]; /* that listen */
+	size_t ranks_len;
 	bool has_client;
 	struct bundle bundle;
 	struct buf there; /* what the job's file holds where it is elsewhere */
@@ -46,28 +52,25 @@ static void rekey_finish(struct rekey *x)
 	free(x->client_file);
 	free(x->next_file);
 	free(x->tickets);
-	free(x->endpoint);
+	for (size_t i = 0; i < x->ranks_len; i++)
+		free(x->ranks[i].endpoint);
 	bundle_finish(&x->bundle);
 }
 DEFINE_CLEANUP_VALUE(struct rekey, rekey_finish)
 
-/* One rank is enough: all of them read the same file. What is elsewhere is kept of each. */
 static void find_listening(struct rekey *x, const struct backend *backend)
 {
 	uint64_t rank = 0;
 
 	for (unsigned int asked = 0; asked < RANKS_ASKED && job_next_rank(x->job, rank, &rank);
 	     asked++, rank++) {
-		cleanup_free char *endpoint = NULL;
+		struct rank *one = &x->ranks[x->ranks_len];
 
-		if (x->endpoint && !x->site)
-			return;
-		if (place_keep_endpoint(x->c, backend, x->job, (unsigned int)rank, &endpoint,
-					NULL) < 0 ||
-		    x->endpoint)
+		if (place_keep_endpoint(x->c, backend, x->job, (unsigned int)rank, &one->endpoint,
+					NULL) < 0)
 			continue;
-		x->endpoint = take_ptr(endpoint);
-		x->rank = (unsigned int)rank;
+		one->number = (unsigned int)rank;
+		x->ranks_len++;
 	}
 }
 
@@ -149,44 +152,86 @@ static int rekey_files(struct rekey *x, const char *how, const char *name, struc
 	return bring_job_file(x, err);
 }
 
-/* Goes into the job with a key: it has to look which are good. Returns how that ended, or -1. */
-static int knock(const struct rekey *x, const char *client_file, const char *wait,
-		 struct child *ret, struct err *err)
+/* A client that goes into the job with a key, and what it was told. */
+struct knock {
+	struct argv argv;
+	struct running *running;
+};
+
+static void knock_finish(struct knock *knock)
 {
-	cleanup(argv_finish) struct argv argv = { 0 };
+	knock->running = running_stop(knock->running);
+	argv_finish(&knock->argv);
+}
+DEFINE_CLEANUP_VALUE(struct knock, knock_finish)
+
+static int knock_start(const struct rekey *x, const struct rank *rank, const char *client_file,
+		       const char *wait, struct knock *ret, struct err *err)
+{
 	struct child_plan plan = { .timeout_ms = KNOCK_TIMEOUT_MS };
 
-	argv_add_words(&argv, x->bundle.tunnel, "knock", "--client-file", client_file, "--endpoint",
-		       x->endpoint, "--wait", wait, NULL);
-	argv_addf(&argv, "--rank=%u", x->rank);
-	argv_addf(&argv, "--name=job-%" PRIu64, x->job->id);
-	plan.argv = argv_words(&argv);
-	return child_run(&plan, ret, err) < 0 ? -1 : ret->status;
+	argv_add_words(&ret->argv, x->bundle.tunnel, "knock", "--client-file", client_file,
+		       "--endpoint", rank->endpoint, "--wait", wait, NULL);
+	argv_addf(&ret->argv, "--rank=%u", rank->number);
+	argv_addf(&ret->argv, "--name=job-%" PRIu64, x->job->id);
+	plan.argv = argv_words(&ret->argv);
+	return child_start(&plan, &ret->running, err);
 }
 
-/* The job shall act on what was written, now. It does so within seconds in any case. */
-static void hasten(const struct rekey *x)
+/* 0: the key let it in. */
+static int knock_end(struct knock *knock, struct err *err)
 {
 	cleanup(child_finish) struct child child = { 0 };
-	struct err why;
-
-	if (x->endpoint && fs_exists(x->client_file) &&
-	    knock(x, x->client_file, "0s", &child, &why) < 0)
-		log_debug("%s", why.text);
-}
-
-static int prove(const struct rekey *x, struct err *err)
-{
-	cleanup(child_finish) struct child child = { 0 };
-	int status = knock(x, x->next_file, PROOF_WAIT, &child, err);
 	char why[256];
 
-	if (status == 0)
+	if (!knock->running || child_end(take_ptr(knock->running), &child, err) < 0)
+		return -1;
+	if (child.status == 0)
 		return 0;
-	if (status > 0) {
-		child_complaint(&child, why, sizeof(why));
-		err_set(err, ERR_UNAVAILABLE, "%s", why);
+	child_complaint(&child, why, sizeof(why));
+	return err_set(err, ERR_UNAVAILABLE, "%s", why);
+}
+
+/*
+ * Every rank looks which keys are good when somebody comes in, or wants to: now, and not when the
+ * next user does, who would be told that the job does not know the key.
+ */
+static void hasten(const struct rekey *x)
+{
+	struct err why;
+
+	if (!fs_exists(x->client_file))
+		return;
+	for (size_t done = 0; done < x->ranks_len; done += RANKS_AT_ONCE) {
+		struct knock knocks[RANKS_AT_ONCE] = { 0 };
+		size_t len = MIN(x->ranks_len - done, (size_t)RANKS_AT_ONCE);
+
+		for (size_t i = 0; i < len; i++) {
+			if (knock_start(x, &x->ranks[done + i], x->client_file, "0s", &knocks[i],
+					&why) < 0)
+				log_debug("%s", why.text);
+		}
+		for (size_t i = 0; i < len; i++) {
+			if (knock_end(&knocks[i], &why) < 0)
+				log_debug("%s", why.text);
+			knock_finish(&knocks[i]);
+		}
 	}
+}
+
+/* One rank is enough: all of them read the same file. */
+static int prove(const struct rekey *x, struct err *err)
+{
+	cleanup(knock_finish) struct knock knock = { 0 };
+
+	if (knock_start(x, &x->ranks[0], x->next_file, PROOF_WAIT, &knock, err) == 0 &&
+	    knock_end(&knock, err) == 0)
+		return 0;
+	if (!x->has_client)
+		return err_wrap(err,
+				"job-%" PRIu64
+				" has a key for this workstation, but cannot be entered yet",
+				x->job->id);
 	return err_wrap(err,
 			"the new key does not get into job-%" PRIu64
 			", and the old one is kept: rotate again, or revoke it",
@@ -195,18 +240,27 @@ static int prove(const struct rekey *x, struct err *err)
 
 static int rotate_key(struct rekey *x, struct err *err)
 {
+	int result = 0;
+	struct err why;
+
 	if (rekey_files(x, "--rotate", x->plan->workstation, err) < 0)
 		return -1;
-	/* Without a way in that could be lost, or a tunnel to ask, there is nothing to prove. */
-	if (x->has_client && x->endpoint && prove(x, err) < 0)
-		return -1;
+	/* Without a tunnel to ask there is nothing to prove, and without an old key less to lose. */
+	if (x->ranks_len > 0 && !x->plan->client_file && prove(x, x->has_client ? err : &why) < 0) {
+		if (x->has_client)
+			return -1;
+		result = 1;
+	}
 	if (rekey_files(x, "--finish-rotation", NULL, err) < 0)
 		return -1;
-	hasten(x);
+	if (result == 0)
+		hasten(x);
 	/* Of the old key, and what was in the way when this was interrupted before. */
-	if (fs_remove_tree(x->tickets, err) < 0)
+	if (fs_remove_tree(x->tickets, err) < 0 || leftovers_remove_beside(x->c, x->job, err) < 0)
 		return -1;
-	return leftovers_remove_beside(x->c, x->job, err);
+	if (result > 0)
+		err_set(err, why.kind, "%s", why.text);
+	return result;
 }
 
 static int list_keys(const struct rekey *x, struct buf *ret, struct err *err)

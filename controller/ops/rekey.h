@@ -27,7 +27,10 @@ struct rekey_plan {
 	bool is_prefetched; /* REKEY_PREFETCH of the job directory, a moment ago */
 };
 
-/* Another key, or the first one. plan: NULL is this workstation. ERR_LIMIT: too many of them. */
+/*
+ * Another key, or the first one. plan: NULL is this workstation. ERR_LIMIT: too many of them. 1: it
+ * is there, but a first key was not seen to get in, and *err says why; no ways may lead there now.
+ */
 int ops_rotate_key(struct controller *c, const struct job *job, const struct rekey_plan *plan,
 		   struct err *err) attr_must_use;
 

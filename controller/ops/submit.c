@@ -83,27 +83,6 @@ static int fill_directory(struct site *site, const struct job *job, const struct
 	return site_link(site, bundle, link, err);
 }
 
-/* The job does not depend on ssh's configuration: what is wrong with it is told, and it runs. */
-static void tell_ssh(struct controller *c, const struct job *job, struct notes *notes)
-{
-	cleanup_free char *why = NULL;
-	struct err err;
-	int result = sshconf_include(&c->ssh, &why, &err);
-
-	if (result == 0)
-		notes_add(notes,
-			  "ssh does not know job-%" PRIu64
-			  ": %s; put the line '%s' at the top of %s, or "
-			  "use 'berth ssh job-%" PRIu64 "'",
-			  job->id, why, SSHCONF_INCLUDE, c->ssh.config, job->id);
-	else if (result < 0)
-		notes_add(notes, "ssh does not know job-%" PRIu64 ", 'berth ssh' does: %s", job->id,
-			  err.text);
-	if (result >= 0 && fs_exists(c->ssh.jobs_dir) && sshconf_add_job(&c->ssh, job, &err) < 0)
-		notes_add(notes, "ssh does not know job-%" PRIu64 ", 'berth ssh' does: %s", job->id,
-			  err.text);
-}
-
 /* What a machine cannot do is said when it is new, and not with every job. */
 static void tell_degraded(struct controller *c, const char *backend, const char *degraded,
 			  struct notes *notes)
@@ -185,7 +164,7 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec, con
 	    fill_directory(way->site, job, spec, way->installed, err) < 0 ||
 	    session_write(way->site, job, spec, err) < 0)
 		return -1;
-	tell_ssh(c, job, notes);
+	hosts_add_job(c, job, notes);
 	if (keys_end_job(&keys, err) < 0)
 		return -1;
 	return hand_over(c, spec, way, job, notes, err);

@@ -7,7 +7,7 @@
  * ALTER TABLE to schema.c, and count SCHEMA_VERSION up. Migrations that exist are never changed.
  */
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /* schema_migrations[n] leads from version n to version n + 1, and sets it. */
 extern const char *const schema_migrations[SCHEMA_VERSION];
@@ -25,7 +25,8 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 	X(user)             \
 	X(node_list)        \
 	X(cluster)          \
-	X(array)
+	X(array)            \
+	X(origin)
 
 #define SCHEMA_JOB_NUMBERS(X) \
 	X(exit_code)          \
@@ -37,6 +38,7 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 	X(nodes)              \
 	X(tasks)              \
 	X(attempts)           \
+	X(expires_ns)         \
 	X(cancel_requested)   \
 	X(collected)
 

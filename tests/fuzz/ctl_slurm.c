@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "controller/backends/jobdir.h"
 #include "controller/backends/slurm/account.h"
 #include "controller/backends/slurm/find.h"
 #include "controller/backends/slurm/cluster.h"
@@ -122,6 +123,21 @@ static void read_partitions(struct span text)
 	assert(text.len == 0);
 }
 
+static void locate(struct span text)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+
+	slurm_locate_lines(text, &jobs);
+	for (size_t i = 0; i < jobs.len; i++) {
+		assert(jobdir_is_uid(jobs.items[i].uid));
+		assert(jobs.items[i].directory[0] == '/');
+		check_text(jobs.items[i].native_id, SLURM_ID_MAX);
+		check_text(jobs.items[i].native_state, BACKEND_WORD_MAX);
+		for (size_t n = 0; n < i; n++)
+			assert(strcmp(jobs.items[n].directory, jobs.items[i].directory) != 0);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct span text = span_of(bytes, len);
@@ -138,6 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_accounts(text);
 	read_nodes(text);
 	read_partitions(text);
+	locate(text);
 	if (slurm_find_script(text, "/scratch/a/jobs/b/script.sh", native_id))
 		assert(strlen(native_id) > 0 && strlen(native_id) < SLURM_ID_MAX);
 	return 0;

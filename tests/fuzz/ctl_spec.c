@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Job files and batch scripts: whatever is written in them, there is an error with a text, or jobs
+ * Job files, batch scripts and spec.json: whatever is written in them, there is an error with a text, or jobs
  * that can be checked and rendered. The first byte of the input is not part of it.
  */
 #include "tests/fuzz/fuzz.h"
@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "controller/backends/slurm/submit.h"
+#include "controller/model/job_spec.h"
+#include "controller/model/ref.h"
 #include "controller/model/spec_file.h"
 
 static void render(struct spec spec)
@@ -29,6 +31,17 @@ static void render(struct spec spec)
 		assert(strncmp(buf_str(&script), "#!/bin/sh\n", 10) == 0);
 }
 
+static void read_back(struct span text)
+{
+	cleanup(job_finish) struct job job = { 0 };
+
+	job_init(&job);
+	if (job_read_spec(&job, text, NULL) < 0)
+		return;
+	assert(job.nodes > 0 && strlen(job.command) <= SPEC_LINE_MAX);
+	assert(job.name[0] == '\0' || ref_check_name(job.name, NULL) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(spec_file_finish) struct spec_file file = { 0 };
@@ -36,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
 	if (len == 0)
 		return 0;
+	read_back(span_of(bytes + 1, len - 1));
 	if (spec_file_parse("f", span_of(bytes + 1, len - 1), &file, &err) < 0) {
 		assert(err.kind != ERR_NONE && err.text[0] != '\0' && file.len == 0);
 		return 0;

@@ -350,6 +350,29 @@ static void a_job_is_found_by_its_script_alone(void **state)
 	assert_string_equal(id, "8");
 }
 
+static void jobs_of_other_workstations_are_known_by_their_scripts(void **state)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	static const char text[] = "7|PENDING|train|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+				   "8|RUNNING|run.sh|/home/me/run.sh\n"
+				   "7|RUNNING|train|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+				   "9|RUNNING|a|/s/jobs/6b019f50-8eef54953ad4304/script.sh\n"
+				   "9|RUNNING|a|s/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+				   "9x|RUNNING|a|/s/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+				   "10|NEW\x1b|b|/t/jobs/6b019f51-8eef54953ad43042/script.sh";
+
+	(void)state;
+	slurm_locate_lines(span_of_str(text), &jobs);
+	assert_int_equal(jobs.len, 2);
+	assert_string_equal(jobs.items[0].native_id, "7");
+	assert_string_equal(jobs.items[0].directory, "/s a/jobs/6b019f50-8eef54953ad43042");
+	assert_string_equal(jobs.items[0].uid, "6b019f50-8eef54953ad43042");
+	assert_int_equal(jobs.items[0].state, JOB_RUNNING);
+	assert_int_equal(jobs.items[0].created_ns / NSEC_PER_SEC, 0x6b019f50);
+	assert_int_equal(jobs.items[1].state, JOB_UNKNOWN);
+	assert_string_equal(jobs.items[1].native_state, "NEW?");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +387,7 @@ int main(void)
 		cmocka_unit_test(a_partition_has_a_time_limit_or_none),
 		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
 		cmocka_unit_test(a_job_is_found_by_its_script_alone),
+		cmocka_unit_test(jobs_of_other_workstations_are_known_by_their_scripts),
 		cmocka_unit_test(a_state_is_as_its_strongest_word_says),
 	};
 

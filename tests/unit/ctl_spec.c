@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "controller/model/job_spec.h"
 #include "controller/model/spec.h"
 
 static const char *const command[] = { "true", NULL };
@@ -147,6 +148,70 @@ static void a_machine_without_a_scheduler_says_what_to_do_instead(void **state)
 	}
 }
 
+/* What one workstation wrote, another one reads. */
+static void read_back(struct spec *spec, struct job *job)
+{
+	cleanup(buf_finish) struct buf json = BUF_INIT(SPEC_JSON_MAX);
+
+	assert_int_equal(spec_to_json(spec, &json, NULL), 0);
+	job_init(job);
+	assert_int_equal(job_read_spec(job, buf_span(&json), NULL), 0);
+	assert_int_equal(job->tasks, spec_ranks(spec));
+}
+
+static void a_record_is_made_again_of_what_was_written_down(void **state)
+{
+	static const char *const words[] = { "echo", "a b", "\xc3\xbc", NULL };
+	struct spec spec = { .command = words,
+			     .name = "train",
+			     .nodes = 2,
+			     .tasks_per_node = 3,
+			     .partition = "gpu" };
+	cleanup(job_finish) struct job job = { 0 }, array = { 0 }, script = { 0 };
+
+	(void)state;
+	read_back(&spec, &job);
+	assert_string_equal(job.name, "train");
+	assert_string_equal(job.command, "echo 'a b' '\xc3\xbc'");
+	assert_string_equal(job.queue, "gpu");
+	assert_int_equal(job.nodes, 2);
+	spec.array = "0-9:3";
+	read_back(&spec, &array);
+	assert_string_equal(array.array, "0-9:3");
+	spec.array = NULL;
+	spec.script = "#!/bin/sh\n";
+	read_back(&spec, &script);
+	assert_int_equal(script.tasks, 1);
+}
+
+static void what_is_no_specification_leaves_the_record_as_it_was(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"command\": []}",
+		"{\"command\": [\"a\", 7]}",
+		"{\"command\": [\"a\"], \"tasks\": -1}",
+		"{\"command\": [\"a\"], \"tasks\": \"2\"}",
+		"{\"command\": [\"a\"], \"nodes\": 99999999999999}",
+		"{\"command\": [\"a\"], \"name\": \"../x\"}",
+		"{\"command\": [\"a\"], \"name\": {}}",
+		"{\"command\": [\"a\"], \"array\": \"x-y\"}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cleanup(job_finish) struct job job = { 0 };
+		struct err err;
+
+		job_init(&job);
+		assert_int_equal(job_read_spec(&job, span_of_str(bad[i]), &err), -1);
+		assert_string_equal(job.name, "");
+		assert_int_equal(job.tasks, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +219,8 @@ int main(void)
 		cmocka_unit_test(values_are_what_their_option_takes),
 		cmocka_unit_test(what_excludes_each_other_is_refused),
 		cmocka_unit_test(ranks_follow_from_nodes_and_tasks),
+		cmocka_unit_test(a_record_is_made_again_of_what_was_written_down),
+		cmocka_unit_test(what_is_no_specification_leaves_the_record_as_it_was),
 		cmocka_unit_test(a_machine_without_a_scheduler_says_what_to_do_instead),
 	};
 

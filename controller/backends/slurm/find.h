@@ -16,6 +16,14 @@
 /* The id of the job with this script in such a list; false when there is none. */
 bool slurm_find_script(struct span text, const char *script, char ret_id[BACKEND_ID_MAX]);
 
-/* backend_ops.find. */
+/* squeue's --format for all that are of ours: the path may be anything but has no newline. */
+#define SLURM_LOCATE_FORMAT "%F|%T|%j|%o"
+
+/* Adds the jobs of such a list that have a directory of ours; an array is one job. */
+void slurm_locate_lines(struct span text, struct job_list *ret);
+
+/* backend_ops.locate and find. */
+int slurm_locate(struct backend *backend, struct job_list *ret, struct err *err) attr_must_use;
+
 int slurm_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 	       struct err *err) attr_must_use;

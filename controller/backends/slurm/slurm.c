@@ -115,6 +115,7 @@ static const struct backend_ops slurm_backend_ops = {
 	.render = render,
 	.observe = slurm_observe,
 	.find = slurm_find,
+	.locate = slurm_locate,
 	.cancel = slurm_cancel,
 	.act = slurm_act,
 	.release = slurm_release,
