@@ -21,6 +21,8 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_reprioritize,
 	&cmd_ssh,
 	&cmd_attach,
+	&cmd_export,
+	&cmd_import,
 	&cmd_doctor,
 	&cmd_exec,
 	&cmd_cp,

@@ -13,9 +13,6 @@
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 
-/* "6b019f50-8eef54953ad43042": when it was submitted, and random. */
-#define UID_TIME_LEN 8
-#define UID_RANDOM_LEN 16
 #define MINUTE_NS (60 * NSEC_PER_SEC)
 #define REASON_OOM "killed by the kernel: out of memory"
 
@@ -195,15 +192,6 @@ uint64_t jobdir_now_ns(void)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-bool jobdir_is_uid(const char *text)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	return strspn(text, digits) == UID_TIME_LEN && text[UID_TIME_LEN] == '-' &&
-	       strspn(text + UID_TIME_LEN + 1, digits) == UID_RANDOM_LEN &&
-	       text[UID_TIME_LEN + 1 + UID_RANDOM_LEN] == '\0';
-}
-
 bool jobdir_take_script(const char *path, struct job *job)
 {
 	static const char name[] = "/script.sh";
@@ -215,7 +203,7 @@ bool jobdir_take_script(const char *path, struct job *job)
 		return false;
 	directory = str_dup_len(path, len - strlen(name));
 	slash = strrchr(directory, '/');
-	if (!slash || !jobdir_is_uid(slash + 1))
+	if (!slash || !job_is_uid(slash + 1))
 		return false;
 	job_set_text(&job->directory, directory);
 	job_set_text(&job->uid, slash + 1);

@@ -45,9 +45,6 @@ void jobdir_first_line(const char *dir, const char *name, char *out, size_t size
  */
 bool jobdir_take_script(const char *path, struct job *job);
 
-/* Whether it has the form that names of job directories have: 8 and 16 hexadecimal digits. */
-bool jobdir_is_uid(const char *text);
-
 /* Copies text for people: control characters become '?', and it is cut to size. */
 void jobdir_copy_text(char *out, size_t size, const char *text);
 

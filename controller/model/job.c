@@ -8,6 +8,10 @@
 
 #include "controller/model/indices.h"
 
+/* "6b019f50-8eef54953ad43042": when it was submitted, and random. */
+#define UID_TIME_LEN 8
+#define UID_RANDOM_LEN 16
+
 static const struct {
 	const char *word;
 	bool ended;
@@ -63,6 +67,15 @@ void job_finish(struct job *job)
 bool job_is_imported(const struct job *job)
 {
 	return strcmp(job->origin, JOB_IMPORTED) == 0;
+}
+
+bool job_is_uid(const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	return strspn(text, digits) == UID_TIME_LEN && text[UID_TIME_LEN] == '-' &&
+	       strspn(text + UID_TIME_LEN + 1, digits) == UID_RANDOM_LEN &&
+	       text[UID_TIME_LEN + 1 + UID_RANDOM_LEN] == '\0';
 }
 
 void job_set_text(char **member, const char *text)

@@ -94,6 +94,9 @@ DEFINE_CLEANUP_VALUE(struct job, job_finish)
 #define JOB_IMPORTED "imported" /* from a file: its scheduler may not be reachable from here */
 bool job_is_imported(const struct job *job);
 
+/* Whether it has the form of a uid: 8 and 16 hexadecimal digits. */
+bool job_is_uid(const char *text);
+
 /* Replaces a string of the record. */
 void job_set_text(char **member, const char *text);
 

@@ -84,3 +84,14 @@ int job_read_spec(struct job *job, struct span json, struct err *err)
 	job->tasks = spec_ranks(&spec);
 	return 0;
 }
+
+uint64_t job_spec_time(struct span json)
+{
+	cleanup(json_release) json_t *object = NULL;
+	uint64_t seconds = 0;
+
+	if (json_parse(json, SPEC_JSON_MAX, &object, NULL) < 0 ||
+	    !read_count(object, "time", &seconds))
+		return 0;
+	return seconds * NSEC_PER_SEC;
+}

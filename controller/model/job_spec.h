@@ -14,3 +14,6 @@
  * record is as it was.
  */
 int job_read_spec(struct job *job, struct span json, struct err *err) attr_must_use;
+
+/* The time limit that was asked for, in nanoseconds; 0: none is known. */
+uint64_t job_spec_time(struct span json);

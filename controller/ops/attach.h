@@ -6,7 +6,7 @@
  *
  * Whoever may write the job directory may let a workstation in (rekey.h), so that the same login on
  * the cluster is all that a second machine needs: the job is found by its scheduler, its directory
- * says the rest, and this machine gets a record, a key and a Host block of its own. The workstations
+ * says the rest, and this machine gets a record, a key and a Host block of its own. Workstations
  * that were let in before stay.
  *
  * How that is done depends on what runs the job: attach.c has a table of methods by backend. One

@@ -19,6 +19,9 @@
 #define POLL_MS 20
 #define POLL_REMOTE_MS 500
 #define LINE_SIZE 256
+#define CLIENT_FILE_MAX 65536
+/* Relays know of a job that runs before its directory shows that to others. */
+#define RELAY_AFTER_NS (2 * NSEC_PER_SEC)
 
 int ops_check_not_ended(const struct job *job, struct err *err)
 {
@@ -52,6 +55,7 @@ struct visit {
 	uint64_t ask_at;	/* when the backend may be asked next */
 	uint64_t running_since; /* monotonic, 0 before */
 	enum job_state said;
+	bool has_relays; /* the job can be met without knowing where it listens */
 };
 
 static void visit_finish(struct visit *v)
@@ -86,6 +90,16 @@ static int choose_task(struct visit *v, struct err *err)
 	return 0;
 }
 
+/* Whether the client file has relays; it is berth-tunnel's to understand, and nobody else's. */
+static bool has_relays(const struct controller *c, const struct job *job)
+{
+	cleanup_free char *path = paths_client_key(&c->paths, job->uid);
+	cleanup(buf_wipe) struct buf text = BUF_INIT(CLIENT_FILE_MAX);
+
+	return fs_read_file(path, CLIENT_FILE_MAX, &text, NULL) == 0 &&
+	       strstr(buf_str(&text), "\"relays\"");
+}
+
 static int open_visit(struct controller *c, const struct ref *ref, struct visit *v, struct err *err)
 {
 	v->c = c;
@@ -96,6 +110,9 @@ static int open_visit(struct controller *c, const struct ref *ref, struct visit 
 	if (job_is_array(&v->job) && !ref->has_rank && choose_task(v, err) < 0)
 		return -1;
 	job_label(&v->job, v->label);
+	v->has_relays = has_relays(c, &v->job);
+	if (job_is_imported(&v->job))
+		return ops_refresh_job(c, &v->job, err);
 	return controller_backend(c, v->job.cluster, &v->backend, err);
 }
 
@@ -160,6 +177,37 @@ static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *
 	return 0;
 }
 
+/* What came in the file is all that there is. */
+static int take_imported(const struct visit *v, char **ret_endpoint, struct err *err)
+{
+	if (ops_check_not_ended(&v->job, err) < 0)
+		return -1;
+	*ret_endpoint = place_known_endpoint(v->c, NULL, &v->job, v->rank);
+	if (*ret_endpoint || v->has_relays)
+		return 0;
+	return err_set(err, ERR_UNAVAILABLE,
+		       "%s did not run when it was exported, and has no relay: export it again",
+		       v->label);
+}
+
+/* Without an endpoint, by the relays: when nobody can be asked for it, or it does not show. */
+static bool goes_by_relays(struct visit *v, uint64_t now, int found, const struct err *why)
+{
+	char line[LINE_SIZE];
+
+	if (!v->has_relays)
+		return false;
+	if (found == 0)
+		return v->running_since && now - v->running_since > RELAY_AFTER_NS;
+	if (why->kind != ERR_UNAVAILABLE && why->kind != ERR_TIMEOUT)
+		return false;
+	if (v->progress->say) {
+		snprintf(line, sizeof(line), "%.200s: asking the relays", why->text);
+		v->progress->say(v->progress->arg, line);
+	}
+	return true;
+}
+
 static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *err)
 {
 	long poll_ms = site_is_remote(backend_site(v->backend)) ? POLL_REMOTE_MS : POLL_MS;
@@ -168,6 +216,8 @@ static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *e
 		uint64_t now = monotonic_ns();
 		int found = look(v, now, ret_endpoint, err);
 
+		if (found <= 0 && goes_by_relays(v, now, found, err))
+			return 0;
 		if (found != 0)
 			return found < 0 ? -1 : 0;
 		if (check_patience(v, now, err) < 0)
@@ -188,13 +238,15 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 	    bundle_find(c->paths.program, &bundle, err) < 0)
 		return -1;
 	v.deadline = monotonic_ns() + plan->wait_ns;
-	if (wait_for_endpoint(&v, &endpoint, err) < 0)
+	if ((job_is_imported(&v.job) ? take_imported(&v, &endpoint, err)
+				     : wait_for_endpoint(&v, &endpoint, err)) < 0)
 		return -1;
 	key = paths_client_key(&c->paths, v.job.uid);
 	if (access(key, R_OK) < 0)
 		return err_set_errno(err, errno, "the key of job-%" PRIu64 ": %s", v.job.id, key);
-	argv_add_words(ret, bundle.tunnel, plan->verb, "--client-file", key, "--endpoint", endpoint,
-		       NULL);
+	argv_add_words(ret, bundle.tunnel, plan->verb, "--client-file", key, NULL);
+	if (endpoint)
+		argv_add_words(ret, "--endpoint", endpoint, NULL);
 	if (strcmp(plan->verb, "ssh") == 0)
 		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);
 	argv_addf(ret, "--rank=%u", v.rank);

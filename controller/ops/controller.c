@@ -112,6 +112,10 @@ int controller_backend(struct controller *c, const char *cluster, struct backend
 
 	if (controller_find_backend(c, cluster, ret))
 		return 0;
+	if (strcmp(cluster, JOB_IMPORTED) == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the job came in a file: its scheduler cannot be asked from here; "
+			       "'berth attach' can where there is a login");
 	if (c->clusters_len == CONTROLLER_CLUSTERS_MAX)
 		return err_set(err, ERR_LIMIT, "more than %d clusters", CONTROLLER_CLUSTERS_MAX);
 	/* What needs no configuration shall work when there is something wrong with that. */

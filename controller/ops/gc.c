@@ -198,6 +198,8 @@ static void collect_lost(struct collection *g)
 		struct job *job = &jobs.items[i];
 		uint64_t last_ns = MAX(job->created_ns, job->seen_ns);
 
+		if (job_is_imported(job))
+			continue;
 		if (job->state == JOB_DEFINED && last_ns < g->quiet_ns && recover(g, job) != 0)
 			continue;
 		if ((job->state != JOB_DEFINED && job->state != JOB_UNKNOWN) ||

@@ -22,7 +22,7 @@
 static const struct {
 	int status;
 	enum err_kind kind;
-} refusals[] = { { 66, ERR_NOT_FOUND }, { 69, ERR_LIMIT } };
+} refusals[] = { { 64, ERR_INVALID }, { 66, ERR_NOT_FOUND }, { 69, ERR_LIMIT } };
 
 static int check_keygen(struct child *child, const char *program, struct err *err)
 {

@@ -265,15 +265,25 @@ static int fetch_endpoint(struct site *site, const struct job *job, unsigned int
 	return 0;
 }
 
-static int keep_copy(struct controller *c, const struct job *job, unsigned int rank,
-		     const struct buf *text, struct err *err)
+int place_put_endpoint(struct controller *c, const struct job *job, unsigned int rank,
+		       struct span text, struct err *err)
 {
 	cleanup_free char *copy = endpoint_copy(c, job, rank);
 	cleanup_free char *dir = fs_join(c->paths.state_dir, "endpoints");
 
 	if (fs_make_dirs(dir, 0700, err) < 0)
 		return -1;
-	return fs_write_file(copy, buf_span(text), 0600, err);
+	return fs_write_file(copy, text, 0600, err);
+}
+
+char *place_known_endpoint(struct controller *c, const struct site *site, const struct job *job,
+			   unsigned int rank)
+{
+	bool is_here = !site_is_remote(site) && !job_is_imported(job);
+	cleanup_free char *path = is_here ? str_printf("%s/endpoint.%u.json", job->directory, rank)
+					  : endpoint_copy(c, job, rank);
+
+	return fs_exists(path) ? take_ptr(path) : NULL;
 }
 
 static int endpoint_there(struct controller *c, struct site *site, const struct job *job,
@@ -287,7 +297,7 @@ static int endpoint_there(struct controller *c, struct site *site, const struct 
 		if (own.kind == ERR_NOT_FOUND || !fs_exists(copy))
 			return err_set(err, own.kind, "%s", own.text);
 		log_warn("%s; going where the job was last", own.text);
-	} else if (keep_copy(c, job, rank, &text, err) < 0) {
+	} else if (place_put_endpoint(c, job, rank, buf_span(&text), err) < 0) {
 		return -1;
 	}
 	*ret = take_ptr(copy);
@@ -316,21 +326,14 @@ int place_keep_endpoint(struct controller *c, const struct backend *backend, con
 			unsigned int rank, char **ret, struct err *err)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
-	cleanup_free char *name = str_printf("endpoint.%u.json", rank);
-	cleanup_free char *path = fs_join(job->directory, name);
+	cleanup_free char *path = str_printf("%s/endpoint.%u.json", job->directory, rank);
 	struct site *site = backend_site(backend);
 
-	if (!site_is_remote(site)) {
-		if (!fs_exists(path))
-			return err_set(err, ERR_NOT_FOUND, "%s: there is none", path);
-		*ret = take_ptr(path);
-		return 0;
-	}
-	if (site_read(site, path, 0, ENDPOINT_MAX, &text, err) < 0 ||
-	    keep_copy(c, job, rank, &text, err) < 0)
+	if (site_is_remote(site) && (site_read(site, path, 0, ENDPOINT_MAX, &text, err) < 0 ||
+				     place_put_endpoint(c, job, rank, buf_span(&text), err) < 0))
 		return -1;
-	*ret = endpoint_copy(c, job, rank);
-	return 0;
+	*ret = place_known_endpoint(c, site, job, rank);
+	return *ret ? 0 : err_set(err, ERR_NOT_FOUND, "%s: there is none", path);
 }
 
 void place_drop_endpoints(struct controller *c, const struct job *job)

@@ -59,6 +59,15 @@ int place_endpoint(struct controller *c, struct backend *backend, const struct j
  */
 int place_keep_endpoint(struct controller *c, const struct backend *backend, const struct job *job,
 			unsigned int rank, char **ret, struct err *err) attr_must_use;
+/*
+ * Where the rank's endpoint lies on this machine, in the job directory or as it was fetched last;
+ * NULL: it is not known here. free() it.
+ */
+char *place_known_endpoint(struct controller *c, const struct site *site, const struct job *job,
+			   unsigned int rank) attr_must_use;
+/* As if it had been fetched. */
+int place_put_endpoint(struct controller *c, const struct job *job, unsigned int rank,
+		       struct span text, struct err *err) attr_must_use;
 /* Removes what was fetched. */
 void place_drop_endpoints(struct controller *c, const struct job *job);
 

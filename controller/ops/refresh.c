@@ -103,7 +103,8 @@ static int look_again(struct controller *c, struct backend *backend, struct job 
 /* One that is part of an array is looked at through the whole of it. */
 static bool wants_observing(const struct job *job)
 {
-	return job->state != JOB_DEFINED && !job_state_is_ended(job->state) && job->only[0] == '\0';
+	return job->state != JOB_DEFINED && !job_state_is_ended(job->state) &&
+	       job->only[0] == '\0' && !job_is_imported(job);
 }
 
 /* The jobs of one backend that are asked about, and what comes back. */
@@ -288,10 +289,32 @@ static int refresh_parts(struct controller *c, struct job_list *jobs, struct err
 	return result;
 }
 
+/* Of jobs that came in a file, nothing is heard; they end with what the file was good for. */
+static int expire_imported(struct controller *c, struct job_list *jobs, struct err *err)
+{
+	uint64_t now = controller_now_ns();
+
+	for (size_t i = 0; i < jobs->len; i++) {
+		struct job *job = &jobs->items[i];
+
+		if (!job_is_imported(job) || job_state_is_ended(job->state) ||
+		    now < job->expires_ns)
+			continue;
+		job->state = JOB_TIMEOUT;
+		job->ended_ns = job->expires_ns;
+		job_set_text(&job->reason, "what was imported has expired");
+		if (store_update_job(c->store, job, err) < 0 || leftovers_release(c, job, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err)
 {
 	int result = refresh_whole(c, jobs, err);
 
+	if (expire_imported(c, jobs, result == 0 ? err : NULL) < 0)
+		result = -1;
 	if (refresh_parts(c, jobs, result == 0 ? err : NULL) < 0)
 		result = -1;
 	return result;

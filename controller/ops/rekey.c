@@ -245,7 +245,7 @@ static int rotate_key(struct rekey *x, struct err *err)
 
 	if (rekey_files(x, "--rotate", x->plan->workstation, err) < 0)
 		return -1;
-	/* Without a tunnel to ask there is nothing to prove, and without an old key less to lose. */
+	/* Without a tunnel to ask there is nothing to prove; without an old key, less to lose. */
 	if (x->ranks_len > 0 && !x->plan->client_file && prove(x, x->has_client ? err : &why) < 0) {
 		if (x->has_client)
 			return -1;

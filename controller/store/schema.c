@@ -57,7 +57,7 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	" cpu_ns INTEGER NOT NULL,"
 	" PRIMARY KEY (job, task, attempt)) WITHOUT ROWID;"
 	"PRAGMA user_version = 4;",
-	/* Jobs that were submitted elsewhere, and until when those that came in a file can be entered. */
+	/* Jobs that were submitted elsewhere, and until when those from a file can be entered. */
 	"ALTER TABLE jobs ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE jobs ADD COLUMN expires_ns INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 5;",

@@ -61,5 +61,6 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 	"UPDATE jobs SET state = :state, native_id = :native_id, native_state = "              \
 	":native_state, reason = :reason, exit_code = :exit_code, signal = :signal, "          \
 	"started_ns = :started_ns, ended_ns = :ended_ns, seen_ns = :seen_ns, queue = :queue, " \
-	"node_list = :node_list, attempts = :attempts WHERE id = :id "                         \
+	"node_list = :node_list, attempts = :attempts, expires_ns = :expires_ns "              \
+	"WHERE id = :id "                                                                      \
 	"AND state NOT IN (" SCHEMA_ENDED ")"

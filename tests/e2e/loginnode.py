@@ -33,7 +33,9 @@ SetEnv HOME={home} SLURM_CONF={slurm} PATH=/usr/local/sbin:/usr/local/bin:/usr/s
 
 WRAPPER = """#!/bin/sh
 case "$*" in
-*ControlPersist*) echo "$*" >>"{dir}/calls" ;;
+*ControlPersist*)
+    echo "$*" >>"{dir}/calls"
+    [ ! -e "{dir}/down" ] || {{ echo "ssh: connect to host login port 22: Connection refused" >&2; exit 255; }} ;;
 esac
 exec {ssh} "$@"
 """
@@ -93,6 +95,15 @@ class LoginNode:
     def options(self) -> list:
         return [f"Port {self.port}", f"IdentityFile {self.dir}/user_key", f"UserKnownHostsFile {self.dir}/known_hosts",
                 "IdentitiesOnly yes"]
+
+    @contextlib.contextmanager
+    def unreachable(self):
+        """As seen by berth, whatever connection it shares."""
+        (self.dir / "down").touch()
+        try:
+            yield
+        finally:
+            (self.dir / "down").unlink()
 
     def words(self) -> list:
         return ["-F", "none", *(word for option in self.options() for word in ("-o", option)), "root@127.0.0.1"]

@@ -3,6 +3,7 @@
 login node, and a third one that has nothing but a file."""
 
 import os
+import shutil
 import stat
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 import conftest
 import harness
 import loginnode
+import test_relay_program
+from terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +202,119 @@ def test_collecting_on_the_second_leaves_the_job_to_the_first(first, second, nod
     first.berth.wait(name, "CANCELLED")
     first.berth("gc", "--retention", "0s").ok()
     assert not path.exists()
+
+
+@pytest.fixture(scope="module")
+def exported(first, job, session_dir):
+    path = session_dir / "train.berth"
+    said = first.berth("export", job, path).ok()
+    assert said.stdout == f"{path}\n" and "holds a key" in said.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def outside(workstations):
+    """A machine that has never heard of the cluster."""
+    return workstations("context: local\n")
+
+
+def test_a_file_is_all_that_another_machine_needs(first, job, exported, outside, node):
+    assert stat.S_IMODE(exported.stat().st_mode) == 0o600
+    node.calls()
+    name = outside.berth("import", exported).ok().stdout.strip()
+    record = outside.berth.job(name)
+    assert (record["state"], record["name"]) == ("UNKNOWN", "train") and "RUNNING on hpc" in record["reason"]
+    assert outside.ssh(name, "echo $MINE").ok().stdout == "a b\n"
+    assert outside.ssh("train.job", "cat", input="data").ok().stdout == "data"
+    assert outside.ssh(f"{name}.1", "exit 7").status == 7
+    assert outside.berth("exec", name, "--", "echo", "in").ok().stdout == "in\n"
+    assert node.calls() == 0
+    refused = outside.berth("cancel", name)
+    assert refused.status != 0 and "came in a file" in refused.stderr
+    assert outside.berth("gc", "--retention", "0s").ok() and outside.ssh(name, "true").ok()
+    assert "exported" in first.berth("keys", "list", job).ok().stdout.splitlines()
+
+
+def test_an_exported_key_is_revoked_and_exported_again(first, job, exported, outside):
+    name = outside.berth("import", exported).ok().stdout.strip()
+    first.berth("keys", "revoke", job, "-w", "exported").ok()
+    assert outside.ssh(name, "true").status != 0
+    again = exported.with_name("again.berth")
+    first.berth("export", job, again, "-w", "lab").ok()
+    assert outside.berth("import", again).ok().stdout.strip() == name
+    outside.ssh(name, "true").ok()
+    first.berth("keys", "revoke", job, "-w", "lab").ok()
+    first.ssh(job, "true").ok()
+
+
+def test_a_key_is_never_shown_on_a_terminal_and_no_file_replaced(first, job, exported):
+    with Terminal([first.berth.program, "export", job, "-"], first.berth.env()) as screen:
+        screen.expect("is not shown on a terminal", 30)
+        assert screen.end(30) == 64
+    before = exported.read_bytes()
+    assert first.berth("export", job, exported).status == 73 and exported.read_bytes() == before
+    assert "secret" not in before.decode().split("client", 1)[0]
+    piped = first.berth("export", job, "-", "-w", "piped").ok().output
+    assert piped.startswith(b"berth export 1\n")
+    first.berth("keys", "revoke", job, "-w", "piped").ok()
+
+
+def test_a_file_that_is_damaged_or_others_can_read_is_refused(exported, outside, session_dir):
+    bad = session_dir / "bad.berth"
+    for mode, owner, change, status in ((0o644, 0, bytes, 77), (0o600, 1, bytes, 77), (0o600, 0, lambda b: b[:-9], 64),
+                                        (0o600, 0, lambda b: b.replace(b"train", b"brain"), 64)):
+        bad.unlink(missing_ok=True)
+        bad.write_bytes(change(exported.read_bytes()))
+        bad.chmod(mode)
+        if harness.IS_ROOT:
+            os.chown(bad, owner, owner)
+        elif owner:
+            continue
+        refused = outside.berth("import", bad)
+        assert refused.status == status and refused.stderr.count("\n") == 1, refused
+    assert outside.berth("import", "/dev/null").status == 64
+
+
+def test_what_was_imported_ends_when_it_expires(first, outside, session_dir):
+    name = first.berth.submit("short", "-t", "1m", "--", "sleep", "1000")
+    first.berth.wait(name, "RUNNING")
+    path = session_dir / "short.berth"
+    first.berth("export", name, path).ok()
+    there = outside.berth("import", path).ok().stdout.strip()
+    later = first.berth.job(name)["uid"]
+    assert [key for key in outside.keys() if later in key.name]
+    database = outside.home.state_dir / "berth.db"
+    harness.run(["python3", "-c", "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); "
+                 "db.execute('UPDATE jobs SET expires_ns = 1000 WHERE name = ?', ('short',)); db.commit()", database]).ok()
+    assert outside.berth.job(there)["state"] == "TIMEOUT"
+    assert not [key for key in outside.keys() if later in key.name]
+    ended = outside.berth("exec", there, "--", "true")
+    assert ended.status == 69 and "has expired" in ended.stderr
+    first.berth("cancel", name).ok()
+
+
+@pytest.fixture(scope="module")
+def relayed(workstations, node, build_dir, session_dir):
+    """A workstation whose cluster has a relay."""
+    path = session_dir / "relay-attach"
+    path.mkdir(mode=0o700)
+    relay = test_relay_program.Relay(path, build_dir).start()
+    (path / "token").write_text(relay.tokens["alice"] + "\n")
+    yield workstations(node.configuration(more=f"    relays:\n      - url: https://{relay.address}\n"
+                                          f"        key: {relay.key}\n        token_file: {path}/token\n"))
+    relay.stop()
+
+
+def test_a_job_is_entered_through_a_relay_when_nobody_can_be_asked_where_it_listens(relayed, node):
+    name = relayed.berth.submit("met", "--", "sleep", "1000")
+    relayed.berth.wait(name, "RUNNING")
+    relayed.ssh(name, "true").ok()
+    shutil.rmtree(relayed.home.state_dir / "endpoints")
+    with node.unreachable():
+        said = relayed.ssh(name, "echo in")
+        assert said.status == 0 and said.stdout == "in\n" and "asking the relays" in said.stderr
+    # A file has the relay, too, and a job that did not run yet when it was written can be met there.
+    path = relayed.home.root / "met.berth"
+    relayed.berth("export", name, path).ok()
+    assert "relays" in path.read_text()
+    relayed.berth("cancel", name).ok()

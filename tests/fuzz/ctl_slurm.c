@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "controller/backends/jobdir.h"
 #include "controller/backends/slurm/account.h"
 #include "controller/backends/slurm/find.h"
 #include "controller/backends/slurm/cluster.h"
@@ -129,7 +128,7 @@ static void locate(struct span text)
 
 	slurm_locate_lines(text, &jobs);
 	for (size_t i = 0; i < jobs.len; i++) {
-		assert(jobdir_is_uid(jobs.items[i].uid));
+		assert(job_is_uid(jobs.items[i].uid));
 		assert(jobs.items[i].directory[0] == '/');
 		check_text(jobs.items[i].native_id, SLURM_ID_MAX);
 		check_text(jobs.items[i].native_state, BACKEND_WORD_MAX);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Job files, batch scripts and spec.json: whatever is written in them, there is an error with a text, or jobs
- * that can be checked and rendered. The first byte of the input is not part of it.
+ * Job files, batch scripts and spec.json: whatever is written in them, there is an error with a
+ * text, or jobs that can be checked and rendered. The first byte of the input is not part of it.
  */
 #include "tests/fuzz/fuzz.h"
 

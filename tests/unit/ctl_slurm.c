@@ -354,7 +354,7 @@ static void jobs_of_other_workstations_are_known_by_their_scripts(void **state)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	static const char text[] = "7|PENDING|train|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
-				   "8|RUNNING|run.sh|/home/me/run.sh\n"
+				   "8|RUNNING|run.sh|/elsewhere/run.sh\n"
 				   "7|RUNNING|train|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
 				   "9|RUNNING|a|/s/jobs/6b019f50-8eef54953ad4304/script.sh\n"
 				   "9|RUNNING|a|s/jobs/6b019f50-8eef54953ad43042/script.sh\n"
