@@ -9,6 +9,10 @@
  * one statement or one immediate transaction, and a record that has ended stays as it ended,
  * whatever a slower process still believes. Numbers (job-7) are never used twice. The schema has a
  * version (user_version); an older file is migrated on opening, a newer one is refused.
+ *
+ * A change survives that its process is killed. It is not forced to the disk, which takes as long as
+ * a submission: a power cut may take back the changes of the last seconds, whole ones, and leaves
+ * the file sound. A job that was handed over in these is known to the scheduler alone.
  */
 
 #include "controller/model/run.h"

@@ -71,13 +71,13 @@ int fs_write_file_unsynced(const char *path, struct span bytes, mode_t mode, str
 	return write_file(path, bytes, mode, false, err);
 }
 
-int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err *err)
+static int create_file(const char *path, struct span bytes, mode_t mode, bool sync, struct err *err)
 {
 	cleanup_free char *part = str_printf("%s.%d.part", path, (int)getpid());
 	int os = 0;
 
 	unlink(part);
-	if (write_part(part, bytes, mode, true, err) < 0) {
+	if (write_part(part, bytes, mode, sync, err) < 0) {
 		unlink(part);
 		return err_wrap(err, "write %s", path);
 	}
@@ -93,6 +93,16 @@ int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err 
 	if (os == EEXIST)
 		return err_set(err, ERR_EXISTS, "%s exists already", path);
 	return os ? err_set_errno(err, os, "write %s", path) : 0;
+}
+
+int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err *err)
+{
+	return create_file(path, bytes, mode, true, err);
+}
+
+int fs_create_file_unsynced(const char *path, struct span bytes, mode_t mode, struct err *err)
+{
+	return create_file(path, bytes, mode, false, err);
 }
 
 int fs_make_dirs(const char *path, mode_t mode, struct err *err)

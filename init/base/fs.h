@@ -29,10 +29,12 @@ int fs_write_file_unsynced(const char *path, struct span bytes, mode_t mode, str
 	attr_must_use;
 
 /*
- * The same for a file that must be new: ERR_EXISTS, and nothing changed, when there is one. Of
+ * The same two for a file that must be new: ERR_EXISTS, and nothing changed, when there is one. Of
  * several writers at the same time exactly one succeeds.
  */
 int fs_create_file(const char *path, struct span bytes, mode_t mode, struct err *err) attr_must_use;
+int fs_create_file_unsynced(const char *path, struct span bytes, mode_t mode, struct err *err)
+	attr_must_use;
 
 /* mkdir -p; existing directories are kept as they are, new ones get the mode. */
 int fs_make_dirs(const char *path, mode_t mode, struct err *err) attr_must_use;

@@ -51,6 +51,8 @@ static void creating_a_file_never_replaces_one(void **state)
 	assert_int_equal(fs_create_file(path, span_of_str("one"), 0600, &err), 0);
 	assert_int_equal(fs_create_file(path, span_of_str("two"), 0600, &err), -1);
 	assert_int_equal(err.kind, ERR_EXISTS);
+	assert_int_equal(fs_create_file_unsynced(path, span_of_str("two"), 0600, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
 	assert_int_equal(fs_read_file(path, 10, &b, NULL), 0);
 	assert_string_equal(buf_str(&b), "one");
 	unlink(path);

@@ -98,6 +98,10 @@ static int set_ways(const struct args *args, struct job_file *job, struct client
 	return 0;
 }
 
+/*
+ * Each fsync(2) would take as long as the rest of a submission. The record of the job is not
+ * forced to the disk either (store.h): a power cut in these seconds may take both.
+ */
 static int write_pair(const struct args *args, const struct job_file *job,
 		      const struct client_file *client, struct err *err)
 {
@@ -106,9 +110,9 @@ static int write_pair(const struct args *args, const struct job_file *job,
 
 	if (!job_file_format(job, &job_text) || !client_file_format(client, &client_text))
 		return err_set(err, ERR_LIMIT, "--allow: too much for one file");
-	if (fs_create_file(args->client_file, buf_span(&client_text), 0600, err) < 0)
+	if (fs_create_file_unsynced(args->client_file, buf_span(&client_text), 0600, err) < 0)
 		return -1;
-	if (fs_create_file(args->job_file, buf_span(&job_text), 0600, err) < 0) {
+	if (fs_create_file_unsynced(args->job_file, buf_span(&job_text), 0600, err) < 0) {
 		unlink(args->client_file); /* one is of no use without the other */
 		return -1;
 	}
