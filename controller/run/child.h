@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Runs another program to its end and keeps what it said: by fork and exec with an argument array,
+ * Runs another program to its end and keeps what it said: by posix_spawn(3) with an argument array,
  * never through a shell; with a deadline and with limits, so that neither a program that hangs nor
  * one that talks too much can hold berth up. Its standard input is empty unless it is given some.
  *
