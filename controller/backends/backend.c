@@ -116,6 +116,12 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 	return 0;
 }
 
+void backend_expect(struct backend *backend)
+{
+	if (backend->ops->expect)
+		backend->ops->expect(backend);
+}
+
 int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct err *err)
 {

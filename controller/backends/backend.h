@@ -87,6 +87,12 @@ struct backend_ops {
 		       struct observation *ret, struct err *err);
 
 	/*
+	 * Says that observe is going to be called, about jobs that the backend has now: a request
+	 * that takes its time begins, and nobody waits for it yet. NULL: there is nothing to begin.
+	 */
+	void (*expect)(struct backend *backend);
+
+	/*
 	 * Finds a job that was handed over by a berth that died before it could record that. 1:
 	 * ret_id is its native id; 0: there is none. NULL: such jobs cannot be found.
 	 */
@@ -185,6 +191,7 @@ int backend_render(struct backend *backend, const struct submission *submission,
 		   struct err *err) attr_must_use;
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		    struct observation *ret, struct err *err) attr_must_use;
+void backend_expect(struct backend *backend);
 /* ERR_UNSUPPORTED where such jobs cannot be found. */
 int backend_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		 struct err *err) attr_must_use;

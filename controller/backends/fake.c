@@ -79,6 +79,11 @@ static int observe(struct backend *backend, const struct job *const *jobs, size_
 	return 0;
 }
 
+static void expect(struct backend *backend)
+{
+	fake_of(backend)->counts.expects++;
+}
+
 static int find_lost(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		     struct err *err)
 {
@@ -166,6 +171,7 @@ static const struct backend_ops fake_ops = {
 	.name = "fake",
 	.submit = submit,
 	.observe = observe,
+	.expect = expect,
 	.find = find_lost,
 	.cancel = cancel,
 	.act = act_on,

@@ -33,6 +33,6 @@ void fake_degrade(struct fake *fake, const char *what);
 void fake_lose(struct fake *fake, const char *native_id);
 
 struct fake_counts {
-	size_t submits, observes, cancels, kills, acts; /* requests, not jobs */
+	size_t submits, expects, observes, cancels, kills, acts; /* requests, not jobs */
 };
 struct fake_counts fake_counts(const struct fake *fake);

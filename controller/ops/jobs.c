@@ -108,11 +108,32 @@ int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *e
 	return ops_keep_chosen(c, ret, err);
 }
 
+/*
+ * The scheduler may begin to answer while we read. What is read is as it was before it was asked:
+ * a job that is recorded later would be one that it does not know.
+ */
+static int list_and_expect(struct controller *c, bool all, struct job_list *ret, struct err *err)
+{
+	cleanup_free char *cluster = NULL;
+	struct backend *backend;
+	int result;
+
+	if (store_begin_reading(c->store, err) < 0)
+		return -1;
+	result = store_find_busy_cluster(c->store, &cluster, err);
+	if (result == 0 && cluster && ops_is_chosen(c, cluster) &&
+	    controller_backend(c, cluster, &backend, NULL) == 0)
+		backend_expect(backend);
+	if (result == 0)
+		result = ops_list(c, all, ret, err);
+	return store_end_reading(c->store, result == 0 ? err : NULL) < 0 ? -1 : result;
+}
+
 static int find_selected(struct controller *c, const struct selection *selection,
 			 struct job_list *ret, struct err *err)
 {
 	if (selection->len == 0)
-		return ops_list(c, selection->all, ret, err);
+		return list_and_expect(c, selection->all, ret, err);
 	for (size_t i = 0; i < selection->len; i++) {
 		cleanup(job_finish) struct job job = { 0 };
 

@@ -130,7 +130,6 @@ static int inquiry_add(struct controller *c, struct inquiry *q, struct job *job,
 {
 	struct run_list *runs = &q->runs[q->len];
 
-	q->seen[q->len] = (struct observation){ 0 };
 	q->jobs[q->len++] = job;
 	if (!job_is_array(job))
 		return 0;

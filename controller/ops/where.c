@@ -175,6 +175,14 @@ int ops_config_init(struct controller *c, struct err *err)
 	return fs_create_file(c->paths.config_file, buf_span(&text), 0600, err);
 }
 
+bool ops_is_chosen(struct controller *c, const char *cluster)
+{
+	struct where where;
+
+	return !was_chosen() ||
+	       (ops_choose(c, NULL, &where, NULL) == 0 && strcmp(where.cluster, cluster) == 0);
+}
+
 int ops_keep_chosen(struct controller *c, struct job_list *jobs, struct err *err)
 {
 	struct where where;

@@ -41,5 +41,8 @@ int ops_config_set(struct controller *c, const char *key, const char *const *val
  */
 int ops_config_init(struct controller *c, struct err *err) attr_must_use;
 
+/* Whether --cluster and --context leave this one in. */
+bool ops_is_chosen(struct controller *c, const char *cluster);
+
 /* Leaves out jobs of other clusters than --cluster or --context say. */
 int ops_keep_chosen(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;

@@ -45,14 +45,14 @@ static void print_node_table(const struct node_list *nodes, const struct output 
 	for (size_t i = 0; i < nodes->len; i++) {
 		const struct node *node = &nodes->items[i];
 
-		table_add(&table, "%s", node->name);
-		table_add(&table, "%s", node->state);
-		table_add(&table, "%s", node->queues);
+		table_add_text(&table, node->name);
+		table_add_text(&table, node->state);
+		table_add_text(&table, node->queues);
 		table_add(&table, "%" PRIu64, node->cpus);
 		table_add(&table, "%" PRIu64, node->cpus - MIN(node->cpus, node->cpus_used));
 		table_add(&table, "%.1fG", (double)node->memory / (double)GIGABYTE);
-		table_add(&table, "%s", node->gres);
-		table_add(&table, "%s", node->reason);
+		table_add_text(&table, node->gres);
+		table_add_text(&table, node->reason);
 	}
 	table_print(&table, output);
 }
@@ -112,14 +112,14 @@ static void print_queue_table(const struct queue_list *queues, const struct outp
 
 		if (queue->time_limit_ns)
 			text_format_duration(queue->time_limit_ns, limit, sizeof(limit));
-		table_add(&table, "%s", queue->name);
-		table_add(&table, "%s", queue->state);
+		table_add_text(&table, queue->name);
+		table_add_text(&table, queue->state);
 		table_add(&table, "%" PRIu64, queue->nodes);
 		table_add(&table, "%" PRIu64, queue->nodes_idle);
 		table_add(&table, "%" PRIu64, queue->cpus);
 		table_add(&table, "%" PRIu64, queue->cpus - MIN(queue->cpus, queue->cpus_used));
-		table_add(&table, "%s", limit);
-		table_add(&table, "%s", queue->node_list);
+		table_add_text(&table, limit);
+		table_add_text(&table, queue->node_list);
 	}
 	table_print(&table, output);
 }
@@ -164,10 +164,10 @@ static void print_cluster_table(const struct cluster_list *clusters, const struc
 
 	table_init(&table, cluster_columns, ARRAY_LEN(cluster_columns), output);
 	for (size_t i = 0; i < clusters->len; i++) {
-		table_add(&table, "%s", clusters->items[i].is_current ? "*" : "");
-		table_add(&table, "%s", clusters->items[i].name);
-		table_add(&table, "%s", clusters->items[i].backend);
-		table_add(&table, "%s", clusters->items[i].login);
+		table_add_text(&table, clusters->items[i].is_current ? "*" : "");
+		table_add_text(&table, clusters->items[i].name);
+		table_add_text(&table, clusters->items[i].backend);
+		table_add_text(&table, clusters->items[i].login);
 	}
 	table_print(&table, output);
 }

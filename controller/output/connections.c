@@ -21,7 +21,7 @@ static void add_size(struct table *table, uint64_t bytes)
 	char text[32];
 
 	output_format_size(bytes, text, sizeof(text));
-	table_add(table, "%s", text);
+	table_add_text(table, text);
 }
 
 static void add_since(struct table *table, uint64_t then_ns, const struct output *output)
@@ -30,7 +30,7 @@ static void add_since(struct table *table, uint64_t then_ns, const struct output
 	char text[32];
 
 	text_format_duration(seconds * NSEC_PER_SEC, text, sizeof(text));
-	table_add(table, "%s", text);
+	table_add_text(table, text);
 }
 
 static double loss_of(const struct connection *c)
@@ -46,10 +46,10 @@ static void print_table(const struct connection_list *list, const struct output 
 	for (size_t i = 0; i < list->len; i++) {
 		const struct connection *c = &list->items[i];
 
-		table_add(&table, "%s", c->job);
+		table_add_text(&table, c->job);
 		table_add(&table, "%" PRIu64, c->rank);
-		table_add(&table, "%s", c->path);
-		table_add(&table, "%s", c->remote);
+		table_add_text(&table, c->path);
+		table_add_text(&table, c->remote);
 		table_add(&table, "%.1fms", (double)c->rtt_us / 1000);
 		table_add(&table, "%.1f%%", loss_of(c));
 		add_size(&table, c->bytes_sent);

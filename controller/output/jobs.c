@@ -38,7 +38,7 @@ static void add_exit(struct table *table, const struct job *job)
 	else if (job->exit_code != JOB_NO_EXIT_CODE)
 		table_add(table, "%d", job->exit_code);
 	else
-		table_add(table, "%s", "");
+		table_add_text(table, "");
 }
 
 /* How long it was from one moment to another; nothing when either is not known. */
@@ -48,7 +48,7 @@ static void add_duration(struct table *table, uint64_t from_ns, uint64_t to_ns)
 
 	if (from_ns && to_ns >= from_ns)
 		text_format_duration(to_ns - from_ns, text, sizeof(text));
-	table_add(table, "%s", text);
+	table_add_text(table, text);
 }
 
 static void add_number(struct table *table, uint64_t number)
@@ -56,7 +56,7 @@ static void add_number(struct table *table, uint64_t number)
 	if (number)
 		table_add(table, "%" PRIu64, number);
 	else
-		table_add(table, "%s", "");
+		table_add_text(table, "");
 }
 
 static void add_job(struct table *table, const struct job *job, uint64_t now_ns)
@@ -64,21 +64,21 @@ static void add_job(struct table *table, const struct job *job, uint64_t now_ns)
 	char label[JOB_LABEL_SIZE];
 
 	job_label(job, label);
-	table_add(table, "%s", label);
-	table_add(table, "%s", job->name);
-	table_add(table, "%s", job->backend);
-	table_add(table, "%s", job->queue);
-	table_add(table, "%s", job_state_word(job->state));
+	table_add_text(table, label);
+	table_add_text(table, job->name);
+	table_add_text(table, job->backend);
+	table_add_text(table, job->queue);
+	table_add_text(table, job_state_word(job->state));
 	add_exit(table, job);
 	add_duration(table, job->started_ns, job->ended_ns ? job->ended_ns : now_ns);
 	add_duration(table, job->created_ns, now_ns);
-	table_add(table, "%s", job->user);
+	table_add_text(table, job->user);
 	table_add(table, "%" PRIu64, job->tasks);
 	add_number(table, job->attempts);
-	table_add(table, "%s", job->node_list);
-	table_add(table, "%s", job->native_id);
-	table_add(table, "%s", job->native_state);
-	table_add(table, "%s", job->reason);
+	table_add_text(table, job->node_list);
+	table_add_text(table, job->native_id);
+	table_add_text(table, job->native_state);
+	table_add_text(table, job->reason);
 	table_add(table, "%.60s", job->command);
 }
 

@@ -44,7 +44,7 @@ static void add_size(struct table *table, uint64_t bytes)
 	char text[32];
 
 	output_format_size(bytes, text, sizeof(text));
-	table_add(table, "%s", text[0] ? text : "0");
+	table_add_text(table, text[0] ? text : "0");
 }
 
 static void print_table(const struct resource_list *resources, const struct output *output)
@@ -56,7 +56,7 @@ static void print_table(const struct resource_list *resources, const struct outp
 	for (size_t i = 0; i < resources->len; i++) {
 		const struct resource *resource = &resources->items[i];
 
-		table_add(&table, "%s", resource->queue ? resource->queue : TOTAL);
+		table_add_text(&table, resource->queue ? resource->queue : TOTAL);
 		table_add(&table, "%" PRIu64, resource->nodes.total);
 		table_add(&table, "%" PRIu64, resource->nodes.free);
 		table_add(&table, "%" PRIu64, resource->cpus.total);
@@ -66,7 +66,7 @@ static void print_table(const struct resource_list *resources, const struct outp
 		add_size(&table, resource->memory.used);
 		add_size(&table, resource->memory.free);
 		gpus_format(&resource->gpus, gpus);
-		table_add(&table, "%s", gpus);
+		table_add_text(&table, gpus);
 	}
 	table_print(&table, output);
 }
@@ -148,16 +148,16 @@ static void add_fit(struct table *table, const struct node *node, enum node_fit 
 	output_format_size(node->memory, memory, sizeof(memory));
 	gpus_add(&gpus, node->gres, node->gres_used, true);
 	gpus_format(&gpus, text);
-	table_add(table, "%s", node->name);
-	table_add(table, "%s", fit_words[fit]);
+	table_add_text(table, node->name);
+	table_add_text(table, fit_words[fit]);
 	table_add(table, "%" PRIu64 "/%" PRIu64, fit_measure(node, FIT_CPUS, NULL, false),
 		  node->cpus);
 	table_add(table, "%s/%s", free_memory[0] ? free_memory : "0", memory[0] ? memory : "0");
-	table_add(table, "%s", text);
-	table_add(table, "%s", node->state);
-	table_add(table, "%s", node->queues);
-	table_add(table, "%s", node->features);
-	table_add(table, "%s", node->reason);
+	table_add_text(table, text);
+	table_add_text(table, node->state);
+	table_add_text(table, node->queues);
+	table_add_text(table, node->features);
+	table_add_text(table, node->reason);
 }
 
 int output_fits(const struct node_list *nodes, const enum node_fit *fits,

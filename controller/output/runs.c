@@ -55,7 +55,7 @@ static void add_exit(struct table *table, const struct run *run)
 	else if (run->exit_code != JOB_NO_EXIT_CODE)
 		table_add(table, "%d", run->exit_code);
 	else
-		table_add(table, "%s", "");
+		table_add_text(table, "");
 }
 
 static void add_run(struct table *table, const struct job *job, const struct run *run,
@@ -65,25 +65,25 @@ static void add_run(struct table *table, const struct job *job, const struct run
 	char name[JOB_LABEL_SIZE], text[32] = "";
 
 	format_name(job, run, name);
-	table_add(table, "%s", name);
+	table_add_text(table, name);
 	if (run->attempt)
 		table_add(table, "%" PRIu64, run->attempt);
 	else
-		table_add(table, "%s", "");
-	table_add(table, "%s", job_state_word(run->state));
+		table_add_text(table, "");
+	table_add_text(table, job_state_word(run->state));
 	add_exit(table, run);
 	if (run->started_ns && until_ns >= run->started_ns)
 		text_format_duration(until_ns - run->started_ns, text, sizeof(text));
-	table_add(table, "%s", text);
+	table_add_text(table, text);
 	text[0] = '\0';
 	if (run->cpu_ns)
 		text_format_duration(run->cpu_ns, text, sizeof(text));
-	table_add(table, "%s", text);
+	table_add_text(table, text);
 	output_format_size(run->max_rss, text, sizeof(text));
-	table_add(table, "%s", text);
-	table_add(table, "%s", run->node_list);
-	table_add(table, "%s", run->native_state);
-	table_add(table, "%s", run->reason);
+	table_add_text(table, text);
+	table_add_text(table, run->node_list);
+	table_add_text(table, run->native_state);
+	table_add_text(table, run->reason);
 }
 
 static json_t *number_or_null(uint64_t number, bool known)

@@ -51,9 +51,12 @@ static bool is_invisible(const unsigned char *p)
 
 void table_make_safe(char *text)
 {
-	unsigned char *from = (unsigned char *)text, *to = from;
+	unsigned char *from = (unsigned char *)text, *to;
 
-	while (*from) {
+	/* Most text has nothing else, and a table has many cells. */
+	while (*from >= 0x20 && *from < 0x7f)
+		from++;
+	for (to = from; *from;) {
 		size_t len = character_len(from);
 
 		if (len == 0 || is_control(from) || is_invisible(from))
@@ -96,21 +99,29 @@ static void add_cell(struct table *table, char *text)
 	table->cells[table->len++] = text;
 }
 
+void table_add_text(struct table *table, const char *text)
+{
+	char *cell = NULL;
+
+	if (is_shown(&table->columns[table->len % table->width], table)) {
+		if (text[0] == '\0')
+			text = "-";
+		cell = str_dup_len(text, strnlen(text, TABLE_CELL_MAX - 1));
+		table_make_safe(cell);
+	}
+	add_cell(table, cell);
+}
+
 void table_add(struct table *table, const char *fmt, ...)
 {
 	char text[TABLE_CELL_MAX];
 	va_list args;
 
-	if (is_shown(&table->columns[table->len % table->width], table)) {
-		va_start(args, fmt);
-		if (vsnprintf(text, sizeof(text), fmt, args) < 0)
-			text[0] = '\0';
-		va_end(args);
-		table_make_safe(text);
-		add_cell(table, str_dup(text[0] ? text : "-"));
-	} else {
-		add_cell(table, NULL);
-	}
+	va_start(args, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+		text[0] = '\0';
+	va_end(args);
+	table_add_text(table, text);
 }
 
 /* The number of characters of UTF-8 text: what a terminal shows of it, as good as. */
@@ -177,6 +188,17 @@ static const char *colour_of(const char *state)
 	return NULL;
 }
 
+static void print_spaces(size_t len, FILE *out)
+{
+	static const char spaces[] =
+		"                                                                ";
+
+	for (size_t part; len > 0; len -= part) {
+		part = MIN(len, sizeof(spaces) - 1);
+		fwrite(spaces, 1, part, out);
+	}
+}
+
 static void print_cell(const char *text, size_t width, bool is_last, const char *colour, FILE *out)
 {
 	size_t own = width_of(text);
@@ -184,13 +206,13 @@ static void print_cell(const char *text, size_t width, bool is_last, const char 
 
 	if (colour)
 		fprintf(out, "\033[%sm", colour);
-	fwrite(text, 1, bytes_of(text, cut ? width - strlen(CUT) : own), out);
+	fwrite(text, 1, cut ? bytes_of(text, width - strlen(CUT)) : strlen(text), out);
 	if (cut)
 		fputs(CUT, out);
 	if (colour)
 		fputs("\033[0m", out);
 	if (!is_last)
-		fprintf(out, "%*s", (int)(cut ? 0 : width - own) + GAP, "");
+		print_spaces((cut ? 0 : width - own) + GAP, out);
 }
 
 /* Row 0 is the titles. */

@@ -48,6 +48,7 @@ void table_finish(struct table *table);
 DEFINE_CLEANUP_VALUE(struct table, table_finish)
 
 /* The next cell of the row; "" is shown as "-". Longer text than TABLE_CELL_MAX is cut. */
+void table_add_text(struct table *table, const char *text);
 void table_add(struct table *table, const char *fmt, ...) attr_printf(2, 3);
 
 void table_print(const struct table *table, const struct output *output);

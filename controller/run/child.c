@@ -34,6 +34,13 @@ static void pipes_close(struct pipes *p)
 }
 DEFINE_CLEANUP_VALUE(struct pipes, pipes_close)
 
+struct running {
+	struct child_plan plan;
+	struct pipes pipes;
+	uint64_t deadline; /* 0: none */
+	pid_t pid;	   /* 0: there is none, or it was waited for */
+};
+
 static int pipes_open(struct pipes *p, bool has_input, struct err *err)
 {
 	if (pipe2(p->output, O_CLOEXEC) < 0 || pipe2(p->errors, O_CLOEXEC) < 0)
@@ -125,16 +132,18 @@ static int spawn(const struct child_plan *plan, const struct pipes *p, pid_t *re
  */
 static bool take(int fd, struct buf *b, bool drop, bool *ret_overflow)
 {
-	char chunk[READ_CHUNK];
-	ssize_t n = read(fd, chunk, sizeof(chunk));
-	size_t fits;
+	char dropped[4096];
+	bool is_full = buf_room(b) == 0;
+	size_t size = is_full ? sizeof(dropped) : MIN(buf_room(b), (size_t)READ_CHUNK);
+	ssize_t n = read(fd, is_full ? (void *)dropped : buf_reserve(b, size), size);
 
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN;
 	if (n == 0)
 		return false;
-	fits = MIN((size_t)n, buf_room(b));
-	if (!buf_append(b, chunk, fits) || (fits < (size_t)n && !drop))
+	if (!is_full)
+		buf_commit(b, (size_t)n);
+	else if (!drop)
 		*ret_overflow = true;
 	return true;
 }
@@ -152,12 +161,19 @@ static void give(struct pipes *p, struct span *left)
 		p->input[1] = fd_close(p->input[1]);
 }
 
+static void read_along(const struct child_reader *reader, struct buf *output)
+{
+	buf_consume(output, reader->take(reader->owner, buf_span(output)));
+}
+
 /*
  * Collects both streams until both end; false when the deadline passed or the output is too large.
  */
-static bool collect(struct pipes *p, struct span input, struct child *child, uint64_t deadline,
+static bool collect(struct running *r, const struct child_reader *reader, struct child *child,
 		    bool *ret_overflow)
 {
+	struct pipes *p = &r->pipes;
+	struct span input = r->plan.input;
 	struct pollfd fds[3] = {
 		{ .fd = p->output[0], .events = POLLIN },
 		{ .fd = p->errors[0], .events = POLLIN },
@@ -167,9 +183,9 @@ static bool collect(struct pipes *p, struct span input, struct child *child, uin
 
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
 		uint64_t now = now_ms();
-		int wait = deadline ? (int)(deadline > now ? deadline - now : 0) : -1;
+		int wait = r->deadline ? (int)(r->deadline - MIN(r->deadline, now)) : -1;
 
-		if (deadline && now >= deadline)
+		if (r->deadline && now >= r->deadline)
 			return false;
 		if (poll(fds, 3, wait) < 0 && errno != EINTR)
 			return false;
@@ -184,6 +200,8 @@ static bool collect(struct pipes *p, struct span input, struct child *child, uin
 				fds[i].fd = -1;
 			if (*ret_overflow)
 				return false;
+			if (i == 0 && reader)
+				read_along(reader, bufs[0]);
 		}
 	}
 	return true;
@@ -204,13 +222,6 @@ static int explain_exec(const struct child_plan *plan, int os, struct err *err)
 		return err_set(err, ERR_NOT_FOUND, "no program '%s'", plan->argv[0]);
 	return err_set_errno(err, os, "run '%s'", plan->argv[0]);
 }
-
-struct running {
-	struct child_plan plan;
-	struct pipes pipes;
-	uint64_t deadline; /* 0: none */
-	pid_t pid;	   /* 0: there is none, or it was waited for */
-};
 
 struct running *running_stop(struct running *r)
 {
@@ -250,11 +261,17 @@ int child_start(const struct child_plan *plan, struct running **ret, struct err 
 
 int child_end(struct running *r, struct child *ret, struct err *err)
 {
+	return child_follow(r, NULL, ret, err);
+}
+
+int child_follow(struct running *r, const struct child_reader *reader, struct child *ret,
+		 struct err *err)
+{
 	cleanup(child_finish) struct child child = { BUF_INIT(CHILD_OUTPUT_MAX),
 						     BUF_INIT(CHILD_ERRORS_MAX), 0 };
 	bool overflow = false, ended;
 
-	ended = collect(&r->pipes, r->plan.input, &child, r->deadline, &overflow);
+	ended = collect(r, reader, &child, &overflow);
 	if (!ended)
 		kill(r->pid, SIGKILL);
 	child.status = wait_for(r->pid);

@@ -48,6 +48,17 @@ int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
 struct running;
 int child_start(const struct child_plan *plan, struct running **ret, struct err *err) attr_must_use;
 int child_end(struct running *running, struct child *ret, struct err *err) attr_must_use;
+
+/*
+ * Reads along: whenever more of standard output has arrived, take() gets all that it has not taken
+ * yet and returns how much of it it takes now, from the front. The rest is left in ret->output.
+ */
+struct child_reader {
+	size_t (*take)(void *owner, struct span so_far);
+	void *owner;
+};
+int child_follow(struct running *running, const struct child_reader *reader, struct child *ret,
+		 struct err *err) attr_must_use;
 struct running *running_stop(struct running *running);
 DEFINE_CLEANUP(struct running, running_stop)
 

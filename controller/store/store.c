@@ -83,6 +83,16 @@ int store_commit(struct store *store, struct err *err)
 	return -1;
 }
 
+int store_begin_reading(struct store *store, struct err *err)
+{
+	return execute(store, "BEGIN", err);
+}
+
+int store_end_reading(struct store *store, struct err *err)
+{
+	return execute(store, "COMMIT", err);
+}
+
 static int get_version(struct store *store, int *ret, struct err *err)
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
@@ -365,13 +375,9 @@ int store_list(struct store *store, enum store_which which, uint64_t since_ns, s
 	return 0;
 }
 
-int store_get_note(struct store *store, const char *key, char **ret, struct err *err)
+/* The text of the first row, or NULL when there is none. */
+static int read_text(struct store *store, sqlite3_stmt *s, char **ret, struct err *err)
 {
-	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
-
-	if (statement_prepare(store, "SELECT value FROM notes WHERE key = :key", &s, err) < 0)
-		return -1;
-	statement_bind_text(s, ":key", key);
 	switch (sqlite3_step(s)) {
 	case SQLITE_ROW:
 		*ret = statement_take_text(s, 0);
@@ -382,6 +388,29 @@ int store_get_note(struct store *store, const char *key, char **ret, struct err 
 	default:
 		return statement_fail(store, err);
 	}
+}
+
+int store_find_busy_cluster(struct store *store, char **ret, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (statement_prepare(
+		    store,
+		    "SELECT cluster FROM jobs WHERE state NOT IN ('DEFINED', " SCHEMA_ENDED
+		    ") ORDER BY id DESC LIMIT 1",
+		    &s, err) < 0)
+		return -1;
+	return read_text(store, s, ret, err);
+}
+
+int store_get_note(struct store *store, const char *key, char **ret, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (statement_prepare(store, "SELECT value FROM notes WHERE key = :key", &s, err) < 0)
+		return -1;
+	statement_bind_text(s, ":key", key);
+	return read_text(store, s, ret, err);
 }
 
 int store_put_note(struct store *store, const char *key, const char *value, struct err *err)

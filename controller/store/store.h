@@ -10,9 +10,9 @@
  * whatever a slower process still believes. Numbers (job-7) are never used twice. The schema has a
  * version (user_version); an older file is migrated on opening, a newer one is refused.
  *
- * A change survives that its process is killed. It is not forced to the disk, which takes as long as
- * a submission: a power cut may take back the changes of the last seconds, whole ones, and leaves
- * the file sound. A job that was handed over in these is known to the scheduler alone.
+ * A change survives that its process is killed. It is not forced to the disk, which takes as long
+ * as a submission: a power cut may take back the changes of the last seconds, whole ones, and
+ * leaves the file sound. A job that was handed over in these is known to the scheduler alone.
  */
 
 #include "controller/model/run.h"
@@ -31,6 +31,13 @@ DEFINE_CLEANUP(struct store, store_close)
  */
 int store_begin(struct store *store, struct err *err) attr_must_use;
 int store_commit(struct store *store, struct err *err) attr_must_use;
+
+/*
+ * Between these two all that is read is as it was at the first thing that is read; nothing is
+ * written.
+ */
+int store_begin_reading(struct store *store, struct err *err) attr_must_use;
+int store_end_reading(struct store *store, struct err *err) attr_must_use;
 
 /* Records a new job and gives it its number. */
 int store_add_job(struct store *store, struct job *job, struct err *err) attr_must_use;
@@ -54,6 +61,9 @@ int store_find_by_uid(struct store *store, const char *uid, struct job *ret, str
 	attr_must_use;
 int store_find_by_name(struct store *store, const char *name, struct job *ret, struct err *err)
 	attr_must_use;
+
+/* The cluster of the newest job that a backend has; NULL: none has any. free() it. */
+int store_find_busy_cluster(struct store *store, char **ret, struct err *err) attr_must_use;
 
 enum store_which {
 	STORE_ALL,

@@ -184,6 +184,33 @@ static void a_backend_that_does_not_answer_changes_nothing(void **state)
 	assert_true(user_has_key(&job));
 }
 
+static size_t select_some(char **names, size_t len)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	const struct selection selection = { .jobs = names, .len = len };
+
+	assert_int_equal(ops_select(user.c, &selection, &jobs, NULL), 0);
+	return jobs.len;
+}
+
+static void a_backend_begins_to_answer_while_all_jobs_are_read(void **state)
+{
+	cleanup(job_finish) struct job job = user_submitted(NULL);
+	char *name = "job-1";
+
+	(void)state;
+	assert_int_equal(select_some(&name, 1), 1);
+	assert_int_equal(fake_counts(user.fake).expects, 0);
+	assert_int_equal(select_some(NULL, 0), 1);
+	assert_int_equal(fake_counts(user.fake).expects, 1);
+	assert_int_equal(fake_counts(user.fake).observes, 2);
+	/* Of jobs that have ended nothing is asked. */
+	fake_set(user.fake, 0, JOB_FAILED, 3);
+	assert_int_equal(ops_refresh_job(user.c, &job, NULL), 0);
+	assert_int_equal(select_some(NULL, 0), 1);
+	assert_int_equal(fake_counts(user.fake).expects, 1);
+}
+
 static void cancelling_ends_jobs_and_leaves_ended_ones_alone(void **state)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
@@ -347,6 +374,7 @@ int main(void)
 		TEST(what_is_missing_on_a_machine_is_said_once),
 		TEST(a_job_that_is_seen_to_have_ended_is_released_and_keeps_its_logs),
 		TEST(a_backend_that_does_not_answer_changes_nothing),
+		TEST(a_backend_begins_to_answer_while_all_jobs_are_read),
 		TEST(cancelling_ends_jobs_and_leaves_ended_ones_alone),
 		TEST(cancelling_insists_when_asking_is_not_enough),
 		TEST(a_job_that_was_never_handed_over_cannot_be_cancelled),

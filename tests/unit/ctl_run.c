@@ -25,6 +25,32 @@ static void both_streams_and_the_status_are_kept(void **state)
 	assert_string_equal(line, "err");
 }
 
+static size_t take_lines(void *owner, struct span so_far)
+{
+	const uint8_t *end = memrchr(so_far.ptr, '\n', so_far.len);
+	size_t len = end ? (size_t)(end - so_far.ptr) + 1 : 0;
+
+	assert_true(buf_append(owner, so_far.ptr, len));
+	return len;
+}
+
+static void output_can_be_read_along_and_the_rest_is_left(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "echo one; printf tw; read x; echo o; printf rest",
+				     NULL };
+	const struct child_plan plan = { .argv = argv, .timeout_ms = 10000 };
+	cleanup(running_stop) struct running *running = NULL;
+	cleanup(child_finish) struct child child = { 0 };
+	cleanup(buf_finish) struct buf lines = BUF_INIT(100);
+	const struct child_reader reader = { .take = take_lines, .owner = &lines };
+
+	(void)state;
+	assert_int_equal(child_start(&plan, &running, NULL), 0);
+	assert_int_equal(child_follow(running, &reader, &child, NULL), 0);
+	assert_string_equal(buf_str(&lines), "one\ntwo\n");
+	assert_string_equal(buf_str(&child.output), "rest");
+}
+
 static void words_reach_the_program_as_they_are(void **state)
 {
 	const char *const argv[] = { "printf", "%s|", "$HOME", "a b", "", "*", "x\ny", NULL };
@@ -109,6 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_streams_and_the_status_are_kept),
+		cmocka_unit_test(output_can_be_read_along_and_the_rest_is_left),
 		cmocka_unit_test(words_reach_the_program_as_they_are),
 		cmocka_unit_test(a_program_that_is_not_there_is_named),
 		cmocka_unit_test(a_program_that_hangs_is_killed_at_the_deadline),

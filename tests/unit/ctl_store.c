@@ -56,6 +56,27 @@ static uint64_t add(struct store *store, const char *uid, const char *name)
 	return job.id;
 }
 
+static uint64_t add_to(struct store *store, const char *uid, const char *cluster)
+{
+	cleanup(job_finish) struct job job = { 0 };
+
+	job_init(&job);
+	job_set_text(&job.uid, uid);
+	job_set_text(&job.cluster, cluster);
+	job.state = JOB_QUEUED;
+	assert_int_equal(store_add_job(store, &job, NULL), 0);
+	return job.id;
+}
+
+static void end(struct store *store, uint64_t id)
+{
+	cleanup(job_finish) struct job job = { 0 };
+
+	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
+	job.state = JOB_SUCCEEDED;
+	assert_int_equal(store_update_job(store, &job, NULL), 0);
+}
+
 static void a_record_is_read_back_as_it_was_written(void **state)
 {
 	cleanup(store_close) struct store *store = open_store();
@@ -251,6 +272,35 @@ static void processes_that_write_at_once_lose_nothing(void **state)
 	assert_int_equal(found, WRITERS * WRITES);
 }
 
+static void what_is_read_together_is_of_one_moment(void **state)
+{
+	cleanup(store_close) struct store *store = NULL, *other = NULL;
+	cleanup(job_list_finish) struct job_list before = { 0 }, after = { 0 };
+	cleanup_free char *none = NULL, *busy = NULL, *still = NULL;
+
+	(void)state;
+	remove_database();
+	store = open_store();
+	other = open_store();
+	assert_int_equal(store_find_busy_cluster(store, &none, NULL), 0);
+	assert_null(none);
+	end(store, add_to(store, "u1", "first"));
+	add_to(store, "u2", "second");
+	end(store, add_to(store, "u3", "third"));
+	add(store, "u0", "not handed over");
+	assert_int_equal(store_begin_reading(store, NULL), 0);
+	assert_int_equal(store_find_busy_cluster(store, &busy, NULL), 0);
+	assert_string_equal(busy, "second");
+	add_to(other, "u4", "fourth");
+	assert_int_equal(store_find_busy_cluster(store, &still, NULL), 0);
+	assert_string_equal(still, "second");
+	assert_int_equal(store_list(store, STORE_ALL, 0, &before, NULL), 0);
+	assert_int_equal(before.len, 4);
+	assert_int_equal(store_end_reading(store, NULL), 0);
+	assert_int_equal(store_list(store, STORE_ALL, 0, &after, NULL), 0);
+	assert_int_equal(after.len, 5);
+}
+
 static void a_file_that_is_no_database_is_refused_and_kept(void **state)
 {
 	cleanup_free char *other = fs_join(dir, "other.db");
@@ -367,6 +417,7 @@ int main(void)
 		cmocka_unit_test(notes_are_kept_and_replaced),
 		cmocka_unit_test(the_log_stays_and_holds_what_was_written),
 		cmocka_unit_test(processes_that_write_at_once_lose_nothing),
+		cmocka_unit_test(what_is_read_together_is_of_one_moment),
 		cmocka_unit_test(a_file_that_is_no_database_is_refused_and_kept),
 		cmocka_unit_test(a_database_of_the_first_berth_keeps_its_jobs),
 		cmocka_unit_test(a_database_of_a_newer_berth_is_refused),

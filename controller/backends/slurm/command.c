@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define COMMAND_TIMEOUT_MS 60000
-
 const char *const slurm_environment[] = { "SLURM_TIME_FORMAT=%s", NULL };
 
 #define NO_CONTROLLER "try again later, or check that this machine is part of the cluster"
@@ -74,23 +72,33 @@ static int refuse_missing(const struct backend *backend, const char *program, st
 		       program);
 }
 
+static int check(struct child *child, const char *program, struct err *err)
+{
+	char why[BACKEND_REASON_MAX];
+
+	if (child->status == 0)
+		return 0;
+	child_complaint(child, why, sizeof(why));
+	return slurm_explain(why[0] ? skip_prefix(why, program) : program, err);
+}
+
 int slurm_run(const struct backend *backend, const char *const *argv, const char *const *env,
 	      struct child *ret, struct err *err)
 {
-	const struct child_plan plan = { .argv = argv,
-					 .env = env,
-					 .timeout_ms = COMMAND_TIMEOUT_MS };
-	char why[BACKEND_REASON_MAX];
+	const struct child_plan plan = { .argv = argv, .env = env, .timeout_ms = SLURM_TIMEOUT_MS };
 
 	if (site_run(backend->site, &plan, ret, err) < 0) {
 		if (err && err->kind == ERR_NOT_FOUND)
 			return refuse_missing(backend, argv[0], err);
 		return -1;
 	}
-	if (ret->status == 0)
-		return 0;
-	child_complaint(ret, why, sizeof(why));
-	return slurm_explain(why[0] ? skip_prefix(why, argv[0]) : argv[0], err);
+	return check(ret, argv[0], err);
+}
+
+int slurm_follow(struct running *running, const char *program, const struct child_reader *reader,
+		 struct child *ret, struct err *err)
+{
+	return child_follow(running, reader, ret, err) < 0 ? -1 : check(ret, program, err);
 }
 
 bool slurm_split(char *line, char **fields, int len)

@@ -8,6 +8,8 @@
 #include "controller/backends/backend.h"
 #include "controller/run/child.h"
 
+#define SLURM_TIMEOUT_MS 60000
+
 /* Makes squeue and sacct print times as seconds since the epoch; NULL-terminated. */
 extern const char *const slurm_environment[];
 
@@ -19,6 +21,10 @@ extern const char *const slurm_environment[];
  */
 int slurm_run(const struct backend *backend, const char *const *argv, const char *const *env,
 	      struct child *ret, struct err *err) attr_must_use;
+
+/* The same of one that child_start() has begun here; reads along as child_follow(). */
+int slurm_follow(struct running *running, const char *program, const struct child_reader *reader,
+		 struct child *ret, struct err *err) attr_must_use;
 
 /* Sets the error that a complaint of a command is, and returns -1. */
 int slurm_explain(const char *why, struct err *err);

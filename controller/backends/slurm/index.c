@@ -33,25 +33,28 @@ void slurm_index_init(struct slurm_index *index, const struct job *const *jobs, 
 }
 
 /* What is known about the job with this id, or NULL when it is not asked for. */
-static struct observation *find(const struct slurm_index *index, const char *id)
+static struct observation *find(struct slurm_index *index, const char *id)
 {
-	size_t low = 0, high = index->len;
+	size_t low = 0, high = index->len, at = index->next;
+	int order = at < high ? strcmp(id, index->jobs[at]->native_id) : 1;
 
-	while (low < high) {
+	while (order != 0 && low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = strcmp(id, index->jobs[index->sorted[middle]]->native_id);
 
-		if (order == 0)
-			return &index->seen[index->sorted[middle]];
+		at = index->sorted[middle];
+		order = strcmp(id, index->jobs[at]->native_id);
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return NULL;
+	if (order != 0)
+		return NULL;
+	index->next = at + 1;
+	return &index->seen[at];
 }
 
-void slurm_index_take(const struct slurm_index *index, const char *id, const char *tasks,
+void slurm_index_take(struct slurm_index *index, const char *id, const char *tasks,
 		      const struct observation *seen)
 {
 	struct observation *job = find(index, id);
@@ -78,14 +81,10 @@ bool slurm_is_known(const struct observation *seen)
  * What the scheduler cannot tell: the end of a job that it forgot, and the signal of one that
  * ended.
  */
-static void add_status(struct site *site, const struct job *job, struct observation *ret)
+static void explain_end(struct site *site, const struct job *job, struct observation *ret)
 {
 	struct observation left = { .state = JOB_UNKNOWN, .exit_code = JOB_NO_EXIT_CODE };
 
-	if (slurm_is_known(ret) && ret->state == JOB_RUNNING)
-		jobdir_explain_hold(site, job, ret);
-	if (slurm_is_known(ret) && ret->state != JOB_FAILED)
-		return;
 	jobdir_observe(site, job, &left);
 	if (ret->state == JOB_FAILED && left.state == JOB_FAILED) {
 		ret->exit_code = left.exit_code;
@@ -100,6 +99,14 @@ static void add_status(struct site *site, const struct job *job, struct observat
 		jobdir_copy_text(ret->reason, sizeof(ret->reason),
 				 left.reason[0] ? left.reason : "Slurm does not know it any more");
 	}
+}
+
+static void add_status(struct site *site, const struct job *job, struct observation *ret)
+{
+	if (slurm_is_known(ret) && ret->state == JOB_RUNNING)
+		jobdir_explain_hold(site, job, ret);
+	if (!slurm_is_known(ret) || ret->state == JOB_FAILED)
+		explain_end(site, job, ret);
 }
 
 /* Elsewhere, what add_status() is going to read comes in one piece, or is not known this time. */

@@ -14,6 +14,7 @@ struct slurm_index {
 	struct observation *seen;
 	size_t *sorted; /* places in both, in the order of the ids */
 	size_t len;
+	size_t next; /* looked at first: what Slurm lists is mostly in the order of the jobs */
 };
 
 void slurm_index_init(struct slurm_index *index, const struct job *const *jobs, size_t len,
@@ -25,7 +26,7 @@ DEFINE_CLEANUP_VALUE(struct slurm_index, slurm_index_finish)
  * What Slurm says of the job with this id, or of these tasks of it (indices.h; else NULL). A job
  * that nobody asked about is passed over.
  */
-void slurm_index_take(const struct slurm_index *index, const char *id, const char *tasks,
+void slurm_index_take(struct slurm_index *index, const char *id, const char *tasks,
 		      const struct observation *seen);
 
 /* Whether Slurm has told about it; of an array, about all tasks that have not ended. */

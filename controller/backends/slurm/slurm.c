@@ -105,8 +105,11 @@ static int render(struct backend *backend, const struct submission *submission, 
 
 static void close_backend(struct backend *backend)
 {
+	struct slurm *slurm = slurm_of(backend);
+
+	running_stop(slurm->queue);
 	site_close(backend->site);
-	free(backend);
+	free(slurm);
 }
 
 static const struct backend_ops slurm_backend_ops = {
@@ -114,6 +117,7 @@ static const struct backend_ops slurm_backend_ops = {
 	.submit = submit,
 	.render = render,
 	.observe = slurm_observe,
+	.expect = slurm_expect,
 	.find = slurm_find,
 	.locate = slurm_locate,
 	.cancel = slurm_cancel,
@@ -130,9 +134,9 @@ static const struct backend_ops slurm_backend_ops = {
 
 struct backend *slurm_backend_open(struct site *site)
 {
-	struct backend *backend = new_zero(struct backend);
+	struct slurm *slurm = new_zero(struct slurm);
 
-	backend->ops = &slurm_backend_ops;
-	backend->site = site;
-	return backend;
+	slurm->base.ops = &slurm_backend_ops;
+	slurm->base.site = site;
+	return &slurm->base;
 }

@@ -9,6 +9,17 @@
  */
 
 #include "controller/backends/backend.h"
+#include "controller/run/child.h"
+
+struct slurm {
+	struct backend base;
+	struct running *queue; /* a squeue that slurm_expect() has begun, or NULL */
+};
+
+static inline struct slurm *slurm_of(struct backend *backend)
+{
+	return container_of(backend, struct slurm, base);
+}
 
 /* Takes the site over. */
 struct backend *slurm_backend_open(struct site *site);

@@ -16,7 +16,7 @@
 
 typedef bool read_fn(const json_t *json, struct slurmrest_job *ret);
 
-static void take_jobs(const json_t *answer, read_fn *read, const struct slurm_index *index)
+static void take_jobs(const json_t *answer, read_fn *read, struct slurm_index *index)
 {
 	cleanup_free struct slurmrest_job *job = new_zero(struct slurmrest_job);
 	const json_t *json;
@@ -30,7 +30,7 @@ static void take_jobs(const json_t *answer, read_fn *read, const struct slurm_in
 }
 
 static int ask(struct slurmrest *rest, const char *path, bool is_accounting, read_fn *read,
-	       const struct slurm_index *index, struct err *err)
+	       struct slurm_index *index, struct err *err)
 {
 	const struct slurmrest_call call = { .path = path, .is_accounting = is_accounting };
 	cleanup(json_release) json_t *answer = NULL;
@@ -44,7 +44,7 @@ static int ask(struct slurmrest *rest, const char *path, bool is_accounting, rea
 }
 
 /* A job that slurmctld has forgotten is no failure. */
-static int ask_one(struct slurmrest *rest, const struct job *job, const struct slurm_index *index,
+static int ask_one(struct slurmrest *rest, const struct job *job, struct slurm_index *index,
 		   struct err *err)
 {
 	cleanup_free char *path = str_printf("/job/%s", job->native_id);
@@ -56,7 +56,7 @@ static int ask_one(struct slurmrest *rest, const struct job *job, const struct s
 	return err_set(err, own.kind, "%s", own.text);
 }
 
-static int ask_queue(struct slurmrest *rest, const struct slurm_index *index, struct err *err)
+static int ask_queue(struct slurmrest *rest, struct slurm_index *index, struct err *err)
 {
 	if (index->len > SINGLY_MAX)
 		return ask(rest, "/jobs", false, slurmrest_read_job, index, err);
@@ -71,7 +71,7 @@ static int ask_queue(struct slurmrest *rest, const struct slurm_index *index, st
  * A job of which slurmdbd knows nothing is refused for itself; slurmrestd without the plugin, or a
  * cluster without accounts, has nothing to tell about any.
  */
-static void ask_accounting(struct slurmrest *rest, const struct slurm_index *index)
+static void ask_accounting(struct slurmrest *rest, struct slurm_index *index)
 {
 	size_t asked = 0;
 
