@@ -30,6 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import docker as docker_module  # noqa: E402
 import harness  # noqa: E402
+import shares  # noqa: E402
 import slurm as slurm_module  # noqa: E402
 import tables  # noqa: E402
 
@@ -43,6 +44,11 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def pytest_runtestloop(session):
+    share = os.environ.get("BERTH_TEST_SHARE")
+    return shares.run(session, pathlib.Path(share)) if share and not session.config.option.collectonly else None
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -131,8 +131,12 @@ def test_a_requeued_job_runs_again_and_can_be_entered(here, ssh, slurm):
     harness.until(lambda: native(here, slurm, name)["JobState"] == "PENDING", "end of the first attempt")
     job = here.job(name)
     assert (job["state"], job["started"]) == ("QUEUED", None)
-    here("update", "--begin", "now", name).ok()
-    here.wait(name, "RUNNING")
+
+    def runs():
+        """Slurm puts a requeued job off, and once more when the last of its first attempt has ended."""
+        here("update", "--begin", "now", name)
+        return here.job(name)["state"] == "RUNNING"
+    harness.until(runs, "another start", interval=0.5)
     harness.until(lambda: here("logs", name).stdout == "attempt 1\n", "second attempt")
     enter = type(ssh)(here.home).with_env(SLURM_CONF=slurm.config)
     assert enter(name, "echo $SLURM_RESTART_COUNT").ok().stdout == "1\n"
