@@ -38,6 +38,9 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
+    def is_raw(self) -> bool:
+        return not termios.tcgetattr(self.fd)[3] & termios.ICANON
+
     def _read(self, wait: float) -> bool:
         """Takes in what the program printed; false at its end."""
         if not select.select([self.fd], [], [], wait)[0]:

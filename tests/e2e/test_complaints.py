@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import socket
 import subprocess
 
@@ -92,6 +93,11 @@ def test_libraries_that_the_job_looks_for_first_do_not_break_the_way_in(berth, s
     berth("cancel", job).ok()
 
 
+def drain(receiver: socket.socket) -> None:
+    while select.select([receiver], [], [], 0)[0]:
+        receiver.recv(2000)
+
+
 def test_a_client_that_waits_for_an_answer_can_be_interrupted(berth, ssh):
     """The job is there by all that is known, and its node does not answer: that ends, by Ctrl-C at once."""
     job = berth.start("--", "sleep", "1000")
@@ -105,10 +111,17 @@ def test_a_client_that_waits_for_an_answer_can_be_interrupted(berth, ssh):
             assert silent.recv(2000)  # it has asked
             screen.type("\x03")
             assert screen.end(5) != 0
-        # Once ssh wants a terminal in the job, Ctrl-C is meant for what runs there: it ends by itself.
+        # With a terminal in the job, Ctrl-C is meant for what runs there; as long as nothing does, it is for us.
         with Terminal(ssh.argv("-tt", job), ssh.env()) as screen:
-            screen.expect("no answer from", 30)
+            harness.until(screen.is_raw, "a raw terminal")
+            screen.type("\x03")
             assert screen.end(5) != 0
+        drain(silent)
+        with Terminal([berth.program, "exec", "-it", job, "--", "cat"], berth.env()) as screen:
+            assert silent.recv(2000)
+            screen.type("\x03")
+            assert screen.end(5) == 130
+        drain(silent)
         for argv in ([berth.program, "exec", job, "--", "true"], [berth.program, "cp", f"{job}:/etc/hostname", "-"]):
             client = subprocess.Popen(argv, env=berth.env(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL)

@@ -212,10 +212,17 @@ static const struct capsule_ops capsule_ops = { is_stream_capsule, on_piece, on_
 static void on_response(struct h3_stream *stream, void *user, int status)
 {
 	struct exec *e = user;
+	struct err err;
 
 	(void)stream;
 	e->status = status;
 	e->started = status == STATUS_OK;
+	if (!e->started || !e->args->wish.terminal || !e->args->input)
+		return;
+	/* Until there is a program in the job that could have it, Ctrl-C is for us. */
+	e->raw = true;
+	if (tty_make_raw(STDIN_FILENO, &err) < 0)
+		log_warn("%s", err.text);
 }
 
 static void end_output(struct exec *e, const struct err *why)
@@ -429,8 +436,7 @@ static int open_standard(struct exec *e, struct err *err)
 	if (e->args->input &&
 	    stdfd_open(&e->in, loop, STDIN_FILENO, UV_READABLE, &input_ops, err) < 0)
 		return -1;
-	e->raw = e->args->wish.terminal && e->args->input;
-	return e->raw ? tty_make_raw(STDIN_FILENO, err) : 0;
+	return 0;
 }
 
 static int run(void *user, int argc, char **argv, struct err *err)

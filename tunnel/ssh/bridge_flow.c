@@ -8,6 +8,8 @@
 #include "tunnel/wire/process.h"
 #include "tunnel/wire/reason.h"
 
+/* What the key sends on a raw terminal. */
+#define CTRL_C 3
 /* What a job may still send into a forward whose client has left. */
 #define DISCARD_MAX (16 * 1024 * 1024)
 
@@ -111,6 +113,12 @@ static void send_capsule(struct bridge_channel *c, uint64_t type, struct span va
 		flow_fail(c, &(struct err){ ERR_LIMIT, 0, "too much waits to be sent to the job" });
 }
 
+/* Ctrl-C as it is typed on a raw terminal, while nothing runs yet that it could be meant for. */
+static bool is_impatient(const struct bridge_channel *c, struct span bytes)
+{
+	return c->typed && !c->accepted && bytes.len == 1 && bytes.ptr[0] == CTRL_C;
+}
+
 void flow_on_data(void *owner, struct ssh_channel *channel, struct span bytes)
 {
 	struct bridge_channel *c = ssh_channel_user(channel);
@@ -119,6 +127,8 @@ void flow_on_data(void *owner, struct ssh_channel *channel, struct span bytes)
 	bool direct;
 
 	(void)owner;
+	if (is_impatient(c, bytes))
+		flow_fail(c, &(struct err){ ERR_UNAVAILABLE, 0, "interrupted" });
 	if (c->up_ended || c->failed || c->finished) {
 		ssh_channel_consumed(channel, bytes.len); /* nobody wants it any more */
 		return;
