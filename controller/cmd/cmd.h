@@ -73,6 +73,10 @@ int cmd_connect(const char *verb, const struct ref *ref, uint64_t wait_ns, struc
 	OPT_STR(0, "path", type, member, "KIND", \
 		"go this way only: direct, relay, relay-tcp or login")
 
+#define CMD_OPT_SSH_PORT(type, member)               \
+	OPT_STR(0, "ssh-port", type, member, "PORT", \
+		"lead ssh to this port of the job: an sshd of its own")
+
 #define CMD_OPT_WAIT(type, member)                        \
 	OPT_DURATION(0, "wait", type, member, "DURATION", \
 		     "how long to wait for the job to run (10m)")

@@ -7,12 +7,13 @@
 
 struct args {
 	uint64_t wait_ns;
-	const char *path;
+	const char *path, *ssh_port;
 };
 
 static const struct opt opts[] = {
 	CMD_OPT_WAIT(struct args, wait_ns),
 	CMD_OPT_PATH(struct args, path),
+	CMD_OPT_SSH_PORT(struct args, ssh_port),
 	OPT_END,
 };
 
@@ -28,6 +29,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		return -1;
 	if (args->path)
 		argv_add_words(&command, "--path", args->path, NULL);
+	if (args->ssh_port)
+		argv_add_words(&command, "--ssh-port", args->ssh_port, NULL);
 	return cmd_become(argv_words(&command), err);
 }
 

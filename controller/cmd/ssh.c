@@ -5,11 +5,12 @@
 #include "controller/ops/jobs.h"
 
 struct args {
-	const char *path;
+	const char *path, *ssh_port;
 };
 
 static const struct opt opts[] = {
 	CMD_OPT_PATH(struct args, path),
+	CMD_OPT_SSH_PORT(struct args, ssh_port),
 	OPT_END,
 };
 
@@ -23,7 +24,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 
 	(void)argc;
 	if (ref_parse(argv[0], &ref, err) < 0 || controller_open(&c, err) < 0 ||
-	    ops_choose_path(c, args->path, err) < 0 || ops_find(c, &ref, &job, err) < 0 ||
+	    ops_choose_path(c, args->path, err) < 0 ||
+	    ops_choose_ssh_port(c, args->ssh_port, err) < 0 || ops_find(c, &ref, &job, err) < 0 ||
 	    ops_check_not_ended(&job, err) < 0 ||
 	    ops_ssh_command(c, &job, &ref, (const char *const *)argv + 1, &command, err) < 0)
 		return -1;

@@ -67,6 +67,7 @@ struct config_cluster {
 	struct config_texts token_command;
 	char *user;
 	char *api;
+	char *ssh_port;
 	struct config_job job;
 	char *launcher;
 	char *template;
@@ -212,6 +213,7 @@ int config_edit(const char *file, struct span text, const char *key, const char 
 	X(ssh_option)    \
 	X(home)          \
 	X(path_kind)     \
+	X(port)          \
 	X(allow)         \
 	X(url)           \
 	X(server)        \

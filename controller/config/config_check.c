@@ -148,6 +148,16 @@ int config_check_version(const char *value, struct err *err)
 	return 0;
 }
 
+int config_check_port(const char *value, struct err *err)
+{
+	uint64_t port;
+
+	if (!text_parse_uint(value, UINT16_MAX, &port) || port == 0)
+		return err_set(err, ERR_INVALID, "'%.60s' is not a port: it is from 1 to 65535",
+			       value);
+	return 0;
+}
+
 int config_check_key(const char *value, struct err *err)
 {
 	uint8_t bytes[KEY_LEN];

@@ -43,6 +43,7 @@
 	X(CLUSTER, TEXT, "template", template, file, false, "berth's own", "a file of yours that batch scripts are made of") \
 	X(CLUSTER, RELAYS, "relays", relays, none, true, NULL, "relays that lead to jobs") \
 	X(CLUSTER, LIST, "paths", paths, path_kind, true, "all", "kinds of paths: direct, relay, relay-tcp, login") \
+	X(CLUSTER, TEXT, "ssh_port", ssh_port, port, false, "berth's own SSH server", "port of an sshd in the jobs that ssh is led to instead") \
 	X(CLUSTER, LIST, "allow", allow, allow, true, NULL, "what jobs may forward to, beside their loopback") \
 	X(CLUSTER, DURATION, "detach_timeout", detach_ns, none, true, "24h", "how long a session outlives its client") \
 	X(RELAY, TEXT, "url", url, url, true, NULL, "https://HOST[:PORT]") \

@@ -262,15 +262,24 @@ int ops_choose_path(struct controller *c, const char *path, struct err *err)
 	return 0;
 }
 
+int ops_choose_ssh_port(struct controller *c, const char *port, struct err *err)
+{
+	if (port && config_check_port(port, err) < 0)
+		return err_wrap(err, "--ssh-port");
+	c->ssh.port = port;
+	return 0;
+}
+
 int ops_ssh_command(struct controller *c, const struct job *job, const struct ref *ref,
 		    const char *const *command, struct argv *ret, struct err *err)
 {
+	const struct sshconf sc = hosts_conf(c, job);
 	char *option;
 
 	if ((ref->has_rank || !job_is_array(job)) && job_check_rank(job, ref->rank, err) < 0)
 		return -1;
 	argv_add(ret, "ssh");
-	for (size_t i = 0; (option = sshconf_option(&c->ssh, i)); i++) {
+	for (size_t i = 0; (option = sshconf_option(&sc, i)); i++) {
 		argv_add_words(ret, "-o", option, NULL);
 		free(option);
 	}

@@ -31,6 +31,12 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
  */
 int ops_choose_path(struct controller *c, const char *path, struct err *err) attr_must_use;
 
+/*
+ * The same for an sshd of the job's own: ssh is led to this port of the job, and not to us. NULL is
+ * what the cluster's settings say.
+ */
+int ops_choose_ssh_port(struct controller *c, const char *port, struct err *err) attr_must_use;
+
 /* `ssh` with everything it has to know on its command line, for this job's rank. */
 int ops_ssh_command(struct controller *c, const struct job *job, const struct ref *ref,
 		    const char *const *command, struct argv *ret, struct err *err) attr_must_use;

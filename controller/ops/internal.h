@@ -89,6 +89,9 @@ DEFINE_CLEANUP_VALUE(struct making, making_finish)
 int session_write(struct site *site, const struct job *job, const struct spec *spec,
 		  struct err *err) attr_must_use;
 
+/* What ssh has to know of this job's cluster. The texts live as long as the controller. */
+struct sshconf hosts_conf(struct controller *c, const struct job *job);
+
 /* The job's Host block; what ssh will not know, and what to do then, goes into the notes. */
 void hosts_add_job(struct controller *c, const struct job *job, struct notes *notes);
 

@@ -46,46 +46,69 @@ static char *escape_tokens(const char *s)
 static char *proxy_command(const struct sshconf *sc)
 {
 	cleanup_free char *program = escape_tokens(sc->program);
+	cleanup_free char *path = sc->path ? str_printf(" --path=%s", sc->path) : str_dup("");
+	cleanup_free char *port = sc->port ? str_printf(" --ssh-port=%s", sc->port) : str_dup("");
 	cleanup(buf_finish) struct buf quoted = BUF_INIT(FILE_MAX);
-	const char *option = sc->path ? " --path=" : "", *path = sc->path ? sc->path : "";
 
 	if (is_plain(sc->program))
-		return str_printf("ProxyCommand \"%s\" proxy%s%s '%%n'", program, option, path);
+		return str_printf("ProxyCommand \"%s\" proxy%s%s '%%n'", program, path, port);
 	if (!text_append_shell(&quoted, program))
 		buf_clear(&quoted);
-	return str_printf("ProxyCommand %s proxy%s%s '%%n'", buf_str(&quoted), option, path);
+	return str_printf("ProxyCommand %s proxy%s%s '%%n'", buf_str(&quoted), path, port);
 }
 
 /*
  * Also whatever somebody's "Host *" or a site's policy might choose so that ssh and we have nothing
  * in common: the first value ssh reads holds, and a list that begins with + is its own default.
  */
+static const char *const of_ours[] = {
+	"HostKeyAlias berth",
+	"HostKeyAlgorithms ssh-ed25519",
+	"KexAlgorithms +curve25519-sha256",
+	"Ciphers +aes128-gcm@openssh.com",
+	"GlobalKnownHostsFile /dev/null",
+	"StrictHostKeyChecking yes",
+	"UpdateHostKeys no",
+	"CheckHostIP no",
+	"IdentityFile none",
+	"GSSAPIAuthentication no",
+	"PasswordAuthentication no",
+	"ServerAliveInterval 0",
+	"TCPKeepAlive no",
+};
+
+/*
+ * An sshd of the job's own. That it is the job's has been proved by the tunnel, whatever key it
+ * shows, which is often made anew for each job; how the user logs in there is between the two.
+ */
+static const char *const of_theirs[] = {
+	"UserKnownHostsFile /dev/null",
+	"GlobalKnownHostsFile /dev/null",
+	"StrictHostKeyChecking no",
+	"UpdateHostKeys no",
+	"CheckHostIP no",
+	"LogLevel ERROR",
+	"ServerAliveInterval 0",
+	"TCPKeepAlive no",
+};
+
 char *sshconf_option(const struct sshconf *sc, size_t n)
 {
-	static const char *const fixed[] = {
-		"HostKeyAlias berth",
-		"HostKeyAlgorithms ssh-ed25519",
-		"KexAlgorithms +curve25519-sha256",
-		"Ciphers +aes128-gcm@openssh.com",
-		"GlobalKnownHostsFile /dev/null",
-		"StrictHostKeyChecking yes",
-		"UpdateHostKeys no",
-		"CheckHostIP no",
-		"IdentityFile none",
-		"GSSAPIAuthentication no",
-		"PasswordAuthentication no",
-		"ServerAliveInterval 0",
-		"TCPKeepAlive no",
-	};
+	const char *const *fixed = sc->port ? of_theirs : of_ours;
+	size_t len = sc->port ? ARRAY_LEN(of_theirs) : ARRAY_LEN(of_ours);
 	cleanup_free char *known_hosts = NULL;
 
-	if (n < ARRAY_LEN(fixed))
+	if (n < len)
 		return str_dup(fixed[n]);
-	if (n == ARRAY_LEN(fixed)) {
-		known_hosts = escape_tokens(sc->known_hosts);
-		return str_printf("UserKnownHostsFile \"%s\"", known_hosts);
-	}
-	return n == ARRAY_LEN(fixed) + 1 ? proxy_command(sc) : NULL;
+	n -= len;
+	if (sc->port && !sc->user)
+		n++;
+	if (n > 0)
+		return n == 1 ? proxy_command(sc) : NULL;
+	if (sc->port)
+		return str_printf("User %s", sc->user);
+	known_hosts = escape_tokens(sc->known_hosts);
+	return str_printf("UserKnownHostsFile \"%s\"", known_hosts);
 }
 
 static char *file_of(const struct sshconf *sc, uint64_t id)

@@ -24,6 +24,9 @@ struct sshconf {
 	const char *known_hosts; /* pins our host key */
 	const char *program;	 /* berth, absolute */
 	const char *path;	 /* the only way to go (a word), or NULL */
+	/* Of an sshd in the job that ssh talks to instead of us; both or NULL. */
+	const char *port; /* digits */
+	const char *user; /* who logs in there; NULL: as ssh is configured */
 };
 
 /*

@@ -318,3 +318,31 @@ def test_a_job_is_entered_through_a_relay_when_nobody_can_be_asked_where_it_list
     relayed.berth("export", name, path).ok()
     assert "relays" in path.read_text()
     relayed.berth("cancel", name).ok()
+
+
+def test_an_sshd_in_the_job_is_led_to(workstations, node, session_dir):
+    """The site's own: ssh logs in there as it is used to, with keys of the user's, and knows it by the session's variables."""
+    port, = loginnode.slurm_module.free_ports(1)
+    directory = session_dir / "sshd-in-job"
+    directory.mkdir()
+    config = directory / "config"
+    config.write_text(loginnode.SSHD.format(dir=node.dir, port=port, home=node.home, scratch=node.scratch,
+                                            slurm=node.slurm_config).replace(f"PidFile {node.dir}", f"PidFile {directory}"))
+    user = workstations(node.configuration(more=f"    ssh_port: {port}\n    user: root\n"))
+    sshd = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    name = user.berth.submit("own", "--", sshd, "-D", "-e", "-f", config)
+    user.berth.wait(name, "RUNNING")
+    key = ["-o", f"IdentityFile={node.dir}/user_key", "-o", "IdentitiesOnly=yes"]
+
+    def entered():
+        said = user.ssh(*key, name, "echo $SSH_CONNECTION")
+        return said.stdout.split() if said.status == 0 else None
+    assert harness.until(entered, "the sshd in the job")[-1] == str(port)
+    # Without it, in spite of the setting: the server of berth's own, which needs no key.
+    assert user.berth("exec", name, "--", "sh", "-c", "echo $SSH_CONNECTION").ok().stdout.split()[-1:] != [str(port)]
+    plain = node.configuration()
+    (user.home.config_dir / "config.yaml").write_text(plain)
+    said = user.berth("ssh", "--ssh-port", port, name, "echo $SSH_CONNECTION", input="").stderr
+    assert "Permission denied" in said  # the key was not named: it is that sshd which asks for one
+    assert user.berth("ssh", "--ssh-port", "0", name, "true").status == 64
+    user.berth("cancel", name).ok()

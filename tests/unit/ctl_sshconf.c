@@ -333,6 +333,33 @@ static void a_program_in_an_odd_place_is_quoted_for_the_shell(void **state)
 	assert_null(sshconf_option(&sc, 15));
 }
 
+static void an_sshd_of_the_job_is_logged_in_to_as_usual(void **state)
+{
+	struct sshconf sc = sshconf();
+	bool has_user = false, has_port = false;
+	size_t len = 0;
+	char *option;
+
+	(void)state;
+	sc.port = "15263";
+	sc.user = "me";
+	for (; (option = sshconf_option(&sc, len)); len++) {
+		has_user = has_user || strcmp(option, "User me") == 0;
+		has_port = has_port || strstr(option, " --ssh-port=15263 ");
+		/* Its own keys and ways to log in are neither forbidden nor replaced. */
+		assert_null(strstr(option, "IdentityFile"));
+		assert_null(strstr(option, "Authentication"));
+		assert_null(strstr(option, "HostKeyAlias"));
+		free(option);
+	}
+	assert_true(has_user && has_port);
+	sc.user = NULL;
+	option = sshconf_option(&sc, len - 2);
+	assert_non_null(strstr(option, "ProxyCommand"));
+	free(option);
+	assert_null(sshconf_option(&sc, len - 1));
+}
+
 static void files_of_others_are_neither_listed_nor_touched(void **state)
 {
 	cleanup(job_finish) struct job ours = make_job(3, "", 1), other = make_job(4, "", 1);
@@ -377,6 +404,7 @@ int main(void)
 		TEST(processes_at_once_write_the_line_once),
 		TEST(a_job_has_one_file_with_all_that_ssh_needs),
 		TEST(a_program_in_an_odd_place_is_quoted_for_the_shell),
+		TEST(an_sshd_of_the_job_is_logged_in_to_as_usual),
 		TEST(files_of_others_are_neither_listed_nor_touched),
 	};
 
