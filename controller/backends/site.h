@@ -26,6 +26,10 @@
 
 struct site;
 
+/* The time limit of a plan for what may work for long; behind a login node none is shorter than a
+   minute. */
+#define SITE_PATIENT_MS (4 * 3600 * 1000)
+
 struct site_ops {
 	/* Mandatory. As child_run(); ERR_UNAVAILABLE when the site itself cannot be reached. */
 	int (*run)(struct site *site, const struct child_plan *plan, struct child *ret,

@@ -76,10 +76,11 @@ static int explain(const struct site_ssh *s, struct child *child, struct err *er
 }
 
 /* What was put off, then this script. What was put off is gone then, whatever comes of it. */
-static int run_script(struct site_ssh *s, struct span script, struct child *ret, struct err *err)
+static int run_patiently(struct site_ssh *s, struct span script, unsigned int timeout_ms,
+			 struct child *ret, struct err *err)
 {
 	bool fits = buf_append_span(&s->put_off, script);
-	int result = fits ? remote_run(&s->remote, buf_span(&s->put_off), TIMEOUT_MS, ret, err)
+	int result = fits ? remote_run(&s->remote, buf_span(&s->put_off), timeout_ms, ret, err)
 			  : too_long(err);
 
 	buf_clear(&s->put_off);
@@ -88,6 +89,11 @@ static int run_script(struct site_ssh *s, struct span script, struct child *ret,
 	if (ret->status == STATUS_CHANGE)
 		return explain(s, ret, err);
 	return 0;
+}
+
+static int run_script(struct site_ssh *s, struct span script, struct child *ret, struct err *err)
+{
+	return run_patiently(s, script, TIMEOUT_MS, ret, err);
 }
 
 /* Where the PATH of commands is shorter than that of a login, the site's profile may help. */
@@ -117,7 +123,8 @@ static int run(struct site *site, const struct child_plan *plan, struct child *r
 
 	if (!add_command(&script, plan))
 		return too_long(err);
-	if (run_script(s, buf_span(&script), &child, err) < 0)
+	if (run_patiently(s, buf_span(&script), MAX(plan->timeout_ms, (unsigned int)TIMEOUT_MS),
+			  &child, err) < 0)
 		return -1;
 	if (child.status == STATUS_NO_PROGRAM)
 		return err_set(err, ERR_NOT_FOUND, "no program '%s' on %s", plan->argv[0],
@@ -404,6 +411,11 @@ int site_ssh_script(struct site *site, struct span script, struct buf *ret, stru
 	if (!buf_append_span(ret, buf_span(&child.output)))
 		return err_set(err, ERR_LIMIT, "%s: printed too much", s->login);
 	return 0;
+}
+
+void site_ssh_sftp(struct site *site, const char *tunnel, struct argv *ret)
+{
+	remote_sftp(&site_ssh_of(site)->remote, tunnel, ret);
 }
 
 int site_ssh_upload(struct site *site, const char *path, struct span bytes, struct err *err)

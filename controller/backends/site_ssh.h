@@ -7,6 +7,7 @@
  */
 
 #include "controller/backends/site.h"
+#include "controller/run/argv.h"
 
 struct site_ssh_plan {
 	const char *login;
@@ -24,6 +25,12 @@ struct site *site_ssh_new(const struct site_ssh_plan *plan);
  */
 int site_ssh_script(struct site *site, struct span script, struct buf *ret, struct err *err)
 	attr_must_use;
+
+/*
+ * The program here that speaks SFTP with this login node after the line REMOTE_SFTP_MARK:
+ * berth-tunnel's server there, where it is installed (tunnel: its path; or NULL), else OpenSSH's.
+ */
+void site_ssh_sftp(struct site *site, const char *tunnel, struct argv *ret);
 
 /* Writes a new file at once (0600), of any size and content; its directory is there. */
 int site_ssh_upload(struct site *site, const char *path, struct span bytes, struct err *err)

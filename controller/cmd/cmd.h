@@ -20,34 +20,44 @@ extern const struct verb *const cmd_verbs[];
 
 extern const struct verb cmd_attach;
 extern const struct verb cmd_cancel;
+extern const struct verb cmd_checksum;
+extern const struct verb cmd_chmod;
 extern const struct verb cmd_complete_jobs;
 extern const struct verb cmd_complete_places;
 extern const struct verb cmd_completion;
+extern const struct verb cmd_compress;
 extern const struct verb cmd_config;
 extern const struct verb cmd_cp;
 extern const struct verb cmd_describe;
 extern const struct verb cmd_doctor;
 extern const struct verb cmd_exec;
 extern const struct verb cmd_export;
+extern const struct verb cmd_extract;
 extern const struct verb cmd_find;
 extern const struct verb cmd_gc;
 extern const struct verb cmd_get;
+extern const struct verb cmd_head;
 extern const struct verb cmd_hold;
 extern const struct verb cmd_import;
 extern const struct verb cmd_init;
 extern const struct verb cmd_keys;
 extern const struct verb cmd_logs;
+extern const struct verb cmd_ls;
+extern const struct verb cmd_mkdir;
+extern const struct verb cmd_mv;
 extern const struct verb cmd_port_forward;
 extern const struct verb cmd_proxy;
 extern const struct verb cmd_relay;
 extern const struct verb cmd_release;
 extern const struct verb cmd_reprioritize;
 extern const struct verb cmd_requeue;
+extern const struct verb cmd_rm;
 extern const struct verb cmd_run;
 extern const struct verb cmd_signal;
 extern const struct verb cmd_ssh;
 extern const struct verb cmd_stat;
 extern const struct verb cmd_submit;
+extern const struct verb cmd_tail;
 extern const struct verb cmd_update;
 extern const struct verb cmd_use;
 extern const struct verb cmd_wait;
@@ -68,6 +78,10 @@ int cmd_become(const char *const *argv, struct err *err);
  */
 int cmd_connect(const char *verb, const struct ref *ref, uint64_t wait_ns, struct argv *ret,
 		struct err *err) attr_must_use;
+
+/* What --wait says, or how long is waited without; and where it is told what is waited for. */
+uint64_t cmd_wait_ns(uint64_t asked_ns);
+const struct progress *cmd_progress(void);
 
 #define CMD_OPT_PATH(type, member)               \
 	OPT_STR(0, "path", type, member, "KIND", \

@@ -29,14 +29,25 @@ static void say(void *arg, const char *line)
 	fprintf(stderr, "berth: %s\n", line);
 }
 
+uint64_t cmd_wait_ns(uint64_t asked_ns)
+{
+	return asked_ns ? asked_ns : WAIT_NS;
+}
+
+const struct progress *cmd_progress(void)
+{
+	static const struct progress progress = { .say = say };
+
+	return &progress;
+}
+
 int cmd_connect(const char *verb, const struct ref *ref, uint64_t wait_ns, struct argv *ret,
 		struct err *err)
 {
-	const struct progress progress = { .say = say };
 	const struct connect_plan plan = { .ref = ref,
 					   .verb = verb,
-					   .wait_ns = wait_ns ? wait_ns : WAIT_NS,
-					   .progress = &progress };
+					   .wait_ns = cmd_wait_ns(wait_ns),
+					   .progress = cmd_progress() };
 	cleanup(controller_close) struct controller *c = NULL;
 
 	if (controller_open(&c, err) < 0)

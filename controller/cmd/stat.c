@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* berth stat: what a job uses. */
+/* berth stat: what a job uses, or what a file is. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/cmd/cmd.h"
+#include "controller/cmd/files.h"
+#include "controller/model/json.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/runs.h"
+#include "controller/output/files.h"
 #include "controller/output/runs.h"
+#include "controller/output/value.h"
 #include "init/base/text.h"
 
 struct args {
@@ -71,15 +74,48 @@ static int ask_scheduler(const struct args *args, const struct ref *ref, struct 
 	return 0;
 }
 
+static int show_file(void *arg, const struct files_visit *visit, struct err *err)
+{
+	const struct args *args = arg;
+	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
+	cleanup(json_release) json_t *values = json_array();
+	struct output output;
+
+	if (cmd_files_output(args->output, &output, err) < 0 ||
+	    fs_stat(visit->files->fs, visit->path, false, &entry, err) < 0)
+		return -1;
+	json_array_append_new(values, output_file_value(&entry, visit->path));
+	if (output.format == OUTPUT_JSON)
+		value_print(values, &output);
+	else
+		output_describe_file(&entry, &output);
+	return output_end(&output, err);
+}
+
+static int stat_file(struct args *args, char **argv, struct err *err)
+{
+	const struct files_args files = { .wait_ns = args->wait_ns };
+
+	if (args->interval_ns > 0 || args->scheduler)
+		return err_set(err, ERR_INVALID,
+			       "--interval and --scheduler are about jobs: leave them out");
+	return cmd_files_each(&files, 1, argv, show_file, args, err);
+}
+
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
-	const struct args *args = opaque;
+	struct args *args = opaque;
 	cleanup(argv_finish) struct argv command = { 0 };
 	struct ref ref;
 	struct err why;
 
 	(void)argc;
-	if (check(args, err) < 0 || ref_parse(argv[0], &ref, err) < 0)
+	if (check(args, err) < 0)
+		return -1;
+	/* No job has a colon or slash in its name. */
+	if (strpbrk(argv[0], ":/"))
+		return stat_file(args, argv, err);
+	if (ref_parse(argv[0], &ref, err) < 0)
 		return -1;
 	if (args->scheduler)
 		return ask_scheduler(args, &ref, err);
@@ -99,9 +135,11 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 
 const struct verb cmd_stat = {
 	.name = "stat",
-	.operands = "JOB",
-	.summary = "show what a job uses: CPU, memory, disk, GPUs",
-	.details = "JOB is job-7, job-7.3 (rank 3) or its name.",
+	.operands = "JOB|PLACE:PATH",
+	.summary = "show what a job uses (CPU, memory, disk, GPUs), or what a file is",
+	.details =
+		"JOB is job-7, job-7.3 (rank 3) or its name; job-7:PATH is a file in it, CLUSTER:PATH one\n"
+		"of a cluster.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct args),

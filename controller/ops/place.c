@@ -242,6 +242,22 @@ int place_install_bundle(struct controller *c, const struct where *where, struct
 	return 0;
 }
 
+/* "LOGIN DIRECTORY", as place_install_bundle() notes it. */
+int place_installed_tunnel(struct controller *c, const struct where *where, char **ret,
+			   struct err *err)
+{
+	cleanup_free char *key = note_key("bundle", where), *note = NULL;
+	const char *login = config_text(c->config, where->settings, "login");
+	size_t len = login ? strlen(login) : 0;
+
+	*ret = NULL;
+	if (store_get_note(c->store, key, &note, err) < 0)
+		return -1;
+	if (note && len > 0 && strncmp(note, login, len) == 0 && note[len] == ' ')
+		*ret = str_printf("%s/berth-tunnel", note + len + 1);
+	return 0;
+}
+
 static char *endpoint_copy(const struct controller *c, const struct job *job, unsigned int rank)
 {
 	return str_printf("%s/endpoints/%s.%u.json", c->paths.state_dir, job->uid, rank);

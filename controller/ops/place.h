@@ -38,6 +38,10 @@ int place_install_bundle(struct controller *c, const struct where *where, struct
 			 const struct place *place, const struct bundle *bundle, char **ret_dir,
 			 struct err *err) attr_must_use;
 
+/* berth-tunnel on the login node, where it was installed last; NULL where it never was. */
+int place_installed_tunnel(struct controller *c, const struct where *where, char **ret,
+			   struct err *err) attr_must_use;
+
 /* The digest that names the bundle. */
 #define BUNDLE_DIGEST_SIZE 65
 int bundle_digest(struct controller *c, const struct bundle *bundle, char ret[BUNDLE_DIGEST_SIZE],

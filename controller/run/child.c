@@ -245,7 +245,7 @@ int child_start(const struct child_plan *plan, struct running **ret, struct err 
 	r->plan = *plan;
 	r->pipes = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	r->deadline = plan->timeout_ms ? now_ms() + plan->timeout_ms : 0;
-	if (pipes_open(p, plan->input.len > 0, err) < 0)
+	if (pipes_open(p, plan->talks || plan->input.len > 0, err) < 0)
 		return -1;
 	os = spawn(plan, p, &r->pid);
 	if (os != 0) {
@@ -294,6 +294,53 @@ int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
 	if (child_start(plan, &running, err) < 0)
 		return -1;
 	return child_end(running, ret, err);
+}
+
+static int talk_write(struct pipes *p, struct buf *out)
+{
+	struct span left = buf_span(out);
+	ssize_t n = send(p->input[1], left.ptr, left.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n > 0)
+		buf_consume(out, (size_t)n);
+	return n >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
+/* 1: there may be more; 0: it printed its last. */
+static int talk_read(struct pipes *p, struct buf *in, struct err *err)
+{
+	uint8_t *room = buf_reserve(in, READ_CHUNK);
+	ssize_t n;
+
+	if (!room)
+		return err_set(err, ERR_LIMIT, "an answer is too long");
+	n = read(p->output[0], room, READ_CHUNK);
+	if (n > 0)
+		buf_commit(in, (size_t)n);
+	return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+int child_talk(struct running *r, struct buf *out, struct buf *in, struct buf *errors,
+	       struct err *err)
+{
+	struct pipes *p = &r->pipes;
+	struct pollfd fds[3] = {
+		{ .fd = p->output[0], .events = POLLIN },
+		{ .fd = p->errors[0], .events = POLLIN },
+		{ .fd = buf_len(out) > 0 ? p->input[1] : -1, .events = POLLOUT },
+	};
+	bool dropped = false;
+
+	if (poll(fds, 3, -1) < 0)
+		return errno == EINTR ? 1 : err_set_errno(err, errno, "poll");
+	if (fds[1].revents && !take(p->errors[0], errors, true, &dropped))
+		p->errors[0] = fd_close(p->errors[0]);
+	if (fds[0].revents)
+		return talk_read(p, in, err);
+	/* Who reads no more may still have something to say. */
+	if (fds[2].revents && !talk_write(p, out))
+		buf_clear(out);
+	return 1;
 }
 
 void child_finish(struct child *child)

@@ -15,6 +15,8 @@
  *		...		(it said no: child.errors)
  */
 
+#include <stdbool.h>
+
 #include "init/base/buf.h"
 #include "init/base/err.h"
 
@@ -27,6 +29,7 @@ struct child_plan {
 	const char *dir;	/* working directory, or NULL for ours */
 	struct span input;	/* what it reads from standard input; borrowed */
 	unsigned int timeout_ms; /* 0: none */
+	bool talks;		 /* for child_talk() instead of child_end() */
 };
 
 struct child {
@@ -61,6 +64,15 @@ int child_follow(struct running *running, const struct child_reader *reader, str
 		 struct err *err) attr_must_use;
 struct running *running_stop(struct running *running);
 DEFINE_CLEANUP(struct running, running_stop)
+
+/*
+ * A turn of a conversation with one that was started with `talks`: gives it what it takes of *out,
+ * appends what it printed to *in and what it complained of to *errors (beyond that one's maximum it
+ * is dropped), after waiting until there is something of that. 1: done; 0: it says no more. Without
+ * a time limit.
+ */
+int child_talk(struct running *running, struct buf *out, struct buf *in, struct buf *errors,
+	       struct err *err) attr_must_use;
 
 /* The first line of its standard error that says something, without control characters, or "". */
 void child_complaint(struct child *child, char *out, size_t size);

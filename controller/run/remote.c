@@ -11,7 +11,7 @@
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
-#define MARK "berth-begins-here"
+#define MARK REMOTE_SFTP_MARK
 #define SSH_FAILED 255
 #define COMPLAINT_MAX 240
 /* ssh binds NAME.XXXXXXXXXXXXXXXX first, and renames it. */
@@ -158,6 +158,26 @@ int remote_run(const struct remote *remote, struct span script, unsigned int tim
 	*ret = child;
 	child = (struct child){ 0 };
 	return 0;
+}
+
+/* What needs no quotes inside of others for any login shell. */
+static bool is_plain(const char *path)
+{
+	return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "/._+-@,=")] == '\0';
+}
+
+void remote_sftp(const struct remote *remote, const char *tunnel, struct argv *ret)
+{
+	add_ssh(remote, ret);
+	argv_addf(ret,
+		  "/bin/sh -c '"
+		  "t=%s; cd; echo " MARK "; "
+		  "[ -x \"$t\" ] && \"$t\" --version >/dev/null 2>&1 && exec \"$t\" sftp; "
+		  "for s in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec "
+		  "/usr/lib/misc; do [ -x $s/sftp-server ] && exec $s/sftp-server; done; "
+		  "echo no sftp-server on this login node: a job there brings one >&2; exit 127'",
+		  tunnel && is_plain(tunnel) ? tunnel : "");
 }
 
 int remote_upload(const struct remote *remote, const char *path, struct span bytes,

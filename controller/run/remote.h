@@ -15,6 +15,7 @@
  * Words get into scripts by remote_quote().
  */
 
+#include "controller/run/argv.h"
 #include "controller/run/child.h"
 #include "init/base/buf.h"
 
@@ -47,3 +48,13 @@ int remote_run(const struct remote *remote, struct span script, unsigned int tim
 /* Writes bytes into a file with mode 0600 in a directory that is there; no newline in the path. */
 int remote_upload(const struct remote *remote, const char *path, struct span bytes,
 		  unsigned int timeout_ms, struct err *err) attr_must_use;
+
+/* The line after which what remote_sftp() starts speaks SFTP. */
+#define REMOTE_SFTP_MARK "berth-begins-here"
+
+/*
+ * The command that leads to an SFTP server there: this `berth-tunnel`, where it can be run (or
+ * NULL), else that of OpenSSH. No login shell has a part in it, but what its start-up files print
+ * comes before the mark.
+ */
+void remote_sftp(const struct remote *remote, const char *tunnel, struct argv *ret);

@@ -2,7 +2,7 @@
 /* SFTP packets of both directions: a request that is accepted survives formatting. */
 #include "tests/fuzz/fuzz.h"
 
-#include "tunnel/sftp/proto.h"
+#include "init/base/sftp/proto.h"
 
 static void try_request(struct span packet)
 {

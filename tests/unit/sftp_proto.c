@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/unit.h"
 
-#include "tunnel/sftp/proto.h"
+#include "init/base/sftp/proto.h"
 
 static const struct sftp_request full = {
 	.id = 0x01020304,

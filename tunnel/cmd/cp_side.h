@@ -19,7 +19,7 @@
 #include <poll.h>
 #include <sys/types.h>
 
-#include "tunnel/sftp/client.h"
+#include "init/base/sftp/client.h"
 #include "tunnel/sftp/server.h"
 
 /* As those of `berth-tunnel ssh`; without files it is here. */

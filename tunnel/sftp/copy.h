@@ -22,7 +22,7 @@
  * One failure does not stop the others. Each is told once (complain); the first decides the status.
  */
 
-#include "client.h"
+#include "init/base/sftp/client.h"
 
 #define COPY_FILES_MAX 64
 #define COPY_CHUNKS_MAX 64

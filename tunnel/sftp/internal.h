@@ -10,7 +10,7 @@
 
 #include "handle.h"
 #include "names.h"
-#include "proto.h"
+#include "init/base/sftp/proto.h"
 
 struct sftp_server {
 	bool begun; /* INIT was answered */

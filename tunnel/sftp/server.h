@@ -24,7 +24,7 @@
  * handles, whatever the client sends.
  */
 
-#include "proto.h"
+#include "init/base/sftp/proto.h"
 
 #define SFTP_SERVER_HANDLES_MAX 4096
 

@@ -107,6 +107,8 @@ static enum err_kind kind_of(uint32_t code)
 		return ERR_DENIED;
 	case SFTP_STATUS_OP_UNSUPPORTED:
 		return ERR_UNSUPPORTED;
+	case SFTP_STATUS_CONNECTION_LOST:
+		return ERR_UNAVAILABLE;
 	default:
 		return ERR_SYSTEM;
 	}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* Places of files; see files.h. */
+#include "files.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "controller/backends/site_ssh.h"
+#include "controller/ops/internal.h"
+#include "controller/ops/jobs.h"
+#include "controller/ops/place.h"
+#include "init/base/log.h"
+
+size_t files_place_len(const char *operand)
+{
+	size_t len = strcspn(operand, ":/");
+
+	return operand[len] == ':' ? len : 0;
+}
+
+const char *files_path(const char *operand)
+{
+	size_t len = files_place_len(operand);
+
+	return len > 0 ? operand + len + 1 : operand;
+}
+
+struct files *files_close(struct files *files)
+{
+	if (files) {
+		fs_close(files->fs);
+		site_close(files->site);
+		argv_finish(&files->exec);
+		free(files->path);
+		free(files->cluster);
+		free(files);
+	}
+	return NULL;
+}
+
+/* This machine */
+
+static int open_here(struct controller *c, const char *name, const char *dir, struct files *files,
+		     struct err *err)
+{
+	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	const char *argv[] = { NULL, "sftp", NULL };
+	const struct fs_sftp_plan plan = { .name = name, .argv = argv, .dir = dir };
+
+	if (bundle_find(c->paths.program, &bundle, err) < 0)
+		return -1;
+	argv[0] = bundle.tunnel;
+	return fs_sftp_open(&plan, &files->fs, err);
+}
+
+/* A login node */
+
+static int run_at_site(void *owner, const char *const *argv, struct child *ret, struct err *err)
+{
+	const struct child_plan plan = { .argv = argv, .timeout_ms = SITE_PATIENT_MS };
+	const struct files *files = owner;
+
+	return site_run(files->site, &plan, ret, err);
+}
+
+static int open_login(struct controller *c, const struct where *where, struct files *files,
+		      struct err *err)
+{
+	cleanup(argv_finish) struct argv argv = { 0 };
+	cleanup_free char *tunnel = NULL;
+	struct fs_sftp_plan plan = { .name = where->cluster,
+				     .is_marked = true,
+				     .runner = &files->runner };
+
+	if (place_open_site(c, where, &files->site, err) < 0 ||
+	    place_installed_tunnel(c, where, &tunnel, err) < 0)
+		return -1;
+	files->runner = (struct fs_runner){ run_at_site, files };
+	site_ssh_sftp(files->site, tunnel, &argv);
+	plan.argv = argv_words(&argv);
+	return fs_sftp_open(&plan, &files->fs, err);
+}
+
+static int open_cluster(struct controller *c, const char *name, struct files *files,
+			struct err *err)
+{
+	struct where where;
+
+	if (ops_choose(c, name, &where, err) < 0)
+		return -1;
+	if (where.is_remote)
+		return open_login(c, &where, files, err);
+	return open_here(c, name, c->paths.home, files, err);
+}
+
+/* A job */
+
+static int run_in_job(void *owner, const char *const *argv, struct child *ret, struct err *err)
+{
+	const struct files *files = owner;
+	cleanup(argv_finish) struct argv command = { 0 };
+	struct child_plan plan = { 0 };
+
+	argv_add_all(&command, argv_words(&files->exec));
+	argv_add(&command, "--");
+	argv_add_all(&command, argv);
+	plan.argv = argv_words(&command);
+	return child_run(&plan, ret, err);
+}
+
+static int open_job(struct controller *c, const struct files_plan *plan, const struct ref *ref,
+		    const char *name, struct files *files, struct err *err)
+{
+	struct connect_plan way = {
+		.ref = ref, .verb = "ssh", .wait_ns = plan->wait_ns, .progress = plan->progress
+	};
+	struct fs_sftp_plan sftp = { .name = name, .runner = &files->runner };
+	cleanup(argv_finish) struct argv argv = { 0 };
+
+	if (ops_connect(c, &way, &argv, err) < 0)
+		return -1;
+	argv_add(&argv, "--subsystem=sftp");
+	way.verb = "exec";
+	if (ops_connect(c, &way, &files->exec, err) < 0)
+		return -1;
+	files->runner = (struct fs_runner){ run_in_job, files };
+	sftp.argv = argv_words(&argv);
+	return fs_sftp_open(&sftp, &files->fs, err);
+}
+
+/* Which of them */
+
+static bool has_cluster(struct controller *c, const char *name)
+{
+	const struct config *config;
+
+	return ops_config(c, &config, NULL) == 0 && config_find_cluster(config, name);
+}
+
+static int find_job(struct controller *c, const char *name, struct ref *ret_ref,
+		    struct job *ret_job, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (ref_parse(name, ret_ref, &why) == 0 && ops_find(c, ret_ref, ret_job, &why) == 0)
+		return 0;
+	if (why.kind != ERR_NOT_FOUND && why.kind != ERR_INVALID)
+		return err_set(err, why.kind, "%s", why.text);
+	return err_set(err, ERR_NOT_FOUND,
+		       "'%.80s:' is neither a cluster ('berth get clusters') nor a job ('berth get "
+		       "jobs')",
+		       name);
+}
+
+static int open_named(struct controller *c, const struct files_plan *plan, const char *name,
+		      struct files *files, struct err *err)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	struct ref ref;
+
+	if (!has_cluster(c, name)) {
+		if (find_job(c, name, &ref, &job, err) < 0)
+			return -1;
+		files->cluster = str_dup(job.cluster);
+		return open_job(c, plan, &ref, name, files, err);
+	}
+	if (plan->notes && find_job(c, name, &ref, &job, NULL) == 0 &&
+	    !job_state_is_ended(job.state))
+		notes_add(plan->notes, "'%s:' is the cluster; write job-%" PRIu64 ": for the job",
+			  name, job.id);
+	files->cluster = str_dup(name);
+	return open_cluster(c, name, files, err);
+}
+
+int ops_files_open(struct controller *c, const struct files_plan *plan, const char *operand,
+		   struct files **ret, struct err *err)
+{
+	cleanup(files_close) struct files *files = new_zero(struct files);
+	size_t len = files_place_len(operand);
+	cleanup_free char *name = str_dup_len(operand, len);
+
+	files->path = str_dup(files_path(operand));
+	if ((len > 0 ? open_named(c, plan, name, files, err)
+		     : open_here(c, NULL, NULL, files, err)) < 0)
+		return -1;
+	*ret = take_ptr(files);
+	return 0;
+}
+
+/* What running jobs need */
+
+static bool touches(const char *a, const char *b)
+{
+	size_t len = MIN(strlen(a), strlen(b));
+
+	/* One of them is the other, or the beginning of the other's way. */
+	return strncmp(a, b, len) == 0 && (a[len] == '\0' || a[len] == '/') &&
+	       (b[len] == '\0' || b[len] == '/');
+}
+
+/* As it lies on the disk: what the job was told may have links in it. */
+static char *directory_of(struct files *files, const struct job *job)
+{
+	char *real;
+
+	return fs_resolve(files->fs, job->directory, &real, NULL) == 0 ? real
+								       : str_dup(job->directory);
+}
+
+static bool is_on(const struct files *files, const struct job *job)
+{
+	return files->cluster ? strcmp(files->cluster, job->cluster) == 0
+			      : job->directory && access(job->directory, F_OK) == 0;
+}
+
+int ops_files_check_free(struct controller *c, struct files *files, const char *path,
+			 struct err *err)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	cleanup_free char *real = NULL;
+
+	if (ops_list(c, false, &jobs, err) < 0 || fs_resolve_link(files->fs, path, &real, err) < 0)
+		return -1;
+	for (size_t i = 0; i < jobs.len; i++) {
+		struct job *job = &jobs.items[i];
+		cleanup_free char *dir = NULL;
+
+		if (job_state_is_ended(job->state) || !job->directory || !is_on(files, job))
+			continue;
+		dir = directory_of(files, job);
+		if (!touches(real, dir))
+			continue;
+		/* It may have ended since somebody looked. */
+		if (ops_refresh_job(c, job, NULL) == 0 && job_state_is_ended(job->state))
+			continue;
+		return err_set(err, ERR_DENIED,
+			       "%s: job-%" PRIu64 " needs it: 'berth cancel job-%" PRIu64 "' first",
+			       path, job->id, job->id);
+	}
+	return 0;
+}
+
+int ops_files_remove(struct controller *c, struct files *files, const char *path, bool recursive,
+		     struct err *err)
+{
+	if (ops_files_check_free(c, files, path, err) < 0)
+		return -1;
+	return fs_remove(files->fs, path, recursive, err);
+}
+
+int ops_files_rename(struct controller *c, struct files *files, const char *from, const char *to,
+		     struct err *err)
+{
+	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
+	cleanup_free char *inside = NULL, *real = NULL;
+
+	if (ops_files_check_free(c, files, from, err) < 0)
+		return -1;
+	/* Into a directory, as mv(1). */
+	if (files->fs->ops->stat(files->fs, to, true, &entry, NULL) == 0 && entry.type == 'd') {
+		if (fs_resolve_link(files->fs, from, &real, err) < 0)
+			return -1;
+		inside = fs_path_join(to, strrchr(real, '/') + 1);
+	}
+	return fs_rename(files->fs, from, inside ? inside : to, err);
+}

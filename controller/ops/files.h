@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Files wherever they are. An operand is CLUSTER:PATH, JOB:PATH or a path of this machine; a colon
+ * behind a slash is a part of the path. Where a cluster and a job have one name, the cluster is
+ * meant, and that is told.
+ *
+ *	cleanup(files_close) struct files *files = NULL;
+ *
+ *	if (ops_files_open(c, &plan, "hpc:out", &files, err) < 0 ||
+ *	    fs_list(files->fs, files->path, &list, err) < 0)
+ *		return -1;
+ *
+ * Relative paths start at the home of a cluster's user, at the working directory of a job.
+ */
+
+#include "controller/files/fs.h"
+#include "controller/files/sftp.h"
+#include "controller/ops/connect.h"
+#include "controller/ops/where.h"
+
+struct files_plan {
+	uint64_t wait_ns; /* at most so long for a job to run */
+	const struct progress *progress;
+	struct notes *notes;
+};
+
+struct files {
+	struct fs *fs;
+	char *path;
+	char *cluster; /* whose files they are; NULL: a path of this machine */
+	/* What follows is that of the implementation. */
+	struct site *site;
+	struct argv exec; /* runs a program in the job */
+	struct fs_runner runner;
+};
+
+/* The length of what stands before the colon, or 0 for a path of this machine. */
+size_t files_place_len(const char *operand);
+/* The path of an operand; "" is the directory that relative ones start at. */
+const char *files_path(const char *operand);
+
+int ops_files_open(struct controller *c, const struct files_plan *plan, const char *operand,
+		   struct files **ret, struct err *err) attr_must_use;
+struct files *files_close(struct files *files);
+DEFINE_CLEANUP(struct files, files_close)
+
+/*
+ * Refuses (ERR_DENIED) to remove or move away what belongs to a job that has not ended: its
+ * directory, what is in it, and what it is in.
+ */
+int ops_files_check_free(struct controller *c, struct files *files, const char *path,
+			 struct err *err) attr_must_use;
+
+/* fs_remove() and fs_rename() of what is free. */
+int ops_files_remove(struct controller *c, struct files *files, const char *path, bool recursive,
+		     struct err *err) attr_must_use;
+int ops_files_rename(struct controller *c, struct files *files, const char *from, const char *to,
+		     struct err *err) attr_must_use;
