@@ -3,9 +3,13 @@
 
 A real Slurm of this machine is filled with held jobs (sbatch, some minutes for ten thousand), each of which has a record
 of berth's. Both sides list all of them and print to a file. Figures are ratios of medians taken in turns, or milliseconds.
+
+All of it are short programs that wait for one another: where the machine has other work, each of them queues for a core,
+and whoever starts more of them loses. --realtime lets them, and Slurm, go first while something is measured.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import shutil
@@ -27,8 +31,8 @@ FIELDS = "JobArrayID:|,State:|,exit_code:|,StartTime:|,EndTime:|,Partition:|,Nod
 
 
 class Bench:
-    def __init__(self, work: pathlib.Path, jobs: int):
-        self.work, self.jobs = work, jobs
+    def __init__(self, work: pathlib.Path, jobs: int, realtime=False):
+        self.work, self.jobs, self.realtime = work, jobs, realtime
         self.program = pathlib.Path(os.environ["BERTH_BUILD"]) / "controller" / "berth"
         self.home = harness.Home(work / "home").enter()
         (work / "slurm").mkdir(mode=0o755)
@@ -48,6 +52,20 @@ class Bench:
     def timed(self, *argv) -> float:
         with open(self.work / "output", "wb") as output:
             return timed([str(word) for word in argv], env=self.env, stdout=output)
+
+    def turns(self, runs: int, ours: list, theirs: list) -> tuple:
+        """Medians of two command lines, in seconds."""
+        self.schedule(os.SCHED_FIFO, 10)
+        try:
+            return turns(runs, lambda: self.timed(*ours), lambda: self.timed(*theirs))
+        finally:
+            self.schedule(os.SCHED_OTHER, 0)
+
+    def schedule(self, policy: int, priority: int) -> None:
+        for pid in [os.getpid(), *(process.pid for process in self.slurm.processes)] if self.realtime else []:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with contextlib.suppress(ProcessLookupError):  # a thread that has ended meanwhile
+                    os.sched_setscheduler(int(task), policy, os.sched_param(priority))
 
     def fill(self) -> None:
         """Held jobs of Slurm's, and a record for each, copied from a real one."""
@@ -73,28 +91,28 @@ class Bench:
 def list_jobs(bench: Bench) -> Row:
     bench.fill()
     squeue = ["squeue", "--noheader", "--me", "--states=all", "--Format", FIELDS]
-    ours, theirs = turns(RUNS, lambda: bench.timed(bench.program, "get", "jobs"), lambda: bench.timed(*squeue))
+    ours, theirs = bench.turns(RUNS, [bench.program, "get", "jobs"], squeue)
     return Row(f"get {bench.jobs}", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.3))
 
 
 def submit(bench: Bench) -> Row:
-    ours, theirs = turns(
-        RUNS, lambda: bench.timed(bench.program, "run", "-b", "slurm", "--begin", "now+1hour", "--", "true"),
-        lambda: bench.timed("sbatch", "--begin=now+1hour", "--output=/dev/null", "--wrap=true"))
+    begin = "--begin=now+1hour"
+    bench.berth("run", "-b", "slurm", begin, "--", "true")  # the bundle is there from now on
+    ours, theirs = bench.turns(RUNS, [bench.program, "run", "-b", "slurm", begin, "--", "true"],
+                               ["sbatch", begin, "--output=/dev/null", "--wrap=true"])
     return Row("run", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.5))
 
 
 def array(bench: Bench) -> Row:
     """A thousand tasks are one submission: beside one of a single job."""
-    options = ["run", "-b", "slurm", "--begin", "now+1hour"]
-    ours, theirs = turns(
-        RUNS, lambda: bench.timed(bench.program, *options, "--array", "0-999", "--", "true"),
-        lambda: bench.timed("sbatch", "--begin=now+1hour", "--array=0-999", "--output=/dev/null", "--wrap=true"))
+    options = ["--begin=now+1hour", "--array=0-999"]
+    ours, theirs = bench.turns(RUNS, [bench.program, "run", "-b", "slurm", *options, "--", "true"],
+                               ["sbatch", *options, "--output=/dev/null", "--wrap=true"])
     return Row("array of 1000", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.5))
 
 
 def version(bench: Bench) -> Row:
-    ours, theirs = turns(31, lambda: bench.timed(bench.program, "--version"), lambda: bench.timed("/bin/true"))
+    ours, theirs = bench.turns(31, [bench.program, "--version"], ["/bin/true"])
     return Row("--version", 31, ms(ours), ms(theirs), ours * 1e3, Aim("<=", 5, "ms"))
 
 
@@ -110,7 +128,7 @@ def proxy(bench: Bench) -> Row:
     tunnel.write_text("#!/bin/sh\n")
     tunnel.chmod(0o755)
     bench.env["BERTH_BUNDLE"] = str(tunnel.parent)
-    ours, theirs = turns(31, lambda: bench.timed(bench.program, "proxy", name), lambda: bench.timed(tunnel))
+    ours, theirs = bench.turns(31, [bench.program, "proxy", name], [tunnel])
     del bench.env["BERTH_BUNDLE"]
     bench.berth("cancel", name)
     return Row("proxy", 31, ms(ours), ms(theirs), (ours - theirs) * 1e3, Aim("<=", 10, "ms"))
@@ -123,6 +141,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="ci/bench controller", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(CASES)}; all of them by default")
     parser.add_argument("--jobs", type=int, default=10000, help="how many jobs are listed")
+    parser.add_argument("--realtime", action="store_true", help="measure ahead of what else the machine does (root)")
     args = parser.parse_args()
     wrong = set(args.cases) - set(CASES)
     if wrong:
@@ -131,7 +150,7 @@ def main() -> int:
     work.chmod(0o755)
     bench = None
     try:
-        bench = Bench(work, args.jobs)
+        bench = Bench(work, args.jobs, args.realtime)
         print(Row.HEAD, flush=True)
         for name in args.cases or CASES:
             print(CASES[name](bench), flush=True)
