@@ -5,6 +5,7 @@ The clean tree is a chroot. Where bubblewrap does not work in one, a job of the 
 berth says so: what is shown here is that the installed programs find each other.
 """
 
+import filecmp
 import hashlib
 import os
 import pathlib
@@ -33,15 +34,27 @@ def mirror() -> str:
     pytest.skip("no Debian mirror in apt's sources")
 
 
-def package() -> list:
-    result = harness.run([harness.TOP / "ci/package"], timeout=600)
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory) -> pathlib.Path:
+    """The sources in another place, at another depth."""
+    sources = tmp_path_factory.mktemp("some") / "where" / "else"
+    ignored = shutil.ignore_patterns("build*", ".git", ".sysroot", "__pycache__")
+    shutil.copytree(harness.TOP, sources, ignore=lambda folder, names:
+                    ignored(folder, names) if folder == str(harness.TOP) else set())
+    return sources
+
+
+def package(sources) -> list:
+    """What ci/package makes of them, the paths of the packages."""
+    epoch = harness.run(["git", "-C", harness.TOP, "log", "-1", "--format=%ct"]).ok().stdout.strip()
+    env = {**os.environ, "SOURCE_DATE_EPOCH": epoch, "BERTH_SYSROOT": str(harness.TOP / ".sysroot")}
+    result = harness.run([sources / "ci/package"], env=env, timeout=600)
     return [pathlib.Path(line) for line in result.ok().stdout.split()]
 
 
 @pytest.fixture(scope="module")
-def debs() -> list:
-    """What ci/package makes of this tree; its build directory is not the one under test, since the prefix differs."""
-    return package()
+def debs(elsewhere) -> list:
+    return package(elsewhere)
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +109,18 @@ def installed(clean):
     return clean
 
 
-def test_the_same_tree_gives_the_same_bytes(debs):
+def test_a_build_in_another_place_gives_the_same_image(build_dir, elsewhere, debs):
+    """It is later as well, and has another prefix."""
+    image = build_dir / "squashfs" / "berth.sqsh"
+    if not image.exists():
+        pytest.skip("this build makes no image (only gcc without sanitizers makes static programs)")
+    assert filecmp.cmp(image, elsewhere / "build-package" / "squashfs" / "berth.sqsh", shallow=False)
+
+
+def test_the_same_tree_gives_the_same_bytes(elsewhere, debs):
     assert sorted(path.name.split("_")[0] for path in debs) == ["berth", "berth-tunnel"]
     before = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in debs}
-    assert {path.name: hashlib.sha256(path.read_bytes()).digest() for path in package()} == before
+    assert {path.name: hashlib.sha256(path.read_bytes()).digest() for path in package(elsewhere)} == before
 
 
 def test_the_programs_start(installed):

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""berth.sqsh: runs from a read-only mount, and is the same bytes when it is built somewhere else."""
+"""berth.sqsh: runs from a read-only mount. That it is the same bytes when it is built elsewhere is in test_package.py."""
 
-import filecmp
 import os
-import shutil
 
 import pytest
 
@@ -89,17 +87,3 @@ def test_the_shell_of_the_bundle_is_no_bash_and_not_called_so(programs, short_di
     (short_dir / "applets").touch()
     assert say(programs, script, short_dir).stdout.strip() != FOR_BASH[script]
     assert not (programs / "bin" / "bash").exists()
-
-
-def test_a_build_in_another_place_gives_the_same_image(image, tmp_path):
-    """Sources and build directory lie elsewhere, at another depth, and it is later."""
-    sources = tmp_path / "some" / "where" / "else"
-    ignored = shutil.ignore_patterns("build*", ".git", ".sysroot", "__pycache__")
-    shutil.copytree(harness.TOP, sources, ignore=lambda folder, names:
-                    ignored(folder, names) if folder == str(harness.TOP) else set())
-    sysroot = harness.TOP / ".sysroot"
-    options = [f"-Dsysroot={sysroot.resolve()}"] if sysroot.exists() else ["-Dsysroot=none"]
-    build = tmp_path / "out"
-    harness.run(["meson", "setup", build, sources, *options], timeout=120).ok()
-    harness.run(["ninja", "-C", build, "squashfs/berth.sqsh"], timeout=600).ok()
-    assert filecmp.cmp(image, build / "squashfs" / "berth.sqsh", shallow=False)
