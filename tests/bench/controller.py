@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """berth against Slurm's own commands on the same Slurm: listing, submitting, arrays; and how quickly it starts.
 
-A real Slurm of this machine is filled with held jobs (sbatch, some minutes for ten thousand), each of which has a record
-of berth's. Both sides list all of them and print to a file. Figures are ratios of medians taken in turns, or milliseconds.
+A real Slurm of this machine is filled with held jobs (sbatch, some minutes for ten thousand), each of which has a
+record of berth's. Both sides list all of them and print to a file. Figures are ratios of medians taken in turns, or
+milliseconds.
 
 All of it are short programs that wait for one another: where the machine has other work, each of them queues for a core,
 and whoever starts more of them loses. --realtime lets them, and Slurm, go first while something is measured.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Several pytest processes that share the test files among them: most tests wait, so that two at once take half as long.
+"""Several pytest processes that share the test files among them: most tests wait, and two can do so at once.
 
 Each process has a home directory, a Slurm, a Docker and networks of its own, so that they need not know of each other.
-$BERTH_TEST_SHARE names a directory that they have in common. All collect the same tests in the same order; whoever comes
-to a file first takes it, by making a file of its name there. Tests marked `last` go with the file that they are in.
+$BERTH_TEST_SHARE names a directory that they have in common. All collect the same tests in the same order; whoever
+comes to a file first takes it, by making a file of its name there. Tests marked `last` go with the file they are in.
 """
 
 import itertools

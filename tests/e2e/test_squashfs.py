@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""berth.sqsh: runs from a read-only mount. That it is the same bytes when it is built elsewhere is in test_package.py."""
+"""berth.sqsh runs from a read-only mount. That it is the same bytes when built elsewhere is in test_package.py."""
 
 import os
 
