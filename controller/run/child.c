@@ -163,7 +163,8 @@ static void give(struct pipes *p, struct span *left)
 
 static void read_along(const struct child_reader *reader, struct buf *output)
 {
-	buf_consume(output, reader->take(reader->owner, buf_span(output)));
+	if (buf_len(output) > 0)
+		buf_consume(output, reader->take(reader->owner, buf_span(output)));
 }
 
 /*
