@@ -45,6 +45,7 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_init,
 	&cmd_config,
 	&cmd_use,
+	&cmd_schema,
 	&cmd_completion,
 	&cmd_complete_jobs,
 	&cmd_complete_places,

@@ -275,3 +275,50 @@ int backend_list_queues(struct backend *backend, struct queue_list *ret, struct 
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
 }
+
+bool backend_has_queue(const struct backend *backend)
+{
+	return backend->ops->list_queued != NULL;
+}
+
+static int refuse_report(const struct backend *backend, struct err *err)
+{
+	return err_set(
+		err, ERR_UNSUPPORTED,
+		"%s: starts jobs at once, or does not tell about its queue: 'berth get jobs' "
+		"shows how jobs are",
+		backend->ops->name);
+}
+
+int backend_report(struct backend *backend, struct scheduler_report *ret, struct err *err)
+{
+	if (!backend->ops->report)
+		return refuse_report(backend, err);
+	if (backend->ops->report(backend, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_list_queued(struct backend *backend, struct queued_list *ret, struct err *err)
+{
+	if (!backend->ops->list_queued)
+		return refuse_report(backend, err);
+	if (backend->ops->list_queued(backend, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_list_priorities(struct backend *backend, const struct job *const *jobs, size_t len,
+			    struct priority *ret, struct err *err)
+{
+	for (size_t i = 0; i < len; i++)
+		assert_own(backend, jobs[i]);
+	if (!backend->ops->list_priorities)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: does not tell what a priority is made of: 'sprio' on a login "
+			       "node does",
+			       backend->ops->name);
+	if (backend->ops->list_priorities(backend, jobs, len, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}

@@ -16,6 +16,8 @@
 #include "controller/model/cluster.h"
 #include "controller/model/job.h"
 #include "controller/model/log_part.h"
+#include "controller/model/queued.h"
+#include "controller/model/report.h"
 #include "controller/model/run.h"
 #include "controller/model/spec.h"
 #include "controller/model/use.h"
@@ -154,6 +156,20 @@ struct backend_ops {
 	int (*list_queues)(struct backend *backend, struct queue_list *ret, struct err *err);
 
 	/*
+	 * What the scheduler tells about its own work; and the jobs of all users that wait or run.
+	 * NULL: it has no queue.
+	 */
+	int (*report)(struct backend *backend, struct scheduler_report *ret, struct err *err);
+	int (*list_queued)(struct backend *backend, struct queued_list *ret, struct err *err);
+
+	/*
+	 * What the priorities of waiting jobs are made of, in one request: ret[i] is about jobs[i],
+	 * and empty when nothing is known. NULL: it does not tell.
+	 */
+	int (*list_priorities)(struct backend *backend, const struct job *const *jobs, size_t len,
+			       struct priority *ret, struct err *err);
+
+	/*
 	 * Appends the attempts of a job, and of an array its tasks, as far as the scheduler keeps
 	 * them, in the order in which they were made. NULL: it keeps none.
 	 */
@@ -220,6 +236,13 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 	attr_must_use;
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 	attr_must_use;
+bool backend_has_queue(const struct backend *backend);
+int backend_report(struct backend *backend, struct scheduler_report *ret, struct err *err)
+	attr_must_use;
+int backend_list_queued(struct backend *backend, struct queued_list *ret, struct err *err)
+	attr_must_use;
+int backend_list_priorities(struct backend *backend, const struct job *const *jobs, size_t len,
+			    struct priority *ret, struct err *err) attr_must_use;
 
 struct token_source;
 

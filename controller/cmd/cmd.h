@@ -53,6 +53,7 @@ extern const struct verb cmd_reprioritize;
 extern const struct verb cmd_requeue;
 extern const struct verb cmd_rm;
 extern const struct verb cmd_run;
+extern const struct verb cmd_schema;
 extern const struct verb cmd_signal;
 extern const struct verb cmd_ssh;
 extern const struct verb cmd_stat;

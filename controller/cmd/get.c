@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	OPT_STR(0, "group-by", struct get_args, group_by, "KEY",
 		"job-counts: state, queue, user, backend"),
 	OPT_STR('b', "backend", struct get_args, backend, "NAME",
-		"nodes, queues, resources: of which cluster (slurm)"),
+		"nodes, queues, resources, reports: of which cluster (slurm)"),
 	OPT_STR('n', "tail", struct get_args, tail, "LINES",
 		"error: so many lines of standard error (10)"),
 	OPT_FLAG(0, "no-headers", struct get_args, no_headers, "without the line of titles"),
@@ -40,6 +40,9 @@ static const struct {
 	{ "nodes", "node", get_nodes },
 	{ "queues", "queue", get_queues },
 	{ "resources", "resource", get_resources },
+	{ "scheduling-report", "scheduling-reports", get_scheduling_report },
+	{ "queue-report", "queue-reports", get_queue_report },
+	{ "job-report", "job-reports", get_job_report },
 	{ "connections", "connection", get_connections },
 };
 
@@ -90,7 +93,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	}
 	return err_set(err, ERR_INVALID,
 		       "cannot get '%.40s': there are jobs, job-counts, job-runs, error, clusters, "
-		       "nodes, queues, resources, connections",
+		       "nodes, queues, resources, scheduling-report, queue-report, job-report, "
+		       "connections",
 		       argv[0]);
 }
 
@@ -99,7 +103,7 @@ const struct verb cmd_get = {
 	.operands =
 		"jobs | job-counts | job-runs | error | clusters | nodes | queues | resources |\n"
 		"       connections [NAME...]",
-	.summary = "list jobs, their errors, clusters, nodes, queues, resources, connections",
+	.summary = "list jobs, their errors, clusters and what they have, reports, connections",
 	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

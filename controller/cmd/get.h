@@ -45,5 +45,8 @@ int get_error(const struct get_args *args, int argc, char **argv, struct err *er
 int get_jobs(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_nodes(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_queues(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_job_report(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_queue_report(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_resources(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_runs(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_scheduling_report(const struct get_args *args, int argc, char **argv, struct err *err);

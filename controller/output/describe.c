@@ -27,19 +27,28 @@ void output_line(const struct output *output, const char *title, const char *fmt
 		fprintf(output->out, "%-13s %s\n", title, text);
 }
 
-/* The moment in local time, and how long ago it was. */
-static void line_time(const struct output *output, const char *title, uint64_t ns)
+void output_format_moment(uint64_t ns, uint64_t now_ns, char out[OUTPUT_MOMENT_SIZE])
 {
 	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
-	char moment[64], age[32] = "0s";
+	char moment[64], distance[32] = "0s";
+	bool is_ahead = ns > now_ns;
 	struct tm tm;
 
+	out[0] = '\0';
 	if (ns == 0 || !localtime_r(&seconds, &tm) ||
 	    strftime(moment, sizeof(moment), "%Y-%m-%d %H:%M:%S %z", &tm) == 0)
 		return;
-	if (output->now_ns > ns)
-		text_format_duration(output->now_ns - ns, age, sizeof(age));
-	output_line(output, title, "%s (%s ago)", moment, age);
+	text_format_duration(is_ahead ? ns - now_ns : now_ns - ns, distance, sizeof(distance));
+	snprintf(out, OUTPUT_MOMENT_SIZE, "%s (%s%s%s)", moment, is_ahead ? "in " : "", distance,
+		 is_ahead ? "" : " ago");
+}
+
+void output_line_time(const struct output *output, const char *title, uint64_t ns)
+{
+	char text[OUTPUT_MOMENT_SIZE];
+
+	output_format_moment(ns, output->now_ns, text);
+	output_line(output, title, "%s", text);
 }
 
 void output_job_end(const struct job *job, const struct output *output)
@@ -102,9 +111,9 @@ void output_describe_job(const struct job *job, const struct output *output)
 		    job->node_list);
 	output_line(output, "Ranks:", "%" PRIu64, job->tasks);
 	output_line(output, "Array:", "%s", job->array);
-	line_time(output, "Submitted:", job->created_ns);
-	line_time(output, "Started:", job->started_ns);
-	line_time(output, "Ended:", job->ended_ns);
+	output_line_time(output, "Submitted:", job->created_ns);
+	output_line_time(output, "Started:", job->started_ns);
+	output_line_time(output, "Ended:", job->ended_ns);
 	line_run_time(job, output);
 	output_line(output, "Command:", "%s", job->command);
 	output_line(output, "Directory:", "%s%s", job->directory,

@@ -146,3 +146,119 @@ def test_why_jobs_failed_is_told_with_the_last_lines(here, server):
     for options in (("--tail", "x"), ("--sort-by", "id"), ("--watch",)):
         assert run("get", "error", *options).status == INVALID
     assert run("get", "jobs", "--tail", "3").status == INVALID
+
+
+def test_the_scheduler_reports_on_its_work(via):
+    report, = via.json("get", "scheduling-report")
+    assert report["since"].startswith("20") and report["jobs_submitted"] >= 2 and report["jobs_started"] >= 2
+    assert report["cycles"] >= 1 and report["cycle_max_us"] >= report["cycle_last_us"] > 0
+    assert report["server_threads"] >= 1 and report["backfill_cycles"] >= 0
+    text = via("get", "scheduling-report").ok().stdout
+    assert "Main scheduling:\n" in text and "Backfill:\n" in text and "  Submitted  " in text and " ago)" in text
+    assert "jobs_submitted" in via("get", "scheduling-report", "-o", "csv").ok().stdout.splitlines()[0]
+    for options in (("-o", "name"), ("debug",), ("--state", "queued")):
+        assert via("get", "scheduling-report", *options).status == INVALID
+    assert via("get", "scheduling-report", "-b", "local").status == UNSUPPORTED
+
+
+def test_queues_and_jobs_are_reported_on(via, server, busy):
+    first = via.submit("first", "-n", "32", "-t", "5m", "--", "true")
+    second = via.submit("second", "-n", "31", "-t", "5m", "--", "true")
+    after = via.submit("after", "--dependency", f"afterok:{busy[0]}", "--", "true")
+
+    def planned():
+        reports = {each["name"]: each for each in via.json("get", "job-report")}
+        first, second = reports["first"], reports["second"]
+        return reports if first["expected_start"] and (first["reason"], second["reason"]) == ("Resources", "Priority") else None
+    reports = harness.until(planned, "a plan for the first job", limit=30, interval=0.2)
+    assert (reports["first"]["position"], reports["first"]["waiting"], reports["second"]["position"]) == (1, 2, 2)
+    assert reports["first"]["priority"] > reports["second"]["priority"] > 0
+    assert "its turn" in reports["first"]["explanation"]
+    assert "higher priority" in reports["second"]["explanation"]
+    assert reports["first"]["expected_start"] > reports["first"]["eligible"] >= reports["first"]["submitted"]
+    assert list(reports["first"]["factors"]) == (["job_size"] if via.name == "commands" else [])
+    assert reports["after"]["position"] is None and str(busy[0]) in reports["after"]["dependency"]
+    text = via("get", "job-report", first).ok().stdout
+    assert f"Job:          {first} first\n" in text and "In line:      1 of 2\n" in text and "(in 2" in text
+    assert via("get", "job-report", "--name", "sec*", "-o", "name").ok().stdout == second + "\n"
+    queues = {each["queue"]: each for each in via.json("get", "queue-report")}
+    debug = queues["debug"]
+    assert (debug["waiting"], debug["blocked"], debug["running"]) == (2, 1, 2)
+    assert (debug["cpus_waiting"], debug["cpus_running"]) == (63, 16)
+    assert debug["oldest"] and debug["next_start"] and queues["long"]["waiting"] == 0
+    table = via("get", "queue-report", "deb*").ok().stdout.splitlines()
+    assert table[0].split()[:3] == ["QUEUE", "STATE", "WAITING"] and table[1].split()[:5] == ["debug", "up", "2", "1", "2"]
+    assert via("get", "queue-report", "nosuch").status == NOT_FOUND
+    via("hold", second).ok()
+    report, = via.json("get", "job-report", second)
+    assert report["position"] is None and "berth release" in report["explanation"]
+    via("cancel", first, second, after).ok()
+    via.wait(first, "CANCELLED")
+    assert "CANCELLED" in via("get", "job-report", first).ok().stdout
+    assert via("get", "job-report", "--watch").status == INVALID
+
+
+def test_a_machine_without_a_queue_says_what_to_do_instead(here):
+    name = here.submit("-b", "local", "--", "true")
+    for argv in (("get", "job-report", name), ("get", "queue-report", "-b", "local")):
+        result = here(*argv)
+        assert result.status == UNSUPPORTED and "at once" in result.stderr
+    assert here("get", "job-report", "--cluster", "local").ok().stdout == ""
+
+
+def strict(schema):
+    """The same, which lets no member pass that it does not know."""
+    if isinstance(schema, dict):
+        more = {"additionalProperties": False} if "properties" in schema else {}
+        return {key: strict(value) for key, value in schema.items()} | more
+    return [strict(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def test_everything_for_programs_keeps_its_schema(here, busy):
+    jsonschema = pytest.importorskip("jsonschema", reason="no jsonschema: apt-get install python3-jsonschema")
+    run = here.with_env(BERTH_CLUSTER="commands")
+    fails = run.submit("fails", "--", "sh", "-c", "echo why >&2; exit 3")
+    run.wait(fails, "FAILED")
+    waits = run.submit("waits", "-n", "32", "-t", "5m", "--", "true")
+    outputs = {
+        "jobs": ("get", "jobs"), "job-counts": ("get", "job-counts", "--group-by", "state,queue,user,backend"),
+        "job-runs": ("get", "job-runs"), "error": ("get", "error"), "clusters": ("get", "clusters"),
+        "nodes": ("get", "nodes"), "node-with": ("find", "node-with", "--cpus", "1"), "queues": ("get", "queues"),
+        "resources": ("get", "resources"), "connections": ("get", "connections"),
+        "scheduling-report": ("get", "scheduling-report"), "queue-report": ("get", "queue-report"),
+        "job-report": ("get", "job-report"),
+    }
+    every = json.loads(run("schema").ok().stdout)
+    jsonschema.Draft202012Validator.check_schema(every)
+    assert set(every["$defs"]) == {*outputs, "job-file"}
+    for resource, argv in outputs.items():
+        schema = strict(json.loads(run("schema", resource).ok().stdout))
+        check = jsonschema.Draft202012Validator(schema)
+        value = json.loads(run(*argv, "-o", "json").ok().stdout)
+        assert [error.message for error in check.iter_errors(value)] == [], resource
+        assert value or resource == "connections", resource
+        if value:
+            assert not check.is_valid([{}]) and not check.is_valid([{**value[0], "more": 1}]) and not check.is_valid({})
+    value = json.loads(run("describe", "job", waits, "-o", "json").ok().stdout)
+    jsonschema.validate(value, every["$defs"]["jobs"])
+    run("cancel", waits).ok()
+    result = run("schema", "pods")
+    assert result.status == INVALID and "job-report" in result.stderr
+
+
+def test_the_schema_of_a_job_file_says_what_submit_takes(here, short_dir):
+    jsonschema = pytest.importorskip("jsonschema", reason="no jsonschema: apt-get install python3-jsonschema")
+    check = jsonschema.Draft202012Validator(json.loads(here("schema", "job-file").ok().stdout))
+    jobs = {
+        '{"command": ["true"]}': True, '{"command": "true", "cpus-per-task": 2, "time": "1h", "mem": "1G"}': True,
+        '{"command": "true", "env": {"A": 1}, "exclusive": true, "array": "0-3"}': True,
+        '{"command": "true", "env": ["A=1"], "allow": "host:1", "time": 60, "backend": "commands"}': True,
+        '{"command": []}': False, '{"name": "x"}': False, '{"command": "true", "node": 2}': False,
+        '{"command": "true", "nodes": "many"}': False, '{"command": "true", "exclusive": "perhaps"}': False,
+        '{"command": "true", "env": [["A"]]}': False,
+    }
+    for text, is_right in jobs.items():
+        path = short_dir / "job.json"
+        path.write_text(text)
+        result = here("submit", "--dry-run", "-b", "commands", "-f", path)
+        assert (result.status == 0) == is_right == check.is_valid(json.loads(text)), (text, result.stderr)

@@ -11,6 +11,7 @@
 #include "controller/backends/slurm/find.h"
 #include "controller/backends/slurm/cluster.h"
 #include "controller/backends/slurm/list.h"
+#include "controller/backends/slurm/report.h"
 #include "controller/backends/slurm/submit.h"
 #include "controller/model/indices.h"
 #include "controller/model/job_slurm.h"
@@ -137,6 +138,32 @@ static void locate(struct span text)
 	}
 }
 
+static void read_reports(struct span text)
+{
+	cleanup(queued_list_finish) struct queued_list jobs = { 0 };
+	struct scheduler_report report;
+	struct priority priority;
+	struct queued entry;
+	char id[QUEUED_ID_SIZE];
+	struct span rest = text;
+	uint64_t of;
+	int kind;
+
+	if (slurm_parse_report(text, &report))
+		assert(report.facts[REPORT_FACT_SINCE].value <= (uint64_t)SLURM_SECONDS_MAX);
+	while ((kind = slurm_next_factors(&rest, id, &priority)) >= 0)
+		assert(kind == 0 || (id[0] && priority.len <= QUEUED_FACTORS_MAX));
+	while ((kind = slurm_next_queued(&text, &entry)) >= 0) {
+		if (kind != 1)
+			continue;
+		check_text(entry.reason, SLURM_LINE_MAX);
+		check_text(entry.dependency, SLURM_LINE_MAX);
+		queued_list_take(&jobs, &entry);
+	}
+	if (jobs.len > 0)
+		assert(queued_position(&jobs, &jobs.items[0], &of) <= of);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	struct span text = span_of(bytes, len);
@@ -154,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_nodes(text);
 	read_partitions(text);
 	locate(text);
+	read_reports(text);
 	if (slurm_find_script(text, "/scratch/a/jobs/b/script.sh", native_id))
 		assert(strlen(native_id) > 0 && strlen(native_id) < SLURM_ID_MAX);
 	return 0;

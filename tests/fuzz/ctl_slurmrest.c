@@ -9,6 +9,7 @@
 
 #include "controller/backends/slurmrest/call.h"
 #include "controller/backends/slurmrest/read.h"
+#include "controller/backends/slurmrest/report.h"
 #include "controller/model/indices.h"
 
 static void check_text(const char *text, size_t size)
@@ -55,6 +56,26 @@ static void read_cluster(const json_t *answer)
 		check_text(queues.items[i].node_list, SIZE_MAX);
 }
 
+static void read_reports(const json_t *answer)
+{
+	cleanup(queued_list_finish) struct queued_list jobs = { 0 };
+	struct scheduler_report report;
+	struct queued entry;
+	const json_t *json;
+	size_t i;
+
+	if (slurmrest_read_report(answer, &report))
+		assert(report.facts[REPORT_FACT_SINCE].value <= (uint64_t)SLURM_SECONDS_MAX);
+	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
+		if (slurmrest_read_queued(json, &entry))
+			queued_list_take(&jobs, &entry);
+	}
+	for (i = 0; i < jobs.len; i++) {
+		check_text(jobs.items[i].reason, SIZE_MAX);
+		check_text(jobs.items[i].queues, SIZE_MAX);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(json_release) json_t *answer = NULL;
@@ -65,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_jobs(answer, slurmrest_read_job);
 	read_jobs(answer, slurmrest_read_account);
 	read_cluster(answer);
+	read_reports(answer);
 	slurmrest_complaint(answer, complaint, sizeof(complaint));
 	check_text(complaint, sizeof(complaint));
 	return 0;

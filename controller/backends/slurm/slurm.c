@@ -17,6 +17,7 @@
 #include "controller/backends/slurm/find.h"
 #include "controller/backends/slurm/links.h"
 #include "controller/backends/slurm/observe.h"
+#include "controller/backends/slurm/report.h"
 #include "controller/backends/slurm/submit.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
@@ -127,6 +128,9 @@ static const struct backend_ops slurm_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = slurm_list_nodes,
 	.list_queues = slurm_list_queues,
+	.report = slurm_report,
+	.list_queued = slurm_list_queued,
+	.list_priorities = slurm_list_priorities,
 	.list_runs = slurm_list_runs,
 	.stat = slurm_stat,
 	.close = close_backend,

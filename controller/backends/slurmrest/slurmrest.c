@@ -14,6 +14,7 @@
 #include "controller/backends/slurmrest/act.h"
 #include "controller/backends/slurmrest/observe.h"
 #include "controller/backends/slurmrest/read.h"
+#include "controller/backends/slurmrest/report.h"
 #include "controller/backends/slurmrest/submit.h"
 #include "init/base/fs.h"
 
@@ -143,6 +144,8 @@ static const struct backend_ops slurmrest_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
+	.report = slurmrest_report,
+	.list_queued = slurmrest_list_queued,
 	.list_runs = slurmrest_list_runs,
 	.close = close_backend,
 };
