@@ -39,8 +39,6 @@ static json_t *value_of(const struct member *member)
 		return type_of("string");
 	case MEMBER_NUMBER:
 		return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
-	case MEMBER_INTEGER:
-		return type_of("integer");
 	case MEMBER_TRUTH:
 		return type_of("boolean");
 	case MEMBER_TIME:

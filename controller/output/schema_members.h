@@ -12,7 +12,6 @@
 enum member_type {
 	MEMBER_TEXT,
 	MEMBER_NUMBER, /* an integer, not below 0 */
-	MEMBER_INTEGER,
 	MEMBER_TRUTH,
 	MEMBER_TIME,	/* RFC 3339 in UTC */
 	MEMBER_STATE,	/* of a job */

@@ -46,7 +46,7 @@ def test_a_job_is_named_by_label_number_and_newest_name(alone):
     (("run", "-b", "lokal", "--", "true"), NOT_FOUND), (("run", "-n", "2", "--", "true"), UNAVAILABLE),
     (("run", "-p", "debug", "--", "true"), UNAVAILABLE), (("run", "-c", "100000", "--", "true"), UNAVAILABLE),
     (("run", "-C", "/nonexistent", "--", "true"), NOT_FOUND), (("run", "--image", "/nonexistent", "--", "true"), NOT_FOUND),
-    (("get", "pods"), INVALID), (("get", "nodes", "-b", "local"), UNAVAILABLE), (("get", "jobs", "-o", "xml"), INVALID), (("get", "jobs", "a b"), INVALID),
+    (("get", "pods"), INVALID), (("get", "queues", "-b", "local"), UNAVAILABLE), (("get", "jobs", "-o", "xml"), INVALID), (("get", "jobs", "a b"), INVALID),
     (("proxy", "host.example"), INVALID), (("proxy", "nobody.job"), NOT_FOUND), (("logs", "nobody"), NOT_FOUND),
     (("gc", "--retention", "x"), INVALID), (("frobnicate",), INVALID),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value))

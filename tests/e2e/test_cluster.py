@@ -5,6 +5,7 @@ queues, by its commands and through slurmrestd."""
 import csv
 import io
 import json
+import os
 
 import pytest
 
@@ -204,6 +205,17 @@ def test_a_machine_without_a_queue_says_what_to_do_instead(here):
         result = here(*argv)
         assert result.status == UNSUPPORTED and "at once" in result.stderr
     assert here("get", "job-report", "--cluster", "local").ok().stdout == ""
+
+
+def test_this_machine_is_a_node_of_its_own(here):
+    node, = json.loads(here("get", "nodes", "-b", "local", "-o", "json").ok().stdout)
+    assert (node["name"], node["cpus"]) == (os.uname().nodename, os.sysconf("SC_NPROCESSORS_ONLN"))
+    assert 0 < node["memory_used"] < node["memory"] and node["state"] in ("idle", "mixed", "allocated")
+    total, = json.loads(here("get", "resources", "-b", "local", "-o", "json").ok().stdout)
+    assert (total["queue"], total["cpus"], total["memory"]) == (None, node["cpus"], node["memory"])
+    largest = ("find", "largest-node", "-b", "local", "--by", "mem", "--total", "-o", "name")
+    assert here(*largest).ok().stdout == node["name"] + "\n"
+    assert here("find", "node-with", "-b", "local", "--cpus", str(node["cpus"] + 1)).status == NOT_FOUND
 
 
 def strict(schema):

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "controller/backends/local/node.h"
 #include "controller/model/failure.h"
 #include "controller/model/fit.h"
 #include "controller/model/resources.h"
@@ -244,6 +245,15 @@ static void a_failure_is_explained_by_what_says_most(void **state)
 	}
 }
 
+static void memory_of_this_machine_is_read_in_kilobytes(void **state)
+{
+	(void)state;
+	assert_int_equal(local_parse_available("MemTotal: 9 kB\nMemAvailable:   12 kB\n"), 12288);
+	assert_int_equal(local_parse_available("MemAvailable: 99999999999999999999 kB"), 0);
+	assert_int_equal(local_parse_available("MemAvailable:"), 0);
+	assert_int_equal(local_parse_available(""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +266,7 @@ int main(void)
 		cmocka_unit_test(constraints_are_features_joined_by_and_or),
 		cmocka_unit_test(the_nodes_that_have_most_come_first),
 		cmocka_unit_test(a_failure_is_explained_by_what_says_most),
+		cmocka_unit_test(memory_of_this_machine_is_read_in_kilobytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

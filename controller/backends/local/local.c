@@ -11,6 +11,7 @@
 
 #include "controller/backends/jobdir.h"
 #include "controller/backends/local/launch.h"
+#include "controller/backends/local/node.h"
 #include "controller/backends/local/kill.h"
 #include "controller/backends/local/sandbox.h"
 #include "init/base/fd.h"
@@ -248,6 +249,7 @@ static const struct backend_ops local_backend_ops = {
 	.release = release,
 	.read_log = jobdir_read_log,
 	.endpoint = jobdir_endpoint,
+	.list_nodes = local_list_nodes,
 	.observes_at_once = true,
 };
 
