@@ -418,7 +418,9 @@ void site_ssh_sftp(struct site *site, const char *tunnel, struct argv *ret)
 	remote_sftp(&site_ssh_of(site)->remote, tunnel, ret);
 }
 
-int site_ssh_upload(struct site *site, const char *path, struct span bytes, struct err *err)
+int site_ssh_upload(struct site *site, const char *path, struct span bytes,
+		    const struct child_progress *progress, struct err *err)
 {
-	return remote_upload(&site_ssh_of(site)->remote, path, bytes, UPLOAD_TIMEOUT_MS, err);
+	return remote_upload(&site_ssh_of(site)->remote, path, bytes, UPLOAD_TIMEOUT_MS, progress,
+			     err);
 }

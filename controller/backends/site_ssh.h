@@ -33,5 +33,5 @@ int site_ssh_script(struct site *site, struct span script, struct buf *ret, stru
 void site_ssh_sftp(struct site *site, const char *tunnel, struct argv *ret);
 
 /* Writes a new file at once (0600), of any size and content; its directory is there. */
-int site_ssh_upload(struct site *site, const char *path, struct span bytes, struct err *err)
-	attr_must_use;
+int site_ssh_upload(struct site *site, const char *path, struct span bytes,
+		    const struct child_progress *progress, struct err *err) attr_must_use;

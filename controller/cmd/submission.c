@@ -5,12 +5,14 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "controller/ops/jobs.h"
 #include "controller/ops/submit.h"
 #include "controller/ops/where.h"
+#include "controller/output/progress.h"
 
 /* An existing directory as an absolute path. */
 static int absolute(const char *option, const char *path, char out[PATH_MAX], struct err *err)
@@ -117,6 +119,32 @@ static int show_rendered(struct controller *c, const char *backend, const struct
 	return 0;
 }
 
+static void draw(void *arg, uint64_t done, uint64_t total)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	output_progress(arg, done, total,
+			(uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec);
+}
+
+/* On a terminal only, and where something is said at all. */
+static void show_progress(struct controller *c, const struct cmd_submission *how,
+			  struct progress_bar *bar)
+{
+	struct winsize size = { 0 };
+
+	if (how->quiet || !isatty(STDERR_FILENO))
+		return;
+	ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
+	*bar = (struct progress_bar){
+		.out = stderr,
+		.what = "berth's programs, once for this cluster",
+		.width = size.ws_col,
+	};
+	controller_tell_progress(c, draw, bar);
+}
+
 int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const struct spec *spec,
 		   struct err *err)
 {
@@ -124,6 +152,7 @@ int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const
 	cleanup(job_finish) struct job job = { 0 };
 	char workdir[PATH_MAX], image[PATH_MAX], edf[PATH_MAX];
 	struct spec own = *spec;
+	struct progress_bar bar;
 	struct where where;
 	int result;
 
@@ -139,7 +168,10 @@ int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const
 		return -1;
 	if (how->dry_run)
 		return show_rendered(c, how->backend, &own, err);
-	if (ops_submit(c, how->backend, &own, &job, &notes, err) < 0)
+	show_progress(c, how, &bar);
+	result = ops_submit(c, how->backend, &own, &job, &notes, err);
+	controller_tell_progress(c, NULL, NULL);
+	if (result < 0)
 		return err_wrap(err, "cannot submit");
 	cmd_show_notes(&notes);
 	if (how->wait && wait_until_it_runs(c, &job, err) < 0)

@@ -67,6 +67,12 @@ static void add_open(struct controller *c, const char *cluster, struct backend *
 	c->clusters[c->clusters_len++].backend = backend;
 }
 
+void controller_tell_progress(struct controller *c,
+			      void (*tell)(void *arg, uint64_t done, uint64_t total), void *arg)
+{
+	c->progress = (struct child_progress){ tell, arg };
+}
+
 void controller_use_backend(struct controller *c, struct backend *backend)
 {
 	struct backend **before = find_open(c, backend_name(backend));

@@ -34,6 +34,10 @@ int controller_open(struct controller **ret, struct err *err) attr_must_use;
 struct controller *controller_close(struct controller *c);
 DEFINE_CLEANUP(struct controller, controller_close)
 
+/* Who hears how many bytes of something large have been copied; told often. */
+void controller_tell_progress(struct controller *c,
+			      void (*tell)(void *arg, uint64_t done, uint64_t total), void *arg);
+
 /* Makes a backend the cluster that is called as it is: for tests. Takes it over. */
 void controller_use_backend(struct controller *c, struct backend *backend);
 

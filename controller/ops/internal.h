@@ -23,7 +23,8 @@ struct controller {
 	struct paths paths;
 	struct sshconf ssh; /* borrows from paths */
 	struct store *store;
-	struct config *config; /* NULL until it is needed */
+	struct config *config;		/* NULL until it is needed */
+	struct child_progress progress; /* of uploads */
 	/* The clusters that were asked for. */
 	struct {
 		char *name;

@@ -196,7 +196,7 @@ static int is_installed(struct site *site, const char *images, const char *diges
 }
 
 static int upload(struct site *site, const char *images, const struct bundle *bundle,
-		  const char *digest, struct err *err)
+		  const char *digest, const struct child_progress *progress, struct err *err)
 {
 	cleanup(buf_finish) struct buf pack = BUF_INIT(PACK_MAX), script = BUF_INIT(TEXT_MAX);
 	cleanup(buf_finish) struct buf answer = BUF_INIT(TEXT_MAX);
@@ -211,7 +211,7 @@ static int upload(struct site *site, const char *images, const struct bundle *bu
 	    bundle_pack(bundle, digest, part, &pack, &script, err) < 0)
 		return -1;
 	log_info("uploading berth's programs to %s, once for this version", site->login);
-	if (site_ssh_upload(site, path, buf_span(&pack), err) < 0)
+	if (site_ssh_upload(site, path, buf_span(&pack), progress, err) < 0)
 		return -1;
 	return site_ssh_script(site, buf_span(&script), &answer, err);
 }
@@ -222,6 +222,7 @@ int place_install_bundle(struct controller *c, const struct where *where, struct
 {
 	cleanup_free char *key = note_key("bundle", where), *note = NULL, *what = NULL;
 	cleanup_free char *images = str_printf("%s/images", place->home);
+	const struct child_progress *progress = c->progress.tell ? &c->progress : NULL;
 	char digest[BUNDLE_DIGEST_SIZE];
 	int there;
 
@@ -233,7 +234,8 @@ int place_install_bundle(struct controller *c, const struct where *where, struct
 	what = str_printf("%s %s/%s", site->login, images, digest);
 	if (!note || strcmp(note, what) != 0) {
 		there = is_installed(site, images, digest, err);
-		if (there < 0 || (!there && upload(site, images, bundle, digest, err) < 0))
+		if (there < 0 ||
+		    (!there && upload(site, images, bundle, digest, progress, err) < 0))
 			return err_wrap(err, "cannot install berth's programs on the cluster");
 		if (store_put_note(c->store, key, what, err) < 0)
 			return -1;

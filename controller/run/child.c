@@ -149,7 +149,7 @@ static bool take(int fd, struct buf *b, bool drop, bool *ret_overflow)
 }
 
 /* Hands on what fits; closes the input when all is given, or nobody wants the rest. */
-static void give(struct pipes *p, struct span *left)
+static bool give(struct pipes *p, struct span *left)
 {
 	ssize_t n = send(p->input[1], left->ptr, left->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -159,6 +159,16 @@ static void give(struct pipes *p, struct span *left)
 		left->len = 0;
 	if (left->len == 0)
 		p->input[1] = fd_close(p->input[1]);
+	return n > 0;
+}
+
+static void feed(struct running *r, struct span *left)
+{
+	const struct child_progress *progress = r->plan.progress;
+	size_t total = r->plan.input.len;
+
+	if (give(&r->pipes, left) && progress)
+		progress->tell(progress->arg, total - left->len, total);
 }
 
 static void read_along(const struct child_reader *reader, struct buf *output)
@@ -191,7 +201,7 @@ static bool collect(struct running *r, const struct child_reader *reader, struct
 		if (poll(fds, 3, wait) < 0 && errno != EINTR)
 			return false;
 		if (fds[2].fd >= 0 && fds[2].revents) {
-			give(p, &input);
+			feed(r, &input);
 			fds[2].fd = p->input[1];
 		}
 		for (int i = 0; i < 2; i++) {

@@ -23,13 +23,20 @@
 #define CHILD_OUTPUT_MAX (64 * 1024 * 1024)
 #define CHILD_ERRORS_MAX (64 * 1024)
 
+/* Who is told how much of the input was taken, whenever that has changed. */
+struct child_progress {
+	void (*tell)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
+
 struct child_plan {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH */
 	const char *const *env; /* assignments added to our environment, NULL-terminated; or NULL */
 	const char *dir;	/* working directory, or NULL for ours */
 	struct span input;	/* what it reads from standard input; borrowed */
-	unsigned int timeout_ms; /* 0: none */
-	bool talks;		 /* for child_talk() instead of child_end() */
+	unsigned int timeout_ms;	       /* 0: none */
+	const struct child_progress *progress; /* or NULL */
+	bool talks;			       /* for child_talk() instead of child_end() */
 };
 
 struct child {

@@ -181,12 +181,13 @@ void remote_sftp(const struct remote *remote, const char *tunnel, struct argv *r
 }
 
 int remote_upload(const struct remote *remote, const char *path, struct span bytes,
-		  unsigned int timeout_ms, struct err *err)
+		  unsigned int timeout_ms, const struct child_progress *progress, struct err *err)
 {
 	cleanup(buf_finish) struct buf input = BUF_INIT(SIZE_MAX / 2);
 	cleanup(argv_finish) struct argv argv = { 0 };
 	cleanup(child_finish) struct child child = { 0 };
-	struct child_plan plan = { .timeout_ms = remote->may_ask ? 0 : timeout_ms };
+	struct child_plan plan = { .timeout_ms = remote->may_ask ? 0 : timeout_ms,
+				   .progress = progress };
 
 	if (strchr(path, '\n') || !buf_printf(&input, "%s\n", path) ||
 	    !buf_append_span(&input, bytes))

@@ -45,9 +45,13 @@ bool remote_quote(struct buf *script, const char *word) attr_must_use;
 int remote_run(const struct remote *remote, struct span script, unsigned int timeout_ms,
 	       struct child *ret, struct err *err) attr_must_use;
 
-/* Writes bytes into a file with mode 0600 in a directory that is there; no newline in the path. */
+/*
+ * Writes bytes into a file with mode 0600 in a directory that is there; no newline in the path.
+ * progress may be NULL.
+ */
 int remote_upload(const struct remote *remote, const char *path, struct span bytes,
-		  unsigned int timeout_ms, struct err *err) attr_must_use;
+		  unsigned int timeout_ms, const struct child_progress *progress, struct err *err)
+	attr_must_use;
 
 /* The line after which what remote_sftp() starts speaks SFTP. */
 #define REMOTE_SFTP_MARK "berth-begins-here"

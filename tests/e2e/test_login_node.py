@@ -11,6 +11,7 @@ import pytest
 
 import harness
 import loginnode
+from terminal import Terminal
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,32 @@ def test_a_job_costs_one_round_trip_when_the_bundle_is_there(remote, node, job):
     assert node.calls() == 1
     remote("cancel", name).ok()
     assert "hpc" in remote("get", "clusters").ok().stdout
+
+
+def test_the_programs_are_copied_once_with_a_bar_on_a_terminal(fresh_home, remote, node, job):
+    """Of a user whose cluster has none of them; quiet ones see no bar."""
+    here = type(remote)(remote.program, fresh_home, remote.extra)
+    fresh_home.config_dir.mkdir(parents=True, exist_ok=True)
+    (fresh_home.config_dir / "config.yaml").write_text(node.configuration())
+    images = node.scratch / "berth" / "images"
+    try:
+        images.rename(images.with_name("away"))
+        for quiet in (), ("-q",):
+            shutil.rmtree(images, ignore_errors=True)
+            (fresh_home.state_dir / "berth.db").unlink(missing_ok=True)
+            with Terminal([here.program, "run", *quiet, "--begin", "now+1hour", "--", "true"], here.env()) as terminal:
+                if not quiet:
+                    terminal.expect("% ")
+                    terminal.expect("berth's programs")
+                assert terminal.end() == 0
+                assert b"job-" in terminal.screen and (not quiet or b"% " not in terminal.screen)
+            assert list(images.glob("*/berth-init"))
+    finally:
+        shutil.rmtree(images, ignore_errors=True)
+        images.with_name("away").rename(images)
+        here.cancel_all()
+        for control in masters(fresh_home):
+            harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
 
 
 def test_the_scheduler_is_asked_there(remote, node, job):

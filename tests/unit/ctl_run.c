@@ -131,6 +131,30 @@ static void an_argument_vector_ends_with_null(void **state)
 	assert_null(argv.items[3]);
 }
 
+static void note_progress(void *arg, uint64_t done, uint64_t total)
+{
+	uint64_t *last = arg;
+
+	assert_true(done > *last && done <= total);
+	*last = done;
+}
+
+static void who_asks_hears_how_much_of_the_input_was_taken(void **state)
+{
+	static const uint8_t bytes[300000];
+	static const char *const argv[] = { "sh", "-c", "cat > /dev/null", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+	uint64_t last = 0;
+	const struct child_progress progress = { note_progress, &last };
+	const struct child_plan plan = { .argv = argv,
+					 .input = span_of(bytes, sizeof(bytes)),
+					 .progress = &progress };
+
+	(void)state;
+	assert_int_equal(child_run(&plan, &child, NULL), 0);
+	assert_int_equal(last, sizeof(bytes));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +167,7 @@ int main(void)
 		cmocka_unit_test(complaints_without_end_are_cut),
 		cmocka_unit_test(additions_to_the_environment_are_seen),
 		cmocka_unit_test(an_argument_vector_ends_with_null),
+		cmocka_unit_test(who_asks_hears_how_much_of_the_input_was_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,7 +192,7 @@ static void any_bytes_are_uploaded(void **state)
 	(void)state;
 	for (size_t i = 0; i < 1 << 20; i++)
 		bytes[i] = (uint8_t)(i * 7 + i / 251);
-	assert_int_equal(site_ssh_upload(site, file, span_of(bytes, 1 << 20), NULL), 0);
+	assert_int_equal(site_ssh_upload(site, file, span_of(bytes, 1 << 20), NULL, NULL), 0);
 	assert_int_equal(fs_read_file(file, 2 << 20, &back, NULL), 0);
 	assert_int_equal(buf_len(&back), 1 << 20);
 	assert_memory_equal(buf_span(&back).ptr, bytes, 1 << 20);

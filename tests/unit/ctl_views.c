@@ -7,6 +7,7 @@
 
 #include "controller/model/job_sort.h"
 #include "controller/model/json.h"
+#include "controller/output/progress.h"
 #include "controller/output/table.h"
 #include "controller/output/value.h"
 
@@ -202,6 +203,25 @@ static void yaml_cannot_be_taken_for_another_type(void **state)
 			    "-\n  n: 1\n  v:\n    - 2\n    -\n      a: null\n      b: []\n");
 }
 
+static void a_bar_fits_the_terminal_and_is_gone_at_the_end(void **state)
+{
+	char text[400] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+	struct progress_bar bar = { .out = out, .what = "copying something", .width = 60 };
+
+	(void)state;
+	assert_non_null(out);
+	output_progress(&bar, 1 << 20, 4 << 20, NSEC_PER_SEC);
+	output_progress(&bar, 2 << 20, 4 << 20, NSEC_PER_SEC + NSEC_PER_MSEC);
+	assert_string_equal(text,
+			    "\r\033[K[#######.......................]  25% 1.0M/4.0M copying som");
+	output_progress(&bar, 2 << 20, 4 << 20, 2 * NSEC_PER_SEC);
+	assert_non_null(strstr(text, "]  50% 2.0M/4.0M, 2.0M/s "));
+	output_progress(&bar, 4 << 20, 4 << 20, 2 * NSEC_PER_SEC);
+	fclose(out);
+	assert_string_equal(strrchr(text, '\r'), "\r\033[K");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +233,7 @@ int main(void)
 		cmocka_unit_test(nothing_reaches_a_terminal_that_it_would_act_on),
 		cmocka_unit_test(csv_quotes_what_would_be_read_otherwise),
 		cmocka_unit_test(yaml_cannot_be_taken_for_another_type),
+		cmocka_unit_test(a_bar_fits_the_terminal_and_is_gone_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
