@@ -27,7 +27,6 @@ static const struct {
 static const char *const states[] = {
 	[JOB_TIMEOUT] = "it ran into its time limit: ask for more with --time",
 	[JOB_PREEMPTED] = "a more important job took its place: submit it again",
-	[JOB_UNKNOWN] = "nobody knows what became of it",
 };
 
 void failure_list_finish(struct failure_list *list)

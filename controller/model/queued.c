@@ -201,11 +201,12 @@ static const struct {
 	{ "InvalidAccount", "its account is not valid: choose another with --account" },
 	{ "InvalidQOS", "its quality of service is not valid: choose another with --qos" },
 	{ "Cleaning", "its last run is being cleared away" },
-	{ "None", "the scheduler has not looked at it yet" },
 };
 
 const char *queued_explain(const char *reason)
 {
+	if (!reason[0])
+		return "the scheduler has not looked at it yet";
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
 		if (strncasecmp(reason, reasons[i].word, strlen(reasons[i].word)) == 0)
 			return reasons[i].text;

@@ -99,5 +99,5 @@ struct job_report {
 	const char *explanation; /* why it waits, in words; or NULL */
 };
 
-/* In words what the scheduler's reason means, and what to do; NULL when it is none that we know. */
+/* What the scheduler's reason (or "") means, in words, and what to do; NULL: we do not know it. */
 const char *queued_explain(const char *reason);

@@ -185,10 +185,11 @@ static void print_waiting(const struct job_report *report, const struct output *
 	char priority[FACTORS_TEXT_MAX];
 
 	format_priority(report, priority);
-	output_line(output, "Why it waits:", "%s%s%s%s",
-		    report->explanation ? report->explanation : entry->reason,
-		    report->explanation ? " (" : "", report->explanation ? entry->reason : "",
-		    report->explanation ? ")" : "");
+	if (report->explanation && entry->reason[0])
+		output_line(output, "Why it waits:", "%s (%s)", report->explanation, entry->reason);
+	else
+		output_line(output, "Why it waits:", "%s",
+			    report->explanation ? report->explanation : entry->reason);
 	if (report->position > 0)
 		output_line(output, "In line:", "%" PRIu64 " of %" PRIu64, report->position,
 			    report->of);

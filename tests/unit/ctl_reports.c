@@ -196,6 +196,7 @@ static void reasons_are_told_in_words(void **state)
 	assert_non_null(strstr(queued_explain("QOSMaxCpuPerUserLimit"), "quality of service"));
 	assert_non_null(strstr(queued_explain("DependencyNeverSatisfied"), "never"));
 	assert_non_null(strstr(queued_explain("Nodes required for job are DOWN"), "down"));
+	assert_non_null(strstr(queued_explain(""), "not looked"));
 	assert_null(queued_explain("SomethingNew"));
 }
 
