@@ -4,7 +4,9 @@ login node, and a third one that has nothing but a file."""
 
 import os
 import shutil
+import socket
 import stat
+import subprocess
 
 import pytest
 
@@ -313,6 +315,21 @@ def test_a_job_is_entered_through_a_relay_when_nobody_can_be_asked_where_it_list
     with node.unreachable():
         said = relayed.ssh(name, "echo in")
         assert said.status == 0 and said.stdout == "in\n" and "asking the relays" in said.stderr
+        assert relayed.berth("cp", f"{name}:/etc/hostname", "-").ok().stdout
+        port, = loginnode.slurm_module.free_ports(1)
+        forward = subprocess.Popen([str(relayed.berth.program), "port-forward", name, f"{port}:{node.port}"],
+                                   env=relayed.berth.env(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def answers():
+            try:
+                with socket.create_connection(("127.0.0.1", port), 5) as client:
+                    return client.recv(4) == b"SSH-"
+            except OSError:
+                return False
+        try:
+            harness.until(answers, "a port of the job")
+        finally:
+            harness.stop(forward)
     # A file has the relay, too, and a job that did not run yet when it was written can be met there.
     path = relayed.home.root / "met.berth"
     relayed.berth("export", name, path).ok()

@@ -46,20 +46,24 @@ static int start_child(struct cp_side *side, bool verbose, struct err *err)
 {
 	const struct cp_side_args *args = side->args;
 	cleanup_free char *client = str_printf("--client-file=%s", args->client_file);
-	cleanup_free char *endpoint = str_printf("--endpoint=%s", args->endpoint);
+	cleanup_free char *endpoint =
+		args->endpoint ? str_printf("--endpoint=%s", args->endpoint) : NULL;
 	cleanup_free char *name = str_printf("--name=%s", args->name ? args->name : "job");
 	cleanup_free char *rank = str_printf("--rank=%llu", (unsigned long long)args->rank);
 	char program[] = "berth-tunnel", verb[] = "ssh", subsystem[] = "--subsystem=sftp";
 	char loud[] = "--verbose";
-	char *argv[] = { program, verb, subsystem, client, endpoint, name, rank, loud, NULL };
+	char *argv[] = { program, verb, subsystem, client, name, rank, NULL, NULL, NULL };
+	size_t len = ARRAY_LEN(argv) - 3;
 	int theirs[2] = { -1, -1 };
 	struct spawn spawn = { .file = subsystem_program(),
 			       .argv = argv,
 			       .environment = environ,
 			       .err = STDERR_FILENO };
 
-	if (!verbose)
-		argv[ARRAY_LEN(argv) - 2] = NULL;
+	if (endpoint)
+		argv[len++] = endpoint;
+	if (verbose)
+		argv[len] = loud;
 	if (open_pipes(side, theirs, err) == 0) {
 		spawn.in = theirs[0];
 		spawn.out = theirs[1];

@@ -140,14 +140,18 @@ static void on_proven(void *owner)
 /* What berth-init wrote beside the endpoint file: status.RANK.json. */
 static bool has_command_ended(const struct forward *f)
 {
-	const char *endpoint = f->args->remote.endpoint, *slash = strrchr(endpoint, '/');
-	cleanup_free char *path =
-		str_printf("%.*sstatus.%u.json", slash ? (int)(slash + 1 - endpoint) : 0, endpoint,
-			   (unsigned int)f->args->remote.rank);
+	const char *endpoint = f->args->remote.endpoint;
+	const char *slash = endpoint ? strrchr(endpoint, '/') : NULL;
+	cleanup_free char *path = NULL;
 	cleanup(buf_finish) struct buf text = BUF_INIT(JSONFILE_MAX);
 	cleanup(jsonfile_free) json_t *object = NULL;
 	const char *state;
 
+	/* Without an endpoint file there is nothing beside it. */
+	if (!endpoint)
+		return false;
+	path = str_printf("%.*sstatus.%u.json", slash ? (int)(slash + 1 - endpoint) : 0, endpoint,
+			  (unsigned int)f->args->remote.rank);
 	if (fs_read_file(path, JSONFILE_MAX, &text, NULL) < 0)
 		return false;
 	object = jsonfile_parse(buf_span(&text), NULL);
@@ -180,7 +184,8 @@ static bool on_lost(void *owner, const struct err *why)
 		f->lost_at = clock_now();
 		f->lost_why = *why;
 		f->backoff_ms = BACKOFF_FIRST_MS;
-	} else if (!fs_exists(f->args->remote.endpoint) || !is_worth_waiting(f)) {
+	} else if ((f->args->remote.endpoint && !fs_exists(f->args->remote.endpoint)) ||
+		   !is_worth_waiting(f)) {
 		return false;
 	} else if (f->backoff_ms == 2 * BACKOFF_FIRST_MS) {
 		log_warn("%s: connecting again", why->text);
