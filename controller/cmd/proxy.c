@@ -8,14 +8,31 @@
 struct args {
 	uint64_t wait_ns;
 	const char *path, *ssh_port;
+	bool locate;
 };
 
 static const struct opt opts[] = {
 	CMD_OPT_WAIT(struct args, wait_ns),
 	CMD_OPT_PATH(struct args, path),
 	CMD_OPT_SSH_PORT(struct args, ssh_port),
+	OPT_FLAG(0, "locate", struct args, locate,
+		 "only find out where the job listens; for berth-tunnel"),
 	OPT_END,
 };
+
+/* What is not so is printed on standard output, where berth-tunnel reads it. */
+static int locate(const struct ref *ref, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+	int result;
+
+	if (controller_open(&c, err) < 0)
+		return -1;
+	result = ops_locate(c, ref, err);
+	if (result > 0)
+		printf("%s\n", err->text);
+	return result;
+}
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
@@ -24,8 +41,11 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	struct ref ref;
 
 	(void)argc;
-	if (ref_parse_host(argv[0], &ref, err) < 0 ||
-	    cmd_connect("ssh", &ref, args->wait_ns, &command, err) < 0)
+	if (ref_parse_host(argv[0], &ref, err) < 0)
+		return -1;
+	if (args->locate)
+		return locate(&ref, err);
+	if (cmd_connect("ssh", &ref, args->wait_ns, &command, err) < 0)
 		return -1;
 	if (args->path)
 		argv_add_words(&command, "--path", args->path, NULL);

@@ -18,6 +18,8 @@
 #define TUNNEL_WAIT_NS (20 * NSEC_PER_SEC)
 #define POLL_MS 20
 #define POLL_REMOTE_MS 500
+/* The scheduler may learn of a job's end some seconds after us. */
+#define LOCATE_WAIT_NS (8 * NSEC_PER_SEC)
 #define LINE_SIZE 256
 #define CLIENT_FILE_MAX 65536
 /* Relays know of a job that runs before its directory shows that to others. */
@@ -227,19 +229,95 @@ static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *e
 	}
 }
 
+/* 1: it cannot be entered now, and *err says why. 0: that may change. */
+static int explain_absence(const struct visit *v, struct err *err)
+{
+	char why[160];
+
+	if (v->job.state == JOB_RUNNING)
+		return 0;
+	job_explain_end(&v->job, why, sizeof(why));
+	if (job_state_is_ended(v->job.state))
+		err_set(err, ERR_UNAVAILABLE, "it ended: %s%s%s", job_state_word(v->job.state),
+			why[0] ? ", " : "", why);
+	else
+		err_set(err, ERR_UNAVAILABLE, "it is %s now: connect again to wait for it",
+			job_state_word(v->job.state));
+	return 1;
+}
+
+/* One look; 2: it runs, and has no tunnel, as for a moment when it ends or starts anew. */
+static int locate(struct visit *v, struct err *err)
+{
+	cleanup_free char *endpoint = NULL;
+	bool has_ended = false;
+	struct err own;
+
+	if (place_endpoint(v->c, v->backend, &v->job, v->rank, &endpoint, &has_ended, &own) == 0 &&
+	    !has_ended)
+		return 0;
+	if (!has_ended && own.kind != ERR_NOT_FOUND)
+		return err_set(err, own.kind, "%s", own.text);
+	if (ops_refresh_job(v->c, &v->job, err) < 0)
+		return -1;
+	return explain_absence(v, err) ? 1 : 2;
+}
+
+int ops_locate(struct controller *c, const struct ref *ref, struct err *err)
+{
+	static const struct progress quiet = { 0 };
+	cleanup(visit_finish) struct visit v = { .progress = &quiet };
+	uint64_t deadline = monotonic_ns() + LOCATE_WAIT_NS;
+	int result;
+
+	if (open_visit(c, ref, &v, err) < 0)
+		return -1;
+	while ((result = locate(&v, err)) == 2 && monotonic_ns() < deadline)
+		nanosleep(&(struct timespec){ .tv_nsec = POLL_REMOTE_MS * 1000000L }, NULL);
+	if (result == 2)
+		err_set(err, ERR_UNAVAILABLE, "its tunnel has ended, and it still runs: see %s",
+			v.job.directory);
+	if (result > 0)
+		place_drop_endpoints(c, &v.job);
+	return MIN(result, 1);
+}
+
+/*
+ * Where it was last, which costs nobody a question: the tunnel asks when it does not answer there.
+ * cp starts tunnels of its own, which do not.
+ */
+static bool take_known(const struct visit *v, const char *verb, char **ret_endpoint)
+{
+	if (!v->backend || !site_is_remote(backend_site(v->backend)) ||
+	    v->job.state != JOB_RUNNING || strcmp(verb, "cp") == 0)
+		return false;
+	*ret_endpoint = place_known_endpoint(v->c, backend_site(v->backend), &v->job, v->rank);
+	return *ret_endpoint;
+}
+
+static void add_refresh(const struct visit *v, struct argv *ret)
+{
+	argv_addf(ret, "--refresh=%s", v->c->paths.program);
+	argv_add_words(ret, "--refresh=proxy", "--refresh=--locate", NULL);
+	argv_addf(ret, "--refresh=job-%" PRIu64 "%c%u", v->job.id,
+		  job_is_array(&v->job) ? '_' : '.', v->rank);
+}
+
 int ops_connect(struct controller *c, const struct connect_plan *plan, struct argv *ret,
 		struct err *err)
 {
 	cleanup(visit_finish) struct visit v = { .progress = plan->progress };
 	cleanup(bundle_finish) struct bundle bundle = { 0 };
 	cleanup_free char *endpoint = NULL, *key = NULL;
+	bool is_known;
 
 	if (open_visit(c, plan->ref, &v, err) < 0 ||
 	    bundle_find(c->paths.program, &bundle, err) < 0)
 		return -1;
 	v.deadline = monotonic_ns() + plan->wait_ns;
-	if ((job_is_imported(&v.job) ? take_imported(&v, &endpoint, err)
-				     : wait_for_endpoint(&v, &endpoint, err)) < 0)
+	is_known = take_known(&v, plan->verb, &endpoint);
+	if (!is_known && (job_is_imported(&v.job) ? take_imported(&v, &endpoint, err)
+						  : wait_for_endpoint(&v, &endpoint, err)) < 0)
 		return -1;
 	key = paths_client_key(&c->paths, v.job.uid);
 	if (access(key, R_OK) < 0)
@@ -247,6 +325,8 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 	argv_add_words(ret, bundle.tunnel, plan->verb, "--client-file", key, NULL);
 	if (endpoint)
 		argv_add_words(ret, "--endpoint", endpoint, NULL);
+	if (is_known)
+		add_refresh(&v, ret);
 	if (strcmp(plan->verb, "ssh") == 0)
 		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);
 	argv_addf(ret, "--rank=%u", v.rank);

@@ -26,6 +26,12 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 		struct err *err) attr_must_use;
 
 /*
+ * Brings what is known of where a rank listens up to date, for a tunnel that was given what was
+ * known. 1: it cannot be entered now, and *err says why.
+ */
+int ops_locate(struct controller *c, const struct ref *ref, struct err *err) attr_must_use;
+
+/*
  * From now on ops_ssh_command() goes this way only: direct, relay, relay-tcp or login. path lives
  * as long as the controller; NULL is any.
  */

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 
 import pytest
 
@@ -119,7 +120,38 @@ def test_ssh_goes_into_the_job(remote, ssh, node, job):
     assert here("here.job", "cat", input="data").ok().stdout == "data"
     node.calls()
     here(job, "true").ok()
-    assert node.calls() == 1
+    assert remote("exec", job, "--", "echo", "in").ok().stdout == "in\n"
+    assert node.calls() == 0, "where it listens is known"
+
+
+def test_a_job_that_is_elsewhere_is_asked_for_when_it_does_not_answer(remote, ssh, node, job):
+    here = ssh.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
+    known = remote.home.state_dir / "endpoints" / f"{remote.job(job)['uid']}.0.json"
+    before = json.loads(known.read_text())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        for port in 9, silent.getsockname()[1]:
+            old = {**before, "addresses": [f"127.0.0.1:{port}"], "started": before["started"] - 1}
+            old.pop("tcp", None)
+            known.write_text(json.dumps(old))
+            node.calls()
+            assert here(job, "echo in").ok().stdout == "in\n"
+            assert node.calls() >= 1 and json.loads(known.read_text())["started"] == before["started"]
+
+
+def test_a_job_that_ended_unnoticed_says_how_in_one_line(remote, ssh, node):
+    here = ssh.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
+    name = remote.submit("--", "sleep", "1000")
+    remote.wait(name, "RUNNING")
+    harness.until(lambda: here(name, "true").status == 0, "a way in")
+    native_id = remote.job(name)["native_id"]
+    slurm = {**os.environ, "SLURM_CONF": str(node.slurm_config)}
+    harness.run(["scancel", native_id], env=slurm).ok()
+    harness.until(lambda: "CANCELLED" in harness.run(["squeue", "-h", "-t", "all", "-j", native_id, "-o", "%T"], env=slurm).stdout,
+                  "its end")
+    said = here(name, "true")
+    assert said.status == 255 and "ended: " in said.stderr, said
+    assert len([line for line in said.stderr.splitlines() if line.startswith("berth")]) == 1, said
 
 
 def test_a_key_is_rotated_in_the_job_directory_there(remote, ssh, node, job):

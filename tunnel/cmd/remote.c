@@ -226,6 +226,8 @@ int remote_connect(struct remote *r, struct err *err)
 	if (choose_paths(r, &config, err) < 0)
 		return -1;
 	config.login = r->keys.login;
+	memcpy(r->refresh, r->args->refresh.items, r->args->refresh.len * sizeof(*r->refresh));
+	config.refresh = r->args->endpoint && r->args->refresh.len > 0 ? r->refresh : NULL;
 	r->client = client_new(&config);
 	return 0;
 }

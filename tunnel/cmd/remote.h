@@ -48,12 +48,15 @@ struct remote_args {
 	const char *client_file, *endpoint, *name, *path;
 	uint64_t rank;
 	uint64_t silence_ns; /* 0: KEEPER_SILENCE */
+	struct opt_list refresh;
 	bool verbose;
 };
 
 #define REMOTE_OPTS(type, member)                                                               \
 	OPT_STR(0, "client-file", type, member.client_file, "FILE", "the job's keys (keygen)"), \
 		OPT_STR(0, "endpoint", type, member.endpoint, "FILE", "where the job listens"), \
+		OPT_LIST(0, "refresh", type, member.refresh, "WORD",                            \
+			 "a program and its arguments, run when nobody answers there"),         \
 		OPT_UINT(0, "rank", type, member.rank, "N", "which process of the job (0)"),    \
 		OPT_STR(0, "name", type, member.name, "NAME",                                   \
 			"what to call the job in messages (job)"),                              \
@@ -107,7 +110,8 @@ struct remote {
 	struct client_file keys; /* that tls is made of */
 	struct key_public job;	 /* the rank's */
 	struct tls_context *tls;
-	char *tickets;	 /* directory */
+	char *tickets;			       /* directory */
+	const char *refresh[OPT_LIST_MAX + 1]; /* as of args, NULL-terminated */
 	bool lingers;	 /* set it before remote_connect(): see net/client.h */
 	bool no_tickets; /* so is this: none are used, and none kept */
 	struct client *client;

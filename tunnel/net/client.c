@@ -242,6 +242,7 @@ static void open_race(struct client *c)
 		.loop = c->config.loop,
 		.name = c->config.name,
 		.endpoint = c->config.endpoint,
+		.refresh = c->config.refresh,
 		.tls = c->config.tls,
 		.key = c->config.key,
 		.tickets = c->config.ops->moved ? c->config.tickets : NULL,

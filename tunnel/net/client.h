@@ -44,8 +44,9 @@ struct client_ops {
 
 struct client_config {
 	uv_loop_t *loop;
-	const char *name;     /* of the job, for messages: "job-7" */
-	const char *endpoint; /* path of endpoint.RANK.json; NULL: relays are enough */
+	const char *name;	    /* of the job, for messages: "job-7" */
+	const char *endpoint;	    /* path of endpoint.RANK.json; NULL: relays are enough */
+	const char *const *refresh; /* what brings that up to date (refresher.h), or NULL */
 	const struct tls_context *tls;
 	const struct key_public *key; /* which the context proves; for the tickets */
 	const char *tickets; /* directory, see ticket.h; NULL: none. All these are borrowed */

@@ -15,6 +15,8 @@
 #define STAGGER_MS 50
 #define RETRY_MS 100
 #define RETRY_FOR (5 * NSEC_PER_SEC)
+/* How long a job may take to answer where it was last, before somebody is asked where it is. */
+#define REFRESH_MS 1000
 /*
  * An early attempt has asked for things already: it gets some round trips before others start, for
  * what it asked cannot be taken back.
@@ -292,6 +294,43 @@ static bool may_retry(const struct race *r)
 	return false;
 }
 
+/* The file is another one now, or says that all is as it was. */
+static void on_refreshed(void *owner, const struct err *why)
+{
+	struct race *r = owner;
+
+	if (r->done)
+		return;
+	if (why) {
+		fail(r, why);
+	} else if (!why && keeper_is_replaced(r->config.endpoint, r->endpoint.started)) {
+		close_losers(r, NULL);
+		r->started = clock_now();
+		next_round(r);
+	} else {
+		race_check(r);
+	}
+}
+
+/* False: it was done already, or cannot be. */
+static bool refresh(struct race *r)
+{
+	if (!r->config.refresh || r->refresher.was_started)
+		return false;
+	uv_timer_stop(&r->refresh_at);
+	log_debug("%s: no answer: is it elsewhere?", r->config.name);
+	refresher_start(&r->refresher, r->config.loop, r->config.refresh, on_refreshed, r);
+	return true;
+}
+
+static void on_refresh_due(uv_timer_t *timer)
+{
+	struct race *r = timer->data;
+
+	if (!r->done)
+		(void)refresh(r);
+}
+
 static void start_next(struct race *r)
 {
 	while (r->next < r->addresses.len) {
@@ -300,10 +339,12 @@ static void start_next(struct race *r)
 		uv_timer_start(&r->timer, on_stagger, STAGGER_MS, 0);
 		return;
 	}
-	if (may_retry(r))
+	if (may_retry(r)) {
 		uv_timer_start(&r->timer, on_retry, RETRY_MS, 0);
-	else
+		(void)refresh(r);
+	} else {
 		race_ways_look(r);
+	}
 }
 
 void race_check(struct race *r)
@@ -311,7 +352,7 @@ void race_check(struct race *r)
 	bool waits = uv_is_active((uv_handle_t *)&r->timer);
 
 	if (!r->done && !waits && r->running == 0 && (!r->early || r->early_over) &&
-	    !race_ways_are_trying(r))
+	    !race_ways_are_trying(r) && !r->refresher.is_running && !refresh(r))
 		fail_round(r);
 }
 
@@ -361,8 +402,12 @@ void race_open(struct race *r, const struct race_config *config)
 	r->timer.data = r;
 	uv_timer_init(config->loop, &r->patience);
 	r->patience.data = r;
+	uv_timer_init(config->loop, &r->refresh_at);
+	r->refresh_at.data = r;
 	race_ways_open(r);
 	uv_timer_start(&r->timer, on_round, 0, 0);
+	if (config->refresh)
+		uv_timer_start(&r->refresh_at, on_refresh_due, REFRESH_MS, 0);
 }
 
 void race_look(struct race *r)
@@ -379,14 +424,20 @@ void race_stop(struct race *r)
 	r->early = NULL;
 	uv_timer_stop(&r->timer);
 	uv_timer_stop(&r->patience);
+	uv_timer_stop(&r->refresh_at);
+}
+
+static void on_part_closed(void *owner)
+{
+	struct race *r = owner;
+
+	if (--r->handles == 0)
+		r->closed(r->config.owner);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
 {
-	struct race *r = handle->data;
-
-	if (--r->handles == 0)
-		r->closed(r->config.owner);
+	on_part_closed(handle->data);
 }
 
 void race_close(struct race *r, void (*closed)(void *owner), void *owner)
@@ -394,7 +445,9 @@ void race_close(struct race *r, void (*closed)(void *owner), void *owner)
 	race_stop(r);
 	r->config.owner = owner;
 	r->closed = closed;
-	r->handles = 3;
+	r->handles = 5;
+	refresher_close(&r->refresher, on_part_closed, r);
+	uv_close((uv_handle_t *)&r->refresh_at, on_timer_closed);
 	uv_close((uv_handle_t *)&r->ways, on_timer_closed);
 	uv_close((uv_handle_t *)&r->timer, on_timer_closed);
 	uv_close((uv_handle_t *)&r->patience, on_timer_closed);

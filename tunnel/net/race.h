@@ -10,7 +10,8 @@
  * Attempts start 50 ms apart, or as soon as the one before failed (the idea of RFC 8305). An
  * address of this very host is tried first. A job that has just started, or whose tunnel is being
  * restarted, has no endpoint file or a stale one, so that for some seconds the file is read again
- * after a failure.
+ * after a failure. Where it is a copy that may be old, a program is run that renews it when nobody
+ * has answered for a second.
  *
  * With a ticket (ticket.h) the address that gave it goes first, alone for some round trips, and is
  * handed over before anything was heard of it. Should another one win after all, won() has both.
@@ -21,6 +22,7 @@
 #include "tunnel/net/addr.h"
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/endpoint.h"
+#include "tunnel/net/refresher.h"
 #include "tunnel/net/relays.h"
 
 struct race_ops {
@@ -41,7 +43,8 @@ struct race_config {
 	const char *endpoint; /* path of endpoint.RANK.json, or NULL: it is somewhere else */
 	const struct tls_context *tls;
 	const struct key_public *key;
-	const char *tickets; /* NULL: none are used */
+	const char *tickets;	    /* NULL: none are used */
+	const char *const *refresh; /* see refresher.h; NULL: the file is as it should be */
 	unsigned int rank;
 	bool direct;		       /* whether addresses may be tried at all */
 	const char *login;	       /* ssh destination; NULL: none */
@@ -78,6 +81,8 @@ struct race {
 	bool is_missing;  /* there is no endpoint file */
 	uv_timer_t ways;  /* the next look at what follows */
 	struct race_way more[RACE_WAYS];
+	uv_timer_t refresh_at;
+	struct refresher refresher;
 	bool done, early_over;
 	unsigned int handles;
 	void (*closed)(void *owner);
