@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* berth, the controller: submits jobs, follows them, and leads ssh into them. */
+#include "controller/auth/secret_env.h"
 #include "controller/cmd/cmd.h"
 
 /* In the order of --help. */
@@ -46,6 +47,9 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_config,
 	&cmd_use,
 	&cmd_schema,
+	&cmd_login,
+	&cmd_logout,
+	&cmd_whoami,
 	&cmd_completion,
 	&cmd_complete_jobs,
 	&cmd_complete_places,
@@ -71,5 +75,6 @@ int main(int argc, char **argv)
 		.args = &controller_choice,
 	};
 
+	secret_env_hide();
 	return verb_main(&program, argc, argv);
 }

@@ -8,6 +8,8 @@
 #include "init/base/buf.h"
 #include "init/base/text.h"
 
+#define END_MAX_S 1e10 /* in nanoseconds it still fits */
+
 /* RFC 7515 writes base64 without padding, and with '-' and '_'. */
 static bool decode_part(const char *text, size_t len, struct buf *ret)
 {
@@ -45,12 +47,8 @@ json_t *jwt_claims(const char *token)
 uint64_t jwt_end(const char *token)
 {
 	cleanup(json_release) json_t *claims = jwt_claims(token);
-	const json_t *end = json_object_get(claims, "exp");
-
 	/* RFC 7519, NumericDate: it may have a fraction. */
-	if (json_is_real(end) && json_real_value(end) > 0 && json_real_value(end) < 1e15)
-		return (uint64_t)json_real_value(end);
-	return json_is_integer(end) && json_integer_value(end) > 0
-		       ? (uint64_t)json_integer_value(end)
-		       : 0;
+	double end = json_number_value(json_object_get(claims, "exp"));
+
+	return end > 0 && end < END_MAX_S ? (uint64_t)end : 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/auth/jwt.h"
+#include "controller/auth/login.h"
 #include "controller/run/argv.h"
 #include "controller/run/child.h"
 #include "init/base/fs.h"
@@ -16,19 +17,23 @@ struct token_source {
 	char *cluster;
 	char *file;
 	struct argv command;
-	char *token; /* NULL: not asked for yet */
+	struct login *login; /* NULL: file and command tell */
+	char *token;	     /* of those; NULL: not asked for yet */
 };
 
 int token_source_open(const struct token_settings *settings, struct token_source **ret,
 		      struct err *err)
 {
+	struct login *login = NULL;
 	struct token_source *source;
 
-	(void)err;
 	*ret = NULL;
-	if (!settings->token_file && !settings->token_command)
+	if (!settings->token_file && !settings->token_command && !settings->oidc)
 		return 0;
+	if (settings->oidc && login_open(settings, &login, err) < 0)
+		return -1;
 	source = new_zero(struct token_source);
+	source->login = login;
 	source->cluster = str_dup(settings->cluster);
 	source->file = settings->token_file ? str_dup(settings->token_file) : NULL;
 	if (settings->token_command)
@@ -49,6 +54,7 @@ struct token_source *token_source_close(struct token_source *source)
 {
 	if (source) {
 		forget(source);
+		login_close(source->login);
 		argv_finish(&source->command);
 		free(source->cluster);
 		free(source->file);
@@ -80,15 +86,6 @@ static int run_command(const struct token_source *source, struct buf *ret, struc
 	return 0;
 }
 
-static bool is_token(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f)
-			return false;
-	}
-	return text.len > 0;
-}
-
 static int find(struct token_source *source, struct err *err)
 {
 	cleanup(buf_wipe) struct buf text = BUF_INIT(TOKEN_MAX);
@@ -105,7 +102,7 @@ static int find(struct token_source *source, struct err *err)
 	if (strncmp(token, SLURM_PREFIX, strlen(SLURM_PREFIX)) == 0)
 		token += strlen(SLURM_PREFIX);
 	len = strcspn(token, "\r\n");
-	if (!is_token(span_of(token, len)))
+	if (!oidc_is_token(span_of(token, len)))
 		return err_set(err, ERR_INVALID,
 			       "%s gives no token: its first line is the token, or what "
 			       "'scontrol token' prints",
@@ -116,6 +113,8 @@ static int find(struct token_source *source, struct err *err)
 
 int token_get(struct token_source *source, bool fresh, const char **ret, struct err *err)
 {
+	if (source->login)
+		return login_get(source->login, fresh, ret, err);
 	if (fresh)
 		forget(source);
 	if (!source->token && find(source, err) < 0)
@@ -127,4 +126,9 @@ int token_get(struct token_source *source, bool fresh, const char **ret, struct 
 uint64_t token_end(const struct token_source *source)
 {
 	return source->token ? jwt_end(source->token) : 0;
+}
+
+struct login *token_login(struct token_source *source)
+{
+	return source->login;
 }

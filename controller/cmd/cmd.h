@@ -41,6 +41,8 @@ extern const struct verb cmd_hold;
 extern const struct verb cmd_import;
 extern const struct verb cmd_init;
 extern const struct verb cmd_keys;
+extern const struct verb cmd_login;
+extern const struct verb cmd_logout;
 extern const struct verb cmd_logs;
 extern const struct verb cmd_ls;
 extern const struct verb cmd_mkdir;
@@ -62,6 +64,7 @@ extern const struct verb cmd_tail;
 extern const struct verb cmd_update;
 extern const struct verb cmd_use;
 extern const struct verb cmd_wait;
+extern const struct verb cmd_whoami;
 
 /* Notes go to standard error, one line each, as "berth: TEXT". */
 void cmd_show_notes(const struct notes *notes);

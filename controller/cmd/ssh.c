@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* berth ssh: enters a job, also where ssh's own configuration does not know it. */
+#include "controller/auth/secret_env.h"
 #include "controller/cmd/cmd.h"
 #include "controller/ops/connect.h"
 #include "controller/ops/jobs.h"
@@ -30,6 +31,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	    ops_ssh_command(c, &job, &ref, (const char *const *)argv + 1, &command, err) < 0)
 		return -1;
 	c = controller_close(c);
+	/* It runs `berth proxy`, which may need them. */
+	secret_env_show();
 	return cmd_become(argv_words(&command), err);
 }
 

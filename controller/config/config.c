@@ -47,19 +47,15 @@ void config_relays_finish(struct config_relays *relays)
 
 static void cluster_finish(struct config_cluster *cluster)
 {
+	for (const struct config_setting *s = config_settings; s->name; s++) {
+		void *member = (char *)cluster + s->offset;
+
+		if (s->place == CONFIG_CLUSTER && s->kind == CONFIG_TEXT)
+			free(*(char **)member);
+		else if (s->place == CONFIG_CLUSTER && s->kind == CONFIG_LIST)
+			config_texts_finish(member);
+	}
 	free(cluster->name);
-	free(cluster->backend);
-	free(cluster->login);
-	free(cluster->home);
-	free(cluster->url);
-	free(cluster->token_file);
-	free(cluster->user);
-	free(cluster->api);
-	config_texts_finish(&cluster->token_command);
-	free(cluster->launcher);
-	config_texts_finish(&cluster->ssh_options);
-	config_texts_finish(&cluster->paths);
-	config_texts_finish(&cluster->allow);
 	config_relays_finish(&cluster->relays);
 	job_finish_options(&cluster->job);
 }

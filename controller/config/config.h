@@ -65,6 +65,13 @@ struct config_cluster {
 	char *url;
 	char *token_file;
 	struct config_texts token_command;
+	char *oidc;
+	char *client_id;
+	char *client_secret_file;
+	struct config_texts client_secret_command;
+	struct config_texts scopes;
+	char *grant;
+	char *redirect_port;
 	char *user;
 	char *api;
 	char *ssh_port;
@@ -218,6 +225,9 @@ int config_edit(const char *file, struct span text, const char *key, const char 
 	X(url)           \
 	X(server)        \
 	X(version)       \
+	X(issuer)        \
+	X(scope)         \
+	X(grant)         \
 	X(key)           \
 	X(file)          \
 	X(word)

@@ -139,6 +139,39 @@ int config_check_server(const char *value, struct err *err)
 		       value);
 }
 
+int config_check_issuer(const char *value, struct err *err)
+{
+	bool ok = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+
+	if (!ok || has_controls(value) || strpbrk(value, " ?#@\\"))
+		return err_set(err, ERR_INVALID,
+			       "'%.60s' is no issuer: write it like "
+			       "https://auth.example.org/realms/main",
+			       value);
+	return 0;
+}
+
+int config_check_scope(const char *value, struct err *err)
+{
+	/* RFC 6749 section 3.3 */
+	if (!value[0] || has_controls(value) || strpbrk(value, " \"\\"))
+		return err_set(err, ERR_INVALID, "'%.60s' is no scope: give each on its own",
+			       value);
+	return 0;
+}
+
+int config_check_grant(const char *value, struct err *err)
+{
+	static const char *const grants[] = { "client-credentials", "device", "code" };
+
+	for (size_t i = 0; i < ARRAY_LEN(grants); i++) {
+		if (strcmp(value, grants[i]) == 0)
+			return 0;
+	}
+	return err_set(err, ERR_INVALID,
+		       "'%.60s' is no grant: there are client-credentials, device and code", value);
+}
+
 int config_check_version(const char *value, struct err *err)
 {
 	if (value[0] != 'v' || strspn(value, "v0123456789.") != strlen(value))

@@ -36,6 +36,13 @@
 	X(CLUSTER, TEXT, "url", url, server, false, NULL, "slurmrestd: http://HOST:PORT or unix:/SOCKET") \
 	X(CLUSTER, TEXT, "token_file", token_file, file, false, NULL, "a file that holds the token for it") \
 	X(CLUSTER, LIST, "token_command", token_command, word, false, NULL, "a command that prints the token for it") \
+	X(CLUSTER, TEXT, "oidc", oidc, issuer, false, NULL, "OpenID issuer that gives tokens for it") \
+	X(CLUSTER, TEXT, "client_id", client_id, word, false, NULL, "the client that we are there") \
+	X(CLUSTER, TEXT, "client_secret_file", client_secret_file, file, false, NULL, "a file that holds its secret") \
+	X(CLUSTER, LIST, "client_secret_command", client_secret_command, word, false, NULL, "a command that prints its secret") \
+	X(CLUSTER, LIST, "scopes", scopes, scope, false, NULL, "what tokens are asked for") \
+	X(CLUSTER, TEXT, "grant", grant, grant, false, "what can be done here", "client-credentials, device or code") \
+	X(CLUSTER, TEXT, "redirect_port", redirect_port, port, false, "any", "port here that the browser comes back to") \
 	X(CLUSTER, TEXT, "user", user, word, true, "the user here", "the user's name there") \
 	X(CLUSTER, TEXT, "api", api, version, true, "the newest that it offers", "version of its interface, v0.0.38 to v0.0.42") \
 	X(CLUSTER, JOB, "job", job, none, true, NULL, "options of jobs") \

@@ -18,16 +18,47 @@ static void add_words(struct argv *argv, const struct config_texts *words)
 		argv_add(argv, words->items[i]);
 }
 
+/* "openid profile"; NULL for none. */
+static char *join(const struct config_texts *words)
+{
+	char *text = NULL;
+
+	for (size_t i = 0; i < words->len; i++) {
+		char *longer = str_printf("%s%s%s", i ? text : "", i ? " " : "", words->items[i]);
+
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
 static int open_source(struct controller *c, const struct where *where, struct token_source **ret,
 		       struct err *err)
 {
-	cleanup(argv_finish) struct argv command = { 0 };
-	cleanup_free char *file =
-		expand_home(c, config_text(c->config, where->settings, "token_file"));
-	struct token_settings settings = { .cluster = where->cluster, .token_file = file };
+	const struct config_cluster *cluster = where->settings;
+	cleanup(argv_finish) struct argv token_command = { 0 };
+	cleanup(argv_finish) struct argv secret_command = { 0 };
+	cleanup_free char *token_file =
+		expand_home(c, config_text(c->config, cluster, "token_file"));
+	cleanup_free char *secret_file =
+		expand_home(c, config_text(c->config, cluster, "client_secret_file"));
+	cleanup_free char *scopes = join(config_list(c->config, cluster, "scopes"));
+	struct token_settings settings = {
+		.cluster = where->cluster,
+		.token_file = token_file,
+		.oidc = config_text(c->config, cluster, "oidc"),
+		.client_id = config_text(c->config, cluster, "client_id"),
+		.client_secret_file = secret_file,
+		.scopes = scopes,
+		.grant = config_text(c->config, cluster, "grant"),
+		.redirect_port = config_text(c->config, cluster, "redirect_port"),
+		.state_dir = c->paths.state_dir,
+	};
 
-	add_words(&command, config_list(c->config, where->settings, "token_command"));
-	settings.token_command = argv_words(&command);
+	add_words(&token_command, config_list(c->config, cluster, "token_command"));
+	add_words(&secret_command, config_list(c->config, cluster, "client_secret_command"));
+	settings.token_command = argv_words(&token_command);
+	settings.client_secret_command = argv_words(&secret_command);
 	return token_source_open(&settings, ret, err);
 }
 
