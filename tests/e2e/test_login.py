@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Logging in at an OpenID issuer: every grant, renewing by many processes at once, secrets in every place, faults; and
-that no secret shows up anywhere. The issuer is a stand-in (oidc.py)."""
+that no secret shows up anywhere. The issuer is a stand-in (oidc.py), and at the end a real one (glewlwyd.py)."""
 
 import concurrent.futures
 import ctypes
 import http.server
 import json
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import time
 import pytest
 
 import conftest
+import glewlwyd
 import harness
 import oidc
 
@@ -435,3 +437,54 @@ def test_the_desktops_keyring_keeps_the_secret(here, issuer, keyring):
     assert "service-account-robot" in result.stdout
     assert result.status == DENIED and "not logged in" in result.stderr
     assert not list(here.tokens.glob("*.secret"))
+
+
+# A real provider
+
+@pytest.fixture
+def provider(short_dir):
+    try:
+        provider = glewlwyd.Provider(short_dir)
+    except glewlwyd.Unavailable as reason:
+        pytest.skip(str(reason))
+    with provider:
+        yield provider
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def log_in(berth, provider, grant):
+    """As its user, in a browser where they have logged in already."""
+    argv = [berth.program, "login", "person", "--grant", grant, "--no-browser"]
+    with subprocess.Popen(argv, env=berth.env(), stderr=subprocess.PIPE, text=True) as login:
+        if grant == "device":
+            page = f"{provider.url}/device?code={login.stderr.readline().split()[-1]}"
+        else:
+            login.stderr.readline()
+            page = login.stderr.readline().strip()
+        provider.visit(f"{page}&g_continue")
+        assert login.wait(20) == 0, login.stderr.read()
+
+
+def test_a_real_provider(here, provider):
+    port = free_port()
+    provider.set_up(f"http://127.0.0.1:{port}/callback")
+    for cluster in ("robot", "person"):
+        here("config", "set", f"clusters.{cluster}.oidc", provider.url).ok()
+        here("config", "set", f"clusters.{cluster}.scopes", "openid").ok()
+    here("config", "set", "clusters.person.redirect_port", port).ok()
+    assert whoami(here, "robot", env={"BERTH_CLIENT_SECRET_ROBOT": SECRET})["user"] == "robot"
+    for grant in ("device", "code"):
+        log_in(here, provider, grant)
+        before = whoami(here, "person")
+        end_access(here)
+        after = whoami(here, "person")
+        assert before["grant"] == after["grant"] == grant
+        # Its tokens have names: this is another one, of the same user.
+        assert before["claims"]["jti"] != after["claims"]["jti"] and before["user"] == after["user"]
+    here("logout", "person").ok()
+    assert "not logged in" in here("whoami", "person").stderr
