@@ -63,11 +63,7 @@ void oidc_device_finish(struct oidc_device *device)
 
 bool oidc_is_token(struct span text)
 {
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f)
-			return false;
-	}
-	return text.len > 0 && text.len <= TOKEN_MAX;
+	return url_is_visible(text) && text.len <= TOKEN_MAX;
 }
 
 /* What the parser complains about may be a piece of a token, and is not told. */

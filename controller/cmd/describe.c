@@ -5,11 +5,13 @@
 #include "controller/cmd/cmd.h"
 #include "controller/cmd/get.h"
 #include "controller/model/json.h"
+#include "controller/oci/oci.h"
 #include "controller/ops/cluster.h"
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
 #include "controller/output/cluster.h"
 #include "controller/output/describe.h"
+#include "controller/output/image.h"
 #include "controller/output/jobs.h"
 #include "controller/output/value.h"
 
@@ -94,11 +96,34 @@ static int describe_jobs(const struct get_args *args, const struct output *outpu
 	return 0;
 }
 
+static int describe_images(const struct get_args *args, const struct output *output, int argc,
+			   char **argv, struct err *err)
+{
+	cleanup(json_release) json_t *array = json_array();
+
+	(void)args;
+	for (int i = 0; i < argc; i++) {
+		cleanup(oci_image_finish) struct oci_image image = { 0 };
+
+		if (oci_inspect(argv[i], NULL, &image, err) < 0)
+			return -1;
+		if (i > 0 && output->format == OUTPUT_TABLE)
+			fputc('\n', output->out);
+		if (output->format == OUTPUT_TABLE)
+			output_describe_image(&image, output);
+		json_array_append_new(array, output_image_value(&image));
+	}
+	if (output->format != OUTPUT_TABLE)
+		value_print(array, output);
+	return output_end(output, err);
+}
+
 static const struct {
 	const char *name, *plural;
 	int (*run)(const struct get_args *args, const struct output *output, int argc, char **argv,
 		   struct err *err);
 } resources[] = {
+	{ "image", "images", describe_images },
 	{ "job", "jobs", describe_jobs },
 	{ "node", "nodes", describe_nodes },
 	{ "queue", "queues", describe_queues },
@@ -120,14 +145,14 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		    strcmp(argv[0], resources[i].plural) == 0)
 			return resources[i].run(args, &output, argc - 1, argv + 1, err);
 	}
-	return err_set(err, ERR_INVALID, "cannot describe '%.40s': there are job, node, queue",
-		       argv[0]);
+	return err_set(err, ERR_INVALID,
+		       "cannot describe '%.40s': there are image, job, node, queue", argv[0]);
 }
 
 const struct verb cmd_describe = {
 	.name = "describe",
-	.operands = "job JOB... | node NODE... | queue QUEUE...",
-	.summary = "tell everything about a job, a node or a queue",
+	.operands = "job JOB... | node NODE... | queue QUEUE... | image IMAGE...",
+	.summary = "tell everything about a job, a node, a queue or an image",
 	.details = "A JOB is job-7, 7, or the job's name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

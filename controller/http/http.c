@@ -224,6 +224,34 @@ void http_set_target(const struct http *http, CURL *easy)
 	}
 }
 
+/* One line of a head, with its end; after an answer that was not the last one, others come. */
+static size_t take_header(char *bytes, size_t size, size_t count, void *opaque)
+{
+	struct http_wanted *wanted = opaque;
+	struct span line = span_of(bytes, size * count);
+
+	for (; wanted->name; wanted++) {
+		size_t len = strlen(wanted->name);
+		struct span value = line;
+
+		if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
+			wanted->value[0] = '\0';
+		if (wanted->value[0] || line.len <= len || line.ptr[len] != ':' ||
+		    strncasecmp(bytes, wanted->name, len) != 0)
+			continue;
+		span_cut(&value, len + 1);
+		while (value.len > 0 && (*value.ptr == ' ' || *value.ptr == '\t'))
+			span_cut(&value, 1);
+		while (value.len > 0 && value.ptr[value.len - 1] <= ' ')
+			value.len--;
+		if (value.len < sizeof(wanted->value) && !memchr(value.ptr, '\0', value.len)) {
+			memcpy(wanted->value, value.ptr, value.len);
+			wanted->value[value.len] = '\0';
+		}
+	}
+	return size * count;
+}
+
 void http_set_request(const struct http *http, CURL *easy, const struct http_request *request,
 		      struct curl_slist *headers)
 {
@@ -232,6 +260,12 @@ void http_set_request(const struct http *http, CURL *easy, const struct http_req
 	http_set_target(http, easy);
 	set(easy, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
 	set(easy, CURLOPT_HTTPHEADER, headers);
+	for (struct http_wanted *wanted = request->wanted; wanted && wanted->name; wanted++)
+		wanted->value[0] = '\0';
+	if (request->wanted) {
+		set(easy, CURLOPT_HEADERFUNCTION, take_header);
+		set(easy, CURLOPT_HEADERDATA, request->wanted);
+	}
 	if (request->body.len > 0 || strcmp(method_of(request), "POST") == 0) {
 		set(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
 		set(easy, CURLOPT_POSTFIELDS,

@@ -39,6 +39,14 @@
 
 struct http;
 
+/* A header of the answer that is asked for; of an answer without it the value is "". */
+#define HTTP_WANTED_SIZE 4096
+
+struct http_wanted {
+	const char *name;
+	char value[HTTP_WANTED_SIZE]; /* the first one of that name; longer ones count as none */
+};
+
 struct http_request {
 	const char *method;	    /* NULL: GET */
 	const char *path;	    /* with its query, escaped; begins with a slash */
@@ -55,6 +63,7 @@ struct http_request {
 	 */
 	int (*received)(void *owner, struct span bytes, struct err *err);
 	void *owner;
+	struct http_wanted *wanted; /* headers of the answer, ending with a NULL name; or NULL */
 };
 
 /*

@@ -81,6 +81,15 @@ bool url_field(struct span form, const char *name, char *ret, size_t size)
 	return false;
 }
 
+bool url_is_visible(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f)
+			return false;
+	}
+	return text.len > 0;
+}
+
 static bool is_here(const char *host)
 {
 	static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };

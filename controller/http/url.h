@@ -35,6 +35,9 @@ bool url_add_field(struct buf *form, const char *name, const char *value) attr_m
  */
 bool url_field(struct span form, const char *name, char *ret, size_t size) attr_must_use;
 
+/* One or more visible ASCII characters: what can go into a header or an address as it is. */
+bool url_is_visible(struct span text);
+
 /*
  * An address that secrets may be sent to: https, or http to this machine alone (127.0.0.1, [::1] or
  * localhost), of at most URL_MAX visible characters, without user, fragment or backslash.
