@@ -37,6 +37,7 @@ struct plan {
 	struct forward_rules rules;
 	struct hold hold;
 	uint64_t grace_ns;
+	uint64_t limit_ns;  /* how long the command may run; 0: as long as it likes */
 	uint8_t exits[256]; /* our exit status for each that the command may have */
 	unsigned int rank;
 	enum plan_talk talk;

@@ -20,7 +20,7 @@
 
 struct args {
 	const char *dir, *tunnel, *hold, *parent_death;
-	uint64_t rank, grace, verbose;
+	uint64_t rank, grace, limit, verbose;
 	bool no_tunnel, single_child, subreaper, warn_on_reap, help, version;
 	struct opt_list remap, rewrite;
 };
@@ -34,6 +34,8 @@ static const struct opt opts[] = {
 	OPT_FLAG(0, "no-tunnel", struct args, no_tunnel, "start no tunnel"),
 	OPT_DURATION('g', "grace", struct args, grace, "DURATION",
 		     "time to end for what the command leaves behind (default: 5s)"),
+	OPT_DURATION(0, "limit", struct args, limit, "DURATION",
+		     "end the command after that long: SIGTERM, 10s later SIGKILL"),
 	OPT_STR(0, "hold", struct args, hold, "DURATION[,on-failure]",
 		"keep the job that long after the command's end"),
 	OPT_LIST(0, "rewrite", struct args, rewrite, "FROM:TO",
@@ -179,6 +181,7 @@ static int plan_end(const struct args *args, struct plan *plan, struct err *err)
 				       args->remap.items[i]);
 	}
 	plan->grace_ns = args->grace;
+	plan->limit_ns = args->limit;
 	return 0;
 }
 

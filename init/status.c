@@ -75,11 +75,12 @@ size_t status_format(const struct status *s, char *ret, size_t size)
 		ret, size,
 		"{\"version\":1,\"rank\":%u,\"state\":\"%s\",\"pid\":%d,\"init_pid\":%d,"
 		"\"started\":%lld.%03ld,\"ended\":%s,\"hold_until\":%s,\"exit_code\":%s,\"signal\":%s,"
-		"\"core_dumped\":%s,\"oom_killed\":%s,\"peak_rss_kib\":%ld,\"user_s\":%lld.%06ld,"
+		"\"core_dumped\":%s,\"timed_out\":%s,\"oom_killed\":%s,\"peak_rss_kib\":%ld,\"user_s\":%lld.%06ld,"
 		"\"system_s\":%lld.%06ld,\"tunnel_restarts\":%u}\n",
 		s->rank, state_of(s), (int)s->pid, (int)s->init_pid, (long long)s->started.tv_sec,
 		s->started.tv_nsec / 1000000, ended, hold, exit_code, signo,
 		s->has_ended && s->how.si_code == CLD_DUMPED ? "true" : "false",
+		s->has_ended && s->timed_out ? "true" : "false",
 		s->has_ended && s->oom_killed ? "true" : "false", s->usage.ru_maxrss,
 		(long long)s->usage.ru_utime.tv_sec, (long)s->usage.ru_utime.tv_usec,
 		(long long)s->usage.ru_stime.tv_sec, (long)s->usage.ru_stime.tv_usec,

@@ -31,6 +31,7 @@ struct status {
 	struct rusage usage;
 	unsigned int tunnel_restarts;
 	unsigned int tunnel_kills; /* how often the tunnel ended by SIGKILL */
+	bool timed_out;		   /* its time limit passed */
 	bool oom_killed;	   /* the kernel killed one of the job for want of memory */
 
 	struct status_memory *memory;
@@ -45,7 +46,7 @@ struct status {
 void status_init(struct status *s);
 
 /* The text of the file; returns its length, which is less than STATUS_TEXT_MAX. */
-#define STATUS_TEXT_MAX 512
+#define STATUS_TEXT_MAX 640
 size_t status_format(const struct status *s, char *ret, size_t size);
 
 /* Sees to it that the present state is written. */

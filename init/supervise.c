@@ -26,6 +26,8 @@
 /* Some cannot be killed: they belong to somebody else, or hang in the kernel. */
 #define KILL_PATIENCE (2 * NSEC_PER_SEC)
 #define KILL_INTERVAL (50 * NSEC_PER_MSEC)
+/* Between the two signals that a command gets when its time is over. */
+#define LIMIT_GRACE (10 * NSEC_PER_SEC)
 
 enum phase { PHASE_RUNNING, PHASE_HELD, PHASE_ENDING, PHASE_KILLING, PHASE_DONE };
 
@@ -38,6 +40,7 @@ struct supervisor {
 	enum phase phase;
 	uint64_t wake;	     /* when this phase has something to do */
 	uint64_t phase_end;  /* when it is over at the latest */
+	uint64_t limit;	     /* when the command has to end, or be killed */
 	uint64_t status_end; /* until when the final status is waited for */
 	int exit_status;     /* of the command, when it has ended */
 	bool has_news;	     /* there may be news of children */
@@ -254,11 +257,25 @@ static void keep_tunnel(struct supervisor *s, uint64_t now)
 	s->is_childless = s->is_childless && s->tunnel.pid == 0;
 }
 
+/* Its whole group, also where it stopped; politely, then not. */
+static void keep_limit(struct supervisor *s, uint64_t now)
+{
+	if (now < s->limit)
+		return;
+	log_info("command: its time is over");
+	kill(-s->status.pid, s->status.timed_out ? SIGKILL : SIGTERM);
+	kill(-s->status.pid, SIGCONT);
+	s->limit = s->status.timed_out ? CLOCK_NEVER : later(now, LIMIT_GRACE);
+	s->status.timed_out = true;
+	hold_note(&s->plan->hold, SIGTERM);
+}
+
 static void run_phase(struct supervisor *s, uint64_t now)
 {
 	if (command_lives(s)) {
 		keep_tunnel(s, now);
-		s->wake = tunnel_due(&s->tunnel);
+		keep_limit(s, now);
+		s->wake = MIN(s->limit, tunnel_due(&s->tunnel));
 		return;
 	}
 	s->phase = PHASE_HELD;
@@ -340,6 +357,7 @@ static void setup(struct supervisor *s, struct plan *plan, const struct signals_
 		.endpoint = plan->endpoint_path,
 		.failure = &plan->personality->failure,
 	};
+	s->limit = plan->limit_ns > 0 ? later(clock_now(), plan->limit_ns) : CLOCK_NEVER;
 	s->status = (struct status){ .path = plan->status_path,
 				     .rank = plan->rank,
 				     .init_pid = getpid() };

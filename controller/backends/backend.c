@@ -38,13 +38,23 @@ static void assert_own(const struct backend *backend, const struct job *job)
 	assert(strcmp(job->backend, backend->ops->name) == 0);
 }
 
+static int check(const struct backend *backend, const struct spec *spec, struct err *err)
+{
+	if (spec_check(spec, err) < 0)
+		return -1;
+	if (!backend->ops->runs_containers &&
+	    spec_check_no_engine(spec, backend->ops->name, err) < 0)
+		return -1;
+	return 0;
+}
+
 int backend_submit(struct backend *backend, const struct submission *submission,
 		   struct submitted *ret, struct err *err)
 {
 	struct submitted submitted = { .state = JOB_QUEUED };
 
 	assert_own(backend, submission->job);
-	if (spec_check(submission->spec, err) < 0)
+	if (check(backend, submission->spec, err) < 0)
 		return -1;
 	if (backend->ops->submit(backend, submission, &submitted, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
@@ -58,7 +68,7 @@ int backend_render(struct backend *backend, const struct submission *submission,
 		   struct err *err)
 {
 	assert_own(backend, submission->job);
-	if (spec_check(submission->spec, err) < 0)
+	if (check(backend, submission->spec, err) < 0)
 		return -1;
 	if (!backend->ops->render)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -319,6 +329,35 @@ int backend_list_priorities(struct backend *backend, const struct job *const *jo
 			       "node does",
 			       backend->ops->name);
 	if (backend->ops->list_priorities(backend, jobs, len, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+bool backend_runs_containers(const struct backend *backend)
+{
+	return backend->ops->runs_containers;
+}
+
+int backend_forget(struct backend *backend, const struct job *job, struct err *err)
+{
+	assert_own(backend, job);
+	if (backend->ops->forget && backend->ops->forget(backend, job, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_collect(struct backend *backend, struct err *err)
+{
+	if (backend->ops->collect && backend->ops->collect(backend, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_deliver(struct backend *backend, const struct job *job, const char *name,
+		    struct err *err)
+{
+	assert_own(backend, job);
+	if (backend->ops->deliver && backend->ops->deliver(backend, job, name, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
 }

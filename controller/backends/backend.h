@@ -183,6 +183,25 @@ struct backend_ops {
 	/* Observing costs no request to anybody: done before every connection. */
 	bool observes_at_once;
 
+	/* Jobs are containers: it takes SPEC_CONTAINER_OPTIONS, and others are refused those. */
+	bool runs_containers;
+
+	/*
+	 * Removes what the backend itself keeps of a job that has ended, or that was never handed
+	 * over; what is gone is success. NULL: it keeps nothing.
+	 */
+	int (*forget)(struct backend *backend, const struct job *job, struct err *err);
+
+	/* Removes what is there for many jobs and none needs any more. NULL: there is no such. */
+	int (*collect)(struct backend *backend, struct err *err);
+
+	/*
+	 * Brings this file of the job directory, which was changed, to where a running job sees it.
+	 * NULL: it sees the directory itself.
+	 */
+	int (*deliver)(struct backend *backend, const struct job *job, const char *name,
+		       struct err *err);
+
 	/* Optional: frees what embeds the backend. */
 	void (*close)(struct backend *backend);
 };
@@ -227,6 +246,12 @@ int backend_read_log(struct backend *backend, const struct job *job, const struc
 		     struct buf *ret, struct err *err) attr_must_use;
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err) attr_must_use;
+/* Success, and nothing done, where the backend has no such. */
+int backend_forget(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
+int backend_collect(struct backend *backend, struct err *err) attr_must_use;
+int backend_deliver(struct backend *backend, const struct job *job, const char *name,
+		    struct err *err) attr_must_use;
+bool backend_runs_containers(const struct backend *backend);
 
 int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		      struct err *err) attr_must_use;
@@ -252,6 +277,7 @@ struct backend_settings {
 	struct token_source *tokens; /* outlives the backend */
 	const char *user;	     /* there */
 	const char *api;	     /* version of the interface */
+	const char *tls_dir;	     /* directory with certificates */
 };
 
 /*

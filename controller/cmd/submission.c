@@ -160,6 +160,8 @@ int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const
 		return -1;
 	if (where.is_remote)
 		result = check_workdir(&own, err);
+	else if (where.runs_containers)
+		result = check_workdir(&own, err);
 	else if ((own.image || own.edf) && strcmp(where.backend, "local") != 0)
 		result = choose_container(&own, image, edf, err);
 	else

@@ -11,7 +11,16 @@
 
 #define FALLBACK "local"
 
-static const char *const always_there[] = { "local", "slurm" };
+static const char *const always_there[] = { "docker", "local", "slurm" };
+
+bool config_is_always_there(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(always_there); i++) {
+		if (strcmp(always_there[i], name) == 0)
+			return true;
+	}
+	return false;
+}
 
 void config_texts_add(struct config_texts *texts, const char *text, size_t len)
 {

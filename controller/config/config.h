@@ -11,7 +11,7 @@
  *
  * A cluster is a backend, the way to it, and options for jobs there. A context is a cluster and
  * options for jobs, so that one cluster can be used under two accounts; each cluster is a context
- * of its own name too. The clusters "local" and "slurm" (this machine, Slurm of this machine) are
+ * of its own name too. The clusters "docker", "local" and "slurm" (an engine, this machine, Slurm of it) are
  * always there. Files are foreign input: CONFIG_FILE_MAX bytes, CONFIG_NAMES_MAX names, unknown
  * keys refused with FILE:LINE:COLUMN.
  *
@@ -63,6 +63,7 @@ struct config_cluster {
 	struct config_texts ssh_options;
 	char *home;
 	char *url;
+	char *tls_dir;
 	char *token_file;
 	struct config_texts token_command;
 	char *oidc;

@@ -124,7 +124,7 @@ int config_check_url(const char *value, struct err *err)
 
 int config_check_server(const char *value, struct err *err)
 {
-	static const char *const begins[] = { "http://", "https://", "unix:/" };
+	static const char *const begins[] = { "http://", "https://", "unix:/", "tcp://", "ssh://" };
 
 	for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
 		size_t len = strlen(begins[i]);
@@ -135,7 +135,8 @@ int config_check_server(const char *value, struct err *err)
 	}
 	return err_set(err, ERR_INVALID,
 		       "'%.60s' is no address of a server: write it like http://host:6820, "
-		       "https://host or unix:/path/of/socket",
+		       "https://host or unix:/path/of/socket; an engine's also tcp://host:2376 or "
+		       "ssh://user@host",
 		       value);
 }
 

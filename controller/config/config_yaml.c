@@ -363,7 +363,7 @@ static int check_clusters(const char *file, const struct config *config, struct 
 		const struct config_cluster *cluster = &config->clusters.items[i];
 
 		if (cluster->backend && strcmp(cluster->name, cluster->backend) != 0 &&
-		    (strcmp(cluster->name, "local") == 0 || strcmp(cluster->name, "slurm") == 0))
+		    config_is_always_there(cluster->name))
 			return err_set(
 				err, ERR_INVALID,
 				"%s: the cluster '%s' is the backend of that name: call this "

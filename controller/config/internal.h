@@ -24,3 +24,6 @@ bool config_append_value(struct buf *b, const char *value) attr_must_use;
  * was the last part). free() it.
  */
 char *config_cut_part(const char **key) attr_must_use;
+
+/* Whether a cluster of this name needs no entry, and is the backend of the name. */
+bool config_is_always_there(const char *name);

@@ -92,6 +92,24 @@ int http_open_tls(const char *url, const struct http_tls *tls, struct http **ret
 	return 0;
 }
 
+int http_open_program(const char *name, const char *const *argv, struct http **ret, struct err *err)
+{
+	struct http *http;
+	size_t len = 0;
+
+	if (http_open("http://127.0.0.1", &http, err) < 0)
+		return -1;
+	while (argv[len])
+		len++;
+	http->program = new_array(char *, len + 1);
+	for (size_t i = 0; i < len; i++)
+		http->program[i] = str_dup(argv[i]);
+	free(http->url);
+	http->url = str_dup(name);
+	*ret = http;
+	return 0;
+}
+
 int http_open(const char *url, struct http **ret, struct err *err)
 {
 	cleanup(http_close) struct http *http = new_zero(struct http);
@@ -125,6 +143,9 @@ struct http *http_close(struct http *http)
 		wipe_text(http->tls.authorities);
 		wipe_text(http->tls.certificate);
 		wipe_text(http->tls.key);
+		for (char **word = http->program; word && *word; word++)
+			free(*word);
+		free(http->program);
 		free(http->url);
 		free(http->base);
 		free(http->socket);
@@ -204,15 +225,35 @@ static void set_blob(const struct http *http, CURL *easy, CURLoption option, str
 		http->curl->easy_setopt(easy, option, &blob);
 }
 
+static curl_socket_t dial(void *opaque, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	int fd = http_dial(opaque);
+
+	(void)purpose, (void)address;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int is_connected(void *opaque, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)opaque, (void)fd, (void)purpose;
+	return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
+
 void http_set_target(const struct http *http, CURL *easy)
 {
 	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
 
 	set(easy, CURLOPT_NOSIGNAL, 1L);
 	set(easy, CURLOPT_NOPROGRESS, 1L);
-	set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	set(easy, CURLOPT_TCP_KEEPALIVE, http->program ? 0L : 1L);
 	if (http->socket) {
 		set(easy, CURLOPT_UNIX_SOCKET_PATH, http->socket);
+		set(easy, CURLOPT_PROXY, "");
+	}
+	if (http->program) {
+		set(easy, CURLOPT_OPENSOCKETFUNCTION, dial);
+		set(easy, CURLOPT_OPENSOCKETDATA, http);
+		set(easy, CURLOPT_SOCKOPTFUNCTION, is_connected);
 		set(easy, CURLOPT_PROXY, "");
 	}
 	set_blob(http, easy, CURLOPT_CAINFO_BLOB, http->tls.authorities);

@@ -94,6 +94,14 @@ int http_open(const char *url, struct http **ret, struct err *err) attr_must_use
 /* The same with TLS of one's own; its texts are copied, and wiped at the end. */
 int http_open_tls(const char *url, const struct http_tls *tls, struct http **ret, struct err *err)
 	attr_must_use;
+/*
+ * The server is what speaks on the standard input and output of a program, which is started for
+ * each connection and found in PATH: `ssh host docker system dial-stdio`. Its standard error is
+ * ours. name: the server's, for messages.
+ */
+int http_open_program(const char *name, const char *const *argv, struct http **ret, struct err *err)
+	attr_must_use;
+
 struct http *http_close(struct http *http);
 DEFINE_CLEANUP(struct http, http_close)
 

@@ -17,9 +17,13 @@ struct http {
 	char *url;  /* as the user wrote it */
 	char *base; /* "http://host:port", without a slash at the end */
 	char *socket;
+	char **program;	     /* NULL-terminated, or NULL */
 	struct http_tls tls; /* owns its texts */
 	char why[CURL_ERROR_SIZE];
 };
+
+/* A connection that a program is at the other end of; or -1. */
+int http_dial(const struct http *http);
 
 /* Headers may hold tokens: they are wiped when they are freed. */
 struct curl_slist *http_make_headers(const struct http *http, const struct http_request *request);

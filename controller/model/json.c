@@ -2,7 +2,7 @@
 /* JSON from outside; see json.h. */
 #include "json.h"
 
-int json_parse(struct span text, size_t max, json_t **ret, struct err *err)
+int json_parse_any(struct span text, size_t max, json_t **ret, struct err *err)
 {
 	cleanup(json_release) json_t *json = NULL;
 	json_error_t error;
@@ -12,6 +12,16 @@ int json_parse(struct span text, size_t max, json_t **ret, struct err *err)
 	json = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
 	if (!json)
 		return err_set(err, ERR_INVALID, "not JSON: line %d: %s", error.line, error.text);
+	*ret = take_ptr(json);
+	return 0;
+}
+
+int json_parse(struct span text, size_t max, json_t **ret, struct err *err)
+{
+	cleanup(json_release) json_t *json = NULL;
+
+	if (json_parse_any(text, max, &json, err) < 0)
+		return -1;
 	if (!json_is_object(json))
 		return err_set(err, ERR_INVALID, "not a JSON object");
 	*ret = take_ptr(json);

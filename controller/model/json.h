@@ -18,5 +18,8 @@ static inline void json_release(json_t *json)
 }
 DEFINE_CLEANUP(json_t, json_release)
 
+/* The same for an object or an array. */
+int json_parse_any(struct span text, size_t max, json_t **ret, struct err *err) attr_must_use;
+
 /* Parses one JSON object of at most max bytes; the caller releases *ret. */
 int json_parse(struct span text, size_t max, json_t **ret, struct err *err) attr_must_use;

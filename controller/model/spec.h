@@ -59,7 +59,7 @@ struct spec {
 	const char *image;    /* of the container; locally the root directory */
 	const char *launcher; /* what starts the container; NULL: it is told by the image */
 	const char *edf;      /* an environment definition file of the user's */
-	const char *workdir;  /* absolute */
+	const char *workdir;  /* absolute; NULL only with an image: where that says */
 	/* When, and what becomes of it. */
 	const char *array; /* indices.h: one task for each */
 	const char *begin;
@@ -84,6 +84,18 @@ struct spec {
 	bool plain_shell;      /* no login shell */
 	bool no_motd;
 	bool no_vscode_folder;
+	/* How its container is; container.h reads the values. */
+	const char *entrypoint; /* NULL: the image's; "": none */
+	const char *pull;	/* "always", "missing" or "never" */
+	const char *user;
+	const char *cpu_limit;
+	uint64_t shm_size; /* bytes */
+	struct opt_list mounts;
+	const char *input_dir;
+	const char *output_dir;
+	const char *network;
+	const char *restart;
+	struct opt_list labels;
 };
 
 /* A line of the table, for those that read it at run time. */
@@ -107,6 +119,13 @@ int spec_check(const struct spec *spec, struct err *err) attr_must_use;
 /* Refuses, as ERR_UNSUPPORTED with the alternative, what a machine without a scheduler cannot do.
  */
 int spec_check_local(const struct spec *spec, struct err *err) attr_must_use;
+
+/*
+ * The same for a container engine, which is one machine without a scheduler but for what belongs to
+ * containers; and for who runs no containers (named for people), what those alone can do.
+ */
+int spec_check_engine(const struct spec *spec, struct err *err) attr_must_use;
+int spec_check_no_engine(const struct spec *spec, const char *who, struct err *err) attr_must_use;
 
 /* How many ranks the job will have: one a task, of an array one an index. */
 uint64_t spec_ranks(const struct spec *spec);

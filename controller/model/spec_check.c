@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/model/container.h"
 #include "controller/model/indices.h"
 #include "controller/model/ref.h"
 #include "controller/model/spec.h"
@@ -130,10 +131,31 @@ static int check_hold(const char *option, const char *hold, struct err *err)
 		       "--%s: '%s' is not a duration, such as 30m or 30m,on-failure", option, hold);
 }
 
+static int check_anything(const char *option, const char *value, struct err *err)
+{
+	(void)option, (void)value, (void)err;
+	return 0;
+}
+
+/* What container.h says of a value, with the option in front. */
+#define CHECK_OF_CONTAINER(name)                                                                   \
+	static int check_##name(const char *option, const char *value, struct err *err)            \
+	{                                                                                          \
+		return container_check_##name(value, err) < 0 ? err_wrap(err, "--%s", option) : 0; \
+	}
+CHECK_OF_CONTAINER(pull)
+CHECK_OF_CONTAINER(user)
+CHECK_OF_CONTAINER(cpu_limit)
+CHECK_OF_CONTAINER(mount)
+CHECK_OF_CONTAINER(bound_dir)
+CHECK_OF_CONTAINER(restart)
+CHECK_OF_CONTAINER(label)
+
 #define check_not_text NULL
 #define X(kind, letter, name, member, value, check, sbatch, local, help) \
 	{ OPT_TYPE_##kind, name, offsetof(struct spec, member), check_##check, sbatch, local },
 const struct spec_option spec_options[] = { SPEC_OPTIONS(X){ 0 } };
+static const struct spec_option container_options[] = { SPEC_CONTAINER_OPTIONS(X){ 0 } };
 #undef X
 
 bool spec_has(const struct spec *spec, const struct spec_option *option)
@@ -211,7 +233,7 @@ int spec_check(const struct spec *spec, struct err *err)
 		if (spec_has(spec, option) && check_option(spec, option, err) < 0)
 			return -1;
 	}
-	if (!spec->workdir || spec->workdir[0] != '/')
+	if (spec->workdir ? spec->workdir[0] != '/' : !spec->image)
 		return err_set(err, ERR_INVALID, "--workdir: '%s' is not an absolute path",
 			       spec->workdir ? spec->workdir : "");
 	if (spec->script)
@@ -219,21 +241,69 @@ int spec_check(const struct spec *spec, struct err *err)
 	return check_pairs(spec, err);
 }
 
-int spec_check_local(const struct spec *spec, struct err *err)
+static bool is_in(const struct spec_option *options, const char *name)
+{
+	while (options->name && strcmp(options->name, name) != 0)
+		options++;
+	return options->name;
+}
+
+/* One node, one task. */
+static int check_one(const struct spec *spec, const char *who, struct err *err)
+{
+	if (spec->nodes > 1)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--nodes: %s is one node: use --backend slurm for more", who);
+	if (spec_ranks(spec) > 1)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--tasks: %s runs one task: use --backend slurm for more", who);
+	return 0;
+}
+
+/* takes: options that it can do all the same, or NULL. */
+static int check_refusals(const struct spec *spec, bool (*takes)(const char *name), struct err *err)
 {
 	for (const struct spec_option *option = spec_options; option->name; option++) {
 		if (spec->script &&
 		    (option->type == OPT_TYPE_UINT || option->type == OPT_TYPE_FLAG))
 			continue; /* it runs its tasks itself, here or elsewhere */
-		if (option->local && spec_has(spec, option))
+		if (option->local && spec_has(spec, option) && !(takes && takes(option->name)))
 			return err_set(err, ERR_UNSUPPORTED, "--%s: there is no scheduler: %s",
 				       option->name, option->local);
 	}
-	if (spec->nodes > 1)
+	return 0;
+}
+
+int spec_check_local(const struct spec *spec, struct err *err)
+{
+	if (check_refusals(spec, NULL, err) < 0)
+		return -1;
+	return check_one(spec, "this machine", err);
+}
+
+static bool engine_takes(const char *name)
+{
+	return strcmp(name, "gpus") == 0 || strcmp(name, "comment") == 0 ||
+	       is_in(container_options, name);
+}
+
+int spec_check_engine(const struct spec *spec, struct err *err)
+{
+	if (check_refusals(spec, engine_takes, err) < 0)
+		return -1;
+	if (spec->launcher || spec->edf)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "--nodes: this machine is one node: use --backend slurm for more");
-	if (spec_ranks(spec) > 1)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--tasks: runs one task: use --backend slurm for more");
+			       "--%s: the engine itself starts containers: leave it out",
+			       spec->launcher ? "launcher" : "edf");
+	return check_one(spec, "an engine", err);
+}
+
+int spec_check_no_engine(const struct spec *spec, const char *who, struct err *err)
+{
+	for (const struct spec_option *option = container_options; option->name; option++) {
+		if (spec_has(spec, option))
+			return err_set(err, ERR_UNSUPPORTED, "--%s: %s runs no containers: %s",
+				       option->name, who, SPEC_ENGINE);
+	}
 	return 0;
 }

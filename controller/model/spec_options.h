@@ -16,6 +16,8 @@
  * sbatch  the option of sbatch that gets the value; NULL: none, or slurm/submit.c composes it
  * local   NULL: one machine can do it; otherwise what the user is told to do instead
  *
+ * Those in SPEC_CONTAINER_OPTIONS are known to backends that run containers alone (backend.h).
+ *
  * To add one: a line here, a member in spec.h, a paragraph in berth.1.scd, and tests/golden/check
  * --update. Slurm's own names for what is called otherwise here are in SPEC_ALIASES; they are taken
  * silently.
@@ -24,6 +26,7 @@
 #define SPEC_SLURM "use --backend slurm, or leave it out"
 #define SPEC_NO_LAUNCHER "--image is a directory here: leave it out"
 #define SPEC_NO_QUEUE "jobs here wait for nothing: leave it out"
+#define SPEC_ENGINE "use a cluster with backend docker, or leave it out"
 
 /* clang-format off */
 #define SPEC_OPTIONS(X) \
@@ -71,7 +74,22 @@
 	X(STR, 0, "shell", shell, "PATH", absolute, NULL, NULL, "shell of sessions in the job") \
 	X(FLAG, 0, "plain-shell", plain_shell, NULL, not_text, NULL, NULL, "sessions without a command get no login shell") \
 	X(FLAG, 0, "no-motd", no_motd, NULL, not_text, NULL, NULL, "greet nobody at login") \
-	X(FLAG, 0, "no-vscode-folder", no_vscode_folder, NULL, not_text, NULL, NULL, "let editors keep their server in the home directory")
+	X(FLAG, 0, "no-vscode-folder", no_vscode_folder, NULL, not_text, NULL, NULL, "let editors keep their server in the home directory") \
+	SPEC_CONTAINER_OPTIONS(X)
+
+/* Those of jobs that are containers: a backend that runs none refuses them. */
+#define SPEC_CONTAINER_OPTIONS(X) \
+	X(STR, 0, "entrypoint", entrypoint, "PROGRAM", anything, NULL, SPEC_ENGINE, "what runs the command, in place of the image's own; empty: nothing") \
+	X(STR, 0, "pull", pull, "WHEN", pull, NULL, SPEC_ENGINE, "fetch the image: always, missing (the default) or never") \
+	X(STR, 0, "user", user, "UID[:GID]", user, NULL, SPEC_ENGINE, "whom it runs as; a number may be a range, such as 1000-1999") \
+	X(STR, 0, "cpu-limit", cpu_limit, "CPUS", cpu_limit, NULL, SPEC_ENGINE, "most CPU time it gets, such as 0.5, or 500m") \
+	X(SIZE, 0, "shm-size", shm_size, "SIZE", not_text, NULL, SPEC_ENGINE, "size of its /dev/shm") \
+	X(LIST, 0, "mount", mounts, "SOURCE:TARGET[:ro]", mount, NULL, SPEC_ENGINE, "mount a directory, a volume, or tmpfs (repeatable)") \
+	X(STR, 0, "input-dir", input_dir, "DIR[:TARGET]", bound_dir, NULL, SPEC_ENGINE, "directory to read from, at /share/incoming") \
+	X(STR, 0, "output-dir", output_dir, "DIR[:TARGET]", bound_dir, NULL, SPEC_ENGINE, "directory to write to, at /share/outgoing") \
+	X(STR, 0, "network", network, "MODE", word, NULL, SPEC_ENGINE, "network of the container, such as host or none") \
+	X(STR, 0, "restart", restart, "POLICY", restart, NULL, SPEC_ENGINE, "start it again: no, on-failure[:TIMES], unless-stopped, always") \
+	X(LIST, 0, "label", labels, "KEY=VALUE", label, NULL, SPEC_ENGINE, "label of the container (repeatable)")
 
 /* X(kind, name, member) */
 #define SPEC_ALIASES(X) \

@@ -81,6 +81,7 @@ int status_parse(struct span text, struct status *ret, struct err *err)
 		return invalid(err, "\"state\" is neither running, held nor exited");
 	status.exited = strcmp(state, "exited") == 0;
 	status.held = strcmp(state, "held") == 0;
+	status.timed_out = json_is_true(json_object_get(object, "timed_out"));
 	status.oom_killed = json_is_true(json_object_get(object, "oom_killed"));
 	if (!get_int(object, "rank", 0, INT32_MAX, 0, &rank))
 		return invalid(err, "\"rank\" is not a rank");

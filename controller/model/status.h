@@ -17,7 +17,8 @@
 struct status {
 	unsigned int rank;
 	bool exited;
-	bool held; /* the command ended, but the job is kept for somebody to look at */
+	bool held;	/* the command ended, but the job is kept for somebody to look at */
+	bool timed_out; /* its time limit passed */
 	bool oom_killed;
 	int pid;      /* of the command, as seen inside the job */
 	int init_pid; /* as seen inside the job */

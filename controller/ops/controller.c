@@ -104,6 +104,7 @@ static int open_backend(struct controller *c, const struct where *where, struct 
 			return -1;
 		settings.url = config_text(c->config, where->settings, "url");
 		settings.user = config_text(c->config, where->settings, "user");
+		settings.tls_dir = config_text(c->config, where->settings, "tls_dir");
 		settings.api = config_text(c->config, where->settings, "api");
 	}
 	return backend_open(where->backend, &settings, site, ret, err);

@@ -39,14 +39,16 @@ static void look_at_sandbox(struct doctor_check *check)
 			   why);
 }
 
-/* The cluster "slurm" is always there, also where nobody uses Slurm. */
+/* The clusters "slurm" and "docker" are always there, also where nobody uses them. */
 static bool is_mere_possibility(const struct doctor_check *check, struct controller *c,
 				const struct site *site)
 {
 	struct where current;
 
-	return !check->ref && !site && strcmp(check->cluster, "slurm") == 0 &&
-	       ops_choose(c, NULL, &current, NULL) == 0 && strcmp(current.cluster, "slurm") != 0;
+	return !check->ref && !site &&
+	       (strcmp(check->cluster, "slurm") == 0 || strcmp(check->cluster, "docker") == 0) &&
+	       ops_choose(c, NULL, &current, NULL) == 0 &&
+	       strcmp(current.cluster, check->cluster) != 0;
 }
 
 static void ask_scheduler(struct doctor_check *check, struct controller *c, struct backend *backend)

@@ -124,7 +124,7 @@ static void collect_keys(struct collection *g)
 static void collect_directory(struct collection *g, const struct job *job)
 {
 	struct backend *backend;
-	bool is_remote, there;
+	bool is_remote, asks, there;
 
 	if (job->origin[0] != '\0') {
 		/* The directory is that of whoever submitted the job. */
@@ -138,7 +138,8 @@ static void collect_directory(struct collection *g, const struct job *job)
 	}
 	is_remote = site_is_remote(backend_site(backend));
 	/* In passing, nobody is asked. */
-	if (is_remote && g->in_passing)
+	asks = is_remote || backend_runs_containers(backend);
+	if (asks && g->in_passing)
 		return;
 	there = is_remote || fs_exists(job->directory);
 	if (leftovers_remove(g->c, job, g->err) < 0 ||
@@ -314,6 +315,17 @@ static void collect_cluster(struct collection *g, const struct where *where, uin
 		place_forget(g->c, where);
 }
 
+/* What an engine keeps for many jobs. */
+static void collect_engine(struct collection *g, const char *cluster)
+{
+	struct backend *backend;
+	struct err err;
+
+	if (controller_backend(g->c, cluster, &backend, &err) < 0 ||
+	    backend_collect(backend, &err) < 0)
+		log_info("what %s keeps of old jobs stays: %s", cluster, err.text);
+}
+
 static void collect_remote_bundles(struct collection *g, uint64_t retention_ns)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
@@ -328,8 +340,11 @@ static void collect_remote_bundles(struct collection *g, uint64_t retention_ns)
 		for (size_t j = 0; j < i && !seen; j++)
 			seen = strcmp(jobs.items[j].cluster, jobs.items[i].cluster) == 0;
 		/* A cluster that is not configured any more is nobody's to ask. */
-		if (!seen && ops_choose(g->c, jobs.items[i].cluster, &where, NULL) == 0 &&
-		    where.is_remote)
+		if (seen || ops_choose(g->c, jobs.items[i].cluster, &where, NULL) < 0)
+			continue;
+		if (where.runs_containers)
+			collect_engine(g, where.cluster);
+		else if (where.is_remote)
 			collect_cluster(g, &where, days);
 	}
 }

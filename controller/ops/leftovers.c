@@ -136,6 +136,12 @@ int leftovers_release(struct controller *c, const struct job *job, struct err *e
 	return remove_secrets(job->directory, err);
 }
 
+/* The cluster may be another backend's since, which knows nothing of it. */
+static bool is_of(const struct job *job, const struct backend *backend)
+{
+	return strcmp(job->backend, backend_name(backend)) == 0;
+}
+
 int leftovers_remove(struct controller *c, const struct job *job, struct err *err)
 {
 	struct backend *backend;
@@ -146,6 +152,7 @@ int leftovers_remove(struct controller *c, const struct job *job, struct err *er
 		return 0;
 	/* Without its cluster there is no telling where that is. */
 	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
+	    (is_of(job, backend) && backend_forget(backend, job, err) < 0) ||
 	    site_remove(backend_site(backend), job->directory, err) < 0)
 		return -1;
 	return site_flush(backend_site(backend), err);

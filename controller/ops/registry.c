@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "controller/backends/docker/docker.h"
 #include "controller/backends/local/local.h"
 #include "controller/backends/slurm/slurm.h"
 #include "controller/backends/slurmrest/slurmrest.h"
@@ -30,6 +31,7 @@ static const struct {
 		    struct backend **ret, struct err *err);
 	bool can_be_elsewhere;
 } backends[] = {
+	{ "docker", docker_backend_open, false },
 	{ "local", open_local, false },
 	{ "slurm", open_slurm, true },
 	{ "slurmrest", slurmrest_backend_open, true },
@@ -47,6 +49,6 @@ int backend_open(const char *name, const struct backend_settings *settings, stru
 				       name);
 		return backends[i].open(settings, site, ret, err);
 	}
-	return err_set(err, ERR_INVALID, "no backend '%.40s': there are local, slurm and slurmrest",
-		       name);
+	return err_set(err, ERR_INVALID,
+		       "no backend '%.40s': there are docker, local, slurm and slurmrest", name);
 }

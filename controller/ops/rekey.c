@@ -87,13 +87,23 @@ static int fetch_job_file(struct rekey *x, struct err *err)
 	return fs_write_file(x->job_file, buf_span(&x->there), 0600, err);
 }
 
+/* To a job that does not see the directory. */
+static int deliver_job_file(const struct rekey *x, struct err *err)
+{
+	struct backend *backend;
+
+	if (controller_backend(x->c, x->job->cluster, &backend, err) < 0)
+		return -1;
+	return backend_deliver(backend, x->job, "tunnel.json", err);
+}
+
 static int bring_job_file(struct rekey *x, struct err *err)
 {
 	cleanup_free char *there = fs_join(x->job->directory, "tunnel.json");
 	cleanup(buf_wipe) struct buf text = BUF_INIT(JOB_FILE_MAX);
 
 	if (!x->site)
-		return 0;
+		return deliver_job_file(x, err);
 	if (fs_read_file(x->job_file, JOB_FILE_MAX, &text, err) < 0)
 		return -1;
 	if (span_equal(buf_span(&text), buf_span(&x->there)))

@@ -134,8 +134,7 @@ int place_add_paths(struct controller *c, const struct where *where, const char 
 	if (detach_ns > 0)
 		argv_addf(argv, "--idle-timeout=%" PRIu64 "s",
 			  MAX(detach_ns / NSEC_PER_SEC, UINT64_C(1)));
-	if (where->is_remote)
-		argv_add_words(argv, "--login", config_text(c->config, where->settings, "login"),
-			       NULL);
+	if (where->login)
+		argv_add_words(argv, "--login", where->login, NULL);
 	return 0;
 }

@@ -197,6 +197,11 @@ static int complete(struct controller *c, const char *cluster, struct spec *spec
 		return 0;
 	if (config_fill_spec(c->config, ret->context, ret->settings, spec, err) < 0)
 		return -1;
+	if (ret->runs_containers && !spec->image)
+		return err_set(err, ERR_INVALID,
+			       "--image: which? Jobs of cluster '%s' are containers, such as of "
+			       "debian:12",
+			       ret->cluster);
 	if (!spec->launcher && (spec->image || spec->edf))
 		spec->launcher = config_text(c->config, ret->settings, "launcher");
 	return 0;

@@ -53,6 +53,14 @@ static struct config_choice choice(const char *name)
 	return (struct config_choice){ environment("BERTH_CONTEXT"), environment("BERTH_CLUSTER") };
 }
 
+/* An engine that is reached through ssh: its host reaches the containers. */
+static const char *login_of(const char *url)
+{
+	static const char ssh[] = "ssh://";
+
+	return url && strncmp(url, ssh, strlen(ssh)) == 0 ? url + strlen(ssh) : NULL;
+}
+
 static int describe(const struct config *config, const struct config_cluster *cluster,
 		    struct where *ret)
 {
@@ -62,6 +70,8 @@ static int describe(const struct config *config, const struct config_cluster *cl
 	ret->cluster = cluster->name;
 	ret->backend = backend ? backend : BACKEND_DEFAULT;
 	ret->is_remote = login && strcmp(ret->backend, "local") != 0;
+	ret->login = ret->is_remote ? login : login_of(config_text(config, cluster, "url"));
+	ret->runs_containers = strcmp(ret->backend, "docker") == 0;
 	ret->settings = cluster;
 	return 0;
 }

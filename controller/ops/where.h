@@ -12,7 +12,9 @@
 struct where {
 	const char *cluster; /* its name */
 	const char *backend;
-	bool is_remote; /* behind a login node */
+	bool is_remote;	      /* behind a login node */
+	const char *login;    /* destination of ssh from which jobs can be reached, or NULL */
+	bool runs_containers; /* of images: the working directory is one of these */
 	/* NULL for a backend that the configuration does not know (tests), and no context. */
 	const struct config_cluster *settings;
 	const struct config_context *context;

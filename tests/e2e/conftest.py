@@ -9,6 +9,7 @@
     ssh         ssh("job-1", "exit 7") -> Result: the stock client as the user of `home`
     slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
     docker      a real dockerd (docker.Docker), started once, or a skip with the reason
+    engine      a container engine (engines.Engine) that `berth` can have jobs on; tests run once for each
     local_job   a running job of the local backend, shared by the tests of one file
     cluster     berth, ssh and the options of `berth run` for one backend; its tests run once for each: local, slurm
 
@@ -29,6 +30,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import docker as docker_module  # noqa: E402
+import engines  # noqa: E402
 import harness  # noqa: E402
 import shares  # noqa: E402
 import slurm as slurm_module  # noqa: E402
@@ -218,6 +220,26 @@ def docker(session_dir):
         pytest.skip(f"no Docker: {reason}")
     yield daemon
     daemon.stop()
+
+
+@pytest.fixture(scope="session")
+def podman_service(session_dir):
+    path = session_dir / "podman-service"
+    path.mkdir(mode=0o755)
+    try:
+        service = engines.Podman(path).start()
+    except engines.Unavailable as reason:
+        pytest.skip(f"no Podman: {reason}")
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def engine(request) -> engines.Engine:
+    """A container engine; its tests run once for each."""
+    if request.param == "podman":
+        return request.getfixturevalue("podman_service")
+    return engines.Dockerd(request.getfixturevalue("docker"))
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def test_bash_offers_jobs_by_number_and_name(press, train):
 
 def test_bash_offers_contexts_and_clusters(press):
     assert press("logs", "--clu") == {"--cluster"}
-    assert press("get", "jobs", "--context", "") == {"local", "slurm"} == press("logs", "--cluster", "")
+    assert press("get", "jobs", "--context", "") == {"docker", "local", "slurm"} == press("logs", "--cluster", "")
     assert press("logs", "--cluster", "sl") == {"slurm"}
 
 

@@ -53,7 +53,7 @@ static void a_file_says_what_its_keys_say(void **state)
 		", token_file: ~/t}\n"
 		"    - {url: https://s.example, key: " KEY ", token_command: [pass, s]}\n"
 		"  empty:\ndefaults:\n  detach_timeout: 2h\n  login: other\n");
-	assert_says(config, "clusters", "local\nslurm\nhpc\nempty\n");
+	assert_says(config, "clusters", "docker\nlocal\nslurm\nhpc\nempty\n");
 	assert_says(config, "clusters.hpc.login", "me@login1\n");
 	assert_says(config, "clusters.hpc.ssh_options", "Port 22\nUser x\n");
 	assert_says(config, "defaults.detach_timeout", "7200s\n");
@@ -340,7 +340,7 @@ static void the_nearest_file_of_a_project_wins_over_the_users(void **state)
 	assert_says(other, "clusters.hpc.home", "/user\n");
 	assert_int_equal(unlink(file), 0);
 	assert_int_equal(config_load(file, above, above, &third, NULL), 0);
-	assert_says(third, "clusters", "local\nslurm\n");
+	assert_says(third, "clusters", "docker\nlocal\nslurm\n");
 	assert_int_equal(fs_remove_tree(dir, NULL), 0);
 }
 

@@ -137,7 +137,7 @@ static void a_machine_without_a_scheduler_says_what_to_do_instead(void **state)
 			continue;
 		if (option->type == OPT_TYPE_FLAG)
 			*(bool *)((char *)&spec + option->offset) = true;
-		else if (option->type == OPT_TYPE_STR)
+		else if (option->type == OPT_TYPE_STR || option->type == OPT_TYPE_LIST)
 			set_text(&spec, option, "x");
 		else
 			*(uint64_t *)(void *)((char *)&spec + option->offset) = 1;
@@ -212,6 +212,43 @@ static void what_is_no_specification_leaves_the_record_as_it_was(void **state)
 	}
 }
 
+static void containers_are_for_engines_and_queues_are_not(void **state)
+{
+	struct spec spec = plain();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(spec_check_engine(&spec, &err), 0);
+	assert_int_equal(spec_check_no_engine(&spec, "slurm", &err), 0);
+	spec.gpus = "1";
+	spec.shm_size = 1;
+	spec.mounts = (struct opt_list){ { "/a:/b" }, 1 };
+	assert_int_equal(spec_check_engine(&spec, &err), 0);
+	assert_int_equal(spec_check_no_engine(&spec, "slurm", &err), -1);
+	assert_int_equal(err.kind, ERR_UNSUPPORTED);
+	assert_string_equal(err.text, "--shm-size: slurm runs no containers: use a cluster with "
+				      "backend docker, or leave it out");
+	spec.partition = "debug";
+	assert_int_equal(spec_check_engine(&spec, &err), -1);
+	assert_non_null(strstr(err.text, "--partition"));
+	spec = plain();
+	spec.launcher = "podman";
+	assert_int_equal(spec_check_engine(&spec, &err), -1);
+	assert_non_null(strstr(err.text, "--launcher"));
+	spec = plain();
+	spec.tasks = 2;
+	assert_int_equal(spec_check_engine(&spec, &err), -1);
+	assert_non_null(strstr(err.text, "--tasks"));
+	/* An image may say the directory itself; nothing else does. */
+	spec = plain();
+	spec.workdir = NULL;
+	assert_int_equal(spec_check(&spec, &err), -1);
+	spec.image = "debian:12";
+	assert_int_equal(spec_check(&spec, &err), 0);
+	spec.workdir = "here";
+	assert_int_equal(spec_check(&spec, &err), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_record_is_made_again_of_what_was_written_down),
 		cmocka_unit_test(what_is_no_specification_leaves_the_record_as_it_was),
 		cmocka_unit_test(a_machine_without_a_scheduler_says_what_to_do_instead),
+		cmocka_unit_test(containers_are_for_engines_and_queues_are_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

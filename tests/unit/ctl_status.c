@@ -22,7 +22,7 @@
 #define HELD(until)                                                               \
 	"{\"version\":1,\"rank\":0,\"state\":\"held\",\"pid\":12,\"init_pid\":1," \
 	"\"started\":1790000000.1,\"ended\":1790000001.5,\"hold_until\":" until   \
-	",\"exit_code\":3,\"signal\":null,\"oom_killed\":false}"
+	",\"exit_code\":3,\"signal\":null,\"timed_out\":false,\"oom_killed\":false}"
 
 static char dir[64];
 

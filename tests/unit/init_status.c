@@ -50,7 +50,7 @@ static void a_running_command_has_no_end(void **state)
 		"{\"version\":1,\"rank\":3,\"state\":\"running\",\"pid\":42,\"init_pid\":1,"
 		"\"started\":1790000000.007,\"ended\":null,\"hold_until\":null,"
 		"\"exit_code\":null,"
-		"\"signal\":null,\"core_dumped\":false,\"oom_killed\":false,\"peak_rss_kib\":0,"
+		"\"signal\":null,\"core_dumped\":false,\"timed_out\":false,\"oom_killed\":false,\"peak_rss_kib\":0,"
 		"\"user_s\":0.000000,\"system_s\":0.000000,\"tunnel_restarts\":0}\n");
 }
 
@@ -66,7 +66,7 @@ static void an_exit_has_a_code_and_no_signal(void **state)
 		"{\"version\":1,\"rank\":3,\"state\":\"exited\",\"pid\":42,\"init_pid\":1,"
 		"\"started\":1790000000.007,\"ended\":1790000060.999,\"hold_until\":null,"
 		"\"exit_code\":0,"
-		"\"signal\":null,\"core_dumped\":false,\"oom_killed\":false,\"peak_rss_kib\":2048,"
+		"\"signal\":null,\"core_dumped\":false,\"timed_out\":false,\"oom_killed\":false,\"peak_rss_kib\":2048,"
 		"\"user_s\":12.000034,\"system_s\":0.500000,\"tunnel_restarts\":5}\n");
 }
 
@@ -89,8 +89,11 @@ static void a_kill_for_want_of_memory_is_told(void **state)
 
 	(void)state;
 	s.oom_killed = true;
+	s.timed_out = true;
 	status_format(&s, text, sizeof(text));
-	assert_non_null(strstr(text, "\"signal\":9,\"core_dumped\":false,\"oom_killed\":true,"));
+	assert_non_null(strstr(
+		text,
+		"\"signal\":9,\"core_dumped\":false,\"timed_out\":true,\"oom_killed\":true,"));
 }
 
 static void a_held_job_tells_until_when(void **state)

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend of container engines; see docker.h. */
+#include "docker.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/backends/docker/create.h"
+#include "controller/backends/docker/files.h"
+#include "controller/backends/docker/image.h"
+#include "controller/backends/docker/logs.h"
+#include "controller/backends/docker/observe.h"
+#include "controller/backends/docker/volume.h"
+#include "controller/backends/jobdir.h"
+#include "init/base/fs.h"
+#include "init/base/log.h"
+
+struct docker {
+	struct backend base;
+	struct engine *engine;		   /* NULL: not looked for yet */
+	char *url, *tls_dir;		   /* the user's, or NULL */
+	struct docker_reading readings[2]; /* of standard output and error */
+};
+
+static struct docker *docker_of(struct backend *backend)
+{
+	return container_of(backend, struct docker, base);
+}
+
+static int find_engine(struct backend *backend, struct engine **ret, struct err *err)
+{
+	struct docker *docker = docker_of(backend);
+	const struct engine_config config = { .url = docker->url, .tls_dir = docker->tls_dir };
+
+	if (!docker->engine && engine_open(&config, &docker->engine, err) < 0)
+		return -1;
+	*ret = docker->engine;
+	return 0;
+}
+
+static int post(struct engine *engine, const char *id, const char *what, struct err *err)
+{
+	cleanup_free char *path = str_printf("/containers/%s/%s", id, what);
+	const struct engine_call call = { .method = "POST", .path = path };
+
+	return engine_call(engine, &call, NULL, err);
+}
+
+/* With its anonymous volumes. What is gone is success. */
+static int remove_container(struct engine *engine, const char *name, struct err *err)
+{
+	cleanup_free char *path = str_printf("/containers/%s?force=true&v=true", name);
+	const struct engine_call call = { .method = "DELETE", .path = path };
+	struct err own;
+
+	if (engine_call(engine, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
+}
+
+static int check(const struct submission *submission, struct err *err)
+{
+	cleanup(json_release) json_t *body = NULL;
+
+	if (spec_check_engine(submission->spec, err) < 0)
+		return -1;
+	if (!submission->spec->image)
+		return err_set(err, ERR_INVALID, "--image: is missing");
+	return docker_make_container(submission, NULL, submission->bundle, &body, err);
+}
+
+static int create(struct engine *engine, const struct submission *submission, const json_t *config,
+		  const char *bundle, char ret_id[BACKEND_ID_MAX], struct err *err)
+{
+	cleanup(json_release) json_t *body = NULL;
+	cleanup(json_release) json_t *answer = NULL;
+	cleanup_free char *name = docker_container_name(submission->job);
+	cleanup_free char *path = str_printf("/containers/create?name=%s", name);
+	struct engine_call call = { .method = "POST", .path = path };
+	const char *id;
+
+	if (docker_make_container(submission, config, bundle, &body, err) < 0)
+		return -1;
+	call.body = body;
+	if (engine_call(engine, &call, &answer, err) < 0)
+		return -1;
+	id = json_string_value(json_object_get(answer, "Id"));
+	if (!id || !id[0] || strlen(id) >= BACKEND_ID_MAX)
+		return err_set(err, ERR_PROTOCOL, "the engine gave the container no id");
+	snprintf(ret_id, BACKEND_ID_MAX, "%s", id);
+	return 0;
+}
+
+static int inspect(struct engine *engine, const char *id, json_t **ret, struct err *err)
+{
+	cleanup_free char *path = str_printf("/containers/%s/json", id);
+	const struct engine_call call = { .path = path };
+
+	return engine_call(engine, &call, ret, err);
+}
+
+/* The files of the job directory, or one of them, for whom the container runs as. */
+static int put_files(struct engine *engine, const char *id, const struct job *job, const char *name,
+		     struct err *err)
+{
+	cleanup(json_release) json_t *answer = NULL;
+	struct owner owner;
+	const char *user;
+
+	if (inspect(engine, id, &answer, err) < 0)
+		return -1;
+	user = json_string_value(json_object_get(json_object_get(answer, "Config"), "User"));
+	if (docker_find_owner(engine, id, user, &owner, err) < 0)
+		return -1;
+	return docker_put_job_files(engine, id, job->directory, name, &owner, err);
+}
+
+/* Such as an engine whose socket is here and whose files are not. */
+static bool is_about(const struct err *why, const char *path)
+{
+	return strstr(why->text, path) != NULL;
+}
+
+static int create_somehow(struct engine *engine, const struct submission *submission,
+			  const json_t *config, char ret_id[BACKEND_ID_MAX], struct err *err)
+{
+	cleanup_free char *volume = NULL;
+	struct err own;
+
+	if (engine->is_here) {
+		if (create(engine, submission, config, submission->bundle, ret_id, &own) == 0)
+			return 0;
+		if (!is_about(&own, submission->bundle))
+			return err_set(err, own.kind, "%s", own.text);
+		log_info("%s does not see the files of this machine: %s", engine->address,
+			 own.text);
+	}
+	if (docker_fill_volume(engine, submission->bundle, submission->spec->image, &volume, err) <
+	    0)
+		return -1;
+	return create(engine, submission, config, volume, ret_id, err);
+}
+
+static int submit(struct backend *backend, const struct submission *submission,
+		  struct submitted *ret, struct err *err)
+{
+	const struct spec *spec = submission->spec;
+	cleanup(json_release) json_t *config = NULL;
+	struct engine *engine;
+
+	/* What is wrong with it is told before an image is fetched. */
+	if (check(submission, err) < 0 || find_engine(backend, &engine, err) < 0 ||
+	    image_find(engine, spec->image, spec->pull, &config, err) < 0 ||
+	    create_somehow(engine, submission, config, ret->native_id, err) < 0)
+		return -1;
+	if (put_files(engine, ret->native_id, submission->job, NULL, err) < 0 ||
+	    post(engine, ret->native_id, "start", err) < 0) {
+		/* The first error is the one to report; 'berth gc' finds what is left. */
+		if (remove_container(engine, ret->native_id, NULL) < 0)
+			log_debug("container %s is left over", ret->native_id);
+		return -1;
+	}
+	ret->state = JOB_STARTING;
+	return 0;
+}
+
+/* What would be sent; what the image itself says of its command is known to the engine only. */
+static int render(struct backend *backend, const struct submission *submission, struct buf *ret,
+		  struct err *err)
+{
+	cleanup(json_release) json_t *body = NULL;
+	cleanup_free char *text = NULL;
+
+	(void)backend;
+	if (check(submission, err) < 0 ||
+	    docker_make_container(submission, NULL, submission->bundle, &body, err) < 0)
+		return -1;
+	text = json_dumps(body, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	if (!text || !buf_printf(ret, "%s\n", text))
+		return err_set(err, ERR_LIMIT, "the description of the container is too long");
+	return 0;
+}
+
+static int observe(struct backend *backend, const struct job *const *jobs, size_t len,
+		   struct observation *ret, struct err *err)
+{
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	return docker_observe_jobs(engine, jobs, len, ret, err);
+}
+
+static int find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		struct err *err)
+{
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	return docker_find_started(engine, job->uid, ret_id, err);
+}
+
+/* One that is gone, or that has ended, is success. */
+static int send_signal(struct engine *engine, const struct job *job, const char *signal,
+		       struct err *err)
+{
+	cleanup_free char *what = str_printf("kill?signal=%s", signal);
+	struct err own;
+
+	if (post(engine, job->native_id, what, &own) == 0 || own.kind == ERR_NOT_FOUND ||
+	    own.kind == ERR_EXISTS)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
+}
+
+static int signal_all(struct backend *backend, const char *signal, const struct job *const *jobs,
+		      size_t len, struct err *err)
+{
+	struct engine *engine;
+	int result = 0;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (send_signal(engine, jobs[i], signal, result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
+	return result;
+}
+
+/* An engine that starts a container again has to be told before that it is not to. */
+static void end_restarts(struct engine *engine, const struct job *job)
+{
+	cleanup_free char *path = str_printf("/containers/%s/update", job->native_id);
+	cleanup(json_release) json_t *body = json_pack("{s:{s:s}}", "RestartPolicy", "Name", "no");
+	const struct engine_call call = { .method = "POST", .path = path, .body = body };
+	struct err err;
+
+	if (engine_call(engine, &call, NULL, &err) < 0)
+		log_debug("container %s: %s", job->native_id, err.text);
+}
+
+static bool may_restart(struct engine *engine, const struct job *job)
+{
+	cleanup(json_release) json_t *answer = NULL;
+	const json_t *policy;
+	const char *name;
+
+	if (inspect(engine, job->native_id, &answer, NULL) < 0)
+		return false;
+	policy = json_object_get(json_object_get(answer, "HostConfig"), "RestartPolicy");
+	name = json_string_value(json_object_get(policy, "Name"));
+	return name && name[0] && strcmp(name, "no") != 0;
+}
+
+static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
+		  struct err *err)
+{
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (may_restart(engine, jobs[i]))
+			end_restarts(engine, jobs[i]);
+	}
+	return signal_all(backend, "TERM", jobs, len, err);
+}
+
+static int act_on(struct backend *backend, const struct act *act, const struct job *const *jobs,
+		  size_t len, struct err *err)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", act->signal);
+	return signal_all(backend, number, jobs, len, err);
+}
+
+static int kill_now(struct backend *backend, const struct job *job, struct err *err)
+{
+	return signal_all(backend, "KILL", &job, 1, err);
+}
+
+static int release(struct backend *backend, const struct job *job, struct err *err)
+{
+	return signal_all(backend, "URG", &job, 1, err);
+}
+
+static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
+		    struct buf *ret, struct err *err)
+{
+	struct docker *docker = docker_of(backend);
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	return docker_read_log(engine, &docker->readings[part->which == LOG_STDERR], job, part, ret,
+			       err);
+}
+
+/* The status comes along: it tells whether the rank has ended. */
+static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
+		    struct err *err)
+{
+	cleanup_free char *name = str_printf("endpoint.%u.json", rank);
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0 ||
+	    docker_fetch_job_file(engine, job->native_id, job->directory, name, err) < 0)
+		return -1;
+	if (docker_fetch_job_file(engine, job->native_id, job->directory, "status.0.json", NULL) <
+	    0)
+		log_debug("container %s has no status yet", job->native_id);
+	*ret = fs_join(job->directory, name);
+	return 0;
+}
+
+static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
+{
+	const struct engine_call call = { .path = "/info" };
+	cleanup(json_release) json_t *answer = NULL;
+	struct engine *engine;
+	struct node node = { 0 };
+	const char *name;
+
+	if (find_engine(backend, &engine, err) < 0 || engine_call(engine, &call, &answer, err) < 0)
+		return -1;
+	name = json_string_value(json_object_get(answer, "Name"));
+	node = (struct node){
+		.name = str_dup(name ? name : "engine"),
+		.queues = str_dup(""),
+		.state = str_dup("up"),
+		.reason = str_dup(""),
+		.gres = str_dup(""),
+		.cpus = (uint64_t)MAX(json_integer_value(json_object_get(answer, "NCPU")), 0),
+		.memory = (uint64_t)MAX(json_integer_value(json_object_get(answer, "MemTotal")), 0),
+	};
+	node_list_take(ret, &node);
+	return 0;
+}
+
+static int forget(struct backend *backend, const struct job *job, struct err *err)
+{
+	cleanup_free char *name = docker_container_name(job);
+	struct engine *engine;
+	struct err own;
+
+	if (find_engine(backend, &engine, &own) < 0) {
+		/* A job that was never handed over has no container of any engine. */
+		if (job->native_id[0] == '\0' && own.kind == ERR_UNAVAILABLE)
+			return 0;
+		return err_set(err, own.kind, "%s", own.text);
+	}
+	return remove_container(engine, name, err);
+}
+
+static int collect(struct backend *backend, struct err *err)
+{
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	return docker_collect_volumes(engine, err);
+}
+
+static int deliver(struct backend *backend, const struct job *job, const char *name,
+		   struct err *err)
+{
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	return put_files(engine, job->native_id, job, name, err);
+}
+
+static void close_backend(struct backend *backend)
+{
+	struct docker *docker = docker_of(backend);
+
+	for (size_t i = 0; i < ARRAY_LEN(docker->readings); i++)
+		docker_reading_finish(&docker->readings[i]);
+	engine_close(docker->engine);
+	free(docker->url);
+	free(docker->tls_dir);
+	free(docker);
+}
+
+static const struct backend_ops docker_backend_ops = {
+	.name = "docker",
+	.submit = submit,
+	.render = render,
+	.observe = observe,
+	.find = find,
+	.cancel = cancel,
+	.act = act_on,
+	.cannot = {
+		[ACT_HOLD] = "starts jobs at once: 'berth signal TSTP' stops one that runs",
+		[ACT_RELEASE] = "starts jobs at once: there is none that waits",
+		[ACT_REQUEUE] = "has no queue: 'berth cancel' the job and 'berth run' it again",
+		[ACT_UPDATE] = "has no scheduler: 'berth cancel' the job and 'berth run' it again",
+	},
+	.kill = kill_now,
+	.release = release,
+	.read_log = read_log,
+	.endpoint = endpoint,
+	.list_nodes = list_nodes,
+	.runs_containers = true,
+	.forget = forget,
+	.collect = collect,
+	.deliver = deliver,
+	.close = close_backend,
+};
+
+int docker_backend_open(const struct backend_settings *settings, struct site *site,
+			struct backend **ret, struct err *err)
+{
+	struct docker *docker = new_zero(struct docker);
+
+	(void)site, (void)err;
+	docker->base.ops = &docker_backend_ops;
+	docker->url = settings->url ? str_dup(settings->url) : NULL;
+	docker->tls_dir = settings->tls_dir ? str_dup(settings->tls_dir) : NULL;
+	*ret = &docker->base;
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What a container printed. The engine tells it from the beginning and knows no offsets, so that a
+ * reading is kept open: who goes on where he stopped gets what follows, and who jumps begins anew.
+ * A log that has been read to its end is followed from then on.
+ */
+
+#include "controller/backends/backend.h"
+#include "controller/backends/docker/engine.h"
+#include "controller/backends/docker/frames.h"
+#include "controller/http/stream.h"
+
+struct docker_reading {
+	struct http_stream *stream;
+	struct frames frames;
+	char id[BACKEND_ID_MAX];
+	enum log_stream which;
+	uint64_t offset; /* of what comes next */
+	bool is_at_end;	 /* as it was when it was opened */
+	bool follows;
+};
+
+void docker_reading_finish(struct docker_reading *reading);
+
+/* As backend_ops.read_log. */
+int docker_read_log(struct engine *engine, struct docker_reading *reading, const struct job *job,
+		    const struct log_part *part, struct buf *ret, struct err *err) attr_must_use;

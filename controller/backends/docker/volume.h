@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * berth's programs in a volume, for an engine that does not see this machine's files. The volume is
+ * called after their digest and filled once. While it is being filled there is a container beside
+ * it, which never runs: one that is left over tells that the filling died, and it is done again.
+ */
+
+#include "controller/backends/docker/engine.h"
+
+/* bundle: the directory here. image: any that the engine has. *ret_name: the volume; free() it. */
+int docker_fill_volume(struct engine *engine, const char *bundle, const char *image,
+		       char **ret_name, struct err *err) attr_must_use;
+
+/* Removes those that no container uses. */
+int docker_collect_volumes(struct engine *engine, struct err *err) attr_must_use;

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/* What is said to a container engine, and what it says. */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/backends/docker/create.h"
+#include "controller/backends/docker/credentials.h"
+#include "controller/backends/docker/engine.h"
+#include "controller/backends/docker/files.h"
+#include "controller/backends/docker/frames.h"
+#include "controller/backends/docker/image.h"
+#include "controller/backends/docker/observe.h"
+#include "controller/backends/docker/tar.h"
+
+static json_t *parse(const char *text)
+{
+	json_t *json = NULL;
+	struct err err;
+
+	assert_int_equal(json_parse_any(span_of_str(text), 1 << 20, &json, &err), 0);
+	return json;
+}
+
+static void frames_come_in_any_pieces(void **state)
+{
+	static const uint8_t bytes[] = "\x01\0\0\0\0\0\0\x03one\x02\0\0\0\0\0\0\0"
+				       "\x02\0\0\0\0\0\0\x05three\x01\0\0\0\0\0\0\x01!";
+
+	(void)state;
+	for (size_t size = 1; size < sizeof(bytes); size++) {
+		struct frames frames = { 0 };
+		char out[16] = "", errors[16] = "";
+
+		for (size_t at = 0; at < sizeof(bytes) - 1; at += size) {
+			struct span in = span_of(bytes + at, MIN(size, sizeof(bytes) - 1 - at));
+			struct span piece;
+			int got;
+
+			while ((got = frames_next(&frames, &in, &piece)) > 0)
+				strncat(frames.which == FRAMES_STDOUT ? out : errors,
+					(const char *)piece.ptr, piece.len);
+			assert_int_equal(got, 0);
+		}
+		assert_string_equal(out, "one!");
+		assert_string_equal(errors, "three");
+	}
+}
+
+static void what_is_no_frame_is_refused(void **state)
+{
+	static const char *const bad[] = { "plain text", "\x04\0\0\0\0\0\0\x01x",
+					   "\x01\0\0\x01\0\0\0\x01x" };
+	struct span piece;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct frames frames = { 0 };
+		struct span in = span_of(bad[i], 9);
+
+		assert_int_equal(frames_next(&frames, &in, &piece), -1);
+	}
+}
+
+static void archives_are_read_as_they_were_written(void **state)
+{
+	cleanup(buf_finish) struct buf archive = BUF_INIT(1 << 20);
+	struct tar_entry entry;
+	struct span rest, content;
+	struct err err;
+
+	(void)state;
+	assert_true(tar_add(&archive, &(struct tar_file){ .name = "dir/", .mode = 0700 }));
+	assert_true(
+		tar_add(&archive, &(struct tar_file){ .name = "dir/sh", .link = "../busybox" }));
+	assert_true(tar_add(&archive, &(struct tar_file){ .name = "dir/a",
+							  .mode = 0600,
+							  .uid = 1000,
+							  .content = span_of_str("content") }));
+	assert_true(tar_end(&archive));
+	assert_int_equal(buf_len(&archive) % TAR_BLOCK, 0);
+	rest = buf_span(&archive);
+	assert_int_equal(tar_next(&rest, &entry, &err), 1);
+	assert_string_equal(entry.name, "dir/");
+	assert_int_equal(entry.type, '5');
+	assert_int_equal(tar_next(&rest, &entry, &err), 1);
+	assert_int_equal(entry.type, '2');
+	assert_int_equal(tar_next(&rest, &entry, &err), 1);
+	assert_string_equal(entry.name, "dir/a");
+	assert_true(span_equal_str(entry.content, "content"));
+	assert_int_equal(tar_next(&rest, &entry, &err), 0);
+	assert_int_equal(tar_first_file(buf_span(&archive), &content, &err), 0);
+	assert_true(span_equal_str(content, "content"));
+	/* Every byte of a header counts. */
+	archive.mem[archive.head + 10] ^= 1;
+	rest = buf_span(&archive);
+	assert_int_equal(tar_next(&rest, &entry, &err), -1);
+	assert_int_equal(err.kind, ERR_PROTOCOL);
+	assert_int_equal(tar_first_file(span_of("", 0), &content, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_false(tar_add(&archive, &(struct tar_file){ .name = "" }));
+	assert_false(tar_add(&archive, &(struct tar_file){ .name = "a", .uid = UINT32_MAX }));
+}
+
+static const char *const command[] = { "echo", "a b", NULL };
+
+static json_t *make(const struct spec *spec, const char *config)
+{
+	cleanup(json_release) json_t *image = parse(config);
+	struct job job = { .uid = (char *)(uintptr_t) "u1",
+			   .id = 7,
+			   .name = (char *)(uintptr_t) "n" };
+	const struct submission submission = { .spec = spec, .job = &job };
+	json_t *body = NULL;
+	struct err err;
+
+	if (docker_make_container(&submission, image, "/images/x", &body, &err) < 0)
+		fail_msg("%s", err.text);
+	return body;
+}
+
+/* A member of the body, or of its HostConfig, as compact JSON. */
+static void check(const struct spec *spec, const char *config, const char *key,
+		  const char *expected)
+{
+	cleanup(json_release) json_t *body = make(spec, config);
+	const json_t *member = json_object_get(body, key);
+	char *text;
+
+	if (!member)
+		member = json_object_get(json_object_get(body, "HostConfig"), key);
+	if (!member) {
+		if (expected)
+			fail_msg("no %s", key);
+		return;
+	}
+	text = json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+#define INIT "\"/berth/berth-init\",\"--dir\",\"/berth-job\",\"--rank\",\"0\","
+
+static void commands_are_composed_as_docker_run_does(void **state)
+{
+	static const char image[] = "{\"Entrypoint\": [\"/tini\", \"--\"], \"Cmd\": [\"sh\"]}";
+	struct spec spec = { .command = command, .image = "x" };
+
+	(void)state;
+	check(&spec, "{}", "Entrypoint", "[" INIT "\"--\"]");
+	check(&spec, "{}", "Cmd", "[\"echo\",\"a b\"]");
+	check(&spec, image, "Entrypoint", "[" INIT "\"--\",\"/tini\",\"--\"]");
+	check(&spec, image, "Cmd", "[\"echo\",\"a b\"]");
+	spec.entrypoint = "";
+	check(&spec, image, "Entrypoint", "[" INIT "\"--\"]");
+	spec.entrypoint = "/mine";
+	check(&spec, image, "Entrypoint", "[" INIT "\"--\",\"/mine\"]");
+	spec.script = "#!/bin/sh\n";
+	spec.hold = "5m";
+	spec.time_ns = 90 * NSEC_PER_SEC + 1;
+	check(&spec, image, "Entrypoint", "[" INIT "\"--hold\",\"5m\",\"--limit\",\"91s\",\"--\"]");
+	check(&spec, image, "Cmd", "[\"/berth-job/command\"]");
+}
+
+static void every_option_of_a_container_reaches_the_engine(void **state)
+{
+	const struct spec spec = {
+		.command = command,
+		.image = "x",
+		.cpus = 2,
+		.memory = 1 << 30,
+		.gpus = "2",
+		.shm_size = 64 << 20,
+		.user = "1000:100",
+		.workdir = "/w",
+		.network = "none",
+		.restart = "on-failure:3",
+		.input_dir = "/in",
+		.output_dir = "/out:/o",
+		.env = { { "A=b" }, 1 },
+		.labels = { { "k=v=w" }, 1 },
+		.mounts = { { "/a:b:/c:ro", "vol:/v", "tmpfs:/t:1M" }, 3 },
+	};
+	struct spec part = { .command = command, .image = "x", .cpus = 2, .cpu_limit = "250m" };
+
+	(void)state;
+	check(&spec, "{}", "Image", "\"x\"");
+	check(&spec, "{}", "Env", "[\"A=b\"]");
+	check(&spec, "{}", "User", "\"1000:100\"");
+	check(&spec, "{}", "WorkingDir", "\"/w\"");
+	check(&spec, "{}", "Labels",
+	      "{\"k\":\"v=w\",\"berth.uid\":\"u1\",\"berth.job\":\"7\",\"berth.name\":\"n\"}");
+	check(&spec, "{}", "NanoCpus", "2000000000");
+	check(&spec, "{}", "Memory", "1073741824");
+	check(&spec, "{}", "MemorySwap", "1073741824");
+	check(&spec, "{}", "ShmSize", "67108864");
+	check(&spec, "{}", "NetworkMode", "\"none\"");
+	check(&spec, "{}", "RestartPolicy", "{\"Name\":\"on-failure\",\"MaximumRetryCount\":3}");
+	check(&spec, "{}", "DeviceRequests",
+	      "[{\"Driver\":\"\",\"Count\":2,\"Capabilities\":[[\"gpu\"]]}]");
+	check(&spec, "{}", "Mounts",
+	      "[{\"Type\":\"bind\",\"Source\":\"/images/x\",\"Target\":\"/berth\",\"ReadOnly\":true},"
+	      "{\"Type\":\"bind\",\"Source\":\"/a:b\",\"Target\":\"/c\",\"ReadOnly\":true},"
+	      "{\"Type\":\"volume\",\"Source\":\"vol\",\"Target\":\"/v\"},"
+	      "{\"Type\":\"tmpfs\",\"Target\":\"/t\",\"TmpfsOptions\":{\"SizeBytes\":1048576}},"
+	      "{\"Type\":\"bind\",\"Source\":\"/in\",\"Target\":\"/share/incoming\",\"ReadOnly\":true},"
+	      "{\"Type\":\"bind\",\"Source\":\"/out\",\"Target\":\"/o\"}]");
+	/* A part of a CPU wins over whole ones; what is not said is the engine's to say. */
+	check(&part, "{}", "NanoCpus", "250000000");
+	check(&part, "{}", "Memory", NULL);
+	check(&part, "{}", "User", NULL);
+	check(&part, "{}", "NetworkMode", NULL);
+	check(&part, "{}", "WorkingDir", NULL);
+	check(&part, "{}", "RestartPolicy", "{\"Name\":\"no\"}");
+}
+
+static void items_of_the_list_are_understood_or_left_out(void **state)
+{
+	static const char *const bad[] = {
+		"{}",
+		"[]",
+		"{\"Id\": 7, \"Labels\": {\"berth.uid\": \"u\"}, \"State\": \"running\"}",
+		"{\"Id\": \"a\", \"Labels\": {}, \"State\": \"running\"}",
+		"{\"Id\": \"a\", \"Labels\": {\"berth.uid\": \"u\"}}",
+	};
+	cleanup(json_release) json_t *good = parse(
+		"{\"Id\": \"a\", \"Labels\": {\"berth.uid\": \"u\"}, \"State\": \"running\"}");
+	struct docker_item item;
+
+	(void)state;
+	assert_true(docker_read_item(good, &item));
+	assert_string_equal(item.id, "a");
+	assert_string_equal(item.uid, "u");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cleanup(json_release) json_t *json = parse(bad[i]);
+
+		assert_false(docker_read_item(json, &item));
+	}
+	assert_int_equal(docker_state("running"), JOB_RUNNING);
+	assert_int_equal(docker_state("created"), JOB_STARTING);
+	assert_int_equal(docker_state("exited"), JOB_FAILED);
+	assert_int_equal(docker_state("dreaming"), JOB_UNKNOWN);
+}
+
+static struct observation details(const char *text)
+{
+	cleanup(json_release) json_t *json = parse(text);
+	struct observation seen = { .state = JOB_FAILED, .exit_code = JOB_NO_EXIT_CODE };
+
+	docker_read_details(json, &seen);
+	return seen;
+}
+
+static void ends_are_told_apart(void **state)
+{
+	struct observation seen;
+
+	(void)state;
+	seen = details("{\"RestartCount\": 2, \"State\": {\"ExitCode\": 0, "
+		       "\"StartedAt\": \"2026-01-02T03:04:05.5Z\", "
+		       "\"FinishedAt\": \"2026-01-02T03:04:06+00:00\"}}");
+	assert_int_equal(seen.state, JOB_SUCCEEDED);
+	assert_int_equal(seen.exit_code, 0);
+	assert_int_equal(seen.attempts, 3);
+	assert_int_equal(seen.started_ns, UINT64_C(1767323045500000000));
+	assert_int_equal(seen.ended_ns, UINT64_C(1767323046000000000));
+	seen = details("{\"State\": {\"ExitCode\": 137, \"OOMKilled\": true}}");
+	assert_int_equal(seen.state, JOB_FAILED);
+	assert_int_equal(seen.signal, 9);
+	assert_non_null(strstr(seen.reason, "out of memory"));
+	seen = details("{\"State\": {\"ExitCode\": 127, \"Error\": \"no\\u001b such\"}}");
+	assert_int_equal(seen.exit_code, 127);
+	assert_string_equal(seen.reason, "no? such");
+	seen = details("{\"State\": {\"ExitCode\": -7}}");
+	assert_int_equal(seen.exit_code, JOB_NO_EXIT_CODE);
+	seen = details("[]");
+	assert_int_equal(seen.started_ns, 0);
+}
+
+static void times_are_read(void **state)
+{
+	(void)state;
+	assert_int_equal(engine_time("2026-01-02T03:04:05Z"), UINT64_C(1767323045000000000));
+	assert_int_equal(engine_time("2026-01-02T04:34:05.000000001+01:30"),
+			 UINT64_C(1767323045000000001));
+	assert_int_equal(engine_time("2026-01-01T22:04:05-05:00"), UINT64_C(1767323045000000000));
+	assert_int_equal(engine_time("0001-01-01T00:00:00Z"), 0);
+	assert_int_equal(engine_time("yesterday"), 0);
+	assert_int_equal(engine_time(NULL), 0);
+}
+
+static void progress_counts_layers_and_failures_have_a_kind(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(image_read_progress(span_of_str("{\"status\":\"Pull complete\"}"), &err),
+			 1);
+	assert_int_equal(image_read_progress(span_of_str("{\"status\":\"Downloading\"}"), &err), 0);
+	assert_int_equal(image_read_progress(span_of_str("not JSON"), &err), 0);
+	assert_int_equal(
+		image_read_progress(span_of_str("{\"error\":\"manifest unknown: x\\n y\"}"), &err),
+		-1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_string_equal(err.text, "manifest unknown: x");
+	assert_int_equal(image_read_progress(span_of_str("{\"error\":\"unauthorized\"}"), &err),
+			 -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+}
+
+static void registries_are_told_by_the_image(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "debian", "" },
+		{ "library/debian:12", "" },
+		{ "ghcr.io/a/b:c", "ghcr.io" },
+		{ "localhost/a", "localhost" },
+		{ "here:5000/a", "here:5000" },
+		{ "debian:12", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_free char *registry = credentials_registry(cases[i][0]);
+
+		assert_string_equal(registry, cases[i][1]);
+	}
+}
+
+static void names_have_the_numbers_of_the_image(void **state)
+{
+	static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\nwww:x:33:34::/:\nbad:x\n"
+				     "odd:x:x:1\nlast:x:7";
+	uint64_t number = 99;
+
+	(void)state;
+	assert_true(docker_read_number(span_of_str(passwd), "www", &number));
+	assert_int_equal(number, 33);
+	assert_true(docker_read_number(span_of_str(passwd), "last", &number));
+	assert_int_equal(number, 7);
+	assert_false(docker_read_number(span_of_str(passwd), "ww", &number));
+	assert_false(docker_read_number(span_of_str(passwd), "bad", &number));
+	assert_false(docker_read_number(span_of_str(passwd), "odd", &number));
+	assert_false(docker_read_number(span_of("", 0), "root", &number));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_come_in_any_pieces),
+		cmocka_unit_test(what_is_no_frame_is_refused),
+		cmocka_unit_test(archives_are_read_as_they_were_written),
+		cmocka_unit_test(commands_are_composed_as_docker_run_does),
+		cmocka_unit_test(every_option_of_a_container_reaches_the_engine),
+		cmocka_unit_test(items_of_the_list_are_understood_or_left_out),
+		cmocka_unit_test(ends_are_told_apart),
+		cmocka_unit_test(times_are_read),
+		cmocka_unit_test(progress_counts_layers_and_failures_have_a_kind),
+		cmocka_unit_test(names_have_the_numbers_of_the_image),
+		cmocka_unit_test(registries_are_told_by_the_image),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
