@@ -36,6 +36,7 @@ struct submission {
 	const struct job *job;
 	const char *bundle;   /* directory with berth-init and berth-tunnel that the job can read */
 	bool has_squashfs;    /* and with berth.sqsh, which holds the same */
+	const char *home;     /* the user's, on the cluster; NULL: as here */
 	const char *template; /* of the batch script (mustache.h); NULL: ours */
 };
 

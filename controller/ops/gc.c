@@ -160,7 +160,7 @@ static void collect_directories(struct collection *g)
 
 /*
  * A submission that died may have handed its job over before. 1: it did, and that is recorded now;
- * 0: it did not; -1: this cannot be told now. In passing, nobody is asked.
+ * 0: it did not; -1: this cannot be told now. In passing, nobody is asked whose answer takes time.
  */
 static int recover(struct collection *g, struct job *job)
 {
@@ -174,7 +174,7 @@ static int recover(struct collection *g, struct job *job)
 	}
 	if (!backend_can_find(backend))
 		return 0;
-	if (g->in_passing)
+	if (g->in_passing && !backend_observes_at_once(backend))
 		return -1;
 	found = backend_find(backend, job, id, g->err);
 	if (found == 1) {

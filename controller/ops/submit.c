@@ -128,6 +128,8 @@ static int hand_over(struct controller *c, const struct spec *spec, const struct
 					       .job = job,
 					       .bundle = way->installed,
 					       .has_squashfs = way->bundle.image != NULL,
+					       .home = way->where.is_remote ? way->place.user_home
+									    : NULL,
 					       .template = way->template };
 	struct submitted submitted;
 	struct backend *backend;

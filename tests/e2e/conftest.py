@@ -8,6 +8,7 @@
     berth       berth("run", "--", "true") -> Result, as the user of `home`
     ssh         ssh("job-1", "exit 7") -> Result: the stock client as the user of `home`
     slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
+    slurmrest   another one, with a slurmrestd that takes tokens (rest_url, rest_socket), or a skip with the reason
     docker      a real dockerd (docker.Docker), started once, or a skip with the reason
     engine      a container engine (engines.Engine) that `berth` can have jobs on; tests run once for each
     local_job   a running job of the local backend, shared by the tests of one file
@@ -206,6 +207,20 @@ def slurm(session_dir):
         cluster = slurm_module.Slurm(path).start()
     except slurm_module.Unavailable as reason:
         pytest.skip(f"no Slurm: {reason}")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def slurmrest(session_dir):
+    path = session_dir / "slurmrest"
+    path.mkdir(mode=0o755)
+    cluster = slurm_module.Slurm(path, tokens=True)
+    try:
+        cluster.start().start_rest()
+    except slurm_module.Unavailable as reason:
+        cluster.stop()
+        pytest.skip(f"no slurmrestd: {reason}")
     yield cluster
     cluster.stop()
 

@@ -328,6 +328,13 @@ class Slurm:
                 return probe.connect_ex(("127.0.0.1", port)) == 0
         harness.until(ready, "slurmrestd", limit=20)
 
+    def configure(self, home: harness.Home, name: str) -> None:
+        """The configuration of a user with this cluster alone, by its slurmrestd on TCP."""
+        home.config_dir.mkdir(parents=True, exist_ok=True)
+        (home.config_dir / "token").write_text(self.token())
+        (home.config_dir / "config.yaml").write_text(
+            f"clusters: {{{name}: {{backend: slurmrest, url: '{self.rest_url}', token_file: {home.config_dir}/token}}}}\n")
+
     def _rest_plugins(self) -> str:
         return "openapi/v0.0.38" + (",openapi/dbv0.0.38" if self.accounting else "")
 

@@ -21,10 +21,15 @@ def podman(session_dir):
         pytest.skip(f"no podman: {reason}")
 
 
-@pytest.fixture(scope="module")
-def here(berth, slurm, podman):
-    here = berth.with_env(SLURM_CONF=slurm.config, **podman.env)
-    here.run = lambda *argv, **more: here.submit("-b", "slurm", "--launcher=podman", "--image", podman.name, *argv, **more)
+@pytest.fixture(scope="module", params=["slurm", "slurmrest"])
+def here(request, berth, podman):
+    cluster = request.getfixturevalue(request.param)
+    options = ["-b", "slurm"]
+    if request.param == "slurmrest":
+        cluster.configure(berth.home, "rest")
+        options = ["-b", "rest", "--export", ",".join(podman.env)]
+    here = berth.with_env(SLURM_CONF=cluster.config, **podman.env)
+    here.run = lambda *argv, **more: here.submit(*options, "--launcher=podman", "--image", podman.name, *argv, **more)
     return here
 
 
@@ -36,10 +41,10 @@ def test_a_job_runs_in_the_container_and_its_exit_status_comes_out(here, podman)
     assert podman.left() == ""
 
 
-def test_ssh_lands_in_the_container(here, ssh, slurm, podman):
+def test_ssh_lands_in_the_container(here, ssh, podman):
     name = here.run("-e", "WINS=user", "--", "sleep", "1000")
     here.wait(name, "RUNNING")
-    ssh = ssh.with_env(SLURM_CONF=slurm.config)
+    ssh = ssh.with_env(SLURM_CONF=here.extra["SLURM_CONF"])
     assert ssh(name, "cat /etc/inside; echo $OF_IMAGE $WINS").ok().stdout == "yes\nimage user\n"
     ssh(name, "kill -TERM $(pidof sleep)")  # the job may end before the command does
     job = here.wait(name, "FAILED")

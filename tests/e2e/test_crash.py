@@ -7,7 +7,9 @@ it has started goes on, as it does after a kill.
 """
 
 import collections
+import contextlib
 import json
+import pathlib
 import re
 import shutil
 import sqlite3
@@ -16,28 +18,86 @@ import pytest
 
 import harness
 
-STEPS = ("mkdir", "symlink", "rename", "clone", "clone3", "poll", "wait4", "pwrite64", "ftruncate", "exit_group")
+STEPS = ("mkdir", "symlink", "rename", "clone", "clone3", "poll", "wait4", "pwrite64", "ftruncate", "sendto", "recvfrom",
+         "exit_group")
 # Of a kind with very many calls, this many are enough: spread over all of them.
 EACH_MAX = 8
 KILLED = 128 + 9
 LONG_AGO = 7200
 
 
+class Scheduler:
+    """Slurm: by its commands, or by slurmrestd."""
+
+    def __init__(self, cluster, name: str):
+        self.cluster, self.name = cluster, name
+        self.waiting = ("-b", name, "--begin", "now+1hour", "--", "sleep", "1000")
+        self.before = self.ids()
+
+    def ids(self) -> set:
+        listed = self.cluster.run("squeue", "--noheader", "--states=PENDING,RUNNING", "--format=%F").ok().stdout
+        return set(listed.split())
+
+    def new(self) -> set:
+        """What it runs, or is going to, of ours."""
+        return self.ids() - self.before
+
+    @staticmethod
+    def id_of(job: dict) -> str:
+        return job["native_id"]
+
+    def begin(self, job: dict) -> None:
+        self.cluster.run("scontrol", "update", f"JobId={job['native_id']}", "StartTime=now").ok()
+
+
+class Machine:
+    """This machine, which begins at once."""
+    waiting = ("-b", "local", "--", "sleep", "1000")
+    name = "local"
+
+    def __init__(self, home):
+        self.pattern = re.compile(rb"[^\0]*/berth-init\0(?:[^\0]*\0)*%s/jobs/([^/\0]+)\0" % bytes(home.berth_home))
+
+    def new(self) -> set:
+        found = set()
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if match := self.pattern.match(path.read_bytes()):
+                    found.add(match[1].decode())
+        return found
+
+    @staticmethod
+    def id_of(job: dict) -> str:
+        return job["uid"]
+
+    def begin(self, job: dict) -> None:
+        pass
+
+
+@pytest.fixture(params=["slurm", "slurmrest", "local"])
+def place(request, fresh_home):
+    if request.param == "local":
+        return Machine(fresh_home)
+    cluster = request.getfixturevalue(request.param)
+    if request.param == "slurmrest":
+        cluster.configure(fresh_home, "rest")
+    return Scheduler(cluster, "slurm" if request.param == "slurm" else "rest")
+
+
 @pytest.fixture
-def here(fresh_home, berth, slurm):
+def here(fresh_home, berth, place):
     if not shutil.which("strace"):
         pytest.skip("needs strace, to kill at a system call")
-    return type(berth)(berth.program, fresh_home).with_env(SLURM_CONF=slurm.config)
+    here = type(berth)(berth.program, fresh_home)
+    return here.with_env(SLURM_CONF=place.cluster.config) if place.name == "slurm" else here
 
 
-def traced(here, trace: str, *options, env=None) -> harness.Result:
-    argv = ["strace", "-qq", "-o", trace, *options, here.program, "run", "-q", "-b", "slurm", "--begin", "now+1hour",
-            "--", "true"]
-    return harness.run(argv, env=here.env(**(env or {})))
+def traced(here, place, trace: str, *options) -> harness.Result:
+    return harness.run(["strace", "-qq", "-o", trace, *options, here.program, "run", "-q", *place.waiting], env=here.env())
 
 
-def count_steps(here, trace) -> collections.Counter:
-    result = traced(here, str(trace), "-e", "trace=" + ",".join(STEPS))
+def count_steps(here, place, trace) -> collections.Counter:
+    result = traced(here, place, str(trace), "-e", "trace=" + ",".join(STEPS))
     if "ptrace" in result.stderr:
         pytest.skip(f"strace cannot trace here: {result.stderr}")
     result.ok()
@@ -58,32 +118,33 @@ def make_old(here) -> None:
     store.close()
 
 
-def in_queue(slurm) -> set:
-    return set(slurm.run("squeue", "--noheader", "--states=PENDING,RUNNING", "--format=%F").ok().stdout.split())
-
-
 def records(here) -> list:
     return json.loads(here("get", "jobs", "--all", "-o", "json").ok().stdout)
 
 
-def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, slurm, short_dir):
-    before = in_queue(slurm)
+def open_jobs(here) -> dict:
+    return {job["uid"]: job for job in records(here) if job["state"] in ("QUEUED", "STARTING", "RUNNING")}
+
+
+def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, place, short_dir):
     # The bundle, the host key and the Include line are there already.
-    here("run", "-q", "-b", "slurm", "--begin", "now+1hour", "--", "true").ok()
-    table = list(points(count_steps(here, short_dir / "trace")))
+    here("run", "-q", *place.waiting).ok()
+    table = list(points(count_steps(here, place, short_dir / "trace")))
     steps = {step for step, _ in table}
     assert steps >= {"mkdir", "rename", "wait4"} and steps & {"clone", "clone3"}, table
     for step, n in table:
-        result = traced(here, "/dev/null", "-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={n}")
+        result = traced(here, place, "/dev/null", "-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={n}")
         assert result.status in (-9, KILLED, 0), f"{step} {n}: {result}"
+    unrecorded = {job["uid"] for job in records(here) if job["state"] == "DEFINED"}
     make_old(here)
     here("gc", "--retention", "0s").ok()
     make_old(here)
     here("gc", "--retention", "0s").ok()
-    jobs = {job["uid"]: job for job in records(here) if job["state"] == "QUEUED"}
+    jobs = open_jobs(here)
+    assert unrecorded & set(jobs) and unrecorded - set(jobs), "nothing was handed over and not recorded"
     # Nobody is forgotten, and nobody is there who is not recorded.
-    assert in_queue(slurm) - before == {job["native_id"] for job in jobs.values()}
-    assert {job["state"] for job in records(here)} <= {"QUEUED", "FAILED"}
+    assert place.new() == {place.id_of(job) for job in jobs.values()}
+    assert {job["state"] for job in records(here)} <= {"QUEUED", "RUNNING", "FAILED"}
     home = here.home
     assert {path.name for path in (home.berth_home / "jobs").iterdir()} == set(jobs)
     assert {path.name for path in (home.state_dir / "keys").iterdir()} == {f"{uid}.json" for uid in jobs}
@@ -91,22 +152,25 @@ def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, slurm
     assert blocks == {f"{job['id']}.conf" for job in jobs.values()}
     harness.run(["ssh", "-G", "job-1"], env=here.env()).ok()
     here("cancel", "--all", "--yes").ok()
-    harness.until(lambda: in_queue(slurm) == before, "an empty queue")
+    harness.until(lambda: not place.new(), "an end of all of them")
 
 
-def test_a_job_whose_run_was_killed_after_sbatch_took_it_is_entered_as_any_other(here, slurm, ssh):
-    here("run", "-q", "-b", "slurm", "--", "true").ok()
-    # It waits for keygen first, then for sbatch.
-    killed = harness.run(["strace", "-qq", "-o", "/dev/null", "-e", "trace=wait4", "-e",
-                          "inject=wait4:signal=KILL:when=2", here.program, "run", "-b", "slurm", "--", "sleep", "1000"],
-                         env=here.env())
-    if "ptrace" in killed.stderr:
-        pytest.skip(f"strace cannot trace here: {killed.stderr}")
-    assert killed.status in (-9, KILLED)
+def test_a_job_whose_run_was_killed_after_it_was_taken_is_entered_as_any_other(here, place, ssh, short_dir):
+    """The record of it is among the last things that are written; the last are the database's own."""
+    here("run", "-q", *place.waiting).ok()
+    for n in range(count_steps(here, place, short_dir / "trace")["pwrite64"], 0, -1):
+        traced(here, place, "/dev/null", "-e", "trace=pwrite64", "-e", f"inject=pwrite64:signal=KILL:when={n}")
+        job = max(records(here), key=lambda job: job["created"])
+        if job["state"] == "DEFINED":
+            break
+    name = job["id"]
     make_old(here)
     here("gc").ok()
-    here.wait("job-2", "RUNNING")
-    enter = type(ssh)(here.home).with_env(SLURM_CONF=slurm.config)
-    assert enter("job-2", "echo in the job").ok().stdout == "in the job\n"
-    here("cancel", "job-2").ok()
-    here.wait("job-2", "CANCELLED")
+    place.begin(here.job(name))
+    here.wait(name, "RUNNING")
+    harness.until((here.job_dir(name) / "endpoint.0.json").exists, f"endpoint of {name}")
+    enter = type(ssh)(here.home).with_env(**here.extra)
+    assert enter(name, "echo in the job").ok().stdout == "in the job\n"
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED")
+    here("cancel", "--all", "--yes").ok()

@@ -9,23 +9,13 @@ import threading
 import pytest
 
 import harness
-import slurm as slurm_module
 
 DENIED, UNAVAILABLE, PROTOCOL, UNSUPPORTED = 77, 69, 76, 69
 
 
 @pytest.fixture(scope="module")
-def server(session_dir):
-    path = session_dir / "slurmrest"
-    path.mkdir(mode=0o755)
-    cluster = slurm_module.Slurm(path, tokens=True)
-    try:
-        cluster.start().start_rest()
-    except slurm_module.Unavailable as reason:
-        cluster.stop()
-        pytest.skip(f"no slurmrestd: {reason}")
-    yield cluster
-    cluster.stop()
+def server(slurmrest):
+    return slurmrest
 
 
 CLUSTERS = """\

@@ -79,7 +79,7 @@ static void read_reports(const json_t *answer)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(json_release) json_t *answer = NULL;
-	char complaint[BACKEND_REASON_MAX];
+	char complaint[BACKEND_REASON_MAX], id[BACKEND_ID_MAX];
 
 	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) < 0)
 		return 0;
@@ -87,6 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_jobs(answer, slurmrest_read_account);
 	read_cluster(answer);
 	read_reports(answer);
+	if (slurmrest_find_input(answer, "/j/u/stdin", id))
+		assert(strspn(id, "0123456789") == strlen(id) && id[0]);
 	slurmrest_complaint(answer, complaint, sizeof(complaint));
 	check_text(complaint, sizeof(complaint));
 	return 0;

@@ -143,6 +143,25 @@ static void tasks_of_arrays_come_one_by_one_and_in_lists(void **state)
 	assert_string_equal(job.tasks, "1,3,5");
 }
 
+static void a_job_is_found_by_its_standard_input(void **state)
+{
+	cleanup(json_release) json_t *answer = parse(
+		"{\"jobs\":[7,{\"job_id\":5},{\"job_id\":6,\"standard_input\":null},"
+		"{\"job_id\":0,\"standard_input\":\"/j/u/stdin\"},"
+		"{\"job_id\":8,\"standard_input\":\"/j/u1/stdin\"},"
+		"{\"job_id\":11,\"array_job_id\":" SET(9) ",\"standard_input\":\"/j/u/stdin\"}]}");
+	char id[BACKEND_ID_MAX] = "before";
+
+	(void)state;
+	assert_false(slurmrest_find_input(answer, "/j/u2/stdin", id));
+	assert_false(slurmrest_find_input(NULL, "/j/u/stdin", id));
+	assert_string_equal(id, "before");
+	assert_true(slurmrest_find_input(answer, "/j/u/stdin", id));
+	assert_string_equal(id, "9");
+	assert_true(slurmrest_find_input(answer, "/j/u1/stdin", id));
+	assert_string_equal(id, "8");
+}
+
 static void what_is_no_job_is_passed_over(void **state)
 {
 	static const char *const texts[] = { "{}", "{\"job_id\":0,\"job_state\":\"RUNNING\"}",
@@ -283,6 +302,7 @@ static void submissions_have_the_form_of_their_version(void **state)
 	check_member(job, "exclusive", "true");
 	check_member(job, "requeue", "false");
 	check_member(job, "standard_output", "\"/j%%/stdout\"");
+	check_member(job, "standard_input", "\"/j%%/stdin\"");
 	assert_true(json_is_object(json_object_get(job, "environment")));
 	job = json_object_get(new, "job");
 	check_member(job, "nodes", "\"2\"");
@@ -293,6 +313,58 @@ static void submissions_have_the_form_of_their_version(void **state)
 	check_member(job, "mail_type", "[\"END\",\"FAIL\"]");
 	check_member(job, "nice", "-5");
 	assert_true(json_is_array(json_object_get(job, "environment")));
+}
+
+static void a_signal_is_for_the_batch_script_unless_it_starts_steps(void **state)
+{
+	static const char *const command[] = { "true", NULL };
+	struct spec spec = {
+		.command = command, .workdir = "/w", .nodes = 1, .tasks = 1, .signal = "USR1@90"
+	};
+	struct job record = { .id = 7, .directory = (char *)(uintptr_t) "/j" };
+	const struct submission submission = { .spec = &spec, .job = &record, .bundle = "/b" };
+	cleanup(json_release) json_t *batch = NULL;
+	cleanup(json_release) json_t *steps = NULL;
+	cleanup(json_release) json_t *old = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(slurmrest_make_submission(&submission, 40, "me", &batch, NULL), 0);
+	check_member(json_object_get(batch, "job"), "kill_warning_flags", "[\"BATCH_JOB\"]");
+	assert_int_equal(slurmrest_make_submission(&submission, 38, "me", &old, &err), -1);
+	assert_int_equal(err.kind, ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.text, "--signal: v0.0.38"));
+	spec.tasks = 2;
+	assert_int_equal(slurmrest_make_submission(&submission, 40, "me", &steps, NULL), 0);
+	assert_null(json_object_get(json_object_get(steps, "job"), "kill_warning_flags"));
+	assert_int_equal(slurmrest_make_submission(&submission, 38, "me", &old, &err), 0);
+	check_member(json_object_get(old, "job"), "signal", "\"USR1@90\"");
+}
+
+static void containers_are_started_in_the_job_directory_as_by_sbatch(void **state)
+{
+	static const char *const command[] = { "true", NULL };
+	struct spec spec = { .command = command,
+			     .workdir = "/inside",
+			     .nodes = 1,
+			     .tasks = 1,
+			     .image = "docker://busybox" };
+	struct job record = { .id = 7, .directory = (char *)(uintptr_t) "/j" };
+	const struct submission submission = {
+		.spec = &spec, .job = &record, .bundle = "/b", .home = "/there"
+	};
+	cleanup(json_release) json_t *body = NULL;
+	cleanup_free char *env = NULL;
+	const json_t *job;
+
+	(void)state;
+	assert_int_equal(slurmrest_make_submission(&submission, 41, "me", &body, NULL), 0);
+	job = json_object_get(body, "job");
+	check_member(job, "current_working_directory", "\"/j\"");
+	assert_non_null(
+		strstr(json_string_value(json_object_get(body, "script")), "exec apptainer exec"));
+	env = json_dumps(json_object_get(job, "environment"), 0);
+	assert_non_null(strstr(env, "\"HOME=/there\""));
 }
 
 static void times_to_begin_are_counted_here(void **state)
@@ -328,11 +400,14 @@ int main(void)
 		cmocka_unit_test(accounts_tell_the_same),
 		cmocka_unit_test(states_are_lists_with_flags),
 		cmocka_unit_test(tasks_of_arrays_come_one_by_one_and_in_lists),
+		cmocka_unit_test(a_job_is_found_by_its_standard_input),
 		cmocka_unit_test(what_is_no_job_is_passed_over),
 		cmocka_unit_test(nodes_and_partitions_are_read_in_both_forms),
 		cmocka_unit_test(numbers_are_what_they_stand_for),
 		cmocka_unit_test(every_option_of_sbatch_has_a_field_in_every_version),
 		cmocka_unit_test(submissions_have_the_form_of_their_version),
+		cmocka_unit_test(a_signal_is_for_the_batch_script_unless_it_starts_steps),
+		cmocka_unit_test(containers_are_started_in_the_job_directory_as_by_sbatch),
 		cmocka_unit_test(times_to_begin_are_counted_here),
 		cmocka_unit_test(versions_are_read),
 	};

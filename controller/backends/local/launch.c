@@ -21,8 +21,8 @@
 
 /* What the launcher tells berth. */
 struct report {
-	int os;	   /* errno of a failed start, or 0 */
-	pid_t pid; /* 0: the sandbox did not come up */
+	int os; /* errno of a failed start, or 0 */
+	struct process process;
 };
 
 /* Every descriptor from 3 on, close-on-exec: the job must not hold a pipe of our caller open. */
@@ -95,26 +95,73 @@ static bool wait_until(pid_t child, uint64_t deadline)
 	}
 }
 
+/* A program that is gone already, and a sandbox that did not come up, are not alive. */
+static void identify(pid_t pid, struct process *ret)
+{
+	if (process_identify(pid, ret))
+		return;
+	*ret = (struct process){ .pid = MAX(pid, 1) };
+	if (gethostname(ret->host, sizeof(ret->host) - 1) < 0)
+		ret->host[0] = '\0';
+}
+
+static void note_process(const struct launch *launch, const struct process *process)
+{
+	cleanup_free char *path = fs_join(launch->job_dir, LAUNCH_PROCESS_NOTE);
+	char text[PROCESS_TEXT_MAX];
+
+	process_format(process, text, sizeof(text));
+	if (fs_write_file_unsynced(path, span_of_str(text), 0600, NULL) < 0)
+		return; /* who reads the report knows it too */
+}
+
+bool launch_find(const char *job_dir, struct process *ret)
+{
+	cleanup_free char *path = fs_join(job_dir, LAUNCH_PROCESS_NOTE);
+	cleanup(buf_finish) struct buf text = BUF_INIT(PROCESS_TEXT_MAX);
+
+	return fs_read_file(path, PROCESS_TEXT_MAX, &text, NULL) == 0 &&
+	       process_parse(buf_str(&text), ret);
+}
+
 /* Politely, then not. The mark comes first, so that nobody takes the end for another one. */
-static void enforce_limit(const struct launch *launch, pid_t child, pid_t init)
+static void enforce_limit(const struct launch *launch, pid_t child, const struct process *process)
 {
 	cleanup_free char *mark = fs_join(launch->job_dir, LAUNCH_LIMIT_MARK);
-	struct process process;
 
-	if (wait_until(child, monotonic_ns() + launch->limit_ns) ||
-	    !process_identify(init, &process))
+	if (wait_until(child, monotonic_ns() + launch->limit_ns) || !process_is_alive(process))
 		return;
 	fd_close(fd_open_mode(mark, O_WRONLY | O_CREAT, 0600));
-	if (process_signal(&process, SIGTERM, NULL) < 0 ||
+	if (process_signal(process, SIGTERM, NULL) < 0 ||
 	    !wait_until(child, monotonic_ns() + GRACE_NS)) {
-		if (localkill(launch->job_dir, &process, NULL) < 0)
+		if (localkill(launch->job_dir, process, NULL) < 0)
 			_exit(1);
 	}
 }
 
+/* Starts the program; what became of that is in the report. Returns the child, or -1. */
+static pid_t start(const struct launch *launch, int out, int errors, struct report *report)
+{
+	int failed[2];
+	pid_t child = pipe2(failed, O_CLOEXEC) < 0 ? -1 : fork();
+
+	if (child == 0)
+		become(launch, out, errors, failed[1]);
+	if (child < 0) {
+		report->os = errno;
+		return -1;
+	}
+	close(failed[1]);
+	fd_close(launch->info[1]);
+	if (read(failed[0], &report->os, sizeof(report->os)) <= 0)
+		identify(launch->info[0] >= 0 ? read_info(launch->info[0]) : child,
+			 &report->process);
+	return child;
+}
+
 attr_noreturn static void be_launcher(const struct launch *launch, int out, int errors, int to)
 {
-	int null = open("/dev/null", O_RDWR), failed[2];
+	int null = open("/dev/null", O_RDWR);
 	struct report report = { 0 };
 	sigset_t chld;
 	pid_t child;
@@ -123,24 +170,17 @@ attr_noreturn static void be_launcher(const struct launch *launch, int out, int 
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	signal(SIGCHLD, SIG_DFL);
+	/* Berth may be gone; the job's time is limited all the same. */
+	signal(SIGPIPE, SIG_IGN);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	child = pipe2(failed, O_CLOEXEC) < 0 ? -1 : fork();
-	if (child == 0)
-		become(launch, out, errors, failed[1]);
-	if (child < 0) {
-		report.os = errno;
-	} else {
-		close(failed[1]);
-		fd_close(launch->info[1]);
-		if (read(failed[0], &report.os, sizeof(report.os)) <= 0)
-			report.pid = launch->info[0] >= 0 ? read_info(launch->info[0]) : child;
-	}
-	if (write(to, &report, sizeof(report)) < 0)
-		_exit(1);
+	child = start(launch, out, errors, &report);
+	if (report.os == 0)
+		note_process(launch, &report.process);
+	(void)!write(to, &report, sizeof(report));
 	close_range(3, ~0U, 0);
-	if (report.pid > 0 && launch->limit_ns > 0)
-		enforce_limit(launch, child, report.pid);
+	if (report.os == 0 && launch->limit_ns > 0)
+		enforce_limit(launch, child, &report.process);
 	_exit(0);
 }
 
@@ -195,10 +235,6 @@ int launch_detached(struct launch *launch, struct process *ret, struct err *err)
 		return -1;
 	if (report.os != 0)
 		return err_set_errno(err, report.os, "start '%s'", launch->argv[0]);
-	if (!process_identify(report.pid, ret)) {
-		*ret = (struct process){ .pid = MAX(report.pid, 1) };
-		if (gethostname(ret->host, sizeof(ret->host) - 1) < 0)
-			return err_set_errno(err, errno, "host name");
-	}
+	*ret = report.process;
 	return 0;
 }

@@ -8,8 +8,9 @@
  *
  *	berth --fork--> (setsid) --fork--> launcher --fork--> program
  *
- * The launcher tells berth how the start went and which process is berth-init. With a time limit it
- * stays to enforce it; otherwise it ends at once.
+ * The launcher tells berth how the start went and which process is berth-init, and notes that in
+ * the job directory, for the case that berth is not there any more. With a time limit it stays to
+ * enforce it; otherwise it ends at once.
  */
 
 #include "controller/backends/local/process.h"
@@ -26,6 +27,12 @@ struct launch {
 
 /* The file in the job directory that says that the time limit ended the job. */
 #define LAUNCH_LIMIT_MARK "time-limit"
+
+/* The file in the job directory that says which process is berth-init (process_format()). */
+#define LAUNCH_PROCESS_NOTE "process"
+
+/* What the launcher noted, in ret; false when nothing was started there. */
+bool launch_find(const char *job_dir, struct process *ret) attr_must_use;
 
 /* Closes info[1]. A program that is gone already has start 0 and is never alive. */
 int launch_detached(struct launch *launch, struct process *ret, struct err *err) attr_must_use;

@@ -163,6 +163,20 @@ static int observe(struct backend *backend, const struct job *const *jobs, size_
 	return 0;
 }
 
+/* The launcher notes what it started, whatever becomes of berth meanwhile. */
+static int find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		struct err *err)
+{
+	struct process process;
+
+	(void)backend;
+	(void)err;
+	if (!launch_find(job->directory, &process))
+		return 0;
+	process_format(&process, ret_id, BACKEND_ID_MAX);
+	return 1;
+}
+
 static int find_process(const struct job *job, struct process *ret, struct err *err)
 {
 	if (!process_parse(job->native_id, ret))
@@ -237,6 +251,7 @@ static const struct backend_ops local_backend_ops = {
 	.name = "local",
 	.submit = submit,
 	.observe = observe,
+	.find = find,
 	.cancel = cancel,
 	.act = act_on,
 	.cannot = {

@@ -13,6 +13,7 @@
 #include "init/base/err.h"
 
 #define PROCESS_HOST_MAX 65
+#define PROCESS_TEXT_MAX 128
 
 struct process {
 	pid_t pid;

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "controller/backends/slurm/command.h"
+#include "controller/backends/slurm/files.h"
 #include "controller/backends/slurm/list.h"
 #include "controller/backends/jobdir.h"
 #include "controller/model/job_slurm.h"
-#include "init/base/fs.h"
 
 bool slurm_find_script(struct span text, const char *script, char ret_id[BACKEND_ID_MAX])
 {
@@ -32,7 +32,7 @@ int slurm_find(struct backend *backend, const struct job *job, char ret_id[BACKE
 {
 	static const char *const argv[] = { "squeue",	"--noheader",	     "--me", "--states=all",
 					    "--format", SLURM_SCRIPT_FORMAT, NULL };
-	cleanup_free char *script = fs_join(job->directory, "script.sh");
+	cleanup_free char *script = slurm_script_path(job);
 	cleanup(child_finish) struct child child = { 0 };
 
 	if (slurm_run(backend, argv, NULL, &child, err) < 0)

@@ -9,18 +9,16 @@
 #include <unistd.h>
 
 #include "controller/backends/jobdir.h"
-#include "controller/backends/launch/launcher.h"
 #include "controller/backends/slurm/account.h"
 #include "controller/backends/slurm/act.h"
 #include "controller/backends/slurm/cluster.h"
 #include "controller/backends/slurm/command.h"
+#include "controller/backends/slurm/files.h"
 #include "controller/backends/slurm/find.h"
 #include "controller/backends/slurm/links.h"
 #include "controller/backends/slurm/observe.h"
 #include "controller/backends/slurm/report.h"
 #include "controller/backends/slurm/submit.h"
-#include "init/base/fs.h"
-#include "init/base/log.h"
 #include "init/base/text.h"
 
 static const char **make_environment(const struct spec *spec)
@@ -32,46 +30,16 @@ static const char **make_environment(const struct spec *spec)
 	return env;
 }
 
-static int write_script(struct site *site, const struct submission *submission, const char *path,
-			struct err *err)
-{
-	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
-
-	if (slurm_write_script(submission, &script, err) < 0)
-		return -1;
-	return site_write(site, path, buf_span(&script), 0700, err);
-}
-
-/* What the launcher reads, if it reads anything. */
-static int write_container(struct site *site, const struct submission *submission, struct err *err)
-{
-	cleanup(buf_finish) struct buf text = BUF_INIT(LAUNCHER_FILE_MAX);
-	cleanup_free char *path = NULL;
-	const struct launcher *launcher;
-
-	if (launcher_choose(submission->spec, &launcher, err) < 0)
-		return -1;
-	path = launcher_file(launcher, submission);
-	if (!path)
-		return 0;
-	if (launcher_render(launcher, submission, &text, err) < 0)
-		return -1;
-	return site_write(site, path, buf_span(&text), 0600, err);
-}
-
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
-	cleanup_free char *script = fs_join(submission->job->directory, "script.sh");
+	cleanup_free char *script = slurm_script_path(submission->job);
 	cleanup(argv_finish) struct argv argv = { 0 };
 	cleanup(child_finish) struct child child = { 0 };
 	cleanup_free const char **env = NULL;
 	uint64_t id;
 
-	if (write_script(backend->site, submission, script, err) < 0 ||
-	    write_container(backend->site, submission, err) < 0)
-		return -1;
-	if (site_need(backend->site, submission->bundle, err) < 0)
+	if (slurm_put_files(backend->site, submission, err) < 0)
 		return -1;
 	slurm_add_options(&argv, submission);
 	argv_add(&argv, script);

@@ -22,16 +22,14 @@ uint64_t slurm_ranks_of_one(const struct spec *spec)
 	return spec->array ? 1 : spec_ranks(spec);
 }
 
-/* Where the batch script runs; the container's directory is the launcher's affair. */
-static const char *directory_of(const struct submission *submission)
+const char *slurm_directory(const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
 
 	return spec->image || spec->edf ? submission->job->directory : spec->workdir;
 }
 
-/* Its ranks are steps of srun; else the batch script becomes berth-init. */
-static bool has_steps(const struct spec *spec)
+bool slurm_has_steps(const struct spec *spec)
 {
 	const struct launcher *launcher;
 
@@ -46,11 +44,7 @@ char *slurm_job_name(const struct submission *submission)
 	return str_printf("job-%" PRIu64, submission->job->id);
 }
 
-/*
- * A file name for --output and --error, where '%' begins a replacement and '\' forbids them all;
- * the name may have one of its own. free() it.
- */
-static char *file_pattern(const char *dir, const char *name)
+char *slurm_file_pattern(const char *dir, const char *name)
 {
 	cleanup(buf_finish) struct buf path = BUF_INIT(SLURM_SCRIPT_MAX);
 
@@ -66,7 +60,8 @@ char *slurm_own_file(const struct submission *submission, const char *name)
 {
 	cleanup_free char *indexed = str_printf("%s.%%a", name);
 
-	return file_pattern(submission->job->directory, submission->spec->array ? indexed : name);
+	return slurm_file_pattern(submission->job->directory,
+				  submission->spec->array ? indexed : name);
 }
 
 static void add_own_file(struct argv *argv, const char *option, const char *name,
@@ -168,13 +163,13 @@ void slurm_add_options(struct argv *argv, const struct submission *submission)
 	argv_add_words(argv, "sbatch", "--parsable", "--input=/dev/null", NULL);
 	add_export(argv, spec);
 	argv_addf(argv, "--job-name=%s", name);
-	argv_addf(argv, "--chdir=%s", directory_of(submission));
+	argv_addf(argv, "--chdir=%s", slurm_directory(submission));
 	add_files(argv, submission);
 	argv_addf(argv, "--ntasks=%" PRIu64, slurm_ranks_of_one(spec));
 	/* The batch script becomes berth-init, which hands the signal to the command; srun's steps
 	 * are told by themselves. */
 	if (spec->signal)
-		argv_addf(argv, "--signal=%s%s", has_steps(spec) ? "" : "B:", spec->signal);
+		argv_addf(argv, "--signal=%s%s", slurm_has_steps(spec) ? "" : "B:", spec->signal);
 	for (const struct spec_option *option = spec_options; option->name; option++) {
 		if (option->sbatch && spec_has(spec, option))
 			add_option(argv, spec, option);
@@ -186,8 +181,8 @@ static bool add_rank_files(struct buf *b, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
 	const char *dir = submission->job->directory;
-	cleanup_free char *out = file_pattern(dir, "stdout.%t"),
-			  *err = file_pattern(dir, "stderr.%t");
+	cleanup_free char *out = slurm_file_pattern(dir, "stdout.%t"),
+			  *err = slurm_file_pattern(dir, "stderr.%t");
 	bool ok = true;
 
 	if (!spec->output)
@@ -371,7 +366,7 @@ bool slurm_expand_pattern(const char *pattern, const struct submission *submissi
 			  const char *native_id, uint64_t task, struct buf *ret)
 {
 	if (strchr(pattern, '\\') ||
-	    (pattern[0] != '/' && !buf_printf(ret, "%s/", directory_of(submission))))
+	    (pattern[0] != '/' && !buf_printf(ret, "%s/", slurm_directory(submission))))
 		return false;
 	for (const char *p = pattern; *p; p++) {
 		if (*p != '%') {

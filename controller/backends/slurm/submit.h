@@ -22,8 +22,20 @@ uint64_t slurm_minutes(uint64_t ns);
 /* Ranks of a job, or of one task of an array. */
 uint64_t slurm_ranks_of_one(const struct spec *spec);
 
+/* Its ranks are steps of srun; else the batch script becomes berth-init. */
+bool slurm_has_steps(const struct spec *spec);
+
+/* Where the batch script runs; the container's directory is the launcher's affair. */
+const char *slurm_directory(const struct submission *submission);
+
 /* The user's name for it, or "job-7". free() it. */
 char *slurm_job_name(const struct submission *submission);
+
+/*
+ * A file name for --output and the like, where '%' begins a replacement and '\\' forbids them all;
+ * the name may have one of its own. free() it.
+ */
+char *slurm_file_pattern(const char *dir, const char *name);
 
 /*
  * The pattern of a file in the job directory; of an array one for each task, whose index Slurm puts

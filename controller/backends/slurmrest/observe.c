@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "controller/backends/slurm/index.h"
+#include "controller/backends/slurm/submit.h"
 #include "controller/backends/slurmrest/read.h"
+#include "controller/backends/slurmrest/submit.h"
 #include "init/base/log.h"
 #include "init/base/text.h"
 
@@ -103,6 +105,18 @@ int slurmrest_observe(struct backend *backend, const struct job *const *jobs, si
 	ask_accounting(rest, &index);
 	slurm_index_add_status(&index, backend->site);
 	return 0;
+}
+
+int slurmrest_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		   struct err *err)
+{
+	const struct slurmrest_call call = { .path = "/jobs" };
+	cleanup_free char *pattern = slurm_file_pattern(job->directory, SLURMREST_INPUT);
+	cleanup(json_release) json_t *answer = NULL;
+
+	if (slurmrest_call(slurmrest_of(backend), &call, &answer, err) < 0)
+		return -1;
+	return slurmrest_find_input(answer, pattern, ret_id) ? 1 : 0;
 }
 
 static void add_run(const struct slurmrest_job *job, struct run_list *ret)

@@ -12,5 +12,7 @@
 /* Members of the backend; see backend.h. */
 int slurmrest_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		      struct observation *ret, struct err *err);
+int slurmrest_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		   struct err *err);
 int slurmrest_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 			struct err *err);

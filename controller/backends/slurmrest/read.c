@@ -158,6 +158,25 @@ bool slurmrest_read_job(const json_t *json, struct slurmrest_job *ret)
 	return ret->seen.native_state[0] != '\0';
 }
 
+bool slurmrest_find_input(const json_t *answer, const char *input, char ret_id[BACKEND_ID_MAX])
+{
+	const json_t *json;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
+		const char *own = json_string_value(json_object_get(json, "standard_input"));
+		uint64_t array = number_of(json, "array_job_id", UINT32_MAX);
+		char id[SLURM_ID_MAX];
+
+		if (!own || strcmp(own, input) != 0 ||
+		    !set_id(id, array ? array : number_of(json, "job_id", INT64_MAX)))
+			continue;
+		memcpy(ret_id, id, sizeof(id));
+		return true;
+	}
+	return false;
+}
+
 bool slurmrest_read_account(const json_t *json, struct slurmrest_job *ret)
 {
 	uint64_t array = number_of(json_object_get(json, "array"), "job_id", UINT32_MAX);

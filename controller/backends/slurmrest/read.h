@@ -32,6 +32,13 @@ struct slurmrest_job {
 bool slurmrest_read_job(const json_t *json, struct slurmrest_job *ret) attr_must_use;
 bool slurmrest_read_account(const json_t *json, struct slurmrest_job *ret) attr_must_use;
 
+/*
+ * The id of the job (of an array, that of the whole) with this standard input, among all of an
+ * answer; false when there is none.
+ */
+bool slurmrest_find_input(const json_t *answer, const char *input, char ret_id[BACKEND_ID_MAX])
+	attr_must_use;
+
 /* Appends all nodes, or partitions, of an answer; of partitions idle nodes and CPUs in use, too. */
 void slurmrest_read_nodes(const json_t *answer, struct node_list *ret);
 void slurmrest_read_queues(const json_t *answer, const struct node_list *nodes,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/backends/slurm/files.h"
 #include "controller/backends/slurm/links.h"
 #include "controller/backends/slurm/submit.h"
 #include "controller/backends/slurmrest/act.h"
@@ -24,9 +25,6 @@
 
 static int check(const struct spec *spec, struct err *err)
 {
-	if (spec->image || spec->edf)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--image: jobs run without a container there: leave it out");
 	if (spec->script && spec->script_beyond)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "'#SBATCH --%s': slurmrestd does not read scripts, and berth "
@@ -36,15 +34,12 @@ static int check(const struct spec *spec, struct err *err)
 	return 0;
 }
 
-/* Everything that the job needs is there before it can start. */
 static int put_files(struct site *site, const struct submission *submission, struct err *err)
 {
-	cleanup_free char *script = fs_join(submission->job->directory, "script.sh");
-	cleanup(buf_finish) struct buf text = BUF_INIT(SLURM_SCRIPT_MAX);
+	cleanup_free char *input = fs_join(submission->job->directory, SLURMREST_INPUT);
 
-	if (slurm_write_script(submission, &text, err) < 0 ||
-	    site_write(site, script, buf_span(&text), 0700, err) < 0 ||
-	    site_need(site, submission->bundle, err) < 0)
+	if (slurm_put_files(site, submission, err) < 0 ||
+	    site_link(site, "/dev/null", input, err) < 0)
 		return -1;
 	return site_flush(site, err);
 }
@@ -136,6 +131,7 @@ static const struct backend_ops slurmrest_backend_ops = {
 	.submit = submit,
 	.render = render,
 	.observe = slurmrest_observe,
+	.find = slurmrest_find,
 	.cancel = slurmrest_cancel,
 	.act = slurmrest_act,
 	.cannot = { [ACT_REQUEUE] = NO_REQUEUE },
@@ -150,10 +146,14 @@ static const struct backend_ops slurmrest_backend_ops = {
 	.close = close_backend,
 };
 
-static char *own_name(void)
+/* Who we are: there, as far as the login node's name says it, else here. */
+static char *own_name(const struct site *site)
 {
 	const struct passwd *user = getpwuid(getuid());
+	const char *at = site ? strrchr(site->login, '@') : NULL;
 
+	if (at && at > site->login)
+		return str_dup_len(site->login, (size_t)(at - site->login));
 	return user ? str_dup(user->pw_name) : str_printf("%u", getuid());
 }
 
@@ -180,7 +180,7 @@ int slurmrest_backend_open(const struct backend_settings *settings, struct site 
 	rest->base.site = site;
 	rest->http = http;
 	rest->version = version;
-	rest->user = settings->user ? str_dup(settings->user) : own_name();
+	rest->user = settings->user ? str_dup(settings->user) : own_name(site);
 	rest->tokens = settings->tokens;
 	*ret = &rest->base;
 	return 0;

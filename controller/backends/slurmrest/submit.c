@@ -335,17 +335,20 @@ static bool names(const char *list, const char *name)
 }
 
 /* The environment of the job: who it is, what --export names, and what --env sets. */
-static json_t *make_environment(const struct spec *spec, const char *user)
+static json_t *make_environment(const struct submission *submission, const char *user)
 {
+	const struct spec *spec = submission->spec;
 	const struct passwd *account = getpwnam(user);
+	const char *home = account ? account->pw_dir : NULL;
 	json_t *env = json_object();
 	bool all = spec->export_list && strcmp(spec->export_list, "ALL") == 0;
 
 	json_object_set_new(env, "PATH", json_string(DEFAULT_PATH));
 	json_object_set_new(env, "USER", json_string(user));
 	json_object_set_new(env, "LOGNAME", json_string(user));
-	if (account)
-		json_object_set_new(env, "HOME", json_string(account->pw_dir));
+	if (submission->home || home)
+		json_object_set_new(env, "HOME",
+				    json_string(submission->home ? submission->home : home));
 	for (char **variable = environ; spec->export_list && *variable; variable++) {
 		cleanup_free char *name = str_dup_len(*variable, strcspn(*variable, "="));
 
@@ -380,10 +383,11 @@ static json_t *in_form(json_t *env, unsigned int version)
 static void add_files(json_t *job, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
+	cleanup_free char *in = slurm_file_pattern(submission->job->directory, SLURMREST_INPUT);
 	cleanup_free char *out = slurm_own_file(submission, "stdout");
 	cleanup_free char *err = slurm_own_file(submission, "stderr");
 
-	json_object_set_new(job, "standard_input", json_string("/dev/null"));
+	json_object_set_new(job, "standard_input", json_string(in));
 	json_object_set_new(job, "standard_output", json_string(spec->output ? spec->output : out));
 	if (spec->error || !spec->output)
 		json_object_set_new(job, "standard_error",
@@ -403,6 +407,24 @@ static int add_options(json_t *job, const struct spec *spec, unsigned int versio
 	return 0;
 }
 
+/*
+ * Steps are told of a signal by themselves; without any it is the batch script that must have it,
+ * and v0.0.38 refuses the "B:" that says so.
+ */
+static int address_signal(json_t *job, const struct spec *spec, unsigned int version,
+			  struct err *err)
+{
+	if (slurm_has_steps(spec))
+		json_object_del(job, "kill_warning_flags");
+	else if (spec->signal && version < FIRST_NEW)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--signal: v0.0.%u of slurmrestd can signal the tasks of a job "
+			       "alone, and this one has a single command: leave it out, or use a "
+			       "cluster with backend slurm",
+			       version);
+	return 0;
+}
+
 int slurmrest_make_submission(const struct submission *submission, unsigned int version,
 			      const char *user, json_t **ret, struct err *err)
 {
@@ -415,12 +437,14 @@ int slurmrest_make_submission(const struct submission *submission, unsigned int 
 
 	json_object_set_new(body, "job", job);
 	if (slurm_write_script(submission, &script, err) < 0 ||
-	    add_options(job, spec, version, err) < 0)
+	    add_options(job, spec, version, err) < 0 || address_signal(job, spec, version, err) < 0)
 		return -1;
 	json_object_set_new(body, "script", json_string(buf_str(&script)));
 	json_object_set_new(job, "name", json_string(name));
-	json_object_set_new(job, "current_working_directory", json_string(spec->workdir));
-	json_object_set_new(job, "environment", in_form(make_environment(spec, user), version));
+	json_object_set_new(job, "current_working_directory",
+			    json_string(slurm_directory(submission)));
+	json_object_set_new(job, "environment",
+			    in_form(make_environment(submission, user), version));
 	if (tasks)
 		json_object_set_new(job, "tasks", json_integer((json_int_t)tasks));
 	add_files(job, submission);
