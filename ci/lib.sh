@@ -39,17 +39,23 @@ packages() {
 		"${missing[@]}" >/dev/null || die "cannot install: ${missing[*]}"
 }
 
-# debian13 DIRECTORY NAME...: downloads the named packages of Debian 13 and its backports to DIRECTORY/debs and installs
-# nothing. apt runs on a state of its own in DIRECTORY, with the mirror that the machine's own sources name (in either of
-# apt's formats), and checks signatures with Debian's archive keyring.
-debian13() {
-	local work=$1 arch keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror apt
-	shift
-	arch=$(dpkg --print-architecture)
+# debian_mirror: the mirror of Debian that the machine's own sources name, in either of apt's formats.
+debian_mirror() {
+	local mirror
 	mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
 		2>/dev/null || true; } | grep -v '^ *#' | grep -oE '(https?|file):/[^] ]*debian/?( |$)' | tr -d ' ' |
 		head -n 1) || true
 	[ -n "$mirror" ] || die "no Debian mirror in /etc/apt/sources.list*: add one, for example with 'apt edit-sources'"
+	printf '%s\n' "$mirror"
+}
+
+# debian13 DIRECTORY NAME...: downloads the named packages of Debian 13 and its backports to DIRECTORY/debs and installs
+# nothing. apt runs on a state of its own in DIRECTORY, and checks signatures with Debian's archive keyring.
+debian13() {
+	local work=$1 arch keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror apt
+	shift
+	arch=$(dpkg --print-architecture)
+	mirror=$(debian_mirror)
 	[ -r "$keyring" ] || packages debian-archive-keyring
 	mkdir -p "$work"/{state/lists/partial,cache/archives/partial,etc,debs}
 	chmod 755 "$work"

@@ -304,7 +304,7 @@ class Slurm:
         result = self.run("scontrol", "token", f"username={user}", f"lifespan={seconds}").ok()
         return result.stdout.strip().removeprefix("SLURM_JWT=")
 
-    def start_rest(self, plugins=None) -> None:
+    def start_rest(self) -> None:
         """slurmrestd of an ordinary user, on TCP and on a Unix socket, with tokens: rest_url, rest_socket."""
         if not find("slurmrestd"):
             raise Unavailable("no slurmrestd: apt-get install slurmrestd slurm-wlm-jwt-plugin")
@@ -313,12 +313,12 @@ class Slurm:
         os.chown(self.dir / "rest", nobody.pw_uid, nobody.pw_gid)
         port, = free_ports(1)
         self.rest_url, self.rest_socket = f"http://127.0.0.1:{port}", f"unix:{self.dir}/rest/socket"
-        plugins = ("-s", plugins or self._rest_plugins()) if self.version < (23, 11) else ()
         with open(self.dir / "slurmrestd.out", "wb") as out:
             self.rest = subprocess.Popen(
-                [find("slurmrestd"), "-a", "rest_auth/jwt", *plugins, f"127.0.0.1:{port}", self.rest_socket],
+                [find("slurmrestd"), "-u", str(nobody.pw_uid), "-g", str(nobody.pw_gid), "-a", "rest_auth/jwt",
+                 "-s", self._rest_plugins(), f"127.0.0.1:{port}", self.rest_socket],
                 env={**self.env(), "SLURM_JWT": ""}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True, user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+                start_new_session=True)
         self.processes.append(self.rest)
 
         def ready():
@@ -335,8 +335,13 @@ class Slurm:
         (home.config_dir / "config.yaml").write_text(
             f"clusters: {{{name}: {{backend: slurmrest, url: '{self.rest_url}', token_file: {home.config_dir}/token}}}}\n")
 
+    def oldest_rest(self) -> str:
+        """The oldest version of its interface that slurmrestd has; tests may ask for another one."""
+        return os.environ.get("BERTH_TEST_SLURMREST", "v0.0.38" if self.version < (23, 11) else "v0.0.40")
+
     def _rest_plugins(self) -> str:
-        return "openapi/v0.0.38" + (",openapi/dbv0.0.38" if self.accounting else "")
+        names = ("openapi/v0.0.38", "openapi/dbv0.0.38") if self.version < (23, 11) else ("slurmctld", "slurmdbd")
+        return ",".join(names if self.accounting else names[:1])
 
     def forget(self) -> None:
         """A new slurmctld that has never heard of a job; accounting has."""

@@ -64,7 +64,9 @@ def test_each_attempt_of_a_job_is_kept(here, ledger):
     native = here.job(name)["native_id"]
     ledger.run("scontrol", "requeue", native).ok()
     here.wait(name, "QUEUED")
-    ledger.run("scontrol", "update", f"JobId={native}", "StartTime=now")
+    # Slurm lets it wait for two minutes, and does not hear of another time before all of the first attempt is gone.
+    harness.until(lambda: "COMPLETING" not in ledger.job(native)["JobState"] and ledger.job(native)["EndTime"] == "Unknown" and
+                  ledger.run("scontrol", "update", f"JobId={native}", "StartTime=now").status == 0, "an earlier start")
     here.wait(name, "RUNNING", limit=120)
     first, second = runs(here, name)
     assert (first["attempt"], first["native_state"]) == (1, "REQUEUED") and first["started"] and first["node_list"]

@@ -28,7 +28,7 @@ clusters:
     backend: slurmrest
     url: {socket}
     token_command: [cat, {token}]
-    api: v0.0.38
+    api: {api}
 """
 
 
@@ -47,7 +47,8 @@ def token(server, home):
 @pytest.fixture(scope="module", params=["tcp", "socket"])
 def rest(request, server, berth, ssh, home, token):
     """berth without any of Slurm's commands' configuration: only the server is known."""
-    write_config(home, CLUSTERS.format(url=server.rest_url, socket=server.rest_socket, token=token))
+    write_config(home, CLUSTERS.format(url=server.rest_url, socket=server.rest_socket, token=token,
+                                               api=server.oldest_rest()))
     here = berth.with_env(BERTH_CLUSTER=request.param)
     here.ssh, here.via = ssh, request.param
     return here
@@ -150,7 +151,7 @@ def odd(fresh_home, berth, token):
     server.answer = 200, ""
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    write_config(fresh_home, CLUSTERS.format(url=f"http://127.0.0.1:{server.server_port}", token=token,
+    write_config(fresh_home, CLUSTERS.format(url=f"http://127.0.0.1:{server.server_port}", token=token, api="v0.0.38",
                                              socket=f"unix:{fresh_home.berth_home}/nowhere"))
     server.berth = type(berth)(berth.program, fresh_home).with_env(BERTH_CLUSTER="tcp")
     yield server
@@ -182,7 +183,7 @@ def test_an_expired_token_is_told_from_a_wrong_one(server, odd, token):
     """The real server; the time of the token is over as soon as it is used."""
     old = odd.berth.home.berth_home.parent / "old-token"
     old.write_text(server.token(seconds=1))
-    write_config(odd.berth.home, CLUSTERS.format(url=server.rest_url, socket=server.rest_socket, token=old))
+    write_config(odd.berth.home, CLUSTERS.format(url=server.rest_url, socket=server.rest_socket, token=old, api="v0.0.38"))
 
     def refused():
         result = odd.berth("get", "nodes")
