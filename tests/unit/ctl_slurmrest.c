@@ -299,8 +299,8 @@ static void submissions_have_the_form_of_their_version(void **state)
 	check_member(job, "time_limit", "2");
 	check_member(job, "gpus_per_node", "\"a100:2\"");
 	check_member(job, "signal", "\"USR1@90\"");
-	check_member(job, "exclusive", "true");
-	check_member(job, "requeue", "false");
+	check_member(job, "exclusive", "\"exclusive\"");
+	check_member(job, "no_requeue", "true");
 	check_member(job, "standard_output", "\"/j%%/stdout\"");
 	check_member(job, "standard_input", "\"/j%%/stdin\"");
 	assert_true(json_is_object(json_object_get(job, "environment")));

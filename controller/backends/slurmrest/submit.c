@@ -73,6 +73,12 @@ static json_t *make_no(const void *member)
 	return json_false();
 }
 
+static json_t *make_exclusive(const void *member)
+{
+	(void)member;
+	return json_string("exclusive");
+}
+
 static json_t *make_none_list(const void *member)
 {
 	(void)member;
@@ -199,7 +205,7 @@ static const struct {
 	{ "nodelist", FIRST_NEW, FOR_EVER, "required_nodes", make_list },
 	{ "exclude", FROM_START, 38, "exclude_nodes", make_text },
 	{ "exclude", FIRST_NEW, FOR_EVER, "excluded_nodes", make_list },
-	{ "exclusive", FROM_START, 38, "exclusive", make_yes },
+	{ "exclusive", FROM_START, 38, "exclusive", make_exclusive },
 	{ "exclusive", FIRST_NEW, FOR_EVER, "shared", make_none_list },
 	{ "licenses", FROM_START, FOR_EVER, "licenses", make_text },
 	{ "time", FROM_START, FOR_EVER, "time_limit", make_minutes },
@@ -208,7 +214,8 @@ static const struct {
 	{ "begin", FIRST_NEW, FOR_EVER, "begin_time", make_begin },
 	{ "dependency", FROM_START, FOR_EVER, "dependency", make_text },
 	{ "requeue", FROM_START, FOR_EVER, "requeue", make_yes },
-	{ "no-requeue", FROM_START, FOR_EVER, "requeue", make_no },
+	{ "no-requeue", FROM_START, 38, "no_requeue", make_yes },
+	{ "no-requeue", FIRST_NEW, FOR_EVER, "requeue", make_no },
 	{ "signal", FROM_START, 38, "signal", make_text },
 	{ "signal", FIRST_NEW, FOR_EVER, "kill_warning_signal", make_signal_name },
 	{ "signal", FIRST_NEW, FOR_EVER, "kill_warning_delay", make_signal_delay },
