@@ -1,75 +1,65 @@
 /* SPDX-License-Identifier: MIT */
-/* berth cp: files into a job, out of it, or between jobs. */
+/* berth cp: files between this machine, clusters and jobs. */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "controller/cmd/cmd.h"
-
-struct args {
-	bool recursive, preserve, resume, verify, quiet;
-	uint64_t wait_ns;
-};
+#include "controller/cmd/cp.h"
 
 static const struct opt opts[] = {
-	OPT_FLAG('r', "recursive", struct args, recursive, "copy directories with what is in them"),
-	OPT_FLAG('p', "preserve", struct args, preserve, "keep permissions and times"),
-	OPT_FLAG(0, "resume", struct args, resume,
+	OPT_FLAG('r', "recursive", struct cp_args, recursive,
+		 "copy directories with what is in them"),
+	OPT_FLAG('p', "preserve", struct cp_args, preserve, "keep permissions and times"),
+	OPT_FLAG(0, "resume", struct cp_args, resume,
 		 "go on where an interrupted copy with --resume ended"),
-	OPT_FLAG(0, "verify", struct args, verify,
+	OPT_FLAG(0, "verify", struct cp_args, verify,
 		 "compare SHA-256 of both before a file gets its name"),
-	OPT_FLAG('q', "quiet", struct args, quiet, "no progress, also on a terminal"),
-	CMD_OPT_WAIT(struct args, wait_ns),
+	OPT_FLAG('q', "quiet", struct cp_args, quiet, "no progress, also on a terminal"),
+	CMD_OPT_WAIT(struct cp_args, wait_ns),
 	OPT_END,
 };
 
-/* "job-7:path" has a colon before any slash. The length of "job-7", or 0 for what is here. */
-static size_t job_len(const char *operand)
-{
-	size_t len = strcspn(operand, ":/");
-
-	return operand[len] == ':' ? len : 0;
-}
-
 static bool same_place(const char *a, const char *b)
 {
-	return job_len(a) == job_len(b) && strncmp(a, b, job_len(a)) == 0;
+	size_t len = files_place_len(a);
+
+	return len == files_place_len(b) && strncmp(a, b, len) == 0;
 }
 
-static const char *path_of(const char *operand)
+static int check(int argc, char **argv, struct err *err)
 {
-	size_t len = job_len(operand);
-
-	return len > 0 ? operand + len + 1 : operand;
+	for (int i = 1; i + 1 < argc; i++) {
+		if (!same_place(argv[0], argv[i]))
+			return err_set(err, ERR_INVALID,
+				       "'%s' is elsewhere than '%s': copy from one place at a time",
+				       argv[i], argv[0]);
+	}
+	if (files_place_len(argv[0]) == 0 && files_place_len(argv[argc - 1]) == 0)
+		return err_set(err, ERR_INVALID,
+			       "both sides are here: write JOB:PATH or CLUSTER:PATH for what is "
+			       "elsewhere");
+	return 0;
 }
 
 /*
- * Its options are those of every way into a job, with the side before them: --from-client-file,
- * --to-rank. The program itself and the verb come only once.
+ * Options of one side have that before them: --from-client-file, --to-rank. The program itself and
+ * the verb come only once.
  */
-static int add_side(const char *operand, const char *side, const struct args *args,
-		    struct argv *command, struct argv *ret_way, struct err *err)
+static void add_side(const struct files_way *way, const char *side, struct argv *command)
 {
-	cleanup_free char *job = str_dup_len(operand, job_len(operand));
-	struct ref ref;
-
-	if (job[0] == '\0')
-		return 0;
-	if (ref_parse(job, &ref, err) < 0 ||
-	    cmd_connect("cp", &ref, args->wait_ns, ret_way, err) < 0)
-		return err_wrap(err, "%s", operand);
 	if (command->len == 0)
-		argv_add_words(command, ret_way->items[0], ret_way->items[1], NULL);
-	for (size_t i = 2; i < ret_way->len; i++) {
-		const char *word = ret_way->items[i];
+		argv_add_words(command, way->command.items[0], way->command.items[1], NULL);
+	for (size_t i = 2; i < way->command.len; i++) {
+		const char *word = way->command.items[i];
 
 		if (strncmp(word, "--", 2) == 0)
 			argv_addf(command, "--%s-%s", side, word + 2);
 		else
 			argv_add(command, word);
 	}
-	return 0;
 }
 
-static void add_options(const struct args *args, struct argv *command)
+static void add_options(const struct cp_args *args, struct argv *command)
 {
 	const struct {
 		bool set;
@@ -98,48 +88,82 @@ static bool same_words(const struct argv *a, const struct argv *b)
 	return true;
 }
 
-static int check(int argc, char **argv, struct err *err)
+/* A directory that is copied into itself has no end. */
+static int check_inside(const char *from, const char *to, struct err *err)
 {
-	for (int i = 1; i + 1 < argc; i++) {
-		if (!same_place(argv[0], argv[i]))
-			return err_set(err, ERR_INVALID,
-				       "'%s' is elsewhere than '%s': copy from one place at a time",
-				       argv[i], argv[0]);
-	}
-	if (job_len(argv[0]) == 0 && job_len(argv[argc - 1]) == 0)
-		return err_set(err, ERR_INVALID,
-			       "neither side is a job: write JOB:PATH for what is in one");
+	char source[PATH_MAX], target[PATH_MAX];
+	size_t len;
+
+	if (!realpath(from, source) || !realpath(to, target))
+		return 0;
+	len = strlen(source);
+	if (strncmp(source, target, len) == 0 && (target[len] == '/' || target[len] == '\0'))
+		return err_set(err, ERR_INVALID, "'%s' lies in '%s'", to, from);
 	return 0;
+}
+
+static int check_ways(const struct cp_args *args, const struct files_way *from,
+		      const struct files_way *to, char **argv, int argc, struct err *err)
+{
+	if (!from->is_here && same_words(&from->command, &to->command))
+		return err_set(err, ERR_INVALID,
+			       "both sides are the same place: 'berth mv' moves there, 'berth exec "
+			       "JOB -- cp' copies in a job");
+	for (int i = 0; args->recursive && from->is_here && to->is_here && i + 1 < argc; i++) {
+		cleanup_free char *source = files_way_path(from, argv[i]);
+		cleanup_free char *target = files_way_path(to, argv[argc - 1]);
+
+		if (check_inside(source, target, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int become(const struct cp_args *args, const struct files_way *from,
+		  const struct files_way *to, int argc, char **argv, struct err *err)
+{
+	cleanup(argv_finish) struct argv command = { 0 };
+
+	if (check_ways(args, from, to, argv, argc, err) < 0)
+		return -1;
+	add_side(from, "from", &command);
+	add_side(to, "to", &command);
+	add_options(args, &command);
+	for (int i = 0; i < argc; i++) {
+		cleanup_free char *path = files_way_path(i + 1 < argc ? from : to, argv[i]);
+
+		argv_add(&command, path);
+	}
+	return cmd_become(argv_words(&command), err);
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
-	const struct args *args = opaque;
-	cleanup(argv_finish) struct argv command = { 0 }, from = { 0 }, to = { 0 };
+	const struct cp_args *args = opaque;
+	const struct files_plan plan = { .wait_ns = cmd_wait_ns(args->wait_ns),
+					 .progress = cmd_progress(),
+					 .wants_server = args->resume || args->verify };
+	cleanup(controller_close) struct controller *c = NULL;
+	cleanup(files_way_finish) struct files_way from = { 0 }, to = { 0 };
 
-	if (check(argc, argv, err) < 0 ||
-	    add_side(argv[0], "from", args, &command, &from, err) < 0 ||
-	    add_side(argv[argc - 1], "to", args, &command, &to, err) < 0)
+	if (check(argc, argv, err) < 0 || controller_open(&c, err) < 0 ||
+	    ops_files_way(c, &plan, argv[0], &from, err) < 0 ||
+	    ops_files_way(c, &plan, argv[argc - 1], &to, err) < 0)
 		return -1;
-	if (from.len > 0 && same_words(&from, &to))
-		return err_set(err, ERR_INVALID,
-			       "both sides are the same job: 'berth exec JOB -- cp' copies there");
-	add_options(args, &command);
-	for (int i = 0; i < argc; i++)
-		argv_add(&command, path_of(argv[i]));
-	return cmd_become(argv_words(&command), err);
+	return become(args, &from, &to, argc, argv, err);
 }
 
 const struct verb cmd_cp = {
 	.name = "cp",
 	.operands = "SOURCE... TARGET",
-	.summary = "copy files into a job, out of it, or between jobs",
+	.summary = "copy files to and from clusters and jobs",
 	.details =
-		"What is in a job is written JOB:PATH, relative to its working directory: job-7:out,\n"
-		"job-7.3:/tmp/x. '-' is standard input or output.",
+		"What is elsewhere is written CLUSTER:PATH (relative to your home there) or JOB:PATH\n"
+		"(relative to its working directory): hpc:out, job-7:out, job-7.3:/tmp/x. '-' is standard\n"
+		"input or output.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
-	.args_size = sizeof(struct args),
+	.args_size = sizeof(struct cp_args),
 	.operands_min = 2,
 	.operands_max = -1,
 	.run = run,

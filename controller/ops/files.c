@@ -264,3 +264,100 @@ int ops_files_rename(struct controller *c, struct files *files, const char *from
 	}
 	return fs_rename(files->fs, from, inside ? inside : to, err);
 }
+
+/* Ways for berth-tunnel cp */
+
+void files_way_finish(struct files_way *way)
+{
+	argv_finish(&way->command);
+	free(way->base);
+	*way = (struct files_way){ 0 };
+}
+
+char *files_way_path(const struct files_way *way, const char *operand)
+{
+	const char *path = files_path(operand);
+
+	if (!way->base || path[0] == '/')
+		return str_dup(path[0] ? path : way->base ? way->base : ".");
+	if (path[0] == '~' && (path[1] == '\0' || path[1] == '/'))
+		path += 1 + strspn(path + 1, "/");
+	return path[0] ? fs_path_join(way->base, path) : str_dup(way->base);
+}
+
+/* What a copy needs of the server there (sums) only ours has. */
+static int bring_server(struct controller *c, const struct where *where, struct site *site,
+			struct err *err)
+{
+	cleanup(place_finish) struct place place = { 0 };
+	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	cleanup_free char *dir = NULL;
+
+	if (place_find(c, where, site, &place, err) < 0 ||
+	    bundle_find(c->paths.program, &bundle, err) < 0)
+		return -1;
+	return place_install_bundle(c, where, site, &place, &bundle, &dir, err);
+}
+
+static int login_way(struct controller *c, const struct where *where, bool wants_server,
+		     struct files_way *ret, struct err *err)
+{
+	cleanup(site_close) struct site *site = NULL;
+	cleanup(argv_finish) struct argv ssh = { 0 };
+	cleanup_free char *tunnel = NULL;
+
+	if (place_open_site(c, where, &site, err) < 0 ||
+	    (wants_server && bring_server(c, where, site, err) < 0) ||
+	    place_installed_tunnel(c, where, &tunnel, err) < 0)
+		return -1;
+	site_ssh_sftp(site, tunnel, &ssh);
+	for (size_t i = 0; i < ssh.len; i++)
+		argv_addf(&ret->command, "--command=%s", ssh.items[i]);
+	argv_addf(&ret->command, "--name=%s", where->cluster);
+	return 0;
+}
+
+static bool is_firecrest(const struct where *where)
+{
+	return strcmp(where->backend, "firecrest") == 0;
+}
+
+static int cluster_way(struct controller *c, const char *name, bool wants_server,
+		       struct files_way *ret, struct err *err)
+{
+	struct where where;
+
+	if (ops_choose(c, name, &where, err) < 0)
+		return -1;
+	ret->carries_whole = is_firecrest(&where);
+	ret->is_here = !where.is_remote && !ret->carries_whole;
+	if (ret->is_here)
+		ret->base = str_dup(c->paths.home);
+	return where.is_remote && !ret->carries_whole ? login_way(c, &where, wants_server, ret, err)
+						      : 0;
+}
+
+int ops_files_way(struct controller *c, const struct files_plan *plan, const char *operand,
+		  struct files_way *ret, struct err *err)
+{
+	size_t len = files_place_len(operand);
+	cleanup_free char *name = str_dup_len(operand, len);
+	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	cleanup(job_finish) struct job job = { 0 };
+	struct ref ref;
+	struct connect_plan way = {
+		.ref = &ref, .verb = "cp", .wait_ns = plan->wait_ns, .progress = plan->progress
+	};
+
+	if (len > 0 && !has_cluster(c, name))
+		return find_job(c, name, &ref, &job, err) < 0
+			       ? -1
+			       : ops_connect(c, &way, &ret->command, err);
+	if (bundle_find(c->paths.program, &bundle, err) < 0)
+		return -1;
+	argv_add_words(&ret->command, bundle.tunnel, "cp", NULL);
+	if (len > 0)
+		return cluster_way(c, name, plan->wants_server, ret, err);
+	ret->is_here = true;
+	return 0;
+}

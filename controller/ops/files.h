@@ -23,7 +23,8 @@
 struct files_plan {
 	uint64_t wait_ns; /* at most so long for a job to run */
 	const struct progress *progress;
-	struct notes *notes;
+	struct notes *notes; /* or NULL */
+	bool wants_server;   /* of ours on a login node, for what OpenSSH's cannot do */
 };
 
 struct files {
@@ -35,6 +36,25 @@ struct files {
 	struct argv exec; /* runs a program in the job */
 	struct fs_runner runner;
 };
+
+/*
+ * How `berth-tunnel cp` gets to the place of an operand: the command up to its own options, and
+ * what its path is there.
+ */
+struct files_way {
+	struct argv command; /* berth-tunnel, cp, and options without "from-" or "to-" */
+	char *base;	     /* where relative paths start; NULL: where the server starts them */
+	bool is_here;	     /* on this machine, also as a cluster's */
+	bool carries_whole;  /* does not speak SFTP: fs_copy() is for it */
+};
+
+void files_way_finish(struct files_way *way);
+DEFINE_CLEANUP_VALUE(struct files_way, files_way_finish)
+
+int ops_files_way(struct controller *c, const struct files_plan *plan, const char *operand,
+		  struct files_way *ret, struct err *err) attr_must_use;
+/* The path of an operand there. free() it. */
+char *files_way_path(const struct files_way *way, const char *operand) attr_must_use;
 
 /* The length of what stands before the colon, or 0 for a path of this machine. */
 size_t files_place_len(const char *operand);

@@ -106,7 +106,7 @@ def test_from_one_job_to_another(cp, job, there, berth, tmp_path):
     cp("-rp", "--verify", f"{job}:between", f"{other}:arrived").ok()
     same(source, tmp_path / "other" / "arrived", times=True)
     result = cp(f"{job}:between/dangling", f"{job}:x")
-    assert result.status == 64 and "same job" in result.stderr
+    assert result.status == 64 and "same place" in result.stderr
 
 
 def test_standard_input_and_output(cp, job, there, tmp_path):

@@ -135,8 +135,9 @@ def test_rm_removes_what_was_meant_and_nothing_else(place, tmp_path):
 def test_rm_refuses_what_nobody_means(place):
     here = place.dir / "kept"
     here.mkdir()
-    for path in "/", "", "~", "..", "~/..", "/..", f"{here}/.", f"{here}/..", "///", os.path.expanduser("~"):
-        refused = place.berth("rm", "-ry", f"{place.prefix}{path}")
+    # Without -r: what is wrong here must not cost anybody a file system.
+    for path in "/", "", "~", "..", "~/..", "/..", f"{here}/.", f"{here}/..", "///", "~/.":
+        refused = place.berth("rm", "-y", f"{place.prefix}{path}")
         assert refused.status == 77 and "not removed" in refused.stderr, (path, refused)
     assert here.exists() and pathlib.Path("/bin").exists()
 
@@ -246,6 +247,43 @@ def test_names_of_any_bytes_go_through_every_verb(place):
     assert sorted(os.listdir(os.fsencode(place.dir / "moved"))) == sorted(made[:8])
     place("rm", "moved", *text[8:], options=["-r", "-y"]).ok()
     assert os.listdir(place.dir) == []
+
+
+def test_cp_goes_there_and_back(place, tmp_path):
+    top = os.fsencode(tmp_path / "tree")
+    os.makedirs(top + b"/sub/empty")
+    for name in HOSTILE:
+        with open(top + b"/sub/" + name, "wb") as file:
+            file.write(name * 1000)
+    os.symlink("sub", top + b"/link")
+    (tmp_path / "large").write_bytes(os.urandom(3_000_000))
+    there = f"{place.prefix}{place.dir}"
+    place.berth("cp", "-rp", "tree", f"{there}/copy", cwd=tmp_path).ok()
+    harness.run(["diff", "-r", "--no-dereference", tmp_path / "tree", place.dir / "copy"]).ok()
+    back = place.berth("cp", "-r", f"{there}/copy/.", "back", cwd=tmp_path).ok()
+    # What the login node's start-up files say is not ours to hide.
+    assert back.output == b"" and back.errors in (b"", b"beware\n")
+    harness.run(["diff", "-r", "--no-dereference", tmp_path / "tree", tmp_path / "back"]).ok()
+    place.berth("cp", "large", there, cwd=tmp_path).ok()
+    place.berth("cp", "--verify", "--resume", "large", f"{there}/new", cwd=tmp_path).ok()
+    for name in "large", "new":
+        harness.run(["cmp", tmp_path / "large", place.dir / name]).ok()
+    assert place.berth("cp", f"{there}/new", "-", cwd=tmp_path).ok().output == (tmp_path / "large").read_bytes()
+    assert sorted(os.listdir(place.dir)) == ["copy", "large", "new"]
+    missing = place.berth("cp", f"{there}/missing", "x", cwd=tmp_path)
+    assert missing.status == 66 and missing.stderr.endswith("missing: No such file or directory\n"), missing
+
+
+def test_cp_between_places(through_login, local_job, tmp_path):
+    (tmp_path / "a").write_bytes(os.urandom(100_000))
+    through_login("cp", f"hpc:{tmp_path}/a", f"{local_job}:{tmp_path}/b").ok()
+    through_login("cp", f"{local_job}:{tmp_path}/b", f"local:{tmp_path}/c").ok()
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "c").read_bytes()
+    (tmp_path / "d").mkdir()
+    for operands, words in ((f"hpc:{tmp_path}/a", f"hpc:{tmp_path}/x"), "berth mv"), (("-r", tmp_path, f"local:{tmp_path}/d"), "lies in"), (
+            ("a", "b"), "CLUSTER:PATH"):
+        refused = through_login("cp", *operands, cwd=tmp_path)
+        assert refused.status == 64 and words in refused.stderr, refused
 
 
 def test_names_are_harmless_on_a_terminal(place):

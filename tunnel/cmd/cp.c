@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* berth-tunnel cp: files into a job, out of it, or from one job to another. */
+/* berth-tunnel cp: files between this machine, jobs, and what else speaks SFTP. */
 #include "cmd.h"
 
 #include <errno.h>
@@ -30,7 +30,9 @@ struct args {
 			"where it listens"),                                                  \
 		OPT_UINT(0, which "-rank", struct args, member.rank, "N", "its process (0)"), \
 		OPT_STR(0, which "-name", struct args, member.name, "NAME",                   \
-			"what to call it in messages (job)")
+			"what to call it in messages (job)"),                                 \
+		OPT_LIST(0, which "-command", struct args, member.command, "WORD",            \
+			 "a word of a command that speaks SFTP, instead (repeatable)")
 
 static const struct opt opts[] = {
 	OPT_FLAG('r', "recursive", struct args, recursive, "copy directories with what is in them"),
@@ -83,7 +85,7 @@ static void watch_signals(void)
 /* "job-7:path", or the path alone here. */
 static char *place_of(const struct cp_side_args *args, const char *path)
 {
-	if (!cp_side_is_job(args))
+	if (cp_side_is_here(args))
 		return str_dup(path);
 	return str_printf("%s:%s", args->name ? args->name : "job", path);
 }
@@ -218,10 +220,8 @@ static char *name_of(const char *path)
 static int take_paths(const struct args *args, int argc, char **argv, struct paths *ret,
 		      struct err *err)
 {
-	bool from_here = !cp_side_is_job(&args->from), to_here = !cp_side_is_job(&args->to);
+	bool from_here = cp_side_is_here(&args->from), to_here = cp_side_is_here(&args->to);
 
-	if (from_here && to_here)
-		return err_set(err, ERR_INVALID, "one side must be a job; cp(1) copies here");
 	ret->from_input = from_here && strcmp(argv[0], "-") == 0;
 	ret->to_output = to_here && strcmp(argv[argc - 1], "-") == 0;
 	ret->items = new_array(char *, (size_t)argc);
@@ -334,7 +334,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	if (why.kind == ERR_NONE && (from_status || to_status)) /* a child has said why */
 		return from_status ? from_status : to_status;
 	if (why.kind == ERR_NONE)
-		err_set(&why, ERR_UNAVAILABLE, "the connection to the job ended");
+		err_set(&why, ERR_UNAVAILABLE, "the connection ended");
 	*err = why;
 	return -1;
 }

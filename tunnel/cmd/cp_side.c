@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,7 +44,22 @@ static int open_pipes(struct cp_side *side, int theirs[2], struct err *err)
 	return fd_set_nonblock(side->read_fd, true, err);
 }
 
-static int start_child(struct cp_side *side, bool verbose, struct err *err)
+/* Runs it with its standard input and output being ours to talk to it. */
+static int start_child(struct cp_side *side, struct spawn *spawn, struct err *err)
+{
+	int theirs[2] = { -1, -1 };
+
+	if (open_pipes(side, theirs, err) == 0) {
+		spawn->in = theirs[0];
+		spawn->out = theirs[1];
+		side->pid = spawn_run(spawn, err);
+	}
+	fd_close(theirs[0]);
+	fd_close(theirs[1]);
+	return side->pid > 0 ? 0 : -1;
+}
+
+static int start_job(struct cp_side *side, bool verbose, struct err *err)
 {
 	const struct cp_side_args *args = side->args;
 	cleanup_free char *client = str_printf("--client-file=%s", args->client_file);
@@ -54,7 +71,6 @@ static int start_child(struct cp_side *side, bool verbose, struct err *err)
 	char loud[] = "--verbose";
 	char *argv[] = { program, verb, subsystem, client, name, rank, NULL, NULL, NULL };
 	size_t len = ARRAY_LEN(argv) - 3;
-	int theirs[2] = { -1, -1 };
 	struct spawn spawn = { .file = subsystem_program(),
 			       .argv = argv,
 			       .environment = environ,
@@ -64,14 +80,23 @@ static int start_child(struct cp_side *side, bool verbose, struct err *err)
 		argv[len++] = endpoint;
 	if (verbose)
 		argv[len] = loud;
-	if (open_pipes(side, theirs, err) == 0) {
-		spawn.in = theirs[0];
-		spawn.out = theirs[1];
-		side->pid = spawn_run(&spawn, err);
-	}
-	fd_close(theirs[0]);
-	fd_close(theirs[1]);
-	return side->pid > 0 ? 0 : -1;
+	return start_child(side, &spawn, err);
+}
+
+static int start_command(struct cp_side *side, struct err *err)
+{
+	const struct opt_list *command = &side->args->command;
+	cleanup_free char **argv = new_array(char *, command->len + 1);
+	struct spawn spawn = { .file = command->items[0],
+			       .path = getenv("PATH"),
+			       .argv = argv,
+			       .environment = environ,
+			       .err = STDERR_FILENO };
+
+	for (size_t i = 0; i < command->len; i++)
+		argv[i] = (char *)(uintptr_t)command->items[i];
+	side->is_marked = true;
+	return start_child(side, &spawn, err);
 }
 
 int cp_side_open(struct cp_side *side, const struct cp_side_args *args, bool verbose,
@@ -79,9 +104,9 @@ int cp_side_open(struct cp_side *side, const struct cp_side_args *args, bool ver
 {
 	*side = (struct cp_side){ .args = args, .read_fd = -1, .write_fd = -1 };
 	sftp_client_init(&side->client);
-	if (cp_side_is_job(args)) {
+	if (!cp_side_is_here(args)) {
 		buf_init(&side->in, IN_MAX);
-		return start_child(side, verbose, err);
+		return args->client_file ? start_job(side, verbose, err) : start_command(side, err);
 	}
 	buf_init(&side->in, SFTP_SERVER_OUT_MAX);
 	side->server = sftp_server_new();
@@ -149,12 +174,31 @@ static int read_some(struct cp_side *side, struct err *err)
 	return len < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 
-static int turn_job(struct cp_side *side, struct err *err)
+/* 1: the mark has come; 0: not yet; -1: it never will. */
+static int drop_preamble(struct cp_side *side, struct err *err)
+{
+	static const char mark[] = CP_SIDE_MARK "\n";
+	struct span text = buf_span(&side->in);
+	const uint8_t *at = text.len ? memmem(text.ptr, text.len, mark, strlen(mark)) : NULL;
+	size_t spare = at ? (size_t)(at - text.ptr) + strlen(mark)
+			  : text.len - MIN(text.len, strlen(mark));
+
+	side->is_marked = !at;
+	side->preamble += spare;
+	buf_consume(&side->in, spare);
+	if (side->is_marked && side->preamble > CP_SIDE_PREAMBLE_MAX)
+		return err_set(err, ERR_PROTOCOL, "start-up files there print without end");
+	return !side->is_marked;
+}
+
+static int turn_child(struct cp_side *side, struct err *err)
 {
 	struct buf *out = &side->client.out;
 	int got = read_some(side, err);
+	int ready = got < 0 || !side->is_marked ? 1 : drop_preamble(side, err);
 
-	if (got < 0 || sftp_client_feed(&side->client, &side->in, err) < 0)
+	if (got < 0 || ready < 0 ||
+	    (ready > 0 && sftp_client_feed(&side->client, &side->in, err) < 0))
 		return -1;
 	side->busy = got > 0;
 	while (buf_len(out) > 0) {
@@ -174,7 +218,7 @@ int cp_side_turn(struct cp_side *side, struct err *err)
 	if (side->lost)
 		sftp_client_drop(&side->client);
 	else
-		result = side->server ? turn_here(side, err) : turn_job(side, err);
+		result = side->server ? turn_here(side, err) : turn_child(side, err);
 	if (result < 0) {
 		side->lost = true;
 		side->busy = false;
