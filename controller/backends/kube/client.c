@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests to a Kubernetes API server; see client.h. */
+#include "client.h"
+
+#include <string.h>
+
+#include "init/base/text.h"
+
+#define STATUS_MAX (256 * 1024)
+#define WORDS_MAX 300
+#define UNAUTHORIZED 401
+#define GONE 410
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* Kinds of error for what err_kind_from_http() does not know, and advice. */
+static const struct {
+	int status;
+	enum err_kind kind;
+	const char *advice;
+} answers[] = {
+	{ UNAUTHORIZED, ERR_DENIED,
+	  "; log in again with the tool that made the kubeconfig ('kubectl get pods' tells the "
+	  "same)" },
+	{ 403, ERR_DENIED, "; 'kubectl auth can-i --list' shows what you may do" },
+	{ 404, ERR_NOT_FOUND, "" },
+	{ 405, ERR_UNSUPPORTED, "" },
+	{ 409, ERR_EXISTS, "" },
+	{ GONE, ERR_UNAVAILABLE, "" },
+	{ 413, ERR_LIMIT, "" },
+	{ 415, ERR_UNSUPPORTED, "" },
+	{ 422, ERR_INVALID, "" },
+	{ 429, ERR_LIMIT, "; try again later" },
+};
+
+int kube_explain(int status, struct span body, struct err *err)
+{
+	cleanup(json_release) json_t *json = NULL;
+	cleanup_free char *words = NULL;
+	enum err_kind kind = err_kind_from_http(status);
+	const char *said = NULL, *advice = "";
+
+	if (json_parse(body, STATUS_MAX, &json, NULL) == 0)
+		said = text_of(json, "message");
+	if (!said || said[0] == '\0')
+		return http_refuse(status, err);
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		if (answers[i].status == status) {
+			kind = answers[i].kind;
+			advice = answers[i].advice;
+		}
+	}
+	words = str_dup_len(said, MIN(strlen(said), (size_t)WORDS_MAX));
+	text_make_printable(words);
+	return err_set(err, kind, "%s%s", words, advice);
+}
+
+static bool has_plugin(const struct kube *kube)
+{
+	return kube->access.plugin.command.len > 0 && !kube->tokens;
+}
+
+/* Connects, with a certificate of the plugin's when it gave one. */
+static int connect(struct kube *kube, struct err *err)
+{
+	const struct kube_access *access = &kube->access;
+	struct http_tls tls = { .authorities = buf_span(&access->authorities),
+				.certificate = buf_span(&access->certificate),
+				.key = buf_span(&access->key),
+				.is_unchecked = access->is_unchecked };
+
+	if (kube->given.certificate) {
+		tls.certificate = span_of_str(kube->given.certificate);
+		tls.key = span_of_str(kube->given.key);
+	}
+	http_close(take_ptr(kube->http));
+	if (http_open_tls(access->server, &tls, &kube->http, err) < 0)
+		return err_wrap(err, "server of the kubeconfig");
+	return 0;
+}
+
+static int prepare(struct kube *kube, bool fresh, struct err *err)
+{
+	if (kube->is_ready && !(fresh && has_plugin(kube)))
+		return 0;
+	kube->is_ready = false;
+	if (has_plugin(kube)) {
+		kube_credential_finish(&kube->given);
+		if (kube_plugin_run(&kube->access.plugin, &kube->given, err) < 0)
+			return err_wrap(err, "exec plugin of the kubeconfig");
+	}
+	if (connect(kube, err) < 0)
+		return -1;
+	kube->is_ready = true;
+	return 0;
+}
+
+/* NULL: there is none, and a certificate tells who we are, if anything does. */
+static int find_token(struct kube *kube, bool fresh, const char **ret, struct err *err)
+{
+	*ret = kube->given.token ? kube->given.token : kube->access.token;
+	if (!kube->tokens)
+		return 0;
+	return token_get(kube->tokens, fresh, ret, err);
+}
+
+static int send_once(struct kube *kube, const struct http_request *request, bool fresh,
+		     struct http_response *ret, struct err *err)
+{
+	cleanup_free char *header = NULL;
+	struct http_request own = *request;
+	const char *headers[] = { "Accept: application/json, */*", NULL, NULL };
+	const char *token;
+	int result;
+
+	if (prepare(kube, fresh, err) < 0 || find_token(kube, fresh, &token, err) < 0)
+		return -1;
+	if (token) {
+		header = str_printf("Authorization: Bearer %s", token);
+		headers[1] = header;
+	}
+	own.headers = headers;
+	result = http_send(kube->http, &own, ret, err);
+	if (header)
+		explicit_bzero(header, strlen(header));
+	return result;
+}
+
+static bool can_renew(const struct kube *kube)
+{
+	return kube->tokens || has_plugin(kube);
+}
+
+/* Any answer is success. */
+static int converse(struct kube *kube, const struct kube_call *call, struct http_response *ret,
+		    struct err *err)
+{
+	cleanup_free char *body = NULL;
+	struct http_request request = { .method = call->method,
+					.path = call->path,
+					.may_repeat = call->may_repeat,
+					.body_max = call->answer_max ? call->answer_max
+								     : KUBE_ANSWER_MAX };
+
+	if (call->body) {
+		body = json_dumps(call->body, JSON_COMPACT);
+		if (!body)
+			return err_set(err, ERR_INVALID, "not all of it is text in UTF-8");
+		request.body = span_of_str(body);
+		request.content_type = call->content_type ? call->content_type : "application/json";
+	}
+	if (send_once(kube, &request, false, ret, err) < 0)
+		return -1;
+	if (ret->status != UNAUTHORIZED || !can_renew(kube))
+		return 0;
+	http_response_finish(ret);
+	*ret = (struct http_response){ 0 };
+	return send_once(kube, &request, true, ret, err);
+}
+
+static int parse(struct http_response *response, json_t **ret, struct err *err)
+{
+	if (response->status >= 300)
+		return kube_explain(response->status, buf_span(&response->body), err);
+	if (json_parse(buf_span(&response->body), KUBE_ANSWER_MAX, ret, err) < 0) {
+		if (err)
+			err->kind = ERR_PROTOCOL;
+		return err_wrap(err, "the API server's answer");
+	}
+	return 0;
+}
+
+int kube_call(struct kube *kube, const struct kube_call *call, json_t **ret, struct err *err)
+{
+	cleanup(http_response_finish) struct http_response response = { 0 };
+	cleanup(json_release) json_t *answer = NULL;
+
+	if (converse(kube, call, &response, err) < 0 || parse(&response, &answer, err) < 0)
+		return -1;
+	if (ret)
+		*ret = take_ptr(answer);
+	return 0;
+}
+
+int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, struct err *err)
+{
+	cleanup(http_response_finish) struct http_response response = { 0 };
+
+	if (converse(kube, call, &response, err) < 0)
+		return -1;
+	if (response.status >= 300)
+		return kube_explain(response.status, buf_span(&response.body), err);
+	if (!buf_append_span(ret, buf_span(&response.body)))
+		return err_set(err, ERR_LIMIT, "more than %zu bytes", ret->max);
+	return 0;
+}
+
+/* The path with the page that comes next: "" is the first, and limit 0 all of it in one. */
+static char *page_path(const char *path, const char *selector, unsigned int limit, const char *from)
+{
+	cleanup(buf_finish) struct buf b = BUF_INIT(64 * 1024);
+	bool ok = buf_printf(&b, "%s?limit=%u", path, limit);
+
+	if (selector)
+		ok = ok && buf_printf(&b, "&labelSelector=") && text_append_percent(&b, selector);
+	if (from[0])
+		ok = ok && buf_printf(&b, "&continue=") && text_append_percent(&b, from);
+	return ok ? buf_take_str(&b) : NULL;
+}
+
+/* Appends a page; *from becomes where the next one begins, "" after the last. 0, -1, or 1: gone. */
+static int list_page(struct kube *kube, const char *path, json_t *items, char **from,
+		     struct err *err)
+{
+	const struct kube_call call = { .path = path };
+	cleanup(http_response_finish) struct http_response response = { 0 };
+	cleanup(json_release) json_t *answer = NULL;
+	const char *next;
+
+	if (converse(kube, &call, &response, err) < 0)
+		return -1;
+	if (response.status == GONE && (*from)[0])
+		return 1;
+	if (parse(&response, &answer, err) < 0)
+		return -1;
+	json_array_extend(items, json_object_get(answer, "items"));
+	next = text_of(json_object_get(answer, "metadata"), "continue");
+	free(*from);
+	*from = str_dup(next ? next : "");
+	return 0;
+}
+
+int kube_list(struct kube *kube, const char *path, const char *selector, json_t **ret,
+	      struct err *err)
+{
+	cleanup(json_release) json_t *items = json_array();
+	cleanup_free char *from = str_dup("");
+	unsigned int limit = KUBE_PAGE;
+
+	for (unsigned int page = 0; page < KUBE_PAGES_MAX; page++) {
+		cleanup_free char *whole = page_path(path, selector, limit, from);
+		int result;
+
+		if (!whole)
+			return err_set(err, ERR_PROTOCOL,
+				       "the API server's place in a list is too long");
+		result = list_page(kube, whole, items, &from, err);
+		if (result < 0)
+			return -1;
+		if (result > 0) {
+			json_array_clear(items);
+			free(from);
+			from = str_dup("");
+			limit = 0;
+		} else if (from[0] == '\0') {
+			*ret = take_ptr(items);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_LIMIT, "a list of more than %d pages", KUBE_PAGES_MAX);
+}
+
+char *kube_path(const struct kube *kube, const char *api, const char *kind, const char *name)
+{
+	cleanup(buf_finish) struct buf b = BUF_INIT(4096);
+	bool ok = buf_printf(&b, "%s/namespaces/", api) &&
+		  text_append_percent(&b, kube->namespace) && buf_printf(&b, "/%s", kind);
+
+	if (name)
+		ok = ok && buf_printf(&b, "/") && text_append_percent(&b, name);
+	return ok ? buf_take_str(&b) : str_dup("/");
+}
+
+static int open_tokens(const struct kube_config *config, struct kube *kube, struct err *err)
+{
+	const struct token_settings settings = { .cluster = "kubernetes",
+						 .token_file = kube->access.token_file };
+
+	kube->tokens = config->tokens;
+	if (kube->tokens || kube->access.plugin.command.len > 0)
+		return 0;
+	if (token_source_open(&settings, &kube->own, err) < 0)
+		return -1;
+	kube->tokens = kube->own;
+	return 0;
+}
+
+int kube_open(const struct kube_config *config, struct kube **ret, struct err *err)
+{
+	cleanup(kube_close) struct kube *kube = new_zero(struct kube);
+	const char *namespace;
+
+	if (kube_access_find(config->kubeconfig, config->context, &kube->access, err) < 0 ||
+	    open_tokens(config, kube, err) < 0)
+		return -1;
+	namespace = config->namespace ? config->namespace : kube->access.namespace;
+	kube->namespace = str_dup(namespace ? namespace : "default");
+	*ret = take_ptr(kube);
+	return 0;
+}
+
+struct kube *kube_close(struct kube *kube)
+{
+	if (kube) {
+		http_close(kube->http);
+		kube_access_finish(&kube->access);
+		token_source_close(kube->own);
+		kube_credential_finish(&kube->given);
+		free(kube->namespace);
+		free(kube);
+	}
+	return NULL;
+}
