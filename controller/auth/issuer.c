@@ -169,6 +169,13 @@ int issuer_get_tokens(struct issuer_client *client, const struct issuer_form *fo
 	if (issuer_find(client, err) < 0 ||
 	    post(client, client->at.token_url, form, &response, err) < 0)
 		return -1;
+	if (response.status == 404 && client->at_is_old) {
+		client->at_is_old = false;
+		oidc_issuer_finish(&client->at);
+		if (issuer_find(client, err) < 0 ||
+		    post(client, client->at.token_url, form, &response, err) < 0)
+			return -1;
+	}
 	if (response.status != 200)
 		return refuse(client, &response, refusal, err);
 	if (oidc_parse_tokens(buf_span(&response.body), ret, err) < 0)

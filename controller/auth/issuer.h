@@ -15,6 +15,7 @@ struct issuer_client {
 	const char *id;
 	const char *secret;    /* NULL: the client has none */
 	struct oidc_issuer at; /* filled by issuer_find() */
+	bool at_is_old;	       /* from an earlier time: asked for anew when it has moved */
 	/* The connection, and the server that it leads to. */
 	struct http *http;
 	char *server;

@@ -145,6 +145,7 @@ struct issuer_client login_client(const struct login *login, const char *secret)
 		.issuer = login->issuer,
 		.id = login->client_id,
 		.secret = secret,
+		.at_is_old = at->token_url,
 		.at = { .token_url = copy(at->token_url),
 			.authorize_url = copy(at->authorize_url),
 			.device_url = copy(at->device_url),

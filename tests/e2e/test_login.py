@@ -284,6 +284,14 @@ def test_a_token_that_is_refused_is_renewed_once(here, issuer):
     assert len(seen) == 2 and issuer.count("/token", grant_type="refresh_token") == 1
 
 
+def test_an_issuer_that_has_moved_is_looked_for_again(here, issuer):
+    here("login", "person").ok()
+    end_access(here)
+    issuer.faults = [("/token", 404)]
+    assert whoami(here, "person")["user"] == "alice"
+    assert issuer.count("/.well-known/openid-configuration") == 2
+
+
 def test_a_cache_that_is_damaged_is_none(here, issuer):
     here("login", "person").ok()
     for text in ("", "{", '{"token_url": "http://evil.example/"}', '{"token_url": 7}'):
