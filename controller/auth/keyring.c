@@ -55,29 +55,30 @@ static struct {
 	void (*g_error_free)(struct g_error *error);
 } keyring;
 
-#define CALL(name)                                         \
-	{                                                  \
-#name, offsetof(__typeof__(keyring), name) \
-	}
+#define CALLS(X)                       \
+	X(secret_password_store_sync)  \
+	X(secret_password_lookup_sync) \
+	X(secret_password_clear_sync)  \
+	X(secret_password_free)        \
+	X(g_error_free)
 
 static const struct {
 	const char *name;
 	size_t offset;
 } calls[] = {
-	CALL(secret_password_store_sync),
-	CALL(secret_password_lookup_sync),
-	CALL(secret_password_clear_sync),
-	CALL(secret_password_free),
-	CALL(g_error_free),
+#define X(name) { #name, offsetof(__typeof__(keyring), name) },
+	CALLS(X)
+#undef X
 };
 
 /* libsecret would try to start a bus where there is none, which takes long and ends in nothing. */
 static bool has_bus(void)
 {
+	const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
 	const char *dir = getenv("XDG_RUNTIME_DIR");
 	cleanup_free char *path = dir ? fs_join(dir, "bus") : NULL;
 
-	return getenv("DBUS_SESSION_BUS_ADDRESS") || (path && access(path, F_OK) == 0);
+	return (address && address[0]) || (path && access(path, F_OK) == 0);
 }
 
 static int load(struct err *err)

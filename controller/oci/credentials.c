@@ -276,6 +276,7 @@ static const struct {
 	{ "DOCKER_CONFIG", "config.json", false },
 	{ NULL, ".docker/config.json", false },
 	{ "ENROOT_CONFIG_PATH", ".credentials", true },
+	{ "XDG_CONFIG_HOME", "enroot/.credentials", true },
 	{ NULL, ".config/enroot/.credentials", true },
 };
 

@@ -9,8 +9,9 @@
  *	$DOCKER_CONFIG/config.json, ~/.docker/config.json	docker
  *	$ENROOT_CONFIG_PATH/.credentials, ~/.config/enroot/.credentials	enroot: netrc
  *
- * A file may name a helper instead (docker-credential-NAME), which is run for the registry. What
- * enroot's file would have a shell do is not done.
+ * $XDG_CONFIG_HOME takes the place of ~/.config. A file may name a helper instead
+ * (docker-credential-NAME), which is run for the registry. What enroot's file would have a shell do
+ * is not done.
  */
 
 #include "controller/oci/reference.h"
