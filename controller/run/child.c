@@ -32,7 +32,6 @@ static void pipes_close(struct pipes *p)
 		fd_close(p->input[i]);
 	}
 }
-DEFINE_CLEANUP_VALUE(struct pipes, pipes_close)
 
 struct running {
 	struct child_plan plan;
