@@ -192,7 +192,9 @@ static int parse_parts(char *name, struct oci_reference *ret, struct err *err)
 	if (tag && !is_tag(tag))
 		return err_set(err, ERR_INVALID, "'%.80s' is no tag", tag);
 	split_name(name, ret);
-	if (!is_registry(ret->registry))
+	/* enroot's form could name one that reads as a folder everywhere else. */
+	if (!is_registry(ret->registry) ||
+	    !looks_like_registry(ret->registry, strlen(ret->registry)))
 		return err_set(err, ERR_INVALID, "'%.80s' is no registry", ret->registry);
 	if (!is_repository(ret->repository))
 		return err_set(err, ERR_INVALID,

@@ -60,6 +60,7 @@ static void what_is_no_name_of_an_image_is_refused(void **state)
 		{ "a.example/x:t/", ERR_INVALID },
 		{ "a.example:port/x", ERR_INVALID },
 		{ "x@sha256:12", ERR_INVALID },
+		{ "host#me/x", ERR_INVALID },
 		{ "x@md5:" DIGITS, ERR_INVALID },
 		{ "\033[2J", ERR_INVALID },
 		{ "/images/x.sqsh", ERR_UNSUPPORTED },
