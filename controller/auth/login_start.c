@@ -58,6 +58,13 @@ static int ask_secret(struct attempt *attempt, struct err *err)
 	return 0;
 }
 
+/* The words of RFC 6749 section 5.2, and of Keycloak, for a secret that is not right. */
+static bool is_about_secret(const struct oidc_refusal *refusal)
+{
+	return strcmp(refusal->word, "invalid_client") == 0 ||
+	       strcmp(refusal->word, "unauthorized_client") == 0;
+}
+
 /* A secret that was kept and is refused may be an old one. */
 static int get_by_credentials(struct attempt *attempt, enum client_secret_place place,
 			      struct err *err)
@@ -70,7 +77,7 @@ static int get_by_credentials(struct attempt *attempt, enum client_secret_place 
 	if (login_ask_credentials(attempt->login, &attempt->client, &attempt->tokens, &refusal,
 				  err) == 0)
 		return 0;
-	if (attempt->was_asked || !is_ours || !attempt->plan->ask || !refusal.word[0])
+	if (attempt->was_asked || !is_ours || !attempt->plan->ask || !is_about_secret(&refusal))
 		return -1;
 	if (ask_secret(attempt, err) < 0)
 		return -1;

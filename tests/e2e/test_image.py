@@ -36,6 +36,7 @@ def describe(berth, image) -> dict:
     return json.loads(berth("describe", "image", image, "-o", "json").ok().stdout)[0]
 
 
+@pytest.mark.sanitize
 def test_an_image_tells_what_it_runs_and_where(tools, stand):
     digest = stand.push("team/tool", "2", {OTHER: registry.config(OTHER), HERE: registry.config(HERE, **RUN)})
     stand.redirects = True
