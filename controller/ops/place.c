@@ -340,7 +340,7 @@ int place_endpoint(struct controller *c, struct backend *backend, const struct j
 	return 0;
 }
 
-int place_keep_endpoint(struct controller *c, const struct backend *backend, const struct job *job,
+int place_keep_endpoint(struct controller *c, struct backend *backend, const struct job *job,
 			unsigned int rank, char **ret, struct err *err)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
@@ -350,6 +350,9 @@ int place_keep_endpoint(struct controller *c, const struct backend *backend, con
 	if (site_is_remote(site) && (site_read(site, path, 0, ENDPOINT_MAX, &text, err) < 0 ||
 				     place_put_endpoint(c, job, rank, buf_span(&text), err) < 0))
 		return -1;
+	/* What is in a container is not here before somebody asks. */
+	if (backend_runs_containers(backend))
+		return backend_endpoint(backend, job, rank, ret, err);
 	*ret = place_known_endpoint(c, site, job, rank);
 	return *ret ? 0 : err_set(err, ERR_NOT_FOUND, "%s: there is none", path);
 }

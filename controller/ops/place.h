@@ -61,7 +61,7 @@ int place_endpoint(struct controller *c, struct backend *backend, const struct j
  * The same with what was prefetched from elsewhere, and without asking anything else. ERR_NOT_FOUND
  * when the rank has not said where it listens.
  */
-int place_keep_endpoint(struct controller *c, const struct backend *backend, const struct job *job,
+int place_keep_endpoint(struct controller *c, struct backend *backend, const struct job *job,
 			unsigned int rank, char **ret, struct err *err) attr_must_use;
 /*
  * Where the rank's endpoint lies on this machine, in the job directory or as it was fetched last;

@@ -58,7 +58,7 @@ static void rekey_finish(struct rekey *x)
 }
 DEFINE_CLEANUP_VALUE(struct rekey, rekey_finish)
 
-static void find_listening(struct rekey *x, const struct backend *backend)
+static void find_listening(struct rekey *x, struct backend *backend)
 {
 	uint64_t rank = 0;
 

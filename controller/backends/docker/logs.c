@@ -99,11 +99,16 @@ static int read_patiently(struct docker_reading *reading, const struct log_part 
 	return got < 0 ? -1 : 0;
 }
 
-/* From the beginning, to where the reading was. */
-static int follow(struct engine *engine, struct docker_reading *reading, const struct job *job,
-		  const struct log_part *part, struct buf *ret, struct err *err)
+/*
+ * From the beginning, to where the reading was, and on. Podman loses parts of a log that is written
+ * fast while it is followed: there, what has come in between is all that is read.
+ */
+static int go_on(struct engine *engine, struct docker_reading *reading, const struct job *job,
+		 const struct log_part *part, struct buf *ret, struct err *err)
 {
-	if (open_stream(engine, reading, job, true, err) < 0)
+	bool follows = !engine->is_podman && !job_state_is_ended(job->state);
+
+	if (open_stream(engine, reading, job, follows, err) < 0)
 		return -1;
 	while (reading->offset < part->offset && !http_stream_has_ended(reading->stream)) {
 		if (read_patiently(reading, part, ret, err) < 0)
@@ -121,8 +126,9 @@ int docker_read_log(struct engine *engine, struct docker_reading *reading, const
 		reading->which = part->which;
 		if (open_stream(engine, reading, job, false, err) < 0)
 			return -1;
-	} else if (reading->is_at_end && !reading->follows && !is_over) {
-		return follow(engine, reading, job, part, ret, err);
+	} else if (reading->is_at_end && !reading->follows &&
+		   go_on(engine, reading, job, part, ret, err) < 0) {
+		return -1;
 	}
 	if (reading->follows && !is_over)
 		return read_once(reading, part, FOLLOW_MS, ret, err) < 0 ? -1 : 0;
