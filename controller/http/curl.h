@@ -28,6 +28,7 @@
 	X(easy_recv)           \
 	X(multi_init)          \
 	X(multi_cleanup)       \
+	X(multi_setopt)        \
 	X(multi_add_handle)    \
 	X(multi_remove_handle) \
 	X(multi_perform)       \
@@ -38,6 +39,7 @@
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
+#undef curl_multi_setopt
 
 struct curl_calls {
 #define X(name) __typeof__(curl_##name) *name;

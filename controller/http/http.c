@@ -14,21 +14,7 @@
 #define PAUSE_MAX_MS 30000
 #define UNIX_SCHEME "unix:"
 
-/* One attempt: what became of it. */
-struct attempt {
-	struct http *http;
-	const struct http_request *request;
-	CURLcode code;
-	struct http_response *response;
-	bool is_too_large;
-	uint64_t wait_ms; /* that the server asks for */
-	bool has_pieces;  /* the owner got some */
-	bool is_enough;	  /* and wants no more */
-	bool is_refused;  /* or failed: err says why */
-	struct err err;
-};
-
-static uint64_t now_ms(void)
+uint64_t http_now_ms(void)
 {
 	struct timespec now;
 
@@ -140,6 +126,8 @@ struct http *http_close(struct http *http)
 	if (http) {
 		if (http->easy)
 			http->curl->easy_cleanup(http->easy);
+		if (http->multi)
+			http->curl->multi_cleanup(http->multi);
 		wipe_text(http->tls.authorities);
 		wipe_text(http->tls.certificate);
 		wipe_text(http->tls.key);
@@ -169,7 +157,7 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *opaque)
 	struct attempt *attempt = opaque;
 	long status = 0;
 
-	attempt->http->curl->easy_getinfo(attempt->http->easy, CURLINFO_RESPONSE_CODE, &status);
+	attempt->http->curl->easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (attempt->request->received && status < 300)
 		return hand_on(attempt, span_of(bytes, size * count));
 	if (!buf_append(&attempt->response->body, bytes, size * count)) {
@@ -316,45 +304,51 @@ void http_set_request(const struct http *http, CURL *easy, const struct http_req
 		set(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-/* The handle keeps its connections when its options are reset. */
-static void set_options(struct http *http, const struct http_request *request,
-			struct curl_slist *headers, uint64_t left_ms)
+uint64_t http_deadline_ms(const struct http_request *request)
 {
-	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
-	CURL *easy = http->easy;
+	return http_now_ms() + (request->timeout_ms ? request->timeout_ms : HTTP_TIMEOUT_MS);
+}
 
+/* The handle keeps its connections when its options are reset. */
+void http_attempt_begin(struct attempt *attempt, uint64_t deadline_ms)
+{
+	const struct http *http = attempt->http;
+	const struct http_request *request = attempt->request;
+	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
+	cleanup_free char *url = str_printf("%s%s", http->base, request->path);
+	uint64_t now = http_now_ms();
+	uint64_t left_ms = deadline_ms > now ? deadline_ms - now : 1;
+	CURL *easy = attempt->easy;
+
+	attempt->headers = http_make_headers(http, request);
+	attempt->why[0] = '\0';
+	buf_clear(&attempt->response->body);
 	http->curl->easy_reset(easy);
-	http_set_request(http, easy, request, headers);
-	set(easy, CURLOPT_ERRORBUFFER, http->why);
+	http_set_request(http, easy, request, attempt->headers);
+	set(easy, CURLOPT_URL, url);
+	set(easy, CURLOPT_ERRORBUFFER, attempt->why);
 	set(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)MIN(left_ms, (uint64_t)HTTP_CONNECT_MS));
 	if (request->timeout_ms != HTTP_FOREVER)
 		set(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	set(easy, CURLOPT_WRITEFUNCTION, take_body);
+	set(easy, CURLOPT_WRITEDATA, attempt);
 }
 
-static void attempt_once(struct http *http, const struct http_request *request, uint64_t left_ms,
-			 struct attempt *attempt)
+void http_attempt_end(struct attempt *attempt)
 {
-	struct curl_slist *headers = http_make_headers(http, request);
-	cleanup_free char *url = str_printf("%s%s", http->base, request->path);
+	const struct http *http = attempt->http;
 	curl_off_t wait = 0;
 	long status = 0;
 
-	set_options(http, request, headers, MAX(left_ms, UINT64_C(1)));
-	http->curl->easy_setopt(http->easy, CURLOPT_URL, url);
-	http->curl->easy_setopt(http->easy, CURLOPT_WRITEDATA, attempt);
-	http->why[0] = '\0';
-	buf_clear(&attempt->response->body);
-	attempt->http = http;
-	attempt->request = request;
-	attempt->code = http->curl->easy_perform(http->easy);
-	http->curl->easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
-	http->curl->easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &wait);
+	http->curl->easy_getinfo(attempt->easy, CURLINFO_RESPONSE_CODE, &status);
+	http->curl->easy_getinfo(attempt->easy, CURLINFO_RETRY_AFTER, &wait);
 	attempt->response->status = (int)status;
 	attempt->wait_ms = wait > 0 ? (uint64_t)MIN(wait, (curl_off_t)86400) * 1000 : 0;
 	/* What it reads next belongs to nobody. */
-	http->curl->easy_setopt(http->easy, CURLOPT_HTTPHEADER, NULL);
-	http_free_headers(http, headers);
+	http->curl->easy_setopt(attempt->easy, CURLOPT_HTTPHEADER, NULL);
+	http->curl->easy_setopt(attempt->easy, CURLOPT_ERRORBUFFER, NULL);
+	http_free_headers(http, attempt->headers);
+	attempt->headers = NULL;
 }
 
 static bool may_repeat(const struct http_request *request)
@@ -365,8 +359,9 @@ static bool may_repeat(const struct http_request *request)
 	       strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0;
 }
 
-static bool is_worth_another(const struct http_request *request, const struct attempt *attempt)
+bool http_attempt_is_worth_another(const struct attempt *attempt)
 {
+	const struct http_request *request = attempt->request;
 	int status = attempt->response->status;
 
 	if (attempt->has_pieces)
@@ -383,18 +378,17 @@ static bool is_worth_another(const struct http_request *request, const struct at
 		attempt->code == CURLE_GOT_NOTHING || attempt->code == CURLE_PARTIAL_FILE);
 }
 
-/* What the server asks for, or a random part of a time that doubles. */
-static uint64_t pause_ms(unsigned int tries, uint64_t asked_ms)
+uint64_t http_pause_ms(unsigned int tries, uint64_t asked_ms)
 {
 	uint64_t longest = (uint64_t)PAUSE_MS << tries;
 	uint16_t random = 0;
 
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = (uint16_t)now_ms();
+		random = (uint16_t)http_now_ms();
 	return MIN(asked_ms, (uint64_t)PAUSE_MAX_MS) + longest / 2 + random % (longest / 2 + 1);
 }
 
-static void sleep_ms(uint64_t ms)
+void http_sleep_ms(uint64_t ms)
 {
 	struct timespec left = { .tv_sec = (time_t)(ms / 1000),
 				 .tv_nsec = (long)(ms % 1000) * 1000000 };
@@ -429,38 +423,40 @@ int http_explain(const struct http *http, const char *why, CURLcode code, unsign
 	}
 }
 
-static int explain(const struct attempt *attempt, struct err *err)
+int http_attempt_explain(const struct attempt *attempt, struct err *err)
 {
 	const struct http *http = attempt->http;
 
+	if (attempt->code == CURLE_OK || attempt->is_enough)
+		return 0;
 	if (attempt->is_refused)
 		return err_set(err, attempt->err.kind, "%s", attempt->err.text);
 	if (attempt->is_too_large)
 		return err_set(err, ERR_LIMIT, "%s: the answer is larger than %zu bytes", http->url,
 			       attempt->response->body.max);
-	return http_explain(http, http->why, attempt->code, attempt->request->timeout_ms, err);
+	return http_explain(http, attempt->why, attempt->code, attempt->request->timeout_ms, err);
 }
 
 int http_send(struct http *http, const struct http_request *request, struct http_response *ret,
 	      struct err *err)
 {
-	uint64_t deadline =
-		now_ms() + (request->timeout_ms ? request->timeout_ms : HTTP_TIMEOUT_MS);
-	struct attempt attempt = { .response = ret };
+	struct attempt attempt = {
+		.http = http, .request = request, .easy = http->easy, .response = ret
+	};
+	uint64_t deadline_ms = http_deadline_ms(request), pause;
 
 	buf_wipe(&ret->body);
 	buf_init(&ret->body, request->body_max ? request->body_max : HTTP_BODY_MAX);
 	for (unsigned int tries = 0;; tries++) {
-		uint64_t now = now_ms(), pause;
-
-		attempt_once(http, request, deadline > now ? deadline - now : 0, &attempt);
-		pause = pause_ms(tries, attempt.wait_ms);
-		if (tries + 1 == HTTP_TRIES || !is_worth_another(request, &attempt) ||
-		    now_ms() + pause >= deadline)
-			break;
-		sleep_ms(pause);
+		http_attempt_begin(&attempt, deadline_ms);
+		attempt.code = http->curl->easy_perform(http->easy);
+		http_attempt_end(&attempt);
+		pause = http_pause_ms(tries, attempt.wait_ms);
+		if (tries + 1 == HTTP_TRIES || !http_attempt_is_worth_another(&attempt) ||
+		    http_now_ms() + pause >= deadline_ms)
+			return http_attempt_explain(&attempt, err);
+		http_sleep_ms(pause);
 	}
-	return attempt.code == CURLE_OK || attempt.is_enough ? 0 : explain(&attempt, err);
 }
 
 int http_refuse(int status, struct err *err)

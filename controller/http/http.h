@@ -127,6 +127,14 @@ int http_upgrade(struct http *http, const struct http_request *request, int *ret
 		 struct http_response *ret, struct err *err) attr_must_use;
 
 /*
+ * Sends all of them at the same time, over few connections, in whatever order; attempts that failed
+ * are repeated as with http_send(), the longest time limit of any holds for all. ret and errs have
+ * a place for each request; errs[i].kind is ERR_NONE where there is an answer. -1: not for all.
+ */
+int http_send_many(struct http *http, const struct http_request *requests, size_t len,
+		   struct http_response *ret, struct err *errs) attr_must_use;
+
+/*
  * Sets the error that a status from 400 on stands for, in general words, and returns -1: for when
  * the server gave none of its own.
  */

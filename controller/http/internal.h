@@ -8,6 +8,7 @@
 
 #include "controller/http/curl.h"
 #include "controller/http/http.h"
+#include "init/base/err.h"
 
 #define HTTP_CONNECT_MS 10000
 
@@ -19,11 +20,43 @@ struct http {
 	char *socket;
 	char **program;	     /* NULL-terminated, or NULL */
 	struct http_tls tls; /* owns its texts */
+	CURLM *multi;	     /* of requests that go together; NULL until there are some */
+};
+
+/* One attempt at a request: what became of it. It must stay where it is while it runs. */
+struct attempt {
+	struct http *http;
+	const struct http_request *request;
+	CURL *easy;
+	struct curl_slist *headers;
+	CURLcode code;
+	struct http_response *response;
+	bool is_too_large;
+	uint64_t wait_ms; /* that the server asks for */
+	bool has_pieces;  /* the owner got some */
+	bool is_enough;	  /* and wants no more */
+	bool is_refused;  /* or failed: err says why */
+	struct err err;
 	char why[CURL_ERROR_SIZE];
 };
 
 /* A connection that a program is at the other end of; or -1. */
 int http_dial(const struct http *http);
+
+/* Makes attempt->easy ready to be performed; http, request and response are set. */
+void http_attempt_begin(struct attempt *attempt, uint64_t deadline_ms);
+/* After it was performed, with attempt->code set. */
+void http_attempt_end(struct attempt *attempt);
+/* 0 when it has an answer, else why not. */
+int http_attempt_explain(const struct attempt *attempt, struct err *err);
+bool http_attempt_is_worth_another(const struct attempt *attempt);
+
+uint64_t http_now_ms(void);
+void http_sleep_ms(uint64_t ms);
+/* When the request has to have come to its end. */
+uint64_t http_deadline_ms(const struct http_request *request);
+/* What the server asks for, or a random part of a time that doubles. */
+uint64_t http_pause_ms(unsigned int tries, uint64_t asked_ms);
 
 /* Headers may hold tokens: they are wiped when they are freed. */
 struct curl_slist *http_make_headers(const struct http *http, const struct http_request *request);

@@ -251,6 +251,42 @@ static void nobody_there_is_said(void **state)
 	assert_non_null(strstr(err.text, "unix:/nowhere/at/all"));
 }
 
+/* Which of them the server sees first is not said. */
+static void many_requests_have_an_answer_each(void **state)
+{
+	static const char bye[] = "HTTP/1.1 200 OK\r\nConnection: Close\r\n"
+				  "Content-Length: 2\r\n\r\nok";
+	const struct http_request requests[] = {
+		{ .path = "/0" },
+		{ .method = "PUT", .path = "/1", .body = span_of_str("x") },
+		{ .path = "/2" },
+	};
+	struct http_response responses[ARRAY_LEN(requests)] = { 0 };
+	struct err errs[ARRAY_LEN(requests)];
+	struct http *http = NULL;
+	struct server s;
+
+	(void)state;
+	start(&s, ANSWERS(bye, "", bye, bye), false);
+	assert_int_equal(http_open(s.url, &http, NULL), 0);
+	assert_int_equal(http_send_many(http, requests, ARRAY_LEN(requests), responses, errs), 0);
+	stop(&s);
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		assert_int_equal(errs[i].kind, ERR_NONE);
+		assert_int_equal(responses[i].status, 200);
+		assert_string_equal(buf_str(&responses[i].body), "ok");
+	}
+	assert_int_equal(s.requests, 4);
+	assert_non_null(strstr(s.seen, "PUT /1 HTTP/1.1\r\n"));
+	/* Nobody is there any more. */
+	assert_int_equal(http_send_many(http, requests, 1, responses, errs), -1);
+	assert_int_equal(errs[0].kind, ERR_UNAVAILABLE);
+	assert_int_equal(http_send_many(http, NULL, 0, NULL, NULL), 0);
+	http_close(http);
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+		http_response_finish(&responses[i]);
+}
+
 static void addresses_are_checked(void **state)
 {
 	static const char *const good[] = { "http://a", "https://a.b:443/c/", "unix:/a",
@@ -280,6 +316,7 @@ int main(void)
 		cmocka_unit_test(answers_have_limits),
 		cmocka_unit_test(redirects_are_not_followed),
 		cmocka_unit_test(nobody_there_is_said),
+		cmocka_unit_test(many_requests_have_an_answer_each),
 		cmocka_unit_test(addresses_are_checked),
 	};
 
