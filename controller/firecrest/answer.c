@@ -91,7 +91,7 @@ static const struct {
 	{ 404, ERR_NOT_FOUND, "" },
 	{ 408, ERR_TIMEOUT, ": it took the system too long: try again later" },
 	{ 409, ERR_EXISTS, "" },
-	{ 413, ERR_LIMIT, ": it is too large to go directly" },
+	{ 413, ERR_LIMIT, " (it is too large to go directly)" },
 	{ 424, ERR_UNAVAILABLE, ": the server does not reach the system: try again later" },
 	{ 429, ERR_LIMIT, ": too many requests: try again later" },
 	{ 500, ERR_SYSTEM, "" },
@@ -103,20 +103,26 @@ static const struct {
 
 int firecrest_explain(int status, struct span body, struct err *err)
 {
+	enum err_kind kind = status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
 	char complaint[COMPLAINT_MAX];
+	const char *advice = NULL;
 
 	find_complaint(body, complaint, sizeof(complaint));
 	for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
-		enum err_kind kind = statuses[i].kind;
-
-		if (statuses[i].status != status || !complaint[0])
-			continue;
-		if (status == 400 && strstr(complaint, "File exists"))
-			kind = ERR_EXISTS;
-		return err_set(err, kind, "%s%s", complaint, statuses[i].advice);
+		if (statuses[i].status == status) {
+			kind = statuses[i].kind;
+			advice = statuses[i].advice;
+		}
 	}
-	if (complaint[0])
-		return err_set(err, status < 500 ? ERR_INVALID : ERR_UNAVAILABLE, "%s (status %d)",
-			       complaint, status);
-	return http_refuse(status, err);
+	if (!complaint[0]) {
+		http_refuse(status, err);
+		if (err)
+			err->kind = kind;
+		return -1;
+	}
+	if (status == 400 && strstr(complaint, "File exists"))
+		kind = ERR_EXISTS;
+	if (!advice)
+		return err_set(err, kind, "%s (status %d)", complaint, status);
+	return err_set(err, kind, "%s%s", complaint, advice);
 }

@@ -25,7 +25,7 @@ static void refusals_are_the_servers_own_words(void **state)
 		{ 400, "{\"message\": \"1 validation error\"}", ERR_INVALID, "1 validation error" },
 		{ 403, "{\"detail\": \"no\\u001b[2Jaccess\"}", ERR_DENIED, "no?[2Jaccess" },
 		{ 413, "{\"message\": \"File to upload is too large.\"}", ERR_LIMIT,
-		  "File to upload is too large.: it is too large to go directly" },
+		  "File to upload is too large. (it is too large to go directly)" },
 		{ 429, "API rate limit exceeded", ERR_LIMIT,
 		  "API rate limit exceeded: too many requests: try again later" },
 		{ 424, "{\"message\": \"no ssh\"}", ERR_UNAVAILABLE,
