@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a FirecREST server answers: read to its end whatever it is, and nothing that a terminal would
- * act on gets through.
+ * What a FirecREST server answers: read to its end whatever it is, and nothing that a terminal
+ * would act on gets through.
  */
 #include "tests/fuzz/fuzz.h"
 
