@@ -264,6 +264,16 @@ int backend_stat(struct backend *backend, const struct job *job, struct use *ret
 	return 0;
 }
 
+int backend_health(struct backend *backend, bool *ret_is_well, char *out, size_t size,
+		   struct err *err)
+{
+	if (!backend->ops->health)
+		return err_set(err, ERR_UNSUPPORTED, "%s: has nothing to tell", backend->ops->name);
+	if (backend->ops->health(backend, ret_is_well, out, size, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
 	if (!backend->ops->list_nodes)

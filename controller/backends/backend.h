@@ -181,6 +181,13 @@ struct backend_ops {
 	int (*stat)(struct backend *backend, const struct job *job, struct use *ret,
 		    struct err *err);
 
+	/*
+	 * How what stands behind it is: whether all of it is well, and in words who we are there
+	 * and how its services are. NULL: that it answers is all there is to know.
+	 */
+	int (*health)(struct backend *backend, bool *ret_is_well, char *out, size_t size,
+		      struct err *err);
+
 	/* Observing costs no request to anybody: done before every connection. */
 	bool observes_at_once;
 
@@ -258,6 +265,9 @@ int backend_list_runs(struct backend *backend, const struct job *job, struct run
 		      struct err *err) attr_must_use;
 int backend_stat(struct backend *backend, const struct job *job, struct use *ret, struct err *err)
 	attr_must_use;
+/* ERR_UNSUPPORTED where there is nothing to know. */
+int backend_health(struct backend *backend, bool *ret_is_well, char *out, size_t size,
+		   struct err *err) attr_must_use;
 int backend_list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 	attr_must_use;
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)

@@ -43,7 +43,14 @@ static int read_here(const char *path, uint64_t offset, size_t max, struct buf *
 
 int site_run(struct site *site, const struct child_plan *plan, struct child *ret, struct err *err)
 {
-	return site ? site->ops->run(site, plan, ret, err) : child_run(plan, ret, err);
+	if (!site)
+		return child_run(plan, ret, err);
+	if (!site->ops->run)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s runs no commands of ours: its files and jobs are all that can "
+			       "be reached",
+			       site->login);
+	return site->ops->run(site, plan, ret, err);
 }
 
 int site_read(struct site *site, const char *path, uint64_t offset, size_t max, struct buf *ret,
@@ -101,4 +108,16 @@ void site_forget(struct site *site)
 {
 	if (site && site->ops->forget)
 		site->ops->forget(site);
+}
+
+int site_find_home(struct site *site, const char *home, char **ret_home, char **ret_user_home,
+		   struct err *err)
+{
+	return site->ops->find_home(site, home, ret_home, ret_user_home, err);
+}
+
+int site_checksums(struct site *site, const char *const *paths, size_t len,
+		   char (*ret)[SITE_CHECKSUM_SIZE], struct err *err)
+{
+	return site->ops->checksums(site, paths, len, ret, err);
 }

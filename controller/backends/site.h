@@ -24,6 +24,8 @@
 #include "controller/model/log_part.h"
 #include "controller/run/child.h"
 
+#define SITE_CHECKSUM_SIZE 65 /* SHA-256 in hexadecimal digits, and a NUL */
+
 struct site;
 
 /* The time limit of a plan for what may work for long; behind a login node none is shorter than a
@@ -31,7 +33,10 @@ struct site;
 #define SITE_PATIENT_MS (4 * 3600 * 1000)
 
 struct site_ops {
-	/* Mandatory. As child_run(); ERR_UNAVAILABLE when the site itself cannot be reached. */
+	/*
+	 * As child_run(); ERR_UNAVAILABLE when the site itself cannot be reached. NULL: it runs no
+	 * commands of ours, and answers the questions at the end itself.
+	 */
 	int (*run)(struct site *site, const struct child_plan *plan, struct child *ret,
 		   struct err *err);
 
@@ -64,6 +69,17 @@ struct site_ops {
 			const char *prefixes, struct err *err);
 	void (*forget)(struct site *site);
 
+	/*
+	 * Of a site that runs no commands: where $BERTH_HOME is, as the setting `home` says or the
+	 * site has it (NULL), and the user's own directory, both absolute, to free().
+	 */
+	int (*find_home)(struct site *site, const char *home, char **ret_home, char **ret_user_home,
+			 struct err *err);
+
+	/* Of the same: checksums of files, after what was put off; "" of one that is not there. */
+	int (*checksums)(struct site *site, const char *const *paths, size_t len,
+			 char (*ret)[SITE_CHECKSUM_SIZE], struct err *err);
+
 	/* Optional: frees what embeds the site. */
 	void (*close)(struct site *site);
 };
@@ -71,7 +87,8 @@ struct site_ops {
 /* The base of every site: implementations embed it first. */
 struct site {
 	const struct site_ops *ops;
-	const char *login; /* destination of ssh; borrowed from the implementation */
+	/* Destination of ssh, or what else it is called; borrowed from the implementation. */
+	const char *login;
 };
 
 struct site *site_close(struct site *site);
@@ -83,6 +100,13 @@ static inline bool site_is_remote(const struct site *site)
 	return site != NULL;
 }
 
+/* Whether commands run there, and scripts (site_ssh.h). */
+static inline bool site_can_run(const struct site *site)
+{
+	return site == NULL || site->ops->run != NULL;
+}
+
+/* ERR_UNSUPPORTED where no commands run. */
 int site_run(struct site *site, const struct child_plan *plan, struct child *ret, struct err *err)
 	attr_must_use;
 int site_read(struct site *site, const char *path, uint64_t offset, size_t max, struct buf *ret,
@@ -98,3 +122,9 @@ int site_flush(struct site *site, struct err *err) attr_must_use;
 int site_prefetch(struct site *site, const char *const *dirs, size_t len, const char *prefixes,
 		  struct err *err) attr_must_use;
 void site_forget(struct site *site);
+
+/* Only where no commands run: see the members. */
+int site_find_home(struct site *site, const char *home, char **ret_home, char **ret_user_home,
+		   struct err *err) attr_must_use;
+int site_checksums(struct site *site, const char *const *paths, size_t len,
+		   char (*ret)[SITE_CHECKSUM_SIZE], struct err *err) attr_must_use;

@@ -32,6 +32,7 @@ int get_clusters(const struct get_args *args, int argc, char **argv, struct err 
 	for (size_t i = 0; i < config->clusters.len; i++) {
 		const struct config_cluster *cluster = &config->clusters.items[i];
 		const char *login = config_text(config, cluster, "login");
+		const char *machine = config_text(config, cluster, "system");
 
 		if (!is_chosen(cluster->name, argc, argv))
 			continue;
@@ -41,7 +42,10 @@ int get_clusters(const struct get_args *args, int argc, char **argv, struct err 
 				 &(struct cluster){
 					 .name = where.cluster,
 					 .backend = where.backend,
-					 .login = where.is_remote ? login : "",
+					 .login = !where.is_remote ? ""
+						  : login	   ? login
+						  : machine	   ? machine
+								   : "",
 					 .is_current = strcmp(where.cluster, current.cluster) == 0,
 				 });
 	}

@@ -76,6 +76,7 @@ struct config_cluster {
 	char *user;
 	char *api;
 	char *ssh_port;
+	char *machine, *platform;
 	struct config_job job;
 	char *launcher;
 	char *template;

@@ -29,11 +29,13 @@
 	X(TOP, DEFAULTS, "defaults", defaults, none, true, NULL, "what holds for clusters that do not say it") \
 	X(CONTEXT, TEXT, "cluster", cluster, name, true, "called as the context", "the cluster") \
 	X(CONTEXT, JOB, "job", job, none, true, NULL, "options of jobs, before those of the cluster") \
-	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: docker, local, slurm or slurmrest") \
+	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: docker, firecrest, local, slurm or slurmrest") \
 	X(CLUSTER, TEXT, "login", login, login, false, "this machine", "login node, as ssh is told it") \
 	X(CLUSTER, LIST, "ssh_options", ssh_options, ssh_option, false, NULL, "options of ssh to the login node") \
 	X(CLUSTER, TEXT, "home", home, home, true, "$BERTH_HOME here, ~/.berth on a login node", "where jobs have their files") \
 	X(CLUSTER, TEXT, "url", url, server, false, NULL, "the server: http://HOST:PORT, unix:/SOCKET; an engine: tcp://, ssh://USER@HOST") \
+	X(CLUSTER, TEXT, "system", machine, word, true, NULL, "the name that FirecREST has for the machine") \
+	X(CLUSTER, TEXT, "platform", platform, word, true, NULL, "what the site calls the part of it, for people") \
 	X(CLUSTER, TEXT, "tls_dir", tls_dir, file, false, "$DOCKER_CERT_PATH", "directory with ca.pem, cert.pem and key.pem for an engine") \
 	X(CLUSTER, TEXT, "token_file", token_file, file, false, NULL, "a file that holds the token for it") \
 	X(CLUSTER, LIST, "token_command", token_command, word, false, NULL, "a command that prints the token for it") \

@@ -166,26 +166,142 @@ static bool is_applet_name(struct span name)
 	return !memchr(name.ptr, '/', name.len) && !memchr(name.ptr, '\0', name.len);
 }
 
+/* The next line of a list of applets; false at its end. */
+static bool cut_applet(struct span *rest, struct span *ret)
+{
+	const uint8_t *newline = rest->len ? memchr(rest->ptr, '\n', rest->len) : NULL;
+
+	if (rest->len == 0)
+		return false;
+	*ret = span_cut(rest, newline ? (size_t)(newline - rest->ptr) : rest->len);
+	if (newline)
+		span_cut(rest, 1);
+	return true;
+}
+
+static int refuse_applet(const char *list, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "%s: a line is no name of a program", list);
+}
+
+/* What is brought to a site without commands: where each file comes to be, and its checksum. */
+struct brought {
+	char *paths[ARRAY_LEN(files)];
+	char sums[ARRAY_LEN(files)][SITE_CHECKSUM_SIZE];
+	size_t len;
+};
+
+static void brought_finish(struct brought *brought)
+{
+	for (size_t i = 0; i < brought->len; i++)
+		free(brought->paths[i]);
+}
+DEFINE_CLEANUP_VALUE(struct brought, brought_finish)
+
+static int list_brought(const struct bundle *bundle, const char *dir, struct brought *ret,
+			struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(files) && source(bundle, i); i++) {
+		cleanup(buf_finish) struct buf bytes = BUF_INIT(PROGRAM_MAX);
+
+		if (fs_read_file(source(bundle, i), PROGRAM_MAX, &bytes, err) < 0)
+			return -1;
+		SHA256Data(buf_span(&bytes).ptr, buf_len(&bytes), ret->sums[i]);
+		ret->paths[ret->len++] = fs_join(dir, files[i].name);
+	}
+	return 0;
+}
+
+/* 1: all is there as it should be; 0: not. */
+static int is_there(struct site *site, const struct brought *brought, struct err *err)
+{
+	char found[ARRAY_LEN(files)][SITE_CHECKSUM_SIZE];
+
+	if (site_checksums(site, (const char *const *)brought->paths, brought->len, found, err) < 0)
+		return -1;
+	for (size_t i = 0; i < brought->len; i++) {
+		if (strcasecmp(found[i], brought->sums[i]) != 0)
+			return 0;
+	}
+	return 1;
+}
+
+static int bring_links(struct site *site, const char *list, const char *dir, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(APPLETS_MAX);
+	cleanup_free char *bin = fs_join(dir, "bin");
+	struct span rest, name;
+
+	if (fs_read_file(list, APPLETS_MAX, &text, err) < 0 || site_make_dir(site, bin, err) < 0)
+		return -1;
+	rest = buf_span(&text);
+	while (cut_applet(&rest, &name)) {
+		cleanup_free char *link =
+			str_printf("%s/%.*s", bin, (int)name.len, (const char *)name.ptr);
+
+		if (!is_applet_name(name))
+			return refuse_applet(list, err);
+		if (site_link(site, "../busybox", link, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int bring_all(struct site *site, const struct bundle *bundle, const char *dir,
+		     struct err *err)
+{
+	if (site_make_dir(site, dir, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(files) && source(bundle, i); i++) {
+		cleanup(buf_finish) struct buf bytes = BUF_INIT(PROGRAM_MAX);
+		cleanup_free char *path = fs_join(dir, files[i].name);
+
+		if (fs_read_file(source(bundle, i), PROGRAM_MAX, &bytes, err) < 0 ||
+		    site_write(site, path, buf_span(&bytes), files[i].mode, err) < 0)
+			return -1;
+	}
+	if (bundle->busybox && bring_links(site, bundle->applets, dir, err) < 0)
+		return -1;
+	return site_flush(site, err);
+}
+
+int bundle_bring(struct site *site, const char *images, const struct bundle *bundle,
+		 const char *digest, struct err *err)
+{
+	cleanup(brought_finish) struct brought brought = { 0 };
+	cleanup_free char *dir = fs_join(images, digest);
+	int there;
+
+	if (list_brought(bundle, dir, &brought, err) < 0)
+		return -1;
+	there = is_there(site, &brought, err);
+	if (there != 0)
+		return there < 0 ? -1 : 0;
+	log_info("uploading berth's programs to %s, once for this version", site->login);
+	if (bring_all(site, bundle, dir, err) < 0)
+		return -1;
+	there = is_there(site, &brought, err);
+	if (there == 0)
+		return err_set(err, ERR_SYSTEM,
+			       "what arrived in %s is not what was sent: is the disk full?", dir);
+	return there < 0 ? -1 : 0;
+}
+
 /* A link bin/NAME to busybox for each of its applets, in a directory that has both. */
 static int link_applets(const char *dir, struct err *err)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(APPLETS_MAX);
 	cleanup_free char *list = fs_join(dir, "applets"), *bin = fs_join(dir, "bin");
-	struct span rest;
+	struct span rest, name;
 
 	if (fs_read_file(list, APPLETS_MAX, &text, err) < 0 || fs_make_dirs(bin, 0755, err) < 0)
 		return -1;
-	for (rest = buf_span(&text); rest.len > 0;) {
-		const uint8_t *newline = memchr(rest.ptr, '\n', rest.len);
-		struct span name =
-			span_cut(&rest, newline ? (size_t)(newline - rest.ptr) : rest.len);
+	rest = buf_span(&text);
+	while (cut_applet(&rest, &name)) {
 		cleanup_free char *link = NULL;
 
-		if (newline)
-			span_cut(&rest, 1);
 		if (!is_applet_name(name))
-			return err_set(err, ERR_INVALID, "%s: a line is no name of a program",
-				       list);
+			return refuse_applet(list, err);
 		link = str_printf("%s/%.*s", bin, (int)name.len, (const char *)name.ptr);
 		if (symlink("../busybox", link) < 0 && errno != EEXIST)
 			return err_set_errno(err, errno, "create %s", link);

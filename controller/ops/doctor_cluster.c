@@ -71,6 +71,19 @@ static void ask_scheduler(struct doctor_check *check, struct controller *c, stru
 		doctor_say(check, "cluster", FINDING_FAILURE, "%s: %s", check->cluster, err.text);
 }
 
+static void ask_health(struct doctor_check *check, struct backend *backend)
+{
+	char words[BACKEND_REASON_MAX];
+	struct err err;
+	bool is_well;
+
+	if (backend_health(backend, &is_well, words, sizeof(words), &err) < 0)
+		doctor_say(check, "cluster", FINDING_FAILURE, "%s: %s", check->cluster, err.text);
+	else
+		doctor_say(check, "cluster", is_well ? FINDING_OK : FINDING_FAILURE, "%s: %s",
+			   check->cluster, words);
+}
+
 void doctor_cluster(struct doctor_check *check)
 {
 	cleanup(controller_close) struct controller *c = NULL;
@@ -80,6 +93,10 @@ void doctor_cluster(struct doctor_check *check)
 	if (doctor_open(&c, &err) < 0 ||
 	    controller_backend(c, check->cluster, &backend, &err) < 0) {
 		doctor_say(check, "cluster", FINDING_FAILURE, "%s", err.text);
+		return;
+	}
+	if (!site_can_run(backend_site(backend))) {
+		ask_health(check, backend);
 		return;
 	}
 	if (site_is_remote(backend_site(backend)) && !login_answers(check, backend_site(backend)))

@@ -296,6 +296,15 @@ static int collect_bundles_there(struct site *site, const char *home, uint64_t d
 	return 0;
 }
 
+/* What runs no commands keeps its bundles: a site with quotas on scratch removes what is old. */
+static bool keeps_bundles(struct controller *c, const struct where *where)
+{
+	struct backend *backend;
+
+	return controller_backend(c, where->cluster, &backend, NULL) == 0 &&
+	       !site_can_run(backend_site(backend));
+}
+
 /* One that does not answer has kept its old bundles; that is no reason to fail. */
 static void collect_cluster(struct collection *g, const struct where *where, uint64_t days)
 {
@@ -344,7 +353,7 @@ static void collect_remote_bundles(struct collection *g, uint64_t retention_ns)
 			continue;
 		if (where.runs_containers)
 			collect_engine(g, where.cluster);
-		else if (where.is_remote)
+		else if (where.is_remote && !keeps_bundles(g->c, &where))
 			collect_cluster(g, &where, days);
 	}
 }

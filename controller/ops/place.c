@@ -8,8 +8,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "controller/backends/firecrest/site.h"
 #include "controller/backends/jobdir.h"
 #include "controller/backends/site_ssh.h"
+#include "controller/ops/tokens.h"
 #include "controller/run/remote.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
@@ -18,6 +20,21 @@
 #define TEXT_MAX (1024 * 1024)
 #define PACK_MAX (512 * 1024 * 1024)
 #define ENDPOINT_MAX 65536
+
+static int open_firecrest(struct controller *c, const struct where *where, struct site **ret,
+			  struct err *err)
+{
+	struct firecrest_config config = {
+		.url = config_text(c->config, where->settings, "url"),
+		.system_name = config_text(c->config, where->settings, "system"),
+	};
+	struct firecrest *fc;
+
+	if (tokens_of(c, where, &config.tokens, err) < 0 || firecrest_open(&config, &fc, err) < 0)
+		return -1;
+	*ret = site_firecrest_new(fc);
+	return 0;
+}
 
 int place_open_site(struct controller *c, const struct where *where, struct site **ret,
 		    struct err *err)
@@ -35,6 +52,8 @@ int place_open_site(struct controller *c, const struct where *where, struct site
 	*ret = NULL;
 	if (!where->is_remote)
 		return 0;
+	if (strcmp(where->backend, "firecrest") == 0)
+		return open_firecrest(c, where, ret, err);
 	if ((first && fs_make_dirs(first, 0700, err) < 0) || fs_make_dirs(second, 0700, err) < 0)
 		return -1;
 	listed = config_list(c->config, where->settings, "ssh_options");
@@ -115,6 +134,18 @@ static int ask_home(struct site *site, const char *home, const char *what, struc
 	return site_ssh_script(site, buf_span(&script), ret, err);
 }
 
+static int ask_site(struct site *site, const char *home, const char *what, struct buf *ret,
+		    struct err *err)
+{
+	cleanup_free char *found = NULL, *user_home = NULL;
+
+	if (site_find_home(site, home, &found, &user_home, err) < 0)
+		return -1;
+	return buf_printf(ret, "%s\n%s\n%s\n", what, user_home, found)
+		       ? 0
+		       : err_set(err, ERR_LIMIT, "too long");
+}
+
 static int find_here(struct controller *c, const struct where *where, struct place *ret,
 		     struct err *err)
 {
@@ -152,7 +183,8 @@ int place_find(struct controller *c, const struct where *where, struct site *sit
 		return -1;
 	if (note && take_answer(note, what, ret))
 		return 0;
-	if (ask_home(site, home, what, &answer, err) < 0)
+	if ((site_can_run(site) ? ask_home(site, home, what, &answer, err)
+				: ask_site(site, home, what, &answer, err)) < 0)
 		return -1;
 	if (!take_answer(buf_str(&answer), what, ret))
 		return err_set(err, ERR_INVALID, "'home' of cluster '%s' is no absolute path on %s",
@@ -216,6 +248,16 @@ static int upload(struct site *site, const char *images, const struct bundle *bu
 	return site_ssh_script(site, buf_span(&script), &answer, err);
 }
 
+static int install_there(struct site *site, const char *images, const struct bundle *bundle,
+			 const char *digest, const struct child_progress *progress, struct err *err)
+{
+	int there = is_installed(site, images, digest, err);
+
+	if (there != 0)
+		return there < 0 ? -1 : 0;
+	return upload(site, images, bundle, digest, progress, err);
+}
+
 int place_install_bundle(struct controller *c, const struct where *where, struct site *site,
 			 const struct place *place, const struct bundle *bundle, char **ret_dir,
 			 struct err *err)
@@ -224,7 +266,6 @@ int place_install_bundle(struct controller *c, const struct where *where, struct
 	cleanup_free char *images = str_printf("%s/images", place->home);
 	const struct child_progress *progress = c->progress.tell ? &c->progress : NULL;
 	char digest[BUNDLE_DIGEST_SIZE];
-	int there;
 
 	if (!site)
 		return bundle_install(c, images, bundle, ret_dir, err);
@@ -233,9 +274,9 @@ int place_install_bundle(struct controller *c, const struct where *where, struct
 		return -1;
 	what = str_printf("%s %s/%s", site->login, images, digest);
 	if (!note || strcmp(note, what) != 0) {
-		there = is_installed(site, images, digest, err);
-		if (there < 0 ||
-		    (!there && upload(site, images, bundle, digest, progress, err) < 0))
+		if ((site_can_run(site)
+			     ? install_there(site, images, bundle, digest, progress, err)
+			     : bundle_bring(site, images, bundle, digest, err)) < 0)
 			return err_wrap(err, "cannot install berth's programs on the cluster");
 		if (store_put_note(c->store, key, what, err) < 0)
 			return -1;

@@ -47,6 +47,13 @@ int place_installed_tunnel(struct controller *c, const struct where *where, char
 int bundle_digest(struct controller *c, const struct bundle *bundle, char ret[BUNDLE_DIGEST_SIZE],
 		  struct err *err) attr_must_use;
 
+/*
+ * Brings it to a site that runs no commands, as images/<digest>/, unless all of it is there, which
+ * checksums tell: before, and after it was brought.
+ */
+int bundle_bring(struct site *site, const char *images, const struct bundle *bundle,
+		 const char *digest, struct err *err) attr_must_use;
+
 /* All of it in one piece, and the script that takes that apart in the directory of images. */
 int bundle_pack(const struct bundle *bundle, const char *digest, const char *part, struct buf *pack,
 		struct buf *script, struct err *err) attr_must_use;

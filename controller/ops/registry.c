@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/backends/docker/docker.h"
+#include "controller/backends/firecrest/firecrest.h"
 #include "controller/backends/local/local.h"
 #include "controller/backends/slurm/slurm.h"
 #include "controller/backends/slurmrest/slurmrest.h"
@@ -35,6 +36,7 @@ static const struct {
 	{ "local", open_local, false },
 	{ "slurm", open_slurm, true },
 	{ "slurmrest", slurmrest_backend_open, true },
+	{ "firecrest", firecrest_backend_open, true },
 };
 
 int backend_open(const char *name, const struct backend_settings *settings, struct site *site,
@@ -49,6 +51,8 @@ int backend_open(const char *name, const struct backend_settings *settings, stru
 				       name);
 		return backends[i].open(settings, site, ret, err);
 	}
-	return err_set(err, ERR_INVALID,
-		       "no backend '%.40s': there are docker, local, slurm and slurmrest", name);
+	return err_set(
+		err, ERR_INVALID,
+		"no backend '%.40s': there are docker, firecrest, local, slurm and slurmrest",
+		name);
 }

@@ -66,11 +66,13 @@ static int describe(const struct config *config, const struct config_cluster *cl
 {
 	const char *backend = config_text(config, cluster, "backend");
 	const char *login = config_text(config, cluster, "login");
+	bool is_behind;
 
 	ret->cluster = cluster->name;
 	ret->backend = backend ? backend : BACKEND_DEFAULT;
-	ret->is_remote = login && strcmp(ret->backend, "local") != 0;
-	ret->login = ret->is_remote ? login : login_of(config_text(config, cluster, "url"));
+	is_behind = login && strcmp(ret->backend, "local") != 0;
+	ret->is_remote = is_behind || strcmp(ret->backend, "firecrest") == 0;
+	ret->login = is_behind ? login : login_of(config_text(config, cluster, "url"));
 	ret->runs_containers = strcmp(ret->backend, "docker") == 0;
 	ret->settings = cluster;
 	return 0;

@@ -12,7 +12,7 @@
 struct where {
 	const char *cluster; /* its name */
 	const char *backend;
-	bool is_remote;	      /* behind a login node */
+	bool is_remote;	      /* its files are behind a login node, or an API */
 	const char *login;    /* destination of ssh from which jobs can be reached, or NULL */
 	bool runs_containers; /* of images: the working directory is one of these */
 	/* NULL for a backend that the configuration does not know (tests), and no context. */

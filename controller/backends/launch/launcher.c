@@ -293,3 +293,19 @@ int launcher_render(const struct launcher *launcher, const struct submission *su
 		return err_wrap(err, "launcher %s", launcher->name);
 	return 0;
 }
+
+int launcher_write_file(const struct submission *submission, struct site *site, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(LAUNCHER_FILE_MAX);
+	cleanup_free char *path = NULL;
+	const struct launcher *launcher;
+
+	if (launcher_choose(submission->spec, &launcher, err) < 0)
+		return -1;
+	path = launcher_file(launcher, submission);
+	if (!path)
+		return 0;
+	if (launcher_render(launcher, submission, &text, err) < 0)
+		return -1;
+	return site_write(site, path, buf_span(&text), 0600, err);
+}

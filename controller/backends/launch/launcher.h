@@ -72,6 +72,10 @@ char *launcher_file(const struct launcher *launcher, const struct submission *su
 int launcher_render(const struct launcher *launcher, const struct submission *submission,
 		    struct buf *ret, struct err *err) attr_must_use;
 
+/* Writes that file of the job's, if its launcher has one. */
+int launcher_write_file(const struct submission *submission, struct site *site, struct err *err)
+	attr_must_use;
+
 /* Whether that launcher mounts the bundle as an image: there may be none. */
 static inline bool launcher_mounts_image(const struct launcher *launcher,
 					 const struct submission *submission)

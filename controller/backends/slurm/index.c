@@ -101,9 +101,10 @@ static void explain_end(struct site *site, const struct job *job, struct observa
 	}
 }
 
-static void add_status(struct site *site, const struct job *job, struct observation *ret)
+static void add_status(const struct slurm_index *index, struct site *site, const struct job *job,
+		       struct observation *ret)
 {
-	if (slurm_is_known(ret) && ret->state == JOB_RUNNING)
+	if (!index->is_dear && slurm_is_known(ret) && ret->state == JOB_RUNNING)
 		jobdir_explain_hold(site, job, ret);
 	if (!slurm_is_known(ret) || ret->state == JOB_FAILED)
 		explain_end(site, job, ret);
@@ -121,8 +122,8 @@ static void prefetch_status(const struct slurm_index *index, struct site *site)
 		const struct observation *seen = &index->seen[i];
 
 		if (seen->runs ? slurm_runs_want_status(seen->runs)
-			       : !slurm_is_known(seen) || seen->state == JOB_RUNNING ||
-					 seen->state == JOB_FAILED)
+			       : !slurm_is_known(seen) || seen->state == JOB_FAILED ||
+					 (seen->state == JOB_RUNNING && !index->is_dear))
 			dirs[len++] = index->jobs[i]->directory;
 	}
 	if (site_prefetch(site, dirs, len, "status.", &why) < 0)
@@ -136,6 +137,6 @@ void slurm_index_add_status(const struct slurm_index *index, struct site *site)
 		if (index->seen[i].runs)
 			slurm_runs_add_status(site, index->jobs[i], index->seen[i].runs);
 		else
-			add_status(site, index->jobs[i], &index->seen[i]);
+			add_status(index, site, index->jobs[i], &index->seen[i]);
 	}
 }

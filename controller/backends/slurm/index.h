@@ -15,6 +15,8 @@ struct slurm_index {
 	size_t *sorted; /* places in both, in the order of the ids */
 	size_t len;
 	size_t next; /* looked at first: what Slurm lists is mostly in the order of the jobs */
+	/* Each status file costs a request: those of jobs that run are not looked at. */
+	bool is_dear;
 };
 
 void slurm_index_init(struct slurm_index *index, const struct job *const *jobs, size_t len,

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* How jobs are; see observe.h. */
+#include "observe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/backends/firecrest/read.h"
+#include "controller/backends/firecrest/site.h"
+#include "controller/backends/slurm/index.h"
+#include "controller/model/indices.h"
+#include "init/base/log.h"
+#include "init/base/text.h"
+
+/* Asked for by their ids at a time; the others are found the next time. */
+#define SINGLY_MAX 16
+#define CANDIDATES_MAX 8
+
+static void take_jobs(const json_t *answer, const struct slurm_index *index)
+{
+	cleanup_free struct firecrest_job *job = new_zero(struct firecrest_job);
+	const json_t *json;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
+		if (firecrest_read_job(json, job))
+			slurm_index_take(index, job->id, job->tasks[0] ? job->tasks : NULL,
+					 &job->seen);
+	}
+}
+
+static int ask_list(struct firecrest *fc, json_t **ret, struct err *err)
+{
+	const struct firecrest_request request = { .path = "/compute/{system}/jobs" };
+
+	return firecrest_call(fc, &request, ret, err);
+}
+
+/* A job that is forgotten is no failure. */
+static int ask_singly(struct firecrest *fc, const struct slurm_index *index, struct err *err)
+{
+	struct firecrest_request requests[SINGLY_MAX];
+	json_t *answers[SINGLY_MAX];
+	char *paths[SINGLY_MAX];
+	cleanup_free struct err *errs = new_array(struct err, SINGLY_MAX);
+	size_t len = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < index->len && len < SINGLY_MAX; i++) {
+		if (slurm_is_known(&index->seen[i]))
+			continue;
+		paths[len] = str_printf("/compute/{system}/jobs/%s", index->jobs[i]->native_id);
+		requests[len] = (struct firecrest_request){ .path = paths[len] };
+		len++;
+	}
+	if (firecrest_call_many(fc, requests, len, answers, errs) < 0)
+		log_debug("firecrest: not all jobs are known");
+	for (size_t i = 0; i < len; i++) {
+		if (answers[i])
+			take_jobs(answers[i], index);
+		else if (errs[i].kind != ERR_NOT_FOUND && result == 0)
+			result = err_set(err, errs[i].kind, "%s", errs[i].text);
+		json_decref(answers[i]);
+		free(paths[i]);
+	}
+	return result;
+}
+
+int firecrest_observe(struct backend *backend, const struct job *const *jobs, size_t len,
+		      struct observation *ret, struct err *err)
+{
+	cleanup(slurm_index_finish) struct slurm_index index = { 0 };
+	struct firecrest *fc = site_firecrest_client(backend->site);
+	cleanup(json_release) json_t *answer = NULL;
+
+	slurm_index_init(&index, jobs, len, ret);
+	index.is_dear = true;
+	if (len > 1 && ask_list(fc, &answer, err) < 0)
+		return -1;
+	take_jobs(answer, &index);
+	if (ask_singly(fc, &index, err) < 0)
+		return -1;
+	slurm_index_add_status(&index, backend->site);
+	return 0;
+}
+
+/* Whether this is the job whose script is in that directory. */
+static bool is_script_of(struct firecrest *fc, const char *id, const struct job *job)
+{
+	cleanup_free char *path = str_printf("/compute/{system}/jobs/%s/metadata", id);
+	const struct firecrest_request request = { .path = path };
+	cleanup(json_release) json_t *answer = NULL;
+	const json_t *first;
+	struct err why;
+
+	if (firecrest_call(fc, &request, &answer, &why) < 0) {
+		log_debug("%s", why.text);
+		return false;
+	}
+	first = json_array_get(json_object_get(answer, "jobs"), 0);
+	return strstr(firecrest_text(first, "script"), job->directory) != NULL;
+}
+
+int firecrest_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		   struct err *err)
+{
+	struct firecrest *fc = site_firecrest_client(backend->site);
+	cleanup_free struct firecrest_job *seen = new_zero(struct firecrest_job);
+	cleanup_free char *own = str_printf("job-%" PRIu64, job->id);
+	cleanup(json_release) json_t *answer = NULL;
+	size_t i, candidates = 0;
+	const json_t *json;
+
+	if (ask_list(fc, &answer, err) < 0)
+		return -1;
+	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
+		if (strcmp(firecrest_text(json, "name"), job->name[0] ? job->name : own) != 0 ||
+		    !firecrest_read_job(json, seen) || candidates++ >= CANDIDATES_MAX ||
+		    !is_script_of(fc, seen->id, job))
+			continue;
+		memcpy(ret_id, seen->id, sizeof(seen->id));
+		return 1;
+	}
+	return 0;
+}
+
+static void add_run(const struct firecrest_job *job, struct run_list *ret)
+{
+	uint64_t task = 0;
+	struct run *run;
+
+	if (job->tasks[0] && !text_parse_uint(job->tasks, UINT32_MAX, &task))
+		return; /* they have not begun */
+	run = run_list_add(ret, task);
+	run->attempt = MAX(job->seen.attempts, UINT64_C(1));
+	run->state = job->seen.state;
+	job_set_text(&run->native_state, job->seen.native_state);
+	job_set_text(&run->reason, job->seen.reason);
+	job_set_text(&run->node_list, job->seen.node_list);
+	run->exit_code = job->seen.exit_code;
+	run->signal = job->seen.signal;
+	run->started_ns = job->seen.started_ns;
+	run->ended_ns = job->seen.ended_ns;
+}
+
+int firecrest_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
+			struct err *err)
+{
+	cleanup_free char *path = str_printf("/compute/{system}/jobs/%s", job->native_id);
+	const struct firecrest_request request = { .path = path };
+	cleanup_free struct firecrest_job *seen = new_zero(struct firecrest_job);
+	cleanup(json_release) json_t *answer = NULL;
+	const json_t *json;
+	size_t i;
+
+	if (firecrest_call(site_firecrest_client(backend->site), &request, &answer, err) < 0)
+		return -1;
+	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
+		if (firecrest_read_job(json, seen) && strcmp(seen->id, job->native_id) == 0)
+			add_run(seen, ret);
+	}
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What a submission through FirecREST is made of: the batch script with its #SBATCH lines, the file
+ * of its variables, and the body of the call. Pure text, no I/O.
+ *
+ * sbatch reads the words of those lines with rules of its own (a backslash takes the next character
+ * as it is), so that each special character has one. Values of variables are in a file that only the
+ * user can read, not in the script, which the scheduler keeps and shows.
+ */
+
+#include "controller/backends/backend.h"
+#include "controller/model/json.h"
+
+/* In the job directory. */
+#define FIRECREST_SCRIPT "script.sh"
+#define FIRECREST_VARIABLES "environment.sh"
+
+int firecrest_write_script(const struct submission *submission, struct buf *ret, struct err *err)
+	attr_must_use;
+
+/* Nothing is appended when the job sets no variables. */
+int firecrest_write_variables(const struct submission *submission, struct buf *ret, struct err *err)
+	attr_must_use;
+
+/* The body of POST /compute/{system}/jobs; release *ret. */
+int firecrest_make_submission(const struct submission *submission, json_t **ret, struct err *err)
+	attr_must_use;
+
+/* A word for a line of #SBATCH. */
+bool firecrest_append_word(struct buf *b, const char *word) attr_must_use;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Parts of files; see part.h. */
+#include "part.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "controller/firecrest/answer.h"
+#include "init/base/alloc.h"
+
+/* Servers take no larger block than what goes directly, and answer with two. */
+#define VIEW_CHUNK ((uint64_t)1024 * 1024)
+/* U+FFFD, which stands for bytes that are no UTF-8. */
+#define REPLACED "\xef\xbf\xbd"
+
+static int get_text(struct firecrest *fc, const char *path, const char *const *query,
+		    json_t **ret_answer, const char **ret, struct err *err)
+{
+	const struct firecrest_request request = { .path = path, .query = query };
+	const json_t *output;
+
+	if (firecrest_call(fc, &request, ret_answer, err) < 0)
+		return -1;
+	output = json_object_get(*ret_answer, "output");
+	*ret = json_is_object(output) ? firecrest_text(output, "content")
+				      : json_string_value(output);
+	if (!*ret)
+		*ret = "";
+	return 0;
+}
+
+/* All from this offset on: exact, however the bytes are to be read. */
+static int read_tail(struct firecrest *fc, const char *path, uint64_t offset, json_t **ret_answer,
+		     const char **ret, struct err *err)
+{
+	cleanup_free char *bytes = str_printf("%" PRIu64, offset + 1);
+	const char *const query[] = { "path", path, "bytes", bytes, "skipHeading", "true", NULL };
+
+	return get_text(fc, "/filesystem/{system}/ops/tail", query, ret_answer, ret, err);
+}
+
+static int read_head(struct firecrest *fc, const char *path, size_t max, json_t **ret_answer,
+		     const char **ret, struct err *err)
+{
+	cleanup_free char *bytes = str_printf("%zu", max);
+	const char *const query[] = { "path", path, "bytes", bytes, NULL };
+
+	return get_text(fc, "/filesystem/{system}/ops/head", query, ret_answer, ret, err);
+}
+
+/*
+ * A part of a large file. Servers count in blocks of the size that is asked for, and in characters
+ * behind the first block: so the part begins with a block.
+ */
+static int read_block(struct firecrest *fc, const char *path, uint64_t offset, json_t **ret_answer,
+		      const char **ret, struct err *err)
+{
+	uint64_t begin = offset / VIEW_CHUNK * VIEW_CHUNK, skip = offset - begin;
+	cleanup_free char *at = str_printf("%" PRIu64, begin);
+	cleanup_free char *size = str_printf("%" PRIu64, VIEW_CHUNK);
+	const char *const query[] = { "path", path, "offset", at, "size", size, NULL };
+
+	if (get_text(fc, "/filesystem/{system}/ops/view", query, ret_answer, ret, err) < 0)
+		return -1;
+	*ret += MIN(skip, strlen(*ret));
+	return 0;
+}
+
+/* Bytes as they are, of a file that goes directly. */
+static int read_exactly(struct firecrest *fc, const char *path, uint64_t offset, size_t max,
+			struct buf *ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf whole = BUF_INIT(FIRECREST_ANSWER_MAX);
+	struct span rest;
+
+	if (firecrest_download(fc, path, &whole, err) < 0)
+		return -1;
+	rest = buf_span(&whole);
+	span_cut(&rest, MIN((size_t)offset, rest.len));
+	if (!buf_append_span(ret, span_cut(&rest, MIN(max, rest.len))))
+		return err_set(err, ERR_INTERNAL, "read %s: no room", path);
+	return 0;
+}
+
+int firecrest_append_text(const char *text, size_t max, struct buf *ret, struct err *err)
+{
+	size_t added = 0;
+
+	while (*text && added < max) {
+		bool is_replaced = strncmp(text, REPLACED, strlen(REPLACED)) == 0;
+
+		if (!buf_append_u8(ret, is_replaced ? '?' : (uint8_t)*text))
+			return err_set(err, ERR_INTERNAL, "no room for more text");
+		text += is_replaced ? strlen(REPLACED) : 1;
+		added++;
+	}
+	return 0;
+}
+
+int firecrest_read_part(struct firecrest *fc, const char *path, uint64_t offset, size_t max,
+			struct buf *ret, struct err *err)
+{
+	cleanup(json_release) json_t *answer = NULL;
+	const char *text;
+	struct err own;
+	int result = offset == 0 ? read_head(fc, path, max, &answer, &text, &own)
+				 : read_tail(fc, path, offset, &answer, &text, &own);
+
+	if (result < 0 && own.kind == ERR_LIMIT && offset > 0)
+		result = read_block(fc, path, offset, &answer, &text, &own);
+	if (result < 0)
+		return err_set(err, own.kind, "%s", own.text);
+	if (strstr(text, REPLACED) && read_exactly(fc, path, offset, max, ret, NULL) == 0)
+		return 0;
+	return firecrest_append_text(text, max, ret, err);
+}

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""Jobs through a FirecREST server (firecrest.py), with a real Slurm and a real file system behind it: submission, states, logs,
+ssh, and a server that is not well. The requests of each verb are counted."""
+
+import json
+import os
+import shlex
+import stat
+
+import pytest
+
+import firecrest as firecrest_module
+import harness
+
+DENIED, UNAVAILABLE, UNSUPPORTED, INVALID = 77, 69, 69, 64
+
+CONFIG = """\
+context: site
+clusters:
+  site:
+    backend: firecrest
+    url: {server.url}
+    system: cluster
+    token_file: {token}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(session_dir, slurm):
+    missing = firecrest_module.programs_missing()
+    if missing:
+        pytest.skip(f"no {', '.join(missing)}")
+    path = session_dir / "firecrest"
+    path.mkdir()
+    try:
+        server = firecrest_module.Server(path, slurm)
+    except firecrest_module.Unavailable as reason:
+        pytest.skip(f"no FirecREST: {reason}")
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def site(server, berth, ssh, home):
+    """berth without any of Slurm's commands' configuration: only the server is known."""
+    token = home.root / "token"
+    token.write_text(server.token + "\n")
+    home.config_dir.mkdir(parents=True, exist_ok=True)
+    (home.config_dir / "config.yaml").write_text(CONFIG.format(server=server, token=token))
+    berth.ssh, berth.token, berth.server = ssh, token, server
+    yield berth
+    berth.cancel_all()
+
+
+def there(site, name):
+    """The job directory on the cluster's file system."""
+    return site.server.scratch / site.server.user / ".berth" / "jobs" / site.job(name)["uid"]
+
+
+def start(site, *argv):
+    name = site.submit(*argv)
+    site.wait(name, "RUNNING")
+    harness.until((there(site, name) / "endpoint.0.json").exists, f"endpoint of {name}")
+    return name
+
+
+@pytest.fixture(scope="module")
+def job(site):
+    return start(site, "-e", "WORD=two words", "--", "sh", "-c", 'echo "$WORD"; echo no >&2; exec sleep 1000')
+
+
+def test_a_job_runs_and_ssh_leads_into_it(site, job):
+    assert site.ssh(job, "echo $SLURM_JOB_ID; exit 7").status == 7
+    assert site("logs", job).ok().stdout == "two words\n"
+    assert site("logs", "--stderr", job).ok().stdout == "no\n"
+    record = site.job(job)
+    assert (record["state"], record["native_state"], record["node_list"]) == ("RUNNING", "RUNNING", "node1")
+    directory = there(site, job)
+    assert stat.S_IMODE(directory.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE((directory / "tunnel.json").stat().st_mode) == 0o600
+    assert "two words" not in (directory / "script.sh").read_text()
+    assert not list(directory.parent.glob("*.tar")), "the archive is still there"
+
+
+def test_a_warm_submission_makes_four_requests(site, job):
+    with site.server.counting() as made:
+        result = site("-v", "run", "--", "true").ok()
+    assert [request.split("/")[-1] for request in made] == ["upload", "extract", "jobs", "rm"]
+    assert "4 requests" in result.stderr
+
+
+def test_looking_is_one_request_and_a_later_ssh_none(site, job):
+    site.ssh(job, "true").ok()
+    with site.server.counting() as made:
+        site.ssh(job, "true").ok()
+    assert made == []
+    with site.server.counting() as made:
+        site("get", "jobs").ok()
+    assert made.count("GET /compute/{system_name}/jobs") <= 1 and len(made) <= 3, made
+    with site.server.counting() as made:
+        site("logs", job).ok()
+    assert len(made) <= 2, made
+
+
+def test_ends_are_told_as_they_were(site):
+    failed = site.submit("--", "sh", "-c", "exit 7")
+    done = site.submit("-N", "1", "-c", "2", "-t", "10m", "--mem", "100M", "--comment", 'a "b" \\ # c', "--", "true")
+    killed = site.submit("--", "sh", "-c", "kill -KILL $$")
+    assert site.wait(failed, "FAILED")["exit_code"] == 7
+    assert site.wait(done, "SUCCEEDED")["exit_code"] == 0
+    assert site.wait(killed, "FAILED")["signal"] == 9
+    fields = site.server.slurm.job(site.job(done)["native_id"])
+    assert (fields["NumCPUs"], fields["TimeLimit"], fields["Comment"]) == ("2", "00:10:00", 'a')
+    shown = site.server.slurm.run("scontrol", "show", "job", site.job(done)["native_id"]).ok().stdout
+    assert 'Comment=a "b" \\ # c\n' in shown
+
+
+WORDS = ["a b", "$HOME", "`id`", "$(id)", "'", '"', "\\", "*", "", "ä€", "-n", "#x", "a\tb", "!x", "~", ";", "%s", "{{x}}"]
+
+
+def test_quoting_survives_anything(site):
+    env = [option for number, word in enumerate(WORDS) for option in ("-e", f"W{number}={word}")]
+    code = "import json, os, sys; print(json.dumps([sys.argv[1:], [os.environ[f'W{i}'] for i in range(%d)]]))" % len(WORDS)
+    name = site.submit("--name", "it's \"odd\"", *env, "--", "python3", "-c", code, *WORDS)
+    site.wait(name, "SUCCEEDED")
+    assert json.loads(site("logs", name).ok().stdout) == [WORDS, WORDS]
+
+
+def test_a_log_is_followed_in_pieces_and_byte_for_byte(site):
+    code = r"printf 'eins \303\244\n'; printf '\377\376 raw\n'; sleep 1; echo last"
+    name = site.submit("--", "sh", "-c", code)
+    output = site("logs", "-f", name, timeout=60).ok().output
+    assert output == b"eins \xc3\xa4\n\xff\xfe raw\nlast\n"
+    big = site.submit("--", "sh", "-c", "seq 1 400000")
+    site.wait(big, "SUCCEEDED")
+    assert site("logs", big).ok().output == "".join(f"{n}\n" for n in range(1, 400001)).encode()
+
+
+def test_jobs_are_cancelled_and_collected(site):
+    name = start(site, "--", "sleep", "1000")
+    directory = there(site, name)
+    with site.server.counting() as made:
+        site("cancel", name).ok()
+    assert made.count("DELETE /compute/{system_name}/jobs/{job_id}") == 1
+    assert site.wait(name, "CANCELLED")["native_state"].startswith("CANCELLED")
+    assert not (directory / "tunnel.json").exists()
+    site("gc", "--older-than", "0s").ok()
+    assert not directory.exists()
+
+
+def test_a_signal_reaches_the_command(site):
+    name = start(site, "--", "sh", "-c", "trap 'echo got it; exit 5' USR1; while :; do sleep 0.1; done")
+    site("signal", "USR1", name).ok()
+    assert site.wait(name, "FAILED")["exit_code"] == 5
+    assert "got it" in site("logs", name).ok().stdout
+
+
+def test_what_it_cannot_do_names_the_alternative(site, job):
+    result = site("hold", job)
+    assert result.status == UNSUPPORTED and "scontrol hold" in result.stderr
+    result = site("run", "--export", "ALL", "--", "true")
+    assert result.status == UNSUPPORTED and "--export=ALL" in result.stderr
+
+
+def test_an_array_is_one_job(site):
+    name = site.submit("--array", "0-3", "--", "sh", "-c", 'echo "$SLURM_ARRAY_TASK_ID"; exit "$SLURM_ARRAY_TASK_ID"')
+    site.wait(name, "FAILED")
+    assert site("logs", f"{name}_2").ok().stdout == "2\n"
+    runs = json.loads(site("get", "job-runs", name, "-o", "json").ok().stdout)
+    assert sorted(run["exit_code"] for run in runs) == [0, 1, 2, 3]
+
+
+def test_the_machine_is_described(site):
+    assert "node1" in site("get", "nodes").ok().stdout
+    assert "debug" in site("get", "queues").ok().stdout
+    result = site("doctor")
+    assert "cluster as root, accounts science (default); scheduler" in result.stdout + result.stderr
+    site.server.health = [{"serviceType": "ssh", "healthy": False, "message": "no route"}]
+    result = site("doctor")
+    site.server.health = []
+    assert "ssh is not well: no route" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("fault", [{"kind": "503"}, {"kind": "429", "retry_after": 1}, {"kind": "reset"},
+                                   {"kind": "truncated"}, {"kind": "half"}, {"kind": "502"}], ids=lambda f: f["kind"])
+def test_what_passes_is_tried_again(site, job, fault):
+    site.server.fail(template="/compute/{system_name}/jobs", method="GET", **fault)
+    site("describe", "job", job).ok()
+    assert all(each["times"] == 0 for each in site.server.faults)
+
+
+def test_a_submission_that_was_answered_by_nobody_is_found(site):
+    before = len(json.loads(site("get", "jobs", "-o", "json").ok().stdout))
+    site.server.fail("truncated", "/compute/{system_name}/jobs", "POST")
+    name = site.submit("--", "true")
+    site.wait(name, "SUCCEEDED")
+    assert len(json.loads(site("get", "jobs", "-o", "json").ok().stdout)) == before + 1
+
+
+def test_what_stays_is_told_in_the_servers_words(site, job):
+    site.server.fail("500", "/compute/{system_name}/jobs", "POST")
+    result = site("run", "--", "true")
+    assert result.status != 0 and "made to fail?[2J with 500" in result.stderr
+    assert "\x1b" not in result.stderr
+    site.server.fail("429", "/status", times=9, retry_after=1)
+    result = site("get", "nodes", timeout=90)
+    site.server.faults.clear()
+    assert result.status == UNAVAILABLE and "too many requests" in result.stderr
+
+
+def test_a_token_that_expires_is_replaced_once(site, job):
+    site.token.write_text("second-token\n")
+    site.server.tokens = {"second-token"}
+    site("logs", job).ok()
+    site.server.tokens = {"third"}
+    result = site("logs", job)
+    site.server.tokens = {"second-token"}
+    assert result.status == DENIED
+    assert "second-token" not in result.stderr and "third" not in result.stderr
+
+
+def test_settings_that_are_missing_are_named(site, home):
+    path = home.config_dir / "config.yaml"
+    before = path.read_text()
+    for old, new, words in (("    system: cluster\n", "", "set 'system'"),
+                            ("system: cluster", "system: other", "system 'other'"),
+                            (f"    url: {site.server.url}\n", "", "set 'url'")):
+        path.write_text(before.replace(old, new))
+        result = site.with_env(XDG_STATE_HOME=home.root / "fresh")("run", "--", "true")
+        path.write_text(before)
+        assert result.status != 0 and words in result.stderr, result
+
+
+def test_programs_are_brought_once(site, home, build_dir):
+    """Another workstation of the same user finds them by their checksums."""
+    images = site.server.scratch / site.server.user / ".berth" / "images"
+    assert len([each for each in images.iterdir() if not each.name.startswith(".")]) == 1
+    assert not list(images.glob("*.tar"))
+    with site.server.counting() as made:
+        name = site.with_env(XDG_STATE_HOME=home.root / "second").submit("--", "true")
+    assert made.count("POST /filesystem/{system_name}/ops/upload") == 1, made
+    assert name == "job-1"
+    tree = next(each for each in images.iterdir() if not each.name.startswith("."))
+    assert os.access(tree / "berth-init", os.X_OK)
+    if (build_dir / "squashfs" / "busybox").exists():
+        assert os.readlink(tree / "bin" / "sh") == "../busybox"
+
+
+def test_dry_run_shows_what_would_be_sent(site):
+    with site.server.counting() as made:
+        text = site("run", "--dry-run", "-c", "3", "--", "echo", "a b").ok().stdout
+    assert made == []
+    assert text.startswith("# POST /compute/cluster/jobs {") and "#SBATCH --cpus-per-task=3\n" in text
+    assert shlex.split(text.splitlines()[-1])[-2:] == ["echo", "a b"]
