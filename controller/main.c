@@ -61,6 +61,8 @@ static const struct opt opts[] = {
 	OPT_STR(0, "context", struct controller_choice, context, "NAME",
 		"the context of berth-config(5) to use"),
 	OPT_STR(0, "cluster", struct controller_choice, cluster, "NAME", "only this cluster"),
+	OPT_COUNT('v', "verbose", struct controller_choice, verbose,
+		  "tell what is done; twice: every request"),
 	OPT_END,
 };
 

@@ -101,6 +101,19 @@ static const struct {
 	{ 504, ERR_TIMEOUT, ": nobody answers behind the server in time: try again later" },
 };
 
+/* What shells and programs there say tells more than the status that was made of it. */
+static const struct {
+	const char *words;
+	enum err_kind kind;
+} complaints[] = {
+	{ "No such file or directory", ERR_NOT_FOUND },
+	{ "Directory nonexistent", ERR_NOT_FOUND },
+	{ "File exists", ERR_EXISTS },
+	{ "Permission denied", ERR_DENIED },
+	{ "No space left on device", ERR_LIMIT },
+	{ "Disk quota exceeded", ERR_LIMIT },
+};
+
 int firecrest_explain(int status, struct span body, struct err *err)
 {
 	enum err_kind kind = status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
@@ -120,8 +133,10 @@ int firecrest_explain(int status, struct span body, struct err *err)
 			err->kind = kind;
 		return -1;
 	}
-	if (status == 400 && strstr(complaint, "File exists"))
-		kind = ERR_EXISTS;
+	for (size_t i = 0; i < ARRAY_LEN(complaints); i++) {
+		if ((status == 400 || status == 500) && strstr(complaint, complaints[i].words))
+			kind = complaints[i].kind;
+	}
 	if (!advice)
 		return err_set(err, kind, "%s (status %d)", complaint, status);
 	return err_set(err, kind, "%s%s", complaint, advice);

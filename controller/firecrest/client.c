@@ -336,8 +336,15 @@ int firecrest_call_many(struct firecrest *fc, const struct firecrest_request *re
 	if (fc->tokens && any_is_refused(&b, errs) && all_may_repeat(requests, len))
 		result = send_batch(fc, &b, true, errs);
 	for (size_t i = 0; i < len; i++) {
-		if (errs[i].kind == ERR_NONE && read_answer(&b.responses[i], &ret[i], &errs[i]) < 0)
+		if (errs[i].kind != ERR_NONE ||
+		    read_answer(&b.responses[i], &ret[i], &errs[i]) == 0)
+			continue;
+		/* Half an answer is worth a second question. */
+		if (errs[i].kind != ERR_PROTOCOL || !is_read(&requests[i]) ||
+		    firecrest_call(fc, &requests[i], &ret[i], &errs[i]) < 0)
 			result = -1;
+		else
+			errs[i] = (struct err){ 0 };
 	}
 	return result;
 }

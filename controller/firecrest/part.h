@@ -3,8 +3,8 @@
 
 /*
  * Parts of a file by offset, for logs and small files: one request, whatever the size of the file.
- * The API answers with text, in which bytes that are no UTF-8 are replaced: where that happened, the
- * whole file is fetched as it is, as long as it goes directly.
+ * The API answers with text, in which bytes that are no UTF-8 are replaced: where that happened,
+ * the whole file is fetched as it is, as long as it goes directly.
  */
 
 #include "controller/firecrest/client.h"

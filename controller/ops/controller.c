@@ -7,16 +7,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
 #include "controller/ops/tokens.h"
+#include "init/base/log.h"
 
 struct controller_choice controller_choice;
+
+/* What libraries of ours tell goes to standard error, for people. */
+static void set_verbose(void)
+{
+	static const enum log_level levels[] = { LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+	if (controller_choice.verbose > 0)
+		log_setup("berth", STDERR_FILENO,
+			  levels[MIN(controller_choice.verbose, UINT64_C(2))], LOG_FORMAT_TEXT);
+}
 
 int controller_open(struct controller **ret, struct err *err)
 {
 	cleanup(controller_close) struct controller *c = new_zero(struct controller);
+
+	set_verbose();
 
 	if (paths_init(&c->paths, err) < 0 || paths_make_state(&c->paths, err) < 0 ||
 	    store_open(c->paths.database, &c->store, err) < 0)

@@ -21,12 +21,13 @@ struct backend;
 struct controller;
 
 /*
- * What --context and --cluster of any verb say; NULL where they were not given. There is one set of
+ * What --context, --cluster and --verbose of any verb say; NULL where they were not given. There is one set of
  * options a process, and it is filled before there is a controller.
  */
 extern struct controller_choice {
 	const char *context;
 	const char *cluster;
+	uint64_t verbose; /* how often it was said */
 } controller_choice;
 
 /* Reads the environment, opens the database and makes the directories it needs. */

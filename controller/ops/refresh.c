@@ -6,6 +6,7 @@
 #include "controller/model/indices.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
+#include "controller/ops/place.h"
 #include "init/base/log.h"
 
 /* What a backend tells about the place of a job; what it does not tell stays as it was. */
@@ -79,6 +80,10 @@ static int record(struct controller *c, struct job *job, const struct observatio
 	    (seen->attempts > job->attempts || seen->state == JOB_QUEUED) &&
 	    keep_attempt(c, job, seen->attempts - (seen->state != JOB_QUEUED), err) < 0)
 		return -1;
+	/* One that starts again listens somewhere else. */
+	if (job->started_ns && job->started_ns != seen->started_ns &&
+	    (seen->started_ns || seen->state == JOB_QUEUED))
+		place_drop_endpoints(c, job);
 	apply(job, seen);
 	return store_update_job(c->store, job, err);
 }

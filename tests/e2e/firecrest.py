@@ -13,153 +13,36 @@ between single quotes, text in UTF-8 with replacements, blocks of the size that 
     server.tokens = {"new"}                             what it takes from now on
 """
 
-import base64
 import contextlib
 import email.parser
 import email.policy
-import hashlib
 import http.server
 import json
 import os
 import pathlib
 import re
-import shlex
 import shutil
 import socket
 import struct
-import subprocess
 import threading
 import time
 import urllib.parse
 
 import harness
+import openapi
+from firecrest_files import OUTPUT_MAX, Files, Refusal
+from openapi import Unavailable, Violation
 
-DESCRIPTION = "firecrest-openapi-2.5.4.yaml"
-OUTPUT_MAX = 5 * 1024 * 1024
+DESCRIPTION, VARIABLE = "firecrest-openapi-2.5.4.yaml", "BERTH_TEST_FIRECREST_OPENAPI"
 SYSTEM = "cluster"
 JOB_FIELDS = ("JobArrayID", "NumNodes", "exit_code", "Account", "Name", "NodeList", "Partition", "PriorityLong", "State",
               "Reason", "StartTime", "EndTime", "UserName", "WorkDir")
 
 
-class Unavailable(Exception):
-    """Why there is no such server on this machine."""
-
-
-def find_description() -> pathlib.Path:
-    given = os.environ.get("BERTH_TEST_FIRECREST_OPENAPI")
-    places = [pathlib.Path(given)] if given else [
-        parent / "shared" / "reference" / DESCRIPTION for parent in harness.TOP.parents]
-    for place in places:
-        if place.exists():
-            return place
-    raise Unavailable(f"no {DESCRIPTION} beside the project: set BERTH_TEST_FIRECREST_OPENAPI to the published description")
-
-
-class Violation(Exception):
-    """What does not fit the description."""
-
-
-class Description:
-    """The published description: which operation a request is, and whether it and its answer fit."""
-
-    def __init__(self, path: pathlib.Path):
-        try:
-            import jsonschema
-            import yaml
-        except ImportError as reason:
-            raise Unavailable(f"{reason}: apt-get install python3-jsonschema python3-yaml") from None
-        self.document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        self.validator = jsonschema.Draft202012Validator
-        self.resolver = jsonschema.RefResolver("", self.document)
-        self.operations = []
-        for template, methods in self.document["paths"].items():
-            pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template)) + "$")
-            for method, operation in methods.items():
-                self.operations.append((method.upper(), pattern, template, operation))
-
-    def find(self, method, path):
-        for its, pattern, template, operation in self.operations:
-            match = pattern.match(path)
-            if its == method and match:
-                return template, operation, {key: urllib.parse.unquote(value) for key, value in match.groupdict().items()}
-        return None, None, None
-
-    def check(self, value, schema, what):
-        errors = sorted(self.validator(schema, resolver=self.resolver).iter_errors(value), key=str)
-        if errors:
-            raise Violation(f"{what}: {errors[0].message} at {list(errors[0].absolute_path)}")
-
-    def resolve(self, schema):
-        while "$ref" in schema:
-            schema = self.resolver.resolve(schema["$ref"])[1]
-        return schema
-
-    def check_known(self, value, schema, what):
-        """Requests say nothing that the description does not know."""
-        schema = self.resolve(schema)
-        for key, member in value.items() if isinstance(value, dict) and "properties" in schema else ():
-            if key not in schema["properties"]:
-                raise Violation(f"{what}: no '{key}' in the description")
-            self.check_known(member, schema["properties"][key], what)
-
-    def check_query(self, operation, query, what):
-        known = {each["name"]: each for each in operation.get("parameters", ()) if each["in"] == "query"}
-        for name, value in query.items():
-            if name not in known:
-                raise Violation(f"{what}: no parameter '{name}' in the description")
-            types = str(known[name]["schema"])
-            if "'integer'" in types and not re.fullmatch(r"-?\d+", value):
-                raise Violation(f"{what}: {name}={value} is no integer")
-            if "'boolean'" in types and value not in ("true", "false"):
-                raise Violation(f"{what}: {name}={value} is no boolean")
-        for name, each in known.items():
-            if each.get("required") and name not in query:
-                raise Violation(f"{what}: '{name}' is missing")
-
-    def check_request(self, operation, query, kind, body, what):
-        self.check_query(operation, query, what)
-        content = operation.get("requestBody", {}).get("content", {})
-        if not content:
-            if body:
-                raise Violation(f"{what}: a body where there is none")
-        elif kind not in content:
-            raise Violation(f"{what}: a body of type {kind}, not {list(content)}")
-        elif kind == "application/json":
-            self.check(body, content[kind]["schema"], what)
-            self.check_known(body, content[kind]["schema"], what)
-
-    def check_answer(self, operation, status, body, what):
-        responses = operation["responses"]
-        answer = responses.get(str(status)) or responses.get(f"{status // 100}XX")
-        if not answer:
-            raise Violation(f"{what}: no status {status} in the description")
-        schema = answer.get("content", {}).get("application/json", {}).get("schema")
-        if schema and not isinstance(body, bytes):
-            self.check(body, schema, f"{what}: answer")
-        elif not answer.get("content") and body is not None:
-            raise Violation(f"{what}: a body where there is none")
-
-
-class Refusal(Exception):
-    def __init__(self, status, message):
-        super().__init__(message)
-        self.status = status
-
-
-def refuse_shell(result):
-    """The statuses that the real server makes of what its commands complain of."""
-    message = f"Remote process failed with exit status:{result.returncode} and error message:{result.stderr.decode().strip()}"
-    for words, status in (("No such file or directory", 404), ("Permission denied", 403),
-                          ("Operation not permitted", 403), ("File exists", 400)):
-        if words in message:
-            raise Refusal(status, message)
-    raise Refusal(408 if result.returncode == 124 else 500, message)
-
-
-class Server:
+class Server(Files):
     def __init__(self, dir: pathlib.Path, slurm, direct_max=OUTPUT_MAX):
         self.dir, self.slurm, self.direct_max = dir, slurm, direct_max
-        self.description = Description(find_description())
+        self.description = openapi.Description(openapi.find_description(DESCRIPTION, VARIABLE))
         self.system, self.user = SYSTEM, "root"
         self.scratch, self.users = dir / "scratch", dir / "users"
         self.token = "first-token"
@@ -453,129 +336,6 @@ class Server:
         if result.status != 0:
             raise Refusal(500, f"Unexpected Slurm command response. exit_status:{result.status} std_err:{result.stderr}")
         return 204, None
-
-    # Files, by the commands of the real server.
-
-    def shell(self, line, input=None):
-        result = subprocess.run(["timeout", "5", "sh", "-c", line], input=input, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False)
-        if result.returncode != 0:
-            refuse_shell(result)
-        if len(result.stdout) >= OUTPUT_MAX:
-            raise Refusal(413, "Command output exceeded buffer limit.")
-        return result.stdout
-
-    def text(self, line):
-        return self.shell(line).decode("utf-8", errors="replace")
-
-    def list(self, options, path):
-        entry = re.compile(r"^(\S)(\S+)\s+\d+\s+(\S+)\s+(\S+)\s+(\d+)\s+([-\dT:]+)\s+(.+)$")
-        found, folder, root = [], "", None
-        for line in self.text(f"ls -l --quoting-style=c --time-style='+%Y-%m-%dT%H:%M:%S' {options} -- '{path}'"
-                              ).splitlines():
-            if re.fullmatch(r'".+":', line):
-                here = shlex.split(line[:-1])[0].rstrip("/") + "/"
-                root = root or here
-                folder = here.removeprefix(root)
-                continue
-            match = entry.match(line)
-            if match:
-                kind, permissions, user, group, size, changed, name = match.groups()
-                words = shlex.split(name)
-                found.append({"name": folder + words[0], "type": kind, "user": user, "group": group, "size": size,
-                              "permissions": permissions, "lastModified": changed,
-                              "linkTarget": words[2] if len(words) == 3 else None})
-        return found
-
-    def get_filesystem_ops_ls(self, names, query, body):
-        options = " ".join(option for key, option in (("showHidden", "-A"), ("numericUid", "-n"), ("recursive", "-R"),
-                                                      ("dereference", "-L")) if query.get(key) == "true")
-        return 200, {"output": self.list(options, query["path"])}
-
-    def get_filesystem_ops_stat(self, names, query, body):
-        follow = "-L " if query.get("dereference") == "true" else ""
-        fields = self.text(f"stat {follow}-c '%f %i %d %h %u %g %s %X %Z %Y' -- '{query['path']}'").split()
-        keys = ("mode", "ino", "dev", "nlink", "uid", "gid", "size", "atime", "ctime", "mtime")
-        return 200, {"output": dict(zip(keys, [int(fields[0], 16)] + [int(field) for field in fields[1:]]))}
-
-    def get_filesystem_ops_file(self, names, query, body):
-        return 200, {"output": "directory" if os.path.isdir(query["path"]) else "data"}
-
-    def get_filesystem_ops_checksum(self, names, query, body):
-        return 200, {"output": {"algorithm": "SHA256",
-                                "checksum": self.text(f"sha256sum -- '{query['path']}'").split()[0].lstrip("\\")}}
-
-    def part(self, program, sign, skip, query):
-        options = []
-        for key in "bytes", "lines":
-            if query.get(key):
-                options.append(f"--{key}='{sign if query.get(skip) == 'true' else ''}{query[key]}'")
-        if len(options) > 1:
-            raise Refusal(400, "Only one of `bytes` or `lines` can be specified.")
-        content = self.text(f"{program} {' '.join(options)} -- '{query['path']}'")
-        return 200, {"output": {"content": content, "contentType": "bytes" if query.get("bytes") else "lines",
-                                "startPosition": 0, "endPosition": -1}}
-
-    def get_filesystem_ops_head(self, names, query, body):
-        return self.part("head", "-", "skipTrailing", query)
-
-    def get_filesystem_ops_tail(self, names, query, body):
-        return self.part("tail", "+", "skipHeading", query)
-
-    def get_filesystem_ops_view(self, names, query, body):
-        size, offset = int(query.get("size", self.direct_max)), int(query.get("offset", 0))
-        if size > self.direct_max or size <= 0 or offset < 0:
-            raise Refusal(400, f"`size` value must be less than {self.direct_max} bytes")
-        text = self.text(f"dd if='{query['path']}' bs={size} skip={offset // size} count=2 2>/dev/null")
-        return 200, {"output": text[offset % size:offset % size + size]}
-
-    def get_filesystem_ops_download(self, names, query, body):
-        content = base64.b64decode(self.shell(f"base64 --wrap=0 -- '{query['path']}'"))
-        if len(content) > self.direct_max:
-            raise Refusal(413, "File to download is too large.")
-        return 200, content
-
-    def post_filesystem_ops_upload(self, names, query, body):
-        name, content = body
-        if len(content) > self.direct_max:
-            raise Refusal(413, "File to upload is too large.")
-        self.shell(f"base64 -d > '{query['path']}/{name}'", base64.b64encode(content))
-        return 204, None
-
-    def post_filesystem_ops_mkdir(self, names, query, body):
-        path = body["sourcePath"]
-        self.shell(f"mkdir {'-p ' if body.get('parent') else ''}-- '{path}'")
-        return 201, {"output": self.list("-d", path)[0]}
-
-    def put_filesystem_ops_chmod(self, names, query, body):
-        self.shell(f"chmod {shlex.quote(body['mode'])} -- '{body['sourcePath']}'")
-        return 200, {"output": self.list("-d", body["sourcePath"])[0]}
-
-    def post_filesystem_ops_symlink(self, names, query, body):
-        self.shell(f"ln -s -- '{body['sourcePath']}' '{body['linkPath']}'")
-        return 201, {"output": self.list("-d", body["linkPath"])[0]}
-
-    def delete_filesystem_ops_rm(self, names, query, body):
-        self.shell(f"rm -r --interactive=never -- '{query['path']}'")
-        return 204, None
-
-    def archive(self, body):
-        return {"none": "", "bzip2": "j", "gzip": "z", "xz": "J"}[body.get("compression", "gzip")]
-
-    def post_filesystem_ops_compress(self, names, query, body):
-        source, target = body["sourcePath"], body["targetPath"]
-        follow = "--dereference" if body.get("dereference") else ""
-        self.shell(f"tar {follow} -c{self.archive(body)}f '{target}' -C '{os.path.dirname(source)}' "
-                   f"'{os.path.basename(source)}'")
-        return 204, None
-
-    def post_filesystem_ops_extract(self, names, query, body):
-        self.shell(f"tar -x{self.archive(body)}f '{body['sourcePath']}' -C '{body['targetPath']}'")
-        return 204, None
-
-
-def sha256(path) -> str:
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
 def programs_missing() -> list:

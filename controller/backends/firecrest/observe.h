@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * How jobs are: one list for all of them, or one call for one; jobs that the list does not have, since
- * servers tell of the last hours only, are asked for by their ids, at the same time; and what nobody
- * knows any more is read from the status files.
+ * How jobs are: one list for all of them, or one call for one; jobs that the list does not have,
+ * since servers tell of the last hours only, are asked for by their ids, at the same time; and what
+ * nobody knows any more is read from the status files.
  */
 
 #include "controller/backends/backend.h"

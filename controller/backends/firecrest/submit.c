@@ -14,7 +14,7 @@
 /* sbatch reads a line into a buffer of this size. */
 #define LINE_ROOM 8000
 
-/* What the call itself says. A value is that of a member of the body; NULL: it says it otherwise. */
+/* What the call itself says: the value is that of a member of the body; NULL: it says nothing. */
 static const struct {
 	const char *option, *member;
 } said_by_call[] = {
@@ -41,14 +41,14 @@ static size_t find_said(const char *word)
 
 bool firecrest_append_word(struct buf *b, const char *word)
 {
-	bool ok = true;
+	bool ok = buf_append_u8(b, '"');
 
 	for (; ok && *word; word++) {
-		if (strchr(" \t\\\"'#", *word))
+		if (*word == '"' || *word == '\\')
 			ok = buf_append_u8(b, '\\');
 		ok = ok && buf_append_u8(b, (uint8_t)*word);
 	}
-	return ok;
+	return ok && buf_append_u8(b, '"');
 }
 
 static int add_lines(const struct submission *submission, struct buf *ret, struct err *err)

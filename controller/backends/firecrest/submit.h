@@ -5,9 +5,9 @@
  * What a submission through FirecREST is made of: the batch script with its #SBATCH lines, the file
  * of its variables, and the body of the call. Pure text, no I/O.
  *
- * sbatch reads the words of those lines with rules of its own (a backslash takes the next character
- * as it is), so that each special character has one. Values of variables are in a file that only the
- * user can read, not in the script, which the scheduler keeps and shows.
+ * sbatch reads the words of those lines with rules of its own: between double quotes all but a
+ * quote and a backslash stands for itself. Values of variables are in a file that only the user can
+ * read, not in the script, which the scheduler keeps and shows.
  */
 
 #include "controller/backends/backend.h"
