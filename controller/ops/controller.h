@@ -21,8 +21,8 @@ struct backend;
 struct controller;
 
 /*
- * What --context, --cluster and --verbose of any verb say; NULL where they were not given. There is one set of
- * options a process, and it is filled before there is a controller.
+ * What --context, --cluster and --verbose of any verb say; NULL where they were not given. There
+ * is one set of options a process, and it is filled before there is a controller.
  */
 extern struct controller_choice {
 	const char *context;

@@ -17,7 +17,7 @@
 #define SINGLY_MAX 16
 #define CANDIDATES_MAX 8
 
-static void take_jobs(const json_t *answer, const struct slurm_index *index)
+static void take_jobs(const json_t *answer, struct slurm_index *index)
 {
 	cleanup_free struct firecrest_job *job = new_zero(struct firecrest_job);
 	const json_t *json;
@@ -38,7 +38,7 @@ static int ask_list(struct firecrest *fc, json_t **ret, struct err *err)
 }
 
 /* A job that is forgotten is no failure. */
-static int ask_singly(struct firecrest *fc, const struct slurm_index *index, struct err *err)
+static int ask_singly(struct firecrest *fc, struct slurm_index *index, struct err *err)
 {
 	struct firecrest_request requests[SINGLY_MAX];
 	json_t *answers[SINGLY_MAX];
