@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "controller/firecrest/answer.h"
+#include "controller/model/log_part.h"
 #include "init/base/alloc.h"
 
 /* Servers take no larger block than what goes directly, and answer with two. */
@@ -35,6 +36,16 @@ static int read_tail(struct firecrest *fc, const char *path, uint64_t offset, js
 {
 	cleanup_free char *bytes = str_printf("%" PRIu64, offset + 1);
 	const char *const query[] = { "path", path, "bytes", bytes, "skipHeading", "true", NULL };
+
+	return get_text(fc, "/filesystem/{system}/ops/tail", query, ret_answer, ret, err);
+}
+
+/* The last bytes. */
+static int read_end(struct firecrest *fc, const char *path, size_t max, json_t **ret_answer,
+		    const char **ret, struct err *err)
+{
+	cleanup_free char *bytes = str_printf("%zu", max);
+	const char *const query[] = { "path", path, "bytes", bytes, NULL };
 
 	return get_text(fc, "/filesystem/{system}/ops/tail", query, ret_answer, ret, err);
 }
@@ -76,6 +87,8 @@ static int read_exactly(struct firecrest *fc, const char *path, uint64_t offset,
 	if (firecrest_download(fc, path, &whole, err) < 0)
 		return -1;
 	rest = buf_span(&whole);
+	if (offset == LOG_END)
+		offset = rest.len - MIN(max, rest.len);
 	span_cut(&rest, MIN((size_t)offset, rest.len));
 	if (!buf_append_span(ret, span_cut(&rest, MIN(max, rest.len))))
 		return err_set(err, ERR_INTERNAL, "read %s: no room", path);
@@ -103,10 +116,15 @@ int firecrest_read_part(struct firecrest *fc, const char *path, uint64_t offset,
 	cleanup(json_release) json_t *answer = NULL;
 	const char *text;
 	struct err own;
-	int result = offset == 0 ? read_head(fc, path, max, &answer, &text, &own)
-				 : read_tail(fc, path, offset, &answer, &text, &own);
+	int result;
 
-	if (result < 0 && own.kind == ERR_LIMIT && offset > 0)
+	if (offset == LOG_END)
+		result = read_end(fc, path, max, &answer, &text, &own);
+	else if (offset == 0)
+		result = read_head(fc, path, max, &answer, &text, &own);
+	else
+		result = read_tail(fc, path, offset, &answer, &text, &own);
+	if (result < 0 && own.kind == ERR_LIMIT && offset > 0 && offset != LOG_END)
 		result = read_block(fc, path, offset, &answer, &text, &own);
 	if (result < 0)
 		return err_set(err, own.kind, "%s", own.text);

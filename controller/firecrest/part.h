@@ -8,9 +8,11 @@
  */
 
 #include "controller/firecrest/client.h"
+#include "controller/model/log_part.h"
 
 /*
- * Appends what the file holds from this offset on, at most max bytes; nothing: it ends there.
+ * Appends what the file holds from this offset on, at most max bytes (nothing: it ends there); its
+ * last max bytes when the offset is LOG_END.
  * ERR_NOT_FOUND: there is none. Of a file that is too large to go directly, bytes that are no UTF-8
  * come as '?'.
  */

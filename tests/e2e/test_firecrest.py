@@ -133,6 +133,7 @@ def test_a_log_is_followed_in_pieces_and_byte_for_byte(site):
     assert output == b"eins \xc3\xa4\n\xff\xfe raw\nlast\n"
     big = site.submit("--", "sh", "-c", "seq 1 400000")
     site.wait(big, "SUCCEEDED")
+    assert site("logs", "-n", "2", big).ok().stdout == "399999\n400000\n"
     assert site("logs", big).ok().output == "".join(f"{n}\n" for n in range(1, 400001)).encode()
 
 
@@ -244,6 +245,25 @@ def test_programs_are_brought_once(site, home, build_dir):
     assert os.access(tree / "berth-init", os.X_OK)
     if (build_dir / "squashfs" / "busybox").exists():
         assert os.readlink(tree / "bin" / "sh") == "../busybox"
+
+
+def test_a_second_workstation_enters_a_job(site, job, home):
+    second = site.with_env(XDG_STATE_HOME=home.root / "other")
+    with site.server.counting() as made:
+        name = second("attach", f"site:{site.job(job)['native_id']}").ok().stdout.split()[0].rstrip(":,")
+    assert len(made) <= 8, made
+    assert second("ssh", name, "echo $SLURM_JOB_ID").ok().stdout.strip() == site.job(job)["native_id"]
+    site("ssh", job, "true").ok()
+
+
+def test_files_of_the_users_choice_are_where_they_were_asked_for(site, home):
+    work = home.root / "it's work"
+    work.mkdir()
+    name = site.submit("-C", work, "--output", "out.%j", "--", "sh", "-c", "pwd; echo to err >&2")
+    site.wait(name, "SUCCEEDED")
+    text = (work / f"out.{site.job(name)['native_id']}").read_text()
+    assert text == f"{work}\nto err\n"
+    assert site("logs", name).ok().stdout == text
 
 
 def test_dry_run_shows_what_would_be_sent(site, home):

@@ -189,6 +189,7 @@ static const struct backend_ops firecrest_backend_ops = {
 	.render = render,
 	.observe = firecrest_observe,
 	.find = firecrest_find,
+	.locate = firecrest_locate,
 	.cancel = firecrest_cancel,
 	.act = firecrest_act,
 	.cannot = { [ACT_HOLD] = CANNOT("hold"),

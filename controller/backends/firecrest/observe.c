@@ -8,6 +8,8 @@
 
 #include "controller/backends/firecrest/read.h"
 #include "controller/backends/firecrest/site.h"
+#include "controller/backends/firecrest/submit.h"
+#include "controller/backends/jobdir.h"
 #include "controller/backends/slurm/index.h"
 #include "controller/model/indices.h"
 #include "init/base/log.h"
@@ -15,7 +17,6 @@
 
 /* Asked for by their ids at a time; the others are found the next time. */
 #define SINGLY_MAX 16
-#define CANDIDATES_MAX 8
 
 static void take_jobs(const json_t *answer, struct slurm_index *index)
 {
@@ -85,43 +86,68 @@ int firecrest_observe(struct backend *backend, const struct job *const *jobs, si
 	return 0;
 }
 
-/* Whether this is the job whose script is in that directory. */
-static bool is_script_of(struct firecrest *fc, const char *id, const struct job *job)
-{
-	cleanup_free char *path = str_printf("/compute/{system}/jobs/%s/metadata", id);
-	const struct firecrest_request request = { .path = path };
-	cleanup(json_release) json_t *answer = NULL;
-	const json_t *first;
-	struct err why;
-
-	if (firecrest_call(fc, &request, &answer, &why) < 0) {
-		log_debug("%s", why.text);
-		return false;
-	}
-	first = json_array_get(json_object_get(answer, "jobs"), 0);
-	return strstr(firecrest_text(first, "script"), job->directory) != NULL;
-}
-
 int firecrest_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		   struct err *err)
 {
-	struct firecrest *fc = site_firecrest_client(backend->site);
 	cleanup_free struct firecrest_job *seen = new_zero(struct firecrest_job);
-	cleanup_free char *own = str_printf("job-%" PRIu64, job->id);
 	cleanup(json_release) json_t *answer = NULL;
-	size_t i, candidates = 0;
 	const json_t *json;
+	size_t i;
 
-	if (ask_list(fc, &answer, err) < 0)
+	if (ask_list(site_firecrest_client(backend->site), &answer, err) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
-		if (strcmp(firecrest_text(json, "name"), job->name[0] ? job->name : own) != 0 ||
-		    !firecrest_read_job(json, seen) || candidates++ >= CANDIDATES_MAX ||
-		    !is_script_of(fc, seen->id, job))
+		if (strcmp(firecrest_text(json, "workingDirectory"), job->directory) != 0 ||
+		    !firecrest_read_job(json, seen))
 			continue;
 		memcpy(ret_id, seen->id, sizeof(seen->id));
 		return 1;
 	}
+	return 0;
+}
+
+static struct job *find_located(const struct job_list *list, const char *id)
+{
+	for (size_t i = 0; i < list->len; i++) {
+		if (strcmp(list->items[i].native_id, id) == 0)
+			return &list->items[i];
+	}
+	return NULL;
+}
+
+static void locate_one(const json_t *json, struct firecrest_job *seen, struct job_list *ret)
+{
+	cleanup_free char *script =
+		str_printf("%s/" FIRECREST_SCRIPT, firecrest_text(json, "workingDirectory"));
+	cleanup(job_finish) struct job job = { 0 };
+	struct job *same;
+
+	job_init(&job);
+	if (!firecrest_read_job(json, seen) || !jobdir_take_script(script, &job))
+		return;
+	same = find_located(ret, seen->id);
+	if (same && seen->seen.state == JOB_RUNNING)
+		same->state = JOB_RUNNING; /* a task of it does */
+	if (same)
+		return;
+	job.state = seen->seen.state;
+	job_set_text(&job.native_id, seen->id);
+	job_set_text(&job.native_state, seen->seen.native_state);
+	job_set_text(&job.name, firecrest_text(json, "name"));
+	job_list_take(ret, &job);
+}
+
+int firecrest_locate(struct backend *backend, struct job_list *ret, struct err *err)
+{
+	cleanup_free struct firecrest_job *seen = new_zero(struct firecrest_job);
+	cleanup(json_release) json_t *answer = NULL;
+	const json_t *json;
+	size_t i;
+
+	if (ask_list(site_firecrest_client(backend->site), &answer, err) < 0)
+		return -1;
+	json_array_foreach(json_object_get(answer, "jobs"), i, json)
+		locate_one(json, seen, ret);
 	return 0;
 }
 

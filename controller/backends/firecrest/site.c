@@ -83,6 +83,8 @@ static int read_file(struct site *site, const char *path, uint64_t offset, size_
 
 		if (strcmp(s->cached[i].path, path) != 0 || s->cached[i].is_missing)
 			continue;
+		if (offset == LOG_END)
+			offset = bytes.len - MIN(max, bytes.len);
 		span_cut(&bytes, MIN((size_t)offset, bytes.len));
 		return buf_append_span(ret, span_cut(&bytes, MIN(max, bytes.len)))
 			       ? 0
@@ -176,11 +178,11 @@ static void add_cached(struct site_firecrest *s, const char *dir, const char *na
 {
 	/* "status." alone is that of the first rank: what the others tell costs too much. */
 	bool has_rank = len > 1 && name[len - 2] >= '0' && name[len - 2] <= '9';
+	const char *end = name[len - 1] != '.' ? "" : has_rank ? "json" : "0.json";
 
 	s->cached = alloc_grow(s->cached, s->cached_len + 1, sizeof(*s->cached));
 	s->cached[s->cached_len++] =
-		(struct cached){ .path = str_printf("%s/%.*s%sjson", dir, (int)len, name,
-						    has_rank ? "" : "0."),
+		(struct cached){ .path = str_printf("%s/%.*s%s", dir, (int)len, name, end),
 				 .bytes = BUF_INIT(PREFETCHED_MAX),
 				 .is_missing = true };
 }

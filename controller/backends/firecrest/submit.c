@@ -19,7 +19,7 @@ static const struct {
 	const char *option, *member;
 } said_by_call[] = {
 	{ "--job-name=", "name" },
-	{ "--chdir=", "workingDirectory" },
+	{ "--chdir=", NULL },
 	{ "--output=", "standardOutput" },
 	{ "--error=", "standardError" },
 	{ "--input=", "standardInput" },
@@ -84,6 +84,11 @@ static size_t head_len(struct span script)
 	return at;
 }
 
+static bool is_contained(const struct spec *spec)
+{
+	return spec->image || spec->edf;
+}
+
 static bool names(const char *list, const char *name, size_t len)
 {
 	for (const char *word = list; *word; word += strspn(word, ",")) {
@@ -136,6 +141,13 @@ static bool has_variables(const struct spec *spec)
 	return !add_variables(spec, &text) || buf_len(&text) > 0;
 }
 
+/* The job directory is where it starts, by which it is found again; a container has its own. */
+static bool add_directory(const struct spec *spec, struct buf *b)
+{
+	return is_contained(spec) || (buf_printf(b, "cd ") && text_append_shell(b, spec->workdir) &&
+				      buf_printf(b, " || exit\n"));
+}
+
 int firecrest_write_script(const struct submission *submission, struct buf *ret, struct err *err)
 {
 	cleanup(buf_finish) struct buf plain = BUF_INIT(SLURM_SCRIPT_MAX);
@@ -149,12 +161,45 @@ int firecrest_write_script(const struct submission *submission, struct buf *ret,
 	ok = buf_append_span(ret, span_cut(&rest, head_len(rest)));
 	if (ok && add_lines(submission, ret, err) < 0)
 		return -1;
+	ok = ok && add_directory(submission->spec, ret);
 	if (ok && has_variables(submission->spec))
 		ok = buf_printf(ret, ". ") && text_append_shell(ret, variables) &&
 		     buf_append_u8(ret, '\n');
 	ok = ok && buf_append_span(ret, rest);
 	return ok ? 0
 		  : err_set(err, ERR_LIMIT, "the script is longer than %d bytes", SLURM_SCRIPT_MAX);
+}
+
+/* Names of files are as seen from the directory that the job asked for. */
+static json_t *make_path(const struct spec *spec, const char *pattern)
+{
+	cleanup(buf_finish) struct buf path = BUF_INIT(SLURM_SCRIPT_MAX);
+
+	if (pattern[0] == '/' || is_contained(spec))
+		return json_string(pattern);
+	for (const char *p = spec->workdir; *p; p++) {
+		/* It begins a replacement. */
+		if (!buf_append_u8(&path, (uint8_t)*p) ||
+		    (*p == '%' && !buf_append_u8(&path, (uint8_t)*p)))
+			return NULL;
+	}
+	return buf_printf(&path, "/%s", pattern) ? json_string(buf_str(&path)) : NULL;
+}
+
+static json_t *make_member(const struct spec *spec, const char *option, const char *value)
+{
+	bool is_path = strcmp(option, "--output=") == 0 || strcmp(option, "--error=") == 0;
+
+	return is_path ? make_path(spec, value) : json_string(value);
+}
+
+/* Those of a script's own lines, which would be seen from the job directory. */
+static void add_own_paths(const struct spec *spec, json_t *job)
+{
+	if (spec->script && spec->output)
+		json_object_set_new(job, "standardOutput", make_path(spec, spec->output));
+	if (spec->script && spec->error)
+		json_object_set_new(job, "standardError", make_path(spec, spec->error));
 }
 
 int firecrest_make_submission(const struct submission *submission, json_t **ret, struct err *err)
@@ -167,7 +212,7 @@ int firecrest_make_submission(const struct submission *submission, json_t **ret,
 	json_object_set_new(body, "job", job);
 	json_object_set_new(job, "scriptPath", json_string(script));
 	json_object_set_new(job, "standardInput", json_string("/dev/null"));
-	json_object_set_new(job, "workingDirectory", json_string(submission->spec->workdir));
+	json_object_set_new(job, "workingDirectory", json_string(submission->job->directory));
 	slurm_add_options(&argv, submission);
 	for (size_t i = 1; i < argv.len; i++) {
 		size_t at = find_said(argv.items[i]);
@@ -176,10 +221,12 @@ int firecrest_make_submission(const struct submission *submission, json_t **ret,
 			continue;
 		if (json_object_set_new(
 			    job, said_by_call[at].member,
-			    json_string(argv.items[i] + strlen(said_by_call[at].option))) < 0)
+			    make_member(submission->spec, said_by_call[at].option,
+					argv.items[i] + strlen(said_by_call[at].option))) < 0)
 			return err_set(err, ERR_INVALID, "'%.80s' is not text in UTF-8",
 				       argv.items[i]);
 	}
+	add_own_paths(submission->spec, job);
 	if (!json_is_string(json_object_get(job, "scriptPath")) ||
 	    !json_is_string(json_object_get(job, "workingDirectory")))
 		return err_set(err, ERR_INVALID, "a directory is not text in UTF-8");
