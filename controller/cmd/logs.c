@@ -137,7 +137,8 @@ static int copy_source(struct log *log, struct source *source, struct err *err)
 		if (fd_write_all(STDOUT_FILENO, text, err) < 0)
 			return err_wrap(err, "standard output");
 		source->part.offset += text.len;
-	} while (text.len > 0);
+		/* Where reading costs a request, less than was asked for is the end. */
+	} while (buf_len(&chunk) == log->chunk && text.len > 0);
 	return 0;
 }
 

@@ -38,6 +38,15 @@ def test_the_bench_of_the_controller_fills_its_table(build_dir):
         assert re.search(rf"^{case} .*(held|MISSED)", output, re.MULTILINE), output
 
 
+def test_the_bench_of_firecrest_fills_its_table(build_dir):
+    result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "firecrest.py"],
+                         env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=120)
+    if result.status == 69:
+        pytest.skip(result.stderr.strip())
+    for case in "submit", "list", "log", "ssh":
+        assert re.search(rf"^{case} .*(held|MISSED)", result.ok().stdout, re.MULTILINE), result
+
+
 def test_a_case_that_there_is_not_is_refused_by_name():
     result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "ssh.py", "warp"])
     assert result.status == 2 and "no case 'warp'; there are: connect" in result.stderr

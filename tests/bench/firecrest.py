@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Requests and time of submit, list, log and ssh through FirecREST, beside what coman's source makes of the same.
+
+The server is the stand-in of the tests with a real Slurm behind it; requests are counted there, and are what a site's limit a
+minute is about. Those of coman are counted in its source, warm: calls of the API, and the two of the issuer that each of its
+verbs makes for a token. Times are ours alone, against a server on this machine.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+from parties import harness  # and with it the path of tests/e2e
+from report import Aim, Row, ms, timed, turns
+
+import firecrest as firecrest_module  # noqa: E402
+import slurm as slurm_module  # noqa: E402
+
+RUNS = 5
+A_THIRD = Aim("<=", 0.34)
+TOKEN = 2  # discovery, and the token itself
+CONFIG = """\
+context: site
+clusters:
+  site: {{backend: firecrest, url: "{url}", system: cluster, token_file: {token}}}
+"""
+# verb -> calls of the API that coman makes for it
+COMAN = {"submit": 12, "list": 1, "log": 3, "ssh": 2}
+
+
+class Bench:
+    def __init__(self, work: pathlib.Path):
+        self.program = pathlib.Path(os.environ["BERTH_BUILD"]) / "controller" / "berth"
+        self.home = harness.Home(work / "home").enter()
+        (work / "slurm").mkdir(mode=0o755)
+        (work / "site").mkdir()
+        self.slurm = slurm_module.Slurm(work / "slurm").start()
+        self.server = firecrest_module.Server(work / "site", self.slurm).start()
+        self.env = self.home.env()
+        token = work / "token"
+        token.write_text(self.server.token)
+        self.home.config_dir.mkdir(parents=True)
+        (self.home.config_dir / "config.yaml").write_text(CONFIG.format(url=self.server.url, token=token))
+        self.job = harness.run([self.program, "run", "-q", "--", "sleep", "1000"], env=self.env).ok().stdout.strip()
+        jobs = self.server.scratch / self.server.user / ".berth" / "jobs"
+        harness.until(lambda: list(jobs.glob("*/endpoint.0.json")), "endpoint of a job")
+        harness.run(["ssh", "-o", "BatchMode=yes", self.job, "true"], env=self.env).ok()
+
+    def close(self) -> None:
+        self.server.stop()
+        self.slurm.stop()
+        self.home.leave()
+
+    def row(self, name: str, *argv) -> Row:
+        with self.server.counting() as made:
+            harness.run(argv, env=self.env).ok()
+        duration, = turns(RUNS, lambda: timed([str(word) for word in argv], env=self.env))
+        theirs = COMAN[name] + TOKEN
+        return Row(name, RUNS, f"{len(made)} / {ms(duration)}", f"{theirs}", len(made) / theirs, A_THIRD)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="ci/bench firecrest", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(COMAN)}; all of them by default")
+    args = parser.parse_args()
+    wrong = set(args.cases) - set(COMAN)
+    if wrong:
+        parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(COMAN)}")
+    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
+    work.chmod(0o755)
+    bench = None
+    try:
+        bench = Bench(work)
+        commands = {"submit": (bench.program, "run", "-q", "--", "true"), "list": (bench.program, "get", "jobs"),
+                    "log": (bench.program, "logs", bench.job),
+                    "ssh": ("ssh", "-o", "BatchMode=yes", bench.job, "true")}
+        print(Row.HEAD, flush=True)
+        for name in args.cases or COMAN:
+            print(bench.row(name, *commands[name]), flush=True)
+    except (slurm_module.Unavailable, firecrest_module.Unavailable) as reason:
+        print(f"not measured: {reason}", file=sys.stderr)
+        return 69
+    finally:
+        if bench:
+            bench.close()
+        shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    status = main()
+    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
+    sys.exit(status)
