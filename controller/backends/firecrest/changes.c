@@ -15,6 +15,8 @@
 #define ARCHIVE_MAX ((size_t)1024 * 1024 * 1024)
 #define PACK_TIMEOUT_MS 300000
 #define REMOVED_AT_ONCE 64
+#define ENTRY_MAX 4096 /* what an archive has of an entry beside its bytes */
+#define TOGETHER_ALWAYS 65536
 
 void changes_finish(struct changes *changes)
 {
@@ -164,7 +166,7 @@ static const struct packer {
 	const char *argv[4];
 	const char *name; /* for the API */
 } packers[] = {
-	{ { "xz", "-6", "-c", NULL }, "xz" },
+	{ { "xz", "-1", "-c", NULL }, "xz" },
 	{ { "gzip", "-9", "-c", NULL }, "gzip" },
 };
 
@@ -234,15 +236,15 @@ static int bring(struct changes *changes, size_t first, size_t end, const char *
 	return unpack_there(fc, dir, path, compression, err);
 }
 
-/* Where the next archive ends: a file that is large alone goes alone. */
+/* Where the next archive ends, so that only a file that is too large alone has to be packed. */
 static size_t end_of_archive(const struct changes *changes, size_t first, size_t direct_max)
 {
 	size_t total = 0, at = first;
 
 	for (; at < changes->len; at++) {
-		size_t size = buf_len(&changes->items[at].bytes);
+		size_t size = buf_len(&changes->items[at].bytes) + ENTRY_MAX;
 
-		if (at > first && total > 0 && size > direct_max / 2 && total + size > direct_max)
+		if (total > TOGETHER_ALWAYS && total + size > direct_max)
 			break;
 		total += size;
 	}
