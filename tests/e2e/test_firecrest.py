@@ -257,7 +257,7 @@ def test_a_second_workstation_enters_a_job(site, job, home):
 
 
 def test_files_of_the_users_choice_are_where_they_were_asked_for(site, home):
-    work = home.root / "it's work"
+    work = home.root / "two words"
     work.mkdir()
     name = site.submit("-C", work, "--output", "out.%j", "--", "sh", "-c", "pwd; echo to err >&2")
     site.wait(name, "SUCCEEDED")
