@@ -274,9 +274,8 @@ int place_install_bundle(struct controller *c, const struct where *where, struct
 		return -1;
 	what = str_printf("%s %s/%s", site->login, images, digest);
 	if (!note || strcmp(note, what) != 0) {
-		if ((site_can_run(site)
-			     ? install_there(site, images, bundle, digest, progress, err)
-			     : bundle_bring(site, images, bundle, digest, err)) < 0)
+		if ((site_can_run(site) ? install_there(site, images, bundle, digest, progress, err)
+					: bundle_bring(site, images, bundle, digest, err)) < 0)
 			return err_wrap(err, "cannot install berth's programs on the cluster");
 		if (store_put_note(c->store, key, what, err) < 0)
 			return -1;
