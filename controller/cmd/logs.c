@@ -14,6 +14,7 @@
 #define POLL_MS 100
 /* Through a login node each look is a message, and what comes in one is as much as there is. */
 #define POLL_REMOTE_MS 1000
+#define POLL_DEAR_MS 3000
 #define CHUNK_REMOTE (1024 * 1024)
 #define TAIL_MAX 1000000
 
@@ -195,6 +196,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	is_remote = ops_job_is_remote(c, &log.job);
 	log.chunk = is_remote ? CHUNK_REMOTE : CHUNK;
 	log.poll_ms = is_remote ? POLL_REMOTE_MS : POLL_MS;
+	if (ops_job_is_dear(c, &log.job))
+		log.poll_ms = POLL_DEAR_MS;
 	if (choose_sources(&log, &ref, args->errors, err) < 0)
 		return -1;
 	log.c = c;

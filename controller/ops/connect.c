@@ -18,6 +18,7 @@
 #define TUNNEL_WAIT_NS (20 * NSEC_PER_SEC)
 #define POLL_MS 20
 #define POLL_REMOTE_MS 500
+#define POLL_DEAR_MS 2000
 /* The scheduler may learn of a job's end some seconds after us. */
 #define LOCATE_WAIT_NS (8 * NSEC_PER_SEC)
 #define LINE_SIZE 256
@@ -212,7 +213,9 @@ static bool goes_by_relays(struct visit *v, uint64_t now, int found, const struc
 
 static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *err)
 {
-	long poll_ms = site_is_remote(backend_site(v->backend)) ? POLL_REMOTE_MS : POLL_MS;
+	long poll_ms = ops_job_is_dear(v->c, &v->job)		  ? POLL_DEAR_MS
+		       : site_is_remote(backend_site(v->backend)) ? POLL_REMOTE_MS
+								  : POLL_MS;
 
 	for (;;) {
 		uint64_t now = monotonic_ns();
@@ -225,7 +228,9 @@ static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *e
 		if (check_patience(v, now, err) < 0)
 			return -1;
 		say_waiting(v);
-		nanosleep(&(struct timespec){ .tv_nsec = poll_ms * 1000000L }, NULL);
+		nanosleep(&(struct timespec){ .tv_sec = poll_ms / 1000,
+					      .tv_nsec = poll_ms % 1000 * 1000000L },
+			  NULL);
 	}
 }
 

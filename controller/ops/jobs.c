@@ -13,6 +13,7 @@
 #define RECENT_NS (86400 * NSEC_PER_SEC)
 #define POLL_AT_ONCE_MS 50
 #define POLL_REQUEST_MS 1000
+#define POLL_DEAR_MS 5000
 
 static int find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
 {
@@ -180,7 +181,15 @@ unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)
 	if (controller_backend(c, job->cluster, &backend, NULL) == 0 &&
 	    backend_observes_at_once(backend))
 		return POLL_AT_ONCE_MS;
-	return POLL_REQUEST_MS;
+	return ops_job_is_dear(c, job) ? POLL_DEAR_MS : POLL_REQUEST_MS;
+}
+
+bool ops_job_is_dear(struct controller *c, const struct job *job)
+{
+	struct backend *backend;
+
+	return controller_backend(c, job->cluster, &backend, NULL) == 0 &&
+	       !site_can_run(backend_site(backend));
 }
 
 bool ops_job_is_remote(struct controller *c, const struct job *job)

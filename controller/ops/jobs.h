@@ -73,3 +73,6 @@ unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
 
 /* Whether its files are behind a login node, where each look at them is a message. */
 bool ops_job_is_remote(struct controller *c, const struct job *job);
+
+/* Whether each look at its files is a request to a server: sites allow so many a minute. */
+bool ops_job_is_dear(struct controller *c, const struct job *job);

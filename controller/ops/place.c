@@ -351,13 +351,6 @@ static int endpoint_there(struct controller *c, struct site *site, const struct 
 	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
 	struct err own;
 
-	/* Where asking costs a request, what was read once holds until the job starts anew. */
-	if (!site_can_run(site) && fs_exists(copy)) {
-		if (ended)
-			*ended = false;
-		*ret = take_ptr(copy);
-		return 0;
-	}
 	if (fetch_endpoint(site, job, rank, &text, ended, &own) < 0) {
 		if (own.kind == ERR_NOT_FOUND || !fs_exists(copy))
 			return err_set(err, own.kind, "%s", own.text);
