@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is known to be wrong in coman, the client that berth takes the place of at sites with FirecREST, and why it cannot be
-so here: for each defect a reason, and the test that fails when it comes back ("" where there is nothing that could fail).
+"""What is known to be wrong in coman, the client that berth takes the place of at sites with FirecREST, and why it cannot
+be so here: for each defect a reason, and the test that fails when it comes back ("" where nothing could fail).
 
 The test below holds the table to the tests that there are."""
 
