@@ -109,7 +109,8 @@ struct way {
 	struct place place;
 	struct bundle bundle;
 	char *installed;
-	char *template; /* or NULL */
+	char *template;	      /* or NULL */
+	char *edf, *edf_here; /* where a file of this machine goes, and which; or NULL */
 };
 
 static void way_finish(struct way *way)
@@ -117,6 +118,8 @@ static void way_finish(struct way *way)
 	place_finish(&way->place);
 	bundle_finish(&way->bundle);
 	free(way->installed);
+	free(way->edf);
+	free(way->edf_here);
 	free(way->template);
 }
 DEFINE_CLEANUP_VALUE(struct way, way_finish)
@@ -154,6 +157,27 @@ static int hand_over(struct controller *c, const struct spec *spec, const struct
 	return 0;
 }
 
+/* A file of this machine goes with the job; a name, or an absolute path, is the cluster's. */
+static void choose_edf(struct way *way, struct spec *spec, const struct job *job)
+{
+	if (!way->where.is_remote || !spec->edf || spec->edf[0] == '/' || !fs_exists(spec->edf))
+		return;
+	way->edf_here = str_dup(spec->edf);
+	way->edf = fs_join(job->directory, "base.toml");
+	spec->edf = way->edf;
+}
+
+static int bring_edf(const struct way *way, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(TEMPLATE_MAX);
+
+	if (!way->edf)
+		return 0;
+	if (fs_read_file(way->edf_here, TEMPLATE_MAX, &text, err) < 0)
+		return err_wrap(err, "--edf");
+	return site_write(way->site, way->edf, buf_span(&text), 0600, err);
+}
+
 static int prepare_and_submit(struct controller *c, const struct spec *spec, const struct way *way,
 			      struct job *job, struct notes *notes, struct err *err)
 {
@@ -161,7 +185,7 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec, con
 		.site = way->site, .tunnel = way->bundle.tunnel, .job = job, .spec = spec
 	};
 
-	if (site_make_dir(way->site, job->directory, err) < 0 ||
+	if (site_make_dir(way->site, job->directory, err) < 0 || bring_edf(way, err) < 0 ||
 	    keys_begin_job(c, &way->where, &keys, err) < 0 ||
 	    fill_directory(way->site, job, spec, way->installed, err) < 0 ||
 	    session_write(way->site, job, spec, err) < 0)
@@ -259,6 +283,7 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 		spec->workdir = way.place.user_home;
 	if (define(c, way.where.cluster, &way.place, spec, &job, err) < 0)
 		return -1;
+	choose_edf(&way, spec, &job);
 	if (prepare_and_submit(c, spec, &way, &job, notes, err) < 0) {
 		/*
 		 * The first error is the one to report; what this leaves, collecting finds later.

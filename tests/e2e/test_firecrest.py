@@ -266,6 +266,16 @@ def test_files_of_the_users_choice_are_where_they_were_asked_for(site, home):
     assert site("logs", name).ok().stdout == text
 
 
+def test_an_environment_of_this_machine_goes_with_the_job(site, home):
+    (home.root / "mine.toml").write_text('image = "ubuntu"\n')
+    with site.server.counting() as made:
+        name = site.submit("--edf", "mine.toml", "--", "true", cwd=home.root)
+    assert len(made) == 4, made
+    directory = there(site, name)
+    assert (directory / "base.toml").read_text() == 'image = "ubuntu"\n'
+    assert f'base_environment = "{directory}/base.toml"' in (directory / "environment.toml").read_text()
+
+
 def test_dry_run_shows_what_would_be_sent(site, home):
     script = home.root / "batch.sh"
     script.write_text("#!/bin/sh\n#SBATCH --cpus-per-task=3\necho a\n")

@@ -18,13 +18,29 @@
 #define ENTRY_MAX 4096 /* what an archive has of an entry beside its bytes */
 #define TOGETHER_ALWAYS 65536
 
+/* The name that a path has from this directory on, or NULL when it is not below it. */
+static const char *below(const char *dir, const char *path)
+{
+	size_t len = strlen(dir);
+
+	if (strncmp(dir, path, len) != 0)
+		return NULL;
+	if (len > 0 && dir[len - 1] == '/')
+		return path + len;
+	return path[len] == '/' ? path + len + 1 : NULL;
+}
+
+static void change_finish(struct file_change *change)
+{
+	free(change->path);
+	free(change->target);
+	buf_wipe(&change->bytes);
+}
+
 void changes_finish(struct changes *changes)
 {
-	for (size_t i = 0; i < changes->len; i++) {
-		free(changes->items[i].path);
-		free(changes->items[i].target);
-		buf_wipe(&changes->items[i].bytes);
-	}
+	for (size_t i = 0; i < changes->len; i++)
+		change_finish(&changes->items[i]);
 	for (size_t i = 0; i < changes->removed_len; i++)
 		free(changes->removed[i]);
 	free(changes->items);
@@ -65,8 +81,26 @@ void changes_add_link(struct changes *changes, const char *target, const char *p
 	add(changes, CHANGE_LINK, path)->target = str_dup(target);
 }
 
+/* What was to be made there is not made any more. */
+static void drop_below(struct changes *changes, const char *path)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < changes->len; i++) {
+		struct file_change *change = &changes->items[i];
+
+		if (strcmp(change->path, path) != 0 && !below(path, change->path)) {
+			changes->items[kept++] = *change;
+			continue;
+		}
+		change_finish(change);
+	}
+	changes->len = kept;
+}
+
 void changes_add_removal(struct changes *changes, const char *path)
 {
+	drop_below(changes, path);
 	changes->removed =
 		alloc_grow(changes->removed, changes->removed_len + 1, sizeof(*changes->removed));
 	changes->removed[changes->removed_len++] = str_dup(path);
@@ -78,18 +112,6 @@ static char *parent_of(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return str_dup_len(path, slash && slash > path ? (size_t)(slash - path) : 1);
-}
-
-/* The name that a path has from this directory on, or NULL when it is not below it. */
-static const char *below(const char *dir, const char *path)
-{
-	size_t len = strlen(dir);
-
-	if (strncmp(dir, path, len) != 0)
-		return NULL;
-	if (len > 0 && dir[len - 1] == '/')
-		return path + len;
-	return path[len] == '/' ? path + len + 1 : NULL;
 }
 
 static int call(struct firecrest *fc, const char *method, const char *path, json_t *body,
