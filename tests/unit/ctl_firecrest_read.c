@@ -6,7 +6,7 @@
 
 #include "controller/backends/firecrest/read.h"
 #include "controller/firecrest/client.h"
-#include "controller/firecrest/tar.h"
+#include "controller/firecrest/archive.h"
 #include "controller/run/child.h"
 
 static json_t *parse(const char *text)
@@ -202,11 +202,11 @@ static void an_archive_is_one_for_tar(void **state)
 	(void)state;
 	memset(name + 4, 'x', 250);
 	memset(target + 1, 'y', 150);
-	assert_true(tar_add_dir(&tar, "dir", 0700));
-	assert_true(tar_add_file(&tar, "dir/file", 0600, span_of_str("hello")));
-	assert_true(tar_add_file(&tar, name, 0555, span_of_str("")));
-	assert_true(tar_add_link(&tar, "dir/link", target));
-	assert_true(tar_end(&tar));
+	assert_true(archive_add_dir(&tar, "dir", 0700));
+	assert_true(archive_add_file(&tar, "dir/file", 0600, span_of_str("hello")));
+	assert_true(archive_add_file(&tar, name, 0555, span_of_str("")));
+	assert_true(archive_add_link(&tar, "dir/link", target));
+	assert_true(archive_end(&tar));
 	assert_int_equal(buf_len(&tar) % 512, 0);
 	plan.input = buf_span(&tar);
 	assert_int_equal(child_run(&plan, &child, NULL), 0);
@@ -215,7 +215,7 @@ static void an_archive_is_one_for_tar(void **state)
 	assert_non_null(strstr(buf_str(&child.output), "-rw------- 0/0"));
 	assert_non_null(strstr(buf_str(&child.output), name));
 	assert_non_null(strstr(buf_str(&child.output), target));
-	assert_false(tar_add_file(&small, "a", 0600, span_of_str("b")));
+	assert_false(archive_add_file(&small, "a", 0600, span_of_str("b")));
 }
 
 int main(void)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "controller/firecrest/tar.h"
+#include "controller/firecrest/archive.h"
 #include "controller/run/child.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
@@ -157,11 +157,11 @@ static bool add_to_archive(struct buf *tar, const char *name, const struct file_
 {
 	switch (change->kind) {
 	case CHANGE_DIR:
-		return tar_add_dir(tar, name, change->mode);
+		return archive_add_dir(tar, name, change->mode);
 	case CHANGE_FILE:
-		return tar_add_file(tar, name, change->mode, buf_span(&change->bytes));
+		return archive_add_file(tar, name, change->mode, buf_span(&change->bytes));
 	case CHANGE_LINK:
-		return tar_add_link(tar, name, change->target);
+		return archive_add_link(tar, name, change->target);
 	}
 	return false;
 }
@@ -180,7 +180,7 @@ static int make_archive(const struct changes *changes, size_t first, size_t end,
 				       dir);
 		ok = add_to_archive(ret, name, &changes->items[i]);
 	}
-	return ok && tar_end(ret) ? 0 : err_set(err, ERR_LIMIT, "too large for an archive");
+	return ok && archive_end(ret) ? 0 : err_set(err, ERR_LIMIT, "too large for an archive");
 }
 
 /* Programs that are where tar is, the one that packs better first. */

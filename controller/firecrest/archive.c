@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Archives; see tar.h. */
-#include "tar.h"
+/* Archives; see archive.h. */
+#include "archive.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -100,14 +100,14 @@ static bool add(struct buf *tar, const struct entry *entry, struct span bytes)
 	       add_header(tar, entry) && add_bytes(tar, bytes);
 }
 
-bool tar_add_dir(struct buf *tar, const char *name, mode_t mode)
+bool archive_add_dir(struct buf *tar, const char *name, mode_t mode)
 {
 	const struct entry entry = { .type = '5', .name = name, .target = "", .mode = mode };
 
 	return add(tar, &entry, (struct span){ 0 });
 }
 
-bool tar_add_file(struct buf *tar, const char *name, mode_t mode, struct span bytes)
+bool archive_add_file(struct buf *tar, const char *name, mode_t mode, struct span bytes)
 {
 	const struct entry entry = {
 		.type = '0', .name = name, .target = "", .mode = mode, .size = bytes.len
@@ -116,14 +116,14 @@ bool tar_add_file(struct buf *tar, const char *name, mode_t mode, struct span by
 	return add(tar, &entry, bytes);
 }
 
-bool tar_add_link(struct buf *tar, const char *name, const char *target)
+bool archive_add_link(struct buf *tar, const char *name, const char *target)
 {
 	const struct entry entry = { .type = '2', .name = name, .target = target, .mode = 0777 };
 
 	return add(tar, &entry, (struct span){ 0 });
 }
 
-bool tar_end(struct buf *tar)
+bool archive_end(struct buf *tar)
 {
 	static const char zeros[2 * BLOCK];
 

@@ -8,8 +8,8 @@
  *
  *	cleanup(buf_wipe) struct buf tar = BUF_INIT(TAR_MAX);
  *
- *	if (!tar_add_dir(&tar, "x", 0700) || !tar_add_file(&tar, "x/y", 0600, bytes) ||
- *	    !tar_end(&tar))
+ *	if (!archive_add_dir(&tar, "x", 0700) || !archive_add_file(&tar, "x/y", 0600, bytes) ||
+ *	    !archive_end(&tar))
  *		return err_set(err, ERR_LIMIT, "...");
  *
  * Each is false when the buffer is full. Names are relative; owners are whoever unpacks it.
@@ -19,9 +19,10 @@
 
 #include "init/base/buf.h"
 
-bool tar_add_dir(struct buf *tar, const char *name, mode_t mode) attr_must_use;
-bool tar_add_file(struct buf *tar, const char *name, mode_t mode, struct span bytes) attr_must_use;
-bool tar_add_link(struct buf *tar, const char *name, const char *target) attr_must_use;
+bool archive_add_dir(struct buf *tar, const char *name, mode_t mode) attr_must_use;
+bool archive_add_file(struct buf *tar, const char *name, mode_t mode, struct span bytes)
+	attr_must_use;
+bool archive_add_link(struct buf *tar, const char *name, const char *target) attr_must_use;
 
 /* Two empty blocks. */
-bool tar_end(struct buf *tar) attr_must_use;
+bool archive_end(struct buf *tar) attr_must_use;
