@@ -13,7 +13,7 @@
 #define COMPLAINT_MAX 400
 
 /* Words of the program that failed over there say more than those around them. */
-#define SHELL_WORDS "and error message:"
+static const char *const before_inner[] = { "and error message:", "std_err:" };
 
 const char *firecrest_text(const json_t *json, const char *key)
 {
@@ -62,7 +62,8 @@ static void find_complaint(struct span body, char *out, size_t size)
 {
 	cleanup(json_release) json_t *json = NULL;
 	cleanup_free char *plain = NULL;
-	const char *said = "", *inner;
+	size_t len;
+	const char *said = "";
 
 	if (json_parse(body, REFUSAL_MAX, &json, NULL) == 0) {
 		said = firecrest_text(json, "message");
@@ -72,11 +73,19 @@ static void find_complaint(struct span body, char *out, size_t size)
 		plain = str_dup_len((const char *)body.ptr, MIN(body.len, (size_t)COMPLAINT_MAX));
 		said = plain;
 	}
-	inner = strstr(said, SHELL_WORDS);
-	if (inner && inner[strlen(SHELL_WORDS)])
-		said = inner + strlen(SHELL_WORDS);
+	for (size_t i = 0; i < ARRAY_LEN(before_inner); i++) {
+		const char *inner = strstr(said, before_inner[i]);
+
+		if (inner && inner[strlen(before_inner[i])])
+			said = inner + strlen(before_inner[i]);
+	}
 	said += strspn(said, " \t\r\n");
-	snprintf(out, size, "%s", said);
+	len = MIN(strcspn(said, "\r\n"), size - 1);
+	/* More is put behind it. */
+	while (len > 0 && (said[len - 1] == '.' || said[len - 1] == ' '))
+		len--;
+	memcpy(out, said, len);
+	out[len] = '\0';
 	text_make_printable(out);
 }
 
