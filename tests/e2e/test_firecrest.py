@@ -183,7 +183,8 @@ def test_the_machine_is_described(site):
 
 
 @pytest.mark.parametrize("fault", [{"kind": "503"}, {"kind": "429", "retry_after": 1}, {"kind": "reset"},
-                                   {"kind": "truncated"}, {"kind": "half"}, {"kind": "502"}], ids=lambda f: f["kind"])
+                                   {"kind": "truncated"}, {"kind": "half"}, {"kind": "502"},
+                                   {"kind": "401"}, {"kind": "slow", "seconds": 1}], ids=lambda f: f["kind"])
 def test_what_passes_is_tried_again(site, job, fault):
     site.server.fail(template="/compute/{system_name}/jobs", method="GET", **fault)
     site("describe", "job", job).ok()
