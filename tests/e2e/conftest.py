@@ -9,6 +9,7 @@
     ssh         ssh("job-1", "exit 7") -> Result: the stock client as the user of `home`
     slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
     slurmrest   another one, with a slurmrestd that takes tokens (rest_url, rest_socket), or a skip with the reason
+    ledger      one more, which keeps accounts (slurmdbd, MariaDB), with a slurmrestd that reads them
     docker      a real dockerd (docker.Docker), started once, or a skip with the reason
     engine      a container engine (engines.Engine) that `berth` can have jobs on; tests run once for each
     local_job   a running job of the local backend, shared by the tests of one file
@@ -211,11 +212,9 @@ def slurm(session_dir):
     cluster.stop()
 
 
-@pytest.fixture(scope="session")
-def slurmrest(session_dir):
-    path = session_dir / "slurmrest"
+def with_rest(path, **more):
     path.mkdir(mode=0o755)
-    cluster = slurm_module.Slurm(path, tokens=True)
+    cluster = slurm_module.Slurm(path, tokens=True, **more)
     try:
         cluster.start().start_rest()
     except slurm_module.Unavailable as reason:
@@ -223,6 +222,16 @@ def slurmrest(session_dir):
         pytest.skip(f"no slurmrestd: {reason}")
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def slurmrest(session_dir):
+    yield from with_rest(session_dir / "slurmrest")
+
+
+@pytest.fixture(scope="session")
+def ledger(session_dir):
+    yield from with_rest(session_dir / "ledger", accounting=True)
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,8 @@ KillWait=5
 MinJobAge=600
 MaxJobCount=25000
 MaxArraySize=10001
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=4096 Feature=rack1,fast State=UNKNOWN
 Licenses=matlab:4
 PartitionName=debug Nodes={node} Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32
@@ -343,6 +345,17 @@ class Slurm:
         names = ("openapi/v0.0.38", "openapi/dbv0.0.38") if self.version < (23, 11) else ("slurmctld", "slurmdbd")
         return ",".join(names if self.accounting else names[:1])
 
+    def node_is_up(self) -> bool:
+        return self.run("sinfo", "--noheader", f"--nodes={self.node}", "--format=%T").stdout.strip() in ("idle", "mixed")
+
+    def node_down(self) -> None:
+        self.run("scontrol", "update", f"NodeName={self.node}", "State=DOWN", "Reason=cable").ok()
+
+    def node_up(self) -> None:
+        """With ReturnToService=2 it may have come back by itself, and then refuses to."""
+        self.run("scontrol", "update", f"NodeName={self.node}", "State=RESUME")
+        harness.until(self.node_is_up, "node up", limit=30, interval=0.1)
+
     def forget(self) -> None:
         """A new slurmctld that has never heard of a job; accounting has."""
         harness.stop(self.ctld)
@@ -365,6 +378,6 @@ class Slurm:
                 if process.poll() is not None:
                     raise Unavailable(f"{name} ended with {process.returncode}: "
                                       f"{self.log(name + '.out').strip() or self.log(name + '.log').strip()}")
-            return self.run("sinfo", "--noheader", f"--nodes={self.node}", "--format=%T").stdout.strip() in ("idle", "mixed")
+            return self.node_is_up()
         harness.until(idle, "idle Slurm node", limit=60, interval=0.1)
         self.is_up = True

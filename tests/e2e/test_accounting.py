@@ -6,22 +6,9 @@ import json
 import pytest
 
 import harness
-import slurm as slurm_module
 
 LIMIT, CANCELLED = 124, 143
 HUNGRY = "x = bytearray(300 << 20)\nimport time\ntime.sleep(1000)"
-
-
-@pytest.fixture(scope="module")
-def ledger(session_dir):
-    path = session_dir / "ledger"
-    path.mkdir(mode=0o755)
-    try:
-        cluster = slurm_module.Slurm(path, accounting=True, tokens=True).start()
-    except slurm_module.Unavailable as reason:
-        pytest.skip(f"no Slurm with accounting: {reason}")
-    yield cluster
-    cluster.stop()
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +52,11 @@ def test_each_attempt_of_a_job_is_kept(here, ledger):
     ledger.run("scontrol", "requeue", native).ok()
     here.wait(name, "QUEUED")
     # Slurm lets it wait for two minutes, and does not hear of another time before all of the first attempt is gone.
-    harness.until(lambda: "COMPLETING" not in ledger.job(native)["JobState"] and ledger.job(native)["EndTime"] == "Unknown" and
-                  ledger.run("scontrol", "update", f"JobId={native}", "StartTime=now").status == 0, "an earlier start")
-    here.wait(name, "RUNNING", limit=120)
+
+    def runs_again():
+        ledger.run("scontrol", "update", f"JobId={native}", "StartTime=now")
+        return here.job(name)["state"] == "RUNNING"
+    harness.until(runs_again, "another attempt", limit=100, interval=0.5)
     first, second = runs(here, name)
     assert (first["attempt"], first["native_state"]) == (1, "REQUEUED") and first["started"] and first["node_list"]
     assert (second["attempt"], second["state"], second["ended"]) == (2, "RUNNING", None)
@@ -111,15 +100,7 @@ def test_what_the_controller_forgot_is_found_in_the_accounts(here, ledger):
 
 
 def test_slurmrestd_finds_in_the_accounts_what_the_controller_forgot(here, ledger):
-    try:
-        ledger.start_rest()
-    except slurm_module.Unavailable as reason:
-        pytest.skip(f"no slurmrestd: {reason}")
-    token = here.home.berth_home.parent / "token"
-    token.write_text(ledger.token())
-    here.home.config_dir.mkdir(parents=True, exist_ok=True)
-    (here.home.config_dir / "config.yaml").write_text(
-        f"clusters: {{api: {{backend: slurmrest, url: '{ledger.rest_url}', token_file: {token}}}}}\n")
+    ledger.configure(here.home, "api")
     failed, done, array = (here.submit("-b", "api", *argv) for argv in (
         ("worse", "--", "sh", "-c", "exit 5"), ("better", "--", "true"), ("more", "--array", "0-2", "--", "true")))
 
@@ -139,6 +120,7 @@ def test_slurmrestd_finds_in_the_accounts_what_the_controller_forgot(here, ledge
 def test_a_node_that_goes_down_takes_its_job_with_it(here, ledger):
     name = here.run("--no-requeue", "--", "sleep", "1000")
     here.wait(name, "RUNNING")
-    ledger.run("scontrol", "update", f"NodeName={ledger.node}", "State=DOWN", "Reason=cable").ok()
+    ledger.node_down()
     job = here.wait(name, "FAILED")
     assert job["native_state"].startswith("NODE_FAIL") and job["exit_code"] is None
+    ledger.node_up()

@@ -12,62 +12,62 @@ INVALID, UNSUPPORTED = 64, 69
 WAITING = ("--begin", "now+1hour")
 
 
-@pytest.fixture(scope="module")
-def here(berth, slurm):
-    on_slurm = berth.with_env(SLURM_CONF=slurm.config)
-    on_slurm.run = lambda *argv, **more: on_slurm.submit("-b", "slurm", *argv, **more)
-    return on_slurm
+@pytest.fixture(scope="module", params=["slurm", "slurmrest"])
+def here(request, berth):
+    """By Slurm's commands, and by slurmrestd."""
+    cluster = request.getfixturevalue(request.param)
+    name = "slurm"
+    if request.param == "slurmrest":
+        name = "rest"
+        cluster.configure(berth.home, name)
+    here = berth.with_env(SLURM_CONF=cluster.config)
+    here.name, here.cluster = name, cluster
+    here.run = lambda *argv, **more: here.submit("-b", name, *argv, **more)
+    return here
 
 
-def asked(here, slurm, *options) -> dict:
+def asked(here, *options) -> dict:
     """The fields of `scontrol show job` for a job with these options, which never runs."""
     name = here.run(*WAITING, *options, "--", "true")
-    fields = slurm.job(int(here.job(name)["native_id"]))
+    fields = here.cluster.job(int(here.job(name)["native_id"]))
     here("cancel", name).ok()
     return fields
 
 
-def test_what_is_asked_for_is_what_slurm_understood(here, slurm):
-    job = asked(here, slurm, "train", "-N", "1", "--ntasks-per-node", "4", "-c", "2", "--mem", "512M", "-t", "90m",
-                "--constraint", "rack1&fast", "-w", slurm.node, "--exclusive", "-L", "matlab:2", "-p", "debug",
+def test_what_is_asked_for_is_what_slurm_understood(here):
+    job = asked(here, "train", "-N", "1", "--ntasks-per-node", "4", "-c", "2", "--mem", "512M", "-t", "90m",
+                "--constraint", "rack1&fast", "-w", here.cluster.node, "--exclusive", "-L", "matlab:2", "-p", "debug",
                 "--nice=5", "--mail-type=END,FAIL", "--mail-user=root", "--requeue", "--comment", "a'b")
     assert job["JobName"] == "train" and job["Partition"] == "debug"
     assert (job["NumTasks"], job["CPUs/Task"], job["NumCPUs"]) == ("4", "2", "8")
     assert (job["MinMemoryNode"], job["TimeLimit"]) == ("512M", "01:30:00")
-    assert (job["Features"], job["ReqNodeList"], job["OverSubscribe"]) == ("rack1&fast", slurm.node, "NO")
+    assert (job["Features"], job["ReqNodeList"], job["OverSubscribe"]) == ("rack1&fast", here.cluster.node, "NO")
     assert (job["Licenses"], job["Nice"], job["Requeue"]) == ("matlab:2", "5", "1")
     assert (job["MailType"], job["MailUser"], job["Comment"]) == ("END,FAIL", "root", "a'b")
     assert job["Reason"] == "BeginTime"
-    job = asked(here, slurm, "--no-requeue", "--mem-per-cpu=16M", "--ntasks=2", "--cpus-per-task=3", "--queue=debug")
+    job = asked(here, "--no-requeue", "--mem-per-cpu=16M", "--ntasks=2", "--cpus-per-task=3", "--queue=debug")
     assert (job["Requeue"], job["MinMemoryCPU"], job["NumTasks"], job["CPUs/Task"]) == ("0", "16M", "2", "3")
 
 
-def test_a_job_waits_for_the_one_that_it_depends_on(here, slurm):
+def test_a_job_waits_for_the_one_that_it_depends_on(here):
     first = here.run("--", "sleep", "1000")
     here.wait(first, "RUNNING")
     id = here.job(first)["native_id"]
     second = here.run("-d", f"afterok:{id}", "--", "true")
-    assert slurm.job(int(here.job(second)["native_id"]))["Dependency"].startswith(f"afterok:{id}")
+    assert here.cluster.job(int(here.job(second)["native_id"]))["Dependency"].startswith(f"afterok:{id}")
     here("cancel", first, second).ok()
     here.wait(second, "CANCELLED")
 
 
-def test_reservations_and_quality_of_service_reach_slurm(here, slurm):
-    slurm.run("scontrol", "create", "reservation", "ReservationName=r1", "StartTime=now", "Duration=60", "Users=root",
-              f"Nodes={slurm.node}", "Flags=maint,ignore_jobs").ok()
+def test_reservations_and_quality_of_service_reach_slurm(here):
+    here.cluster.run("scontrol", "create", "reservation", "ReservationName=r1", "StartTime=now", "Duration=60",
+                     "Users=root", f"Nodes={here.cluster.node}", "Flags=maint,ignore_jobs").ok()
     try:
-        assert asked(here, slurm, "--reservation", "r1")["Reservation"] == "r1"
+        assert asked(here, "--reservation", "r1")["Reservation"] == "r1"
     finally:
-        harness.until(lambda: slurm.run("scontrol", "delete", "ReservationName=r1").status == 0, "reservation gone")
-    assert here("run", "-b", "slurm", "--reservation", "nosuch", "--", "true").status == INVALID
-    assert asked(here, slurm, "--qos", "normal", "--account", "p1")["Account"] == "p1"
-
-
-def test_a_signal_before_the_limit_reaches_the_command(here):
-    name = here.run("-t", "1m", "--signal", "USR1@59", "--",
-                    "sh", "-c", "trap 'echo told; exit 7' USR1; while :; do sleep 0.1; done")
-    assert here.wait(name, "FAILED", limit=100)["exit_code"] == 7
-    assert here("logs", name).ok().stdout == "told\n"
+        harness.until(lambda: here.cluster.run("scontrol", "delete", "ReservationName=r1").status == 0, "reservation gone")
+    assert here("run", "-b", here.name, "--reservation", "nosuch", "--", "true").status == INVALID
+    assert asked(here, "--qos", "normal", "--account", "p1")["Account"] == "p1"
 
 
 def test_output_goes_where_it_was_asked_for_and_logs_find_it(here, short_dir):
@@ -91,7 +91,7 @@ def test_only_the_variables_that_are_exported_arrive(here):
 @pytest.mark.parametrize("option", ["--partition=a\nb", "--comment=\x1b[2J", "-d-x", "--qos=", "--nice=1.5",
                                     "--constraint=a b", "--signal=B:USR1", "--begin=now\n+1"])
 def test_what_slurm_could_misread_is_refused_before_anybody_is_asked(here, option):
-    result = here("run", "-b", "slurm", option, "--", "true", env={"SLURM_CONF": "/nonexistent"})
+    result = here("run", "-b", here.name, option, "--", "true", env={"SLURM_CONF": "/nonexistent"})
     assert result.status == INVALID and len(result.stderr.splitlines()) == 1
 
 
@@ -116,18 +116,21 @@ def test_every_word_and_value_reaches_the_command_as_it_is(here):
 
     def word():
         return "".join(draw.choices(PIECES, k=draw.randrange(8)))
-    for _ in range(3):
+    # An array takes another way: each of its tasks prints them.
+    for array in (), ("--array", "3"):
         words, values = ["\r\n", *(word() for _ in range(40))], [word() for _ in range(20)]
         assignments = [f"V{i}={value}" for i, value in enumerate(values)]
         script = r'printf "%s\0" "$@"; ' + " ".join(rf'printf "%s\0" "$V{i}";' for i in range(len(values)))
-        name = here.run(*(part for each in assignments for part in ("-e", each)), "--", "sh", "-c", script, "sh", *words)
+        name = here.run(*array, *(part for each in assignments for part in ("-e", each)),
+                        "--", "sh", "-c", script, "sh", *words)
         here.wait(name, "SUCCEEDED")
-        assert (here.job_dir(name) / "stdout").read_bytes().decode().split("\0")[:-1] == words + values, f"seed {seed}"
+        output = here.job_dir(name) / ("stdout.3" if array else "stdout")
+        assert output.read_bytes().decode().split("\0")[:-1] == words + values, f"seed {seed}"
 
 
 @pytest.mark.parametrize("name", ["a b", "a'b", "a;b", "$x", "*", "../x", "a\nb", "-x", "a/b", "é", "%j", "7", "x" * 64])
 def test_names_that_are_more_than_a_name_are_refused(here, name):
-    result = here("run", "-b", "slurm", name, "--", "true")
+    result = here("run", "-b", here.name, name, "--", "true")
     assert result.status == INVALID and len(result.stderr.splitlines()) == 1
 
 
