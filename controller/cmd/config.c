@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* berth config: what is configured, and changing it. */
+#include <errno.h>
 #include <string.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/ops/examples.h"
 #include "controller/ops/where.h"
 
 static int print(struct buf *text)
@@ -59,14 +61,28 @@ static int path(struct controller *c, int argc, char **argv, struct err *err)
 	return 0;
 }
 
+static int example(struct controller *c, int argc, char **argv, struct err *err)
+{
+	(void)c;
+	if (argc > 1)
+		return err_set(err, ERR_INVALID, "usage: berth config example [NAME]");
+	for (const struct example *e = ops_examples; e->name; e++) {
+		if (argc == 0)
+			printf("%-8s %s\n", e->name, e->summary);
+		else if (strcmp(argv[0], e->name) == 0)
+			return fputs(e->text, stdout) < 0 ? err_set_errno(err, errno, "write") : 0;
+	}
+	if (argc == 0)
+		return 0;
+	return err_set(err, ERR_NOT_FOUND, "no example '%.40s': 'berth config example' names them",
+		       argv[0]);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct controller *c, int argc, char **argv, struct err *err);
 } actions[] = {
-	{ "get", get },
-	{ "set", set },
-	{ "show", show },
-	{ "path", path },
+	{ "get", get }, { "set", set }, { "show", show }, { "path", path }, { "example", example },
 };
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
@@ -81,13 +97,13 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 			return -1;
 		return actions[i].run(c, argc - 1, argv + 1, err);
 	}
-	return err_set(err, ERR_INVALID, "config '%.40s': there are get, set, show and path",
-		       argv[0]);
+	return err_set(err, ERR_INVALID,
+		       "config '%.40s': there are get, set, show, path and example", argv[0]);
 }
 
 const struct verb cmd_config = {
 	.name = "config",
-	.operands = "get KEY | set KEY VALUE... | show | path",
+	.operands = "get KEY | set KEY VALUE... | show | path | example [NAME]",
 	.summary = "show or change what is configured",
 	.details = "KEY is written like context or clusters.hpc.login; see berth-config(5).",
 	.mode = OPT_PERMUTE,

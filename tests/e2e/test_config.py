@@ -78,3 +78,14 @@ def test_a_broken_configuration_is_said_and_local_jobs_go_on(alone):
     assert broken.status == 64 and "config.yaml:" in broken.stderr and "'colour'" in broken.stderr
     assert alone("get", "jobs", "-o", "name").ok().stdout.strip() == name
     alone("cancel", name).ok()
+
+
+def test_examples_are_configurations(alone):
+    names = [line.split()[0] for line in alone("config", "example").ok().stdout.splitlines()]
+    assert "cscs" in names
+    alone.home.config_dir.mkdir(parents=True)
+    for name in names:
+        (alone.home.config_dir / "config.yaml").write_text(alone("config", "example", name).ok().stdout)
+        assert "client_id" in alone("config", "show").ok().stdout
+    assert alone("config", "get", "clusters.daint.oidc").ok().stdout.startswith("https://auth.cscs.ch/")
+    assert alone("config", "example", "nowhere").status == 66
