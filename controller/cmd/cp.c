@@ -150,6 +150,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	    ops_files_way(c, &plan, argv[0], &from, err) < 0 ||
 	    ops_files_way(c, &plan, argv[argc - 1], &to, err) < 0)
 		return -1;
+	if (from.carries_whole || to.carries_whole)
+		return cp_whole(c, args, &from, &to, argc, argv, err);
 	return become(args, &from, &to, argc, argv, err);
 }
 

@@ -61,6 +61,22 @@ struct fs_archive {
 	bool unpacks;
 };
 
+/* A whole file on its way, between a place and a descriptor of ours. */
+struct fs_transfer {
+	int fd;
+	uint64_t size;
+	/*
+	 * get: how much at the beginning is complete, before and after. While it runs, of what is
+	 * written all is complete but the last FS_TRANSFER_BEHIND bytes.
+	 */
+	uint64_t done;
+	void (*moved)(void *user, uint64_t bytes); /* how much is carried; or NULL */
+	void *user;
+	bool is_unproven; /* put: nobody told what arrived: sums have to be compared */
+};
+
+#define FS_TRANSFER_BEHIND (UINT64_C(128) * 1024 * 1024)
+
 struct fs;
 
 struct fs_ops {
@@ -95,6 +111,13 @@ struct fs_ops {
 
 	/* Mandatory. SHA-256 in hexadecimal. */
 	int (*checksum)(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struct err *err);
+
+	/*
+	 * From the place and to it, where it carries files as wholes; NULL where it speaks SFTP.
+	 * put() makes the file, or replaces what is in it.
+	 */
+	int (*get)(struct fs *fs, const char *path, struct fs_transfer *transfer, struct err *err);
+	int (*put)(struct fs *fs, const char *path, struct fs_transfer *transfer, struct err *err);
 
 	/* NULL: cannot. */
 	int (*archive)(struct fs *fs, const struct fs_archive *archive, struct err *err);

@@ -332,6 +332,7 @@ void http_attempt_begin(struct attempt *attempt, uint64_t deadline_ms)
 		set(easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	set(easy, CURLOPT_WRITEFUNCTION, take_body);
 	set(easy, CURLOPT_WRITEDATA, attempt);
+	http_attempt_set_source(attempt);
 }
 
 void http_attempt_end(struct attempt *attempt)

@@ -47,14 +47,25 @@ struct http_wanted {
 	char value[HTTP_WANTED_SIZE]; /* the first one of that name; longer ones count as none */
 };
 
+/* A body that is read from a descriptor (pread(2)) while it is sent. */
+struct http_source {
+	int fd;
+	uint64_t offset, len;
+	/* What was read from there on; at is 0 again when it is sent anew. Or NULL. */
+	void (*sent)(void *owner, uint64_t at, struct span bytes);
+	void *owner;
+};
+
 struct http_request {
 	const char *method;	    /* NULL: GET */
 	const char *path;	    /* with its query, escaped; begins with a slash */
 	const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
 	const char *content_type;   /* of the body */
 	struct span body;
-	unsigned int timeout_ms; /* 0: HTTP_TIMEOUT_MS */
-	size_t body_max;	 /* of the response; 0: HTTP_BODY_MAX */
+	const struct http_source *source; /* instead of body; or NULL */
+	unsigned int stall_ms;		  /* so long nothing may move; 0: the timeout holds */
+	unsigned int timeout_ms;	  /* 0: HTTP_TIMEOUT_MS */
+	size_t body_max;		  /* of the response; 0: HTTP_BODY_MAX */
 	bool may_repeat; /* doing it twice is doing it once; GET, PUT and DELETE always may */
 	/*
 	 * The body of an answer below 300 goes there piece by piece, and body_max does not hold for

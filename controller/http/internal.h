@@ -37,6 +37,7 @@ struct attempt {
 	bool is_enough;	  /* and wants no more */
 	bool is_refused;  /* or failed: err says why */
 	struct err err;
+	uint64_t source_at; /* so much of the source was read */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -45,6 +46,8 @@ int http_dial(const struct http *http);
 
 /* Makes attempt->easy ready to be performed; http, request and response are set. */
 void http_attempt_begin(struct attempt *attempt, uint64_t deadline_ms);
+/* source.c: what of it is about a source and stalling. */
+void http_attempt_set_source(struct attempt *attempt);
 /* After it was performed, with attempt->code set. */
 void http_attempt_end(struct attempt *attempt);
 /* 0 when it has an answer, else why not. */

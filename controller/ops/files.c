@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/backends/firecrest/site.h"
 #include "controller/backends/site_ssh.h"
+#include "controller/files/firecrest.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
@@ -81,13 +83,45 @@ static int open_login(struct controller *c, const struct where *where, struct fi
 	return fs_sftp_open(&plan, &files->fs, err);
 }
 
-static int open_cluster(struct controller *c, const char *name, struct files *files,
-			struct err *err)
+static bool is_firecrest(const struct where *where)
+{
+	return strcmp(where->backend, "firecrest") == 0;
+}
+
+/* What jobs of the cluster are for: its account, where the configuration says one. */
+static const char *account_of(const struct where *where)
+{
+	const struct config_job *job = where->settings ? &where->settings->job : NULL;
+
+	for (size_t i = 0; job && i < job->names.len; i++) {
+		if (strcmp(job->names.items[i], "account") == 0)
+			return job->values.items[i];
+	}
+	return NULL;
+}
+
+static int open_firecrest(struct controller *c, const struct files_plan *plan,
+			  const struct where *where, struct files *files, struct err *err)
+{
+	const struct fs_firecrest_plan how = { .name = where->cluster,
+					       .account = account_of(where),
+					       .wait_ns = plan->wait_ns };
+
+	if (place_open_site(c, where, &files->site, err) < 0)
+		return -1;
+	files->fs = fs_firecrest_new(&how, site_firecrest_client(files->site));
+	return 0;
+}
+
+static int open_cluster(struct controller *c, const struct files_plan *plan, const char *name,
+			struct files *files, struct err *err)
 {
 	struct where where;
 
 	if (ops_choose(c, name, &where, err) < 0)
 		return -1;
+	if (is_firecrest(&where))
+		return open_firecrest(c, plan, &where, files, err);
 	if (where.is_remote)
 		return open_login(c, &where, files, err);
 	return open_here(c, name, c->paths.home, files, err);
@@ -169,7 +203,7 @@ static int open_named(struct controller *c, const struct files_plan *plan, const
 		notes_add(plan->notes, "'%s:' is the cluster; write job-%" PRIu64 ": for the job",
 			  name, job.id);
 	files->cluster = str_dup(name);
-	return open_cluster(c, name, files, err);
+	return open_cluster(c, plan, name, files, err);
 }
 
 int ops_files_open(struct controller *c, const struct files_plan *plan, const char *operand,
@@ -315,11 +349,6 @@ static int login_way(struct controller *c, const struct where *where, bool wants
 		argv_addf(&ret->command, "--command=%s", ssh.items[i]);
 	argv_addf(&ret->command, "--name=%s", where->cluster);
 	return 0;
-}
-
-static bool is_firecrest(const struct where *where)
-{
-	return strcmp(where->backend, "firecrest") == 0;
 }
 
 static int cluster_way(struct controller *c, const char *name, bool wants_server,

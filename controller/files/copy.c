@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* Files between this machine and a place; see copy.h. */
+#include "copy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "init/base/alloc.h"
+#include "init/base/fd.h"
+#include "init/base/text.h"
+
+#define HASH_STEP (256 * 1024)
+#define PART_SUFFIX ".berth-part"
+#define NAME_LEN_MAX 255
+
+/* A file or directory that is still to be copied; the next one is the last. */
+struct todo {
+	char *from, *to;
+};
+
+struct copying {
+	const struct fs_copy *plan;
+	struct todo *todo;
+	size_t len;
+	enum err_kind first; /* of failures */
+};
+
+static void copying_finish(struct copying *c)
+{
+	for (size_t i = 0; i < c->len; i++) {
+		free(c->todo[i].from);
+		free(c->todo[i].to);
+	}
+	free(c->todo);
+}
+DEFINE_CLEANUP_VALUE(struct copying, copying_finish)
+
+static void add_todo(struct copying *c, char *from, char *to)
+{
+	if ((c->len & (c->len - 1)) == 0)
+		c->todo = alloc_grow(c->todo, c->len ? c->len * 2 : 1, sizeof(*c->todo));
+	c->todo[c->len++] = (struct todo){ from, to };
+}
+
+static void fail(struct copying *c, const char *path, bool is_there, const struct err *why)
+{
+	if (c->first == ERR_NONE)
+		c->first = why->kind;
+	c->plan->ops->complain(c->plan->user, path, is_there, why);
+}
+
+/* Both sides in the same words */
+
+static int stat_here(const char *path, bool follows, struct fs_entry *ret, struct err *err)
+{
+	struct stat st;
+
+	if ((follows ? stat(path, &st) : lstat(path, &st)) < 0)
+		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	*ret = (struct fs_entry){
+		.type = S_ISDIR(st.st_mode)   ? 'd'
+			: S_ISREG(st.st_mode) ? '-'
+			: S_ISLNK(st.st_mode) ? 'l'
+					      : '?',
+		.mode = st.st_mode & 07777,
+		.size = (uint64_t)st.st_size,
+		.mtime_s = (uint64_t)MAX(st.st_mtime, (time_t)0),
+	};
+	return 0;
+}
+
+static int stat_side(const struct fs_copy *plan, bool is_there, const char *path, bool follows,
+		     struct fs_entry *ret, struct err *err)
+{
+	return is_there ? plan->fs->ops->stat(plan->fs, path, follows, ret, err)
+			: stat_here(path, follows, ret, err);
+}
+
+static int list_here(const char *path, struct fs_list *ret, struct err *err)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	if (!dir)
+		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	while ((entry = readdir(dir)) && ret->len < FS_ENTRIES_MAX) {
+		struct fs_entry found = { .type = '?' };
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		found.name = str_dup(entry->d_name);
+		fs_list_add(ret, &found);
+	}
+	closedir(dir);
+	fs_list_sort(ret);
+	return 0;
+}
+
+static int make_dir_here(const char *path, uint32_t mode, struct err *err)
+{
+	struct stat st;
+
+	if (mkdir(path, mode | 0700) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	/* A link there would lead elsewhere. */
+	if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(err, ERR_EXISTS, "is there, and no directory");
+	return 0;
+}
+
+/* Files that come here */
+
+static char *part_path(const char *path, bool resume)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	cleanup_free char *suffix =
+		resume ? str_dup(PART_SUFFIX)
+		       : str_printf(".%08x" PART_SUFFIX, (unsigned int)getpid());
+
+	return str_printf("%.*s.%.*s%s", (int)(name - path), path,
+			  (int)(NAME_LEN_MAX - 1 - strlen(suffix)), name, suffix);
+}
+
+static int hash_here(int fd, char ret[FS_DIGEST_SIZE], struct err *err)
+{
+	cleanup_free uint8_t *bytes = new_array(uint8_t, HASH_STEP);
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA2_CTX hash;
+	off_t at = 0;
+	ssize_t n;
+
+	SHA256Init(&hash);
+	while ((n = pread(fd, bytes, HASH_STEP, at)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return err_set_errno(err, errno, "read");
+		SHA256Update(&hash, bytes, (size_t)MAX(n, (ssize_t)0));
+		at += MAX(n, (ssize_t)0);
+	}
+	SHA256Final(digest, &hash);
+	text_hex(span_of(digest, sizeof(digest)), ret, FS_DIGEST_SIZE);
+	return 0;
+}
+
+static int compare(const struct fs_copy *plan, int fd, const char *there, struct err *err)
+{
+	char ours[FS_DIGEST_SIZE], theirs[FS_DIGEST_SIZE];
+
+	if (hash_here(fd, ours, err) < 0 ||
+	    plan->fs->ops->checksum(plan->fs, there, theirs, err) < 0)
+		return err_wrap(err, "checksum");
+	if (strcmp(ours, theirs) != 0)
+		return err_set(err, ERR_PROTOCOL,
+			       "the copy is not what the source is: did it change meanwhile?");
+	return 0;
+}
+
+/* What an earlier copy left, if that was of this file: up to a boundary that it had reached. */
+static uint64_t find_done(int fd, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size > size)
+		return 0;
+	return (uint64_t)st.st_size - MIN((uint64_t)st.st_size, FS_TRANSFER_BEHIND);
+}
+
+static int fetch(const struct fs_copy *plan, const char *from, const struct fs_entry *source,
+		 int fd, struct err *err)
+{
+	struct fs_transfer transfer = { .fd = fd,
+					.size = source->size,
+					.done = plan->resume ? find_done(fd, source->size) : 0,
+					.moved = plan->ops->moved,
+					.user = plan->user };
+	uint64_t resumed = transfer.done;
+
+	if (plan->fs->ops->get(plan->fs, from, &transfer, err) < 0) {
+		/* Only what is complete from the beginning on may stay for the next time. */
+		(void)!ftruncate(fd, (off_t)transfer.done);
+		return -1;
+	}
+	if (ftruncate(fd, (off_t)transfer.size) < 0)
+		return err_set_errno(err, errno, "write");
+	if ((plan->verify || resumed > 0) && compare(plan, fd, from, err) < 0) {
+		(void)!ftruncate(fd, 0);
+		return -1;
+	}
+	return 0;
+}
+
+static int keep_attributes(int fd, const struct fs_entry *source, struct err *err)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+					   { .tv_sec = (time_t)source->mtime_s } };
+
+	if (fchmod(fd, source->mode & 0777) < 0 || futimens(fd, times) < 0)
+		return err_set_errno(err, errno, "set mode and time");
+	return 0;
+}
+
+static int get_file(const struct fs_copy *plan, const char *from, const char *to,
+		    const struct fs_entry *source, struct err *err)
+{
+	cleanup_free char *part = part_path(to, plan->resume);
+	mode_t mode = (source->mode & 0777) | 0600;
+	cleanup_close int fd = fd_open_mode(
+		part, O_RDWR | O_CREAT | O_NOFOLLOW | (plan->resume ? 0 : O_EXCL), mode);
+
+	int result;
+
+	if (fd < 0)
+		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	plan->ops->part(plan->user, plan->resume ? NULL : part);
+	result = fetch(plan, from, source, fd, err);
+	if (result == 0 && plan->preserve)
+		result = keep_attributes(fd, source, err);
+	if (result == 0 && rename(part, to) < 0)
+		result = err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	if (result < 0 && !plan->resume)
+		unlink(part);
+	plan->ops->part(plan->user, NULL);
+	return result;
+}
+
+/* Files that go there */
+
+static int put_file(const struct fs_copy *plan, const char *from, const char *to,
+		    const struct fs_entry *source, struct err *err)
+{
+	cleanup_close int fd = fd_open(from, O_RDONLY);
+	struct fs_transfer transfer = {
+		.fd = fd, .size = source->size, .moved = plan->ops->moved, .user = plan->user
+	};
+
+	if (fd < 0)
+		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	if (plan->fs->ops->put(plan->fs, to, &transfer, err) < 0)
+		return -1;
+	if (plan->preserve && plan->fs->ops->chmod(plan->fs, to, source->mode & 0777, err) < 0)
+		return -1;
+	return plan->verify || transfer.is_unproven ? compare(plan, fd, to, err) : 0;
+}
+
+/* Trees */
+
+static int open_dir(struct copying *c, const struct todo *t, const struct fs_entry *source,
+		    struct err *err)
+{
+	const struct fs_copy *plan = c->plan;
+	cleanup(fs_list_finish) struct fs_list list = { 0 };
+	struct err why = { 0 };
+
+	if (!plan->recursive)
+		return err_set(err, ERR_INVALID, "is a directory: -r copies it");
+	if (plan->comes_here ? make_dir_here(t->to, source->mode & 0777, &why) < 0
+			     : plan->fs->ops->make_dir(plan->fs, t->to, &why) < 0 &&
+				       why.kind != ERR_EXISTS) {
+		fail(c, t->to, !plan->comes_here, &why);
+		return 0;
+	}
+	if ((plan->comes_here ? plan->fs->ops->list(plan->fs, t->from, &list, err)
+			      : list_here(t->from, &list, err)) < 0)
+		return -1;
+	for (size_t i = list.len; i-- > 0;)
+		add_todo(c, fs_path_join(t->from, list.items[i].name),
+			 fs_path_join(t->to, list.items[i].name));
+	return 0;
+}
+
+/* What was named is followed, what was found is not. */
+static int copy_one(struct copying *c, const struct todo *t, bool is_named, struct err *err)
+{
+	const struct fs_copy *plan = c->plan;
+	cleanup(fs_entry_finish) struct fs_entry source = { 0 };
+
+	if (stat_side(plan, plan->comes_here, t->from, is_named, &source, err) < 0)
+		return -1;
+	if (source.type == 'd')
+		return open_dir(c, t, &source, err);
+	if (source.type != '-')
+		return err_set(err, ERR_UNSUPPORTED,
+			       "neither a file nor a directory: it is left out");
+	plan->ops->began(plan->user, t->from, source.size);
+	return plan->comes_here ? get_file(plan, t->from, t->to, &source, err)
+				: put_file(plan, t->from, t->to, &source, err);
+}
+
+static void copy_all(struct copying *c, size_t named)
+{
+	while (c->len > 0) {
+		struct todo t = c->todo[--c->len];
+		bool is_named = c->len < named;
+		struct err why = { 0 };
+
+		/* What is added from now on was found. */
+		named = MIN(named, c->len);
+		if (copy_one(c, &t, is_named, &why) < 0)
+			fail(c, t.from, c->plan->comes_here, &why);
+		free(t.from);
+		free(t.to);
+	}
+}
+
+/* The last name of a source; none for what ends in "." or "..". */
+static char *name_of(const char *path)
+{
+	size_t end = strlen(path), begin;
+
+	while (end > 1 && path[end - 1] == '/')
+		end--;
+	for (begin = end; begin > 0 && path[begin - 1] != '/'; begin--)
+		;
+	return str_dup_len(path + begin, end - begin);
+}
+
+int fs_copy(const struct fs_copy *plan, struct err *err)
+{
+	cleanup(copying_finish) struct copying c = { .plan = plan };
+	cleanup(fs_entry_finish) struct fs_entry target = { 0 };
+	const char *to = plan->target[0] ? plan->target : ".";
+	struct err why = { 0 };
+	bool is_dir;
+
+	if (stat_side(plan, !plan->comes_here, to, true, &target, &why) < 0 &&
+	    why.kind != ERR_NOT_FOUND)
+		return err_set(err, why.kind, "%s: %s", to, why.text);
+	is_dir = target.type == 'd';
+	if (!is_dir && (plan->len > 1 || (target.type == 0 && to[strlen(to) - 1] == '/')))
+		return err_set(err, ERR_INVALID,
+			       "%s: is no directory: several things cannot go there", to);
+	for (size_t i = plan->len; i-- > 0;) {
+		cleanup_free char *name = name_of(plan->sources[i]);
+		bool has_name = name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+				name[0] != '/' && strcmp(name, "~") != 0;
+
+		add_todo(&c, str_dup(plan->sources[i][0] ? plan->sources[i] : "."),
+			 is_dir && has_name ? fs_path_join(to, name) : str_dup(to));
+	}
+	copy_all(&c, c.len);
+	if (c.first == ERR_NONE)
+		return 0;
+	err_set(err, c.first, "not everything was copied");
+	return 1;
+}

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: MIT
+"""Verbs of files on a cluster behind FirecREST (stand-in server, real Slurm, stand-in S3 store), and what may go wrong there."""
+
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+import firecrest
+import firecrest_transfer
+import harness
+import s3
+import terminal
+
+DIRECT = 100_000
+
+
+@pytest.fixture(scope="module")
+def server(session_dir, slurm):
+    path = session_dir / "files-firecrest"
+    path.mkdir(mode=0o755)
+    missing = firecrest.programs_missing()
+    if missing:
+        pytest.skip(f"no {', '.join(missing)}")
+    try:
+        server = firecrest.Server(path, slurm, direct_max=DIRECT).start()
+    except firecrest.Unavailable as reason:
+        pytest.skip(f"no FirecREST: {reason}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def store(session_dir):
+    store = s3.S3(session_dir / "files-store").start()
+    yield store
+    store.stop()
+
+
+@pytest.fixture(scope="module")
+def transfers(server, store, session_dir):
+    return firecrest_transfer.Transfers(server, store, session_dir / "files-transfers")
+
+
+@pytest.fixture(scope="module")
+def remote(berth, server, transfers, slurm):
+    token = berth.home.root / "token"
+    token.write_text(server.token + "\n")
+    path = berth.home.config_dir / "config.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"clusters:\n  alps:\n    backend: firecrest\n    url: {server.url}\n    system: {server.system}\n"
+                    f"    token_file: {token}\n")
+    return berth.with_env(SLURM_CONF=slurm.config)
+
+
+@pytest.fixture
+def there(server, tmp_path) -> pathlib.Path:
+    path = server.users / server.user / tmp_path.name
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def at(remote, there):
+    """at("ls", "name", options=["-l"]): a verb on names in this test's directory of the cluster."""
+    return lambda verb, *names, options=(), **more: remote(verb, *options, *(f"alps:{there}/{name}" for name in names), **more)
+
+
+def some(size: int) -> bytes:
+    return os.urandom(min(size, 1 << 20)) * (size // (1 << 20) + 1)
+
+
+def test_verbs_of_files(at, there, server):
+    (there / "b").write_text("12345")
+    (there / "b").chmod(0o640)
+    (there / ".hidden").touch()
+    (there / "d e").mkdir()
+    os.symlink("b", there / "link")
+    assert at("ls", "").ok().stdout == "b\nd e\nlink\n"
+    listed = {file["path"].rpartition("/")[2]: file for file in json.loads(at("ls", "", options=["-a", "-o", "json"]).ok().stdout)}
+    assert (listed["b"]["mode"], listed["b"]["size"], listed["b"]["type"]) == ("0640", 5, "file") and ".hidden" in listed
+    assert listed["link"]["target"] == "b" and listed["d e"]["type"] == "directory"
+    at("mkdir", "x/y", options=["-p"]).ok()
+    exists = at("mkdir", "x")
+    assert exists.status == 73, exists
+    at("chmod", options=["0600", f"alps:{there}/b"]).ok()
+    assert (there / "b").stat().st_mode & 0o777 == 0o600
+    at("mv", "b", "x/moved").ok()
+    assert (there / "x" / "moved").read_text() == "12345"
+    at("mv", "x/moved", "d e").ok()
+    assert (there / "d e" / "moved").exists()
+    assert at("head", "d e/moved", options=["-c", "3"]).ok().stdout == "123"
+    assert at("checksum", "d e/moved").ok().stdout.split()[0] == hashlib.sha256(b"12345").hexdigest()
+    at("compress", "d e", "a.tar.gz").ok()
+    at("extract", "a.tar.gz", "out").ok()
+    assert (there / "out" / "d e" / "moved").read_text() == "12345"
+    assert at("ls", "missing").status == 66
+    (file,) = json.loads(at("stat", "d e", options=["-o", "json"]).ok().stdout)
+    assert file["type"] == "directory"
+
+
+def test_rm_takes_no_directory_by_accident(at, there, server):
+    (there / "d").mkdir()
+    (there / "d" / "only").write_text("a file is the first and only child")
+    with server.counting() as made:
+        refused = at("rm", "d")
+    assert refused.status == 64 and (there / "d" / "only").exists() and not any("/ops/rm" in call for call in made)
+    assert at("rm", "d", options=["-r"]).status == 64
+    at("rm", "d/only").ok()
+    at("rm", "d", options=["-ry"]).ok()
+    assert os.listdir(there) == []
+
+
+def test_what_nobody_means_is_not_removed(remote, server):
+    for path in "/", "", "~", ".", "..", "/..", str(server.users), f"{server.users}/{server.user}/":
+        # Without -r: what is wrong here must not cost anybody a file system.
+        refused = remote("rm", "-y", f"alps:{path}")
+        assert refused.status == 77, (path, refused)
+    assert (server.users / server.user).exists()
+
+
+def test_tails_of_large_text_and_no_half_characters(at, there):
+    text = b"".join(b"line %d\n" % number for number in range(30_000))
+    (there / "log").write_bytes(text)
+    assert len(text) > DIRECT
+    assert at("tail", "log", options=["-n", "3"]).ok().output == b"".join(text.splitlines(True)[-3:])
+    assert at("head", "log", options=["-n", "2"]).ok().output == b"line 0\nline 1\n"
+    # Wherever it is cut, characters are whole.
+    long = "".join(f"{number} \u00fc\u20ac\U0001f600\n" for number in range(20_000)).encode()
+    (there / "long").write_bytes(long)
+    for count in 1, 7000, 20_000:
+        assert at("tail", "long", options=["-n", str(count)]).ok().output == b"".join(long.splitlines(True)[-count:])
+    (there / "binary").write_bytes(b"\xff\xfe" * DIRECT)
+    refused = at("tail", "binary")
+    assert refused.status == 69 and "berth cp" in refused.stderr and refused.output == b""
+
+
+@pytest.mark.parametrize("size", [0, 1, DIRECT, DIRECT + 1, 3 * s3.PART_MIN + 17])
+def test_any_bytes_go_there_and_come_back(remote, server, there, tmp_path, size):
+    content = some(size)[:size]
+    (tmp_path / "file").write_bytes(content)
+    with server.counting() as made:
+        remote("cp", "--verify", "file", f"alps:{there}/new name", cwd=tmp_path).ok()
+    assert (there / "new name").read_bytes() == content
+    assert any("transfer/upload" in call for call in made) == (size > DIRECT)
+    remote("cp", "--verify", f"alps:{there}/new name", "back", cwd=tmp_path).ok()
+    assert (tmp_path / "back").read_bytes() == content
+    assert sorted(os.listdir(tmp_path)) == ["back", "file"]
+
+
+def test_targets_are_those_of_cp(remote, there, tmp_path):
+    """A new path, an empty directory, a directory with one file in it: each is what it is."""
+    (tmp_path / "f").write_text("new")
+    (there / "empty").mkdir()
+    (there / "one").mkdir()
+    (there / "one" / "f").write_text("old")
+    remote("cp", "f", f"alps:{there}/empty", cwd=tmp_path).ok()
+    remote("cp", "f", f"alps:{there}/one/", cwd=tmp_path).ok()
+    remote("cp", "f", f"alps:{there}/renamed", cwd=tmp_path).ok()
+    assert [(there / name).read_text() for name in ("empty/f", "one/f", "renamed")] == ["new"] * 3
+    missing = remote("cp", "f", f"alps:{there}/no/such", cwd=tmp_path)
+    assert missing.status == 66 and missing.stderr.count("\n") == 1, missing
+    refused = remote("cp", f"alps:{there}/one", "x", cwd=tmp_path)
+    assert refused.status == 64 and "-r copies it" in refused.stderr
+
+
+def test_trees_go_both_ways(remote, there, tmp_path):
+    for number in range(12):
+        file = tmp_path / "tree" / f"d{number % 3}" / f"file {number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(os.urandom(number * 100))
+    (tmp_path / "tree" / "empty").mkdir()
+    remote("cp", "-r", "tree", f"alps:{there}", cwd=tmp_path).ok()
+    harness.run(["diff", "-r", tmp_path / "tree", there / "tree"]).ok()
+    remote("cp", "-r", f"alps:{there}/tree", "back", cwd=tmp_path).ok()
+    harness.run(["diff", "-r", tmp_path / "tree", tmp_path / "back"]).ok()
+    os.symlink("/etc", tmp_path / "back" / "d0" / "link")
+    (there / "tree" / "d0" / "link").mkdir()
+    (there / "tree" / "d0" / "link" / "astray").touch()
+    result = remote("cp", "-r", f"alps:{there}/tree/.", "back", cwd=tmp_path)
+    assert result.status != 0 and "link" in result.stderr and not pathlib.Path("/etc/astray").exists()
+
+
+@pytest.mark.parametrize("how", ["reset", "500", "503", "bad-etag", "no-etag"])
+def test_a_part_that_went_wrong_goes_again(remote, store, there, tmp_path, how):
+    content = some(3 * s3.PART_MIN + 5)
+    (tmp_path / "large").write_bytes(content)
+    store.fail("PUT", how, part=2)
+    remote("cp", "large", f"alps:{there}/large", cwd=tmp_path).ok()
+    assert (there / "large").read_bytes() == content and all(fault["times"] == 0 for fault in store.faults)
+
+
+def test_parts_go_at_the_same_time_and_a_store_that_fails_late_is_asked_again(remote, store, there, tmp_path):
+    content = some(6 * s3.PART_MIN)
+    (tmp_path / "large").write_bytes(content)
+    store.most = 0
+    store.fail("POST", "error-200")
+    remote("cp", "--verify", "large", f"alps:{there}/large", cwd=tmp_path).ok()
+    assert (there / "large").read_bytes() == content and 1 < store.most <= 8
+
+
+def test_urls_that_are_too_old_are_asked_for_again(remote, transfers, server, there, tmp_path):
+    content = some(2 * s3.PART_MIN)
+    (tmp_path / "large").write_bytes(content)
+    transfers.expired = 1
+    with server.counting() as made:
+        remote("cp", "large", f"alps:{there}/large", cwd=tmp_path).ok()
+    assert (there / "large").read_bytes() == content and sum("transfer/upload" in call for call in made) == 2
+    transfers.expired = 1
+    remote("cp", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    assert (tmp_path / "back").read_bytes() == content
+    transfers.expired = 1000
+    refused = remote("cp", f"alps:{there}/large", "never", cwd=tmp_path)
+    transfers.expired = 0
+    assert refused.status == 75 and "too old" in refused.stderr and not (tmp_path / "never").exists()
+
+
+@pytest.mark.parametrize("how", ["reset", "500", "truncate"])
+def test_a_download_that_breaks_goes_on(remote, store, there, tmp_path, how):
+    content = some(2 * s3.PART_MIN)
+    (there / "large").write_bytes(content)
+    store.fail("GET", how)
+    remote("cp", "--verify", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    assert (tmp_path / "back").read_bytes() == content and os.listdir(tmp_path) == ["back"]
+
+
+def test_an_error_page_is_no_file(remote, store, there, tmp_path):
+    (there / "large").write_bytes(some(s3.PART_MIN))
+    store.fail("GET", "500", times=100)
+    refused = remote("cp", f"alps:{there}/large", "back", cwd=tmp_path)
+    store.faults.clear()
+    assert refused.status != 0 and "InternalError" in refused.stderr and os.listdir(tmp_path) == []
+
+
+def test_a_copy_that_was_interrupted_goes_on(remote, store, there, tmp_path):
+    """What had arrived is not asked for again."""
+    size = 40 << 20
+    with open(there / "large", "wb") as file:
+        file.write(some(size)[:size])
+    part = tmp_path / ".back.berth-part"
+    part.write_bytes((there / "large").read_bytes()[:size - 100])
+    before = len(store.requests)
+    remote("cp", "--resume", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    harness.run(["cmp", there / "large", tmp_path / "back"]).ok()
+    assert not part.exists() and len(store.requests) > before
+    part.write_bytes(b"something else" * 1000)
+    remote("cp", "--resume", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    harness.run(["cmp", there / "large", tmp_path / "back"]).ok()
+
+
+@pytest.mark.parametrize("method", ["streamer", "wormhole"])
+def test_other_ways_are_refused_and_named(remote, server, transfers, there, tmp_path, method):
+    (tmp_path / "large").write_bytes(bytes(DIRECT + 1))
+    (there / "large").write_bytes(bytes(DIRECT + 1))
+    before = server.data_transfer
+    try:
+        server.data_transfer = {"serviceType": method}
+        for operands in ("large", f"alps:{there}/up"), (f"alps:{there}/large", "down"):
+            refused = remote("cp", *operands, cwd=tmp_path)
+            assert refused.status == 69 and method in refused.stderr and "S3" in refused.stderr, refused
+        server.data_transfer, transfers.method = before, method
+        refused = remote("cp", "large", f"alps:{there}/up", cwd=tmp_path)
+        assert refused.status == 69 and method in refused.stderr, refused
+    finally:
+        server.data_transfer, transfers.method = before, "s3"
+    assert not (there / "up").exists() and not (tmp_path / "down").exists()
+
+
+def test_a_job_that_cannot_carry_it_is_told_with_its_words(remote, there, tmp_path):
+    (there / "file").write_text("is in the way")
+    (tmp_path / "large").write_bytes(bytes(DIRECT + 1))
+    refused = remote("cp", "large", f"alps:{there}/file/below", cwd=tmp_path)
+    assert refused.status != 0 and "Not a directory" in refused.stderr, refused
+
+
+def test_a_job_that_does_not_end_is_not_waited_for_for_ever(remote, transfers, there, tmp_path):
+    (there / "large").write_bytes(bytes(DIRECT + 1))
+    run, transfers.job = transfers.job, lambda script: run("sleep 1000")
+    try:
+        refused = remote("cp", "--wait", "1s", f"alps:{there}/large", "back", cwd=tmp_path)
+    finally:
+        transfers.job = run
+    assert refused.status == 75 and "--wait" in refused.stderr and os.listdir(tmp_path) == []
+
+
+def test_names_that_cannot_be_told_are_refused(remote, there, tmp_path):
+    for name in "it's", "new\nline", "\udcff", '"q"', "back\\slash":
+        (tmp_path / name).write_text("x")
+        refused = remote("cp", name, f"alps:{there}/{name}", cwd=tmp_path)
+        assert refused.status == 64 and refused.stderr.count("\n") == 1, refused
+    for name in "a b", "$HOME", "-n", "#c", "\u00fc", "a;b", "*":
+        (tmp_path / name).write_text(name)
+        remote("cp", f"./{name}", f"alps:{there}/{name}", cwd=tmp_path).ok()
+        assert (there / name).read_text() == name
+    assert len(os.listdir(there)) == 7
+
+
+def test_progress_is_shown_on_a_terminal_only(remote, store, there, tmp_path):
+    (tmp_path / "large").write_bytes(some(4 * s3.PART_MIN))
+    store.fail("PUT", "slow", times=4)
+    argv = [remote.program, "cp", tmp_path / "large", f"alps:{there}/large"]
+    with terminal.Terminal(argv, env=remote.env(**remote.extra)) as screen:
+        screen.expect("MB/s")
+        assert screen.end() == 0
+    assert remote("cp", tmp_path / "large", f"alps:{there}/large").ok().stderr == ""
+
+
+def test_an_interrupt_leaves_nothing_incomplete_under_a_name(remote, store, there, tmp_path):
+    (there / "large").write_bytes(some(2 * s3.PART_MIN))
+    store.fail("GET", "slow", times=8)
+    process = subprocess.Popen([remote.program, "cp", f"alps:{there}/large", "back"], env=remote.env(**remote.extra), cwd=tmp_path,
+                               stdin=subprocess.DEVNULL)
+    try:
+        harness.until(lambda: os.listdir(tmp_path), "part of the file")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20 * harness.PATIENCE) in (130, -signal.SIGINT)
+    finally:
+        harness.stop(process)
+    store.faults.clear()
+    assert os.listdir(tmp_path) == []
