@@ -2,11 +2,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "controller/files/firecrest.h"
+#include "controller/files/s3.h"
 #include "controller/files/sftp.h"
 #include "init/base/alloc.h"
 
@@ -130,6 +133,75 @@ static void a_list_is_sorted_by_bytes(void **state)
 	assert_string_equal(list.items[4].name, "\xff");
 }
 
+static void permissions_are_read_in_every_form_that_ls_prints(void **state)
+{
+	(void)state;
+	assert_int_equal(fs_firecrest_mode("rw-r-----"), 0640);
+	assert_int_equal(fs_firecrest_mode("-rwxr-xr-x."), 0755);
+	assert_int_equal(fs_firecrest_mode("drwxrwsr-t+"), 03775);
+	assert_int_equal(fs_firecrest_mode("rwSr--r--"), 04644);
+	assert_int_equal(fs_firecrest_mode(""), 0);
+	assert_int_equal(fs_firecrest_mode("rwx"), 0);
+	assert_int_equal(fs_firecrest_mode("rwxrwxrwxrwxrwx"), 0);
+}
+
+static void an_entry_of_firecrest_is_read_and_a_path_is_none(void **state)
+{
+	cleanup(json_release) json_t *good = json_loads(
+		"{\"name\": \"a b\", \"type\": \"l\", \"user\": \"x\\u001b\", \"size\": \"12\","
+		"\"lastModified\": \"1970-01-01T00:01:00\", \"linkTarget\": \"t\", \"new\": []}",
+		0, NULL);
+	static const char *const bad[] = { "{}", "{\"name\": \"\"}", "{\"name\": \"a/b\"}",
+					   "{\"name\": \"..\"}", "{\"name\": 7}" };
+	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
+
+	(void)state;
+	assert_true(fs_firecrest_entry(good, &entry));
+	assert_string_equal(entry.name, "a b");
+	assert_int_equal(entry.type, 'l');
+	assert_int_equal(entry.size, 12);
+	assert_int_equal(entry.mtime_s, 60);
+	assert_string_equal(entry.target, "t");
+	assert_string_equal(entry.user, "x?");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		cleanup(json_release) json_t *json = json_loads(bad[i], 0, NULL);
+		struct fs_entry none;
+
+		assert_false(fs_firecrest_entry(json, &none));
+	}
+}
+
+static void a_list_of_parts_has_plain_etags_only(void **state)
+{
+	struct s3_part parts[] = { { .etag = "\"0a\"" }, { .etag = "b-2" } };
+	cleanup(buf_finish) struct buf list = BUF_INIT(4096);
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(s3_format_parts(parts, 2, &list, NULL), 0);
+	assert_non_null(strstr(buf_str(&list), "<Part><PartNumber>2</PartNumber><ETag>b-2</ETag>"));
+	snprintf(parts[1].etag, S3_ETAG_SIZE, "x</ETag><b>");
+	assert_int_equal(s3_format_parts(parts, 2, &list, &err), -1);
+	assert_int_equal(err.kind, ERR_PROTOCOL);
+	parts[1].etag[0] = '\0';
+	assert_int_equal(s3_format_parts(parts, 2, &list, NULL), -1);
+}
+
+static void what_a_store_says_is_told_without_what_a_terminal_would_do(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	s3_explain(403, span_of_str("<?xml?><Error><Code>No\x1b[2J</Code><Message>why</Message>"),
+		   &err);
+	assert_int_equal(err.kind, ERR_DENIED);
+	assert_string_equal(err.text, "the store answered 403: No?[2J: why");
+	s3_explain(500, span_of_str("<Code>"), &err);
+	assert_string_equal(err.text, "the store answered 500");
+	s3_explain(200, span_of_str("<Error><Code>InternalError</Code></Error>"), &err);
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +213,10 @@ int main(void)
 		cmocka_unit_test(a_name_that_no_file_has_is_refused),
 		cmocka_unit_test(an_answer_to_what_nobody_asked_ends_it),
 		cmocka_unit_test(a_list_is_sorted_by_bytes),
+		cmocka_unit_test(permissions_are_read_in_every_form_that_ls_prints),
+		cmocka_unit_test(an_entry_of_firecrest_is_read_and_a_path_is_none),
+		cmocka_unit_test(a_list_of_parts_has_plain_etags_only),
+		cmocka_unit_test(what_a_store_says_is_told_without_what_a_terminal_would_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

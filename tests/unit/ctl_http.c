@@ -287,6 +287,69 @@ static void many_requests_have_an_answer_each(void **state)
 		http_response_finish(&responses[i]);
 }
 
+/* What a source told of itself. */
+struct told {
+	char text[64];
+	unsigned int begins;
+};
+
+static void on_sent(void *owner, uint64_t at, struct span bytes)
+{
+	struct told *told = owner;
+
+	told->begins += at == 0;
+	assert_true(at + bytes.len < sizeof(told->text));
+	memcpy(told->text + at, bytes.ptr, bytes.len);
+}
+
+static void a_body_is_read_from_a_descriptor_also_when_it_goes_again(void **state)
+{
+	static const char *const answers[] = {
+		LATER, "HTTP/1.1 200 OK\r\neTAG:  \"x\"\r\nContent-Length: 0\r\n\r\n", NULL
+	};
+	cleanup(http_response_finish) struct http_response response = { 0 };
+	FILE *file = tmpfile();
+	struct told told = { 0 };
+	const struct http_source source = {
+		.fd = fileno(file), .offset = 2, .len = 5, .sent = on_sent, .owner = &told
+	};
+	struct http_wanted wanted[] = { { .name = "ETag" }, { .name = NULL } };
+	const struct http_request request = { .method = "PUT",
+					      .path = "/part",
+					      .source = &source,
+					      .wanted = wanted,
+					      .stall_ms = 20000 };
+	struct server s;
+
+	(void)state;
+	fputs("0123456789", file);
+	fflush(file);
+	assert_int_equal(ask(&s, answers, &request, &response, NULL), 0);
+	assert_int_equal(response.status, 200);
+	assert_string_equal(wanted[0].value, "\"x\"");
+	assert_string_equal(told.text, "23456");
+	assert_int_equal(told.begins, 2);
+	assert_non_null(strstr(s.seen, "PUT /part"));
+	assert_non_null(strstr(s.seen, "Content-Length: 5\r\n"));
+	fclose(file);
+}
+
+static void a_source_that_became_shorter_is_told(void **state)
+{
+	static const char *const answers[] = { OK, NULL };
+	cleanup(http_response_finish) struct http_response response = { 0 };
+	FILE *file = tmpfile();
+	const struct http_source source = { .fd = fileno(file), .len = 5 };
+	const struct http_request request = { .method = "PUT", .path = "/", .source = &source };
+	struct err err = { 0 };
+	struct server s;
+
+	(void)state;
+	assert_int_equal(ask(&s, answers, &request, &response, &err), -1);
+	assert_non_null(strstr(err.text, "became shorter"));
+	fclose(file);
+}
+
 static void addresses_are_checked(void **state)
 {
 	static const char *const good[] = { "http://a", "https://a.b:443/c/", "unix:/a",
@@ -317,6 +380,8 @@ int main(void)
 		cmocka_unit_test(redirects_are_not_followed),
 		cmocka_unit_test(nobody_there_is_said),
 		cmocka_unit_test(many_requests_have_an_answer_each),
+		cmocka_unit_test(a_body_is_read_from_a_descriptor_also_when_it_goes_again),
+		cmocka_unit_test(a_source_that_became_shorter_is_told),
 		cmocka_unit_test(addresses_are_checked),
 	};
 
