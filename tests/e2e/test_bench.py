@@ -38,6 +38,14 @@ def test_the_bench_of_the_controller_fills_its_table(build_dir):
         assert re.search(rf"^{case} .*(held|MISSED)", output, re.MULTILINE), output
 
 
+def test_the_bench_of_files_fills_its_table(build_dir):
+    output = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "files.py", "--quick", "login"],
+                         env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=120)
+    if output.status == 69:
+        pytest.skip(output.stderr)
+    assert output.ok().stdout.count(" MB/s") == 4 and "login down" in output.stdout
+
+
 def test_the_bench_of_firecrest_fills_its_table(build_dir):
     result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "firecrest.py"],
                          env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=120)
