@@ -126,7 +126,7 @@ static int check(const struct files_way *from, const struct files_way *to, int a
 int cp_whole(struct controller *c, const struct cp_args *args, const struct files_way *from,
 	     const struct files_way *to, int argc, char **argv, struct err *err)
 {
-	const struct files_plan plan = { .wait_ns = cmd_wait_ns(args->wait_ns) };
+	const struct files_plan plan = { .carry_ns = args->wait_ns };
 	const char *away = to->is_here ? argv[0] : argv[argc - 1];
 	cleanup_free char *place = str_dup_len(away, files_place_len(away));
 	struct showing showing = { .on = !args->quiet && isatty(STDERR_FILENO), .place = place };

@@ -46,6 +46,7 @@ static int visit(struct visitor *v, const char *operand, struct err *err)
 static int visitor_open(struct visitor *v, const struct files_args *args, struct err *err)
 {
 	v->plan = (struct files_plan){ .wait_ns = cmd_wait_ns(args->wait_ns),
+				       .carry_ns = args->wait_ns,
 				       .progress = cmd_progress(),
 				       .notes = &v->notes };
 	return controller_open(&v->c, err);

@@ -105,7 +105,8 @@ static int open_firecrest(struct controller *c, const struct files_plan *plan,
 {
 	const struct fs_firecrest_plan how = { .name = where->cluster,
 					       .account = account_of(where),
-					       .wait_ns = plan->wait_ns };
+					       .wait_ns = plan->carry_ns ? plan->carry_ns
+									 : FILES_CARRY_NS };
 
 	if (place_open_site(c, where, &files->site, err) < 0)
 		return -1;

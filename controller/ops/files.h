@@ -20,8 +20,12 @@
 #include "controller/ops/connect.h"
 #include "controller/ops/where.h"
 
+/* Large files take their time. */
+#define FILES_CARRY_NS (6 * 3600 * NSEC_PER_SEC)
+
 struct files_plan {
-	uint64_t wait_ns; /* at most so long for a job to run */
+	uint64_t wait_ns;  /* at most so long for a job to run */
+	uint64_t carry_ns; /* for a server's job that carries a file; 0: FILES_CARRY_NS */
 	const struct progress *progress;
 	struct notes *notes; /* or NULL */
 	bool wants_server;   /* of ours on a login node, for what OpenSSH's cannot do */

@@ -10,7 +10,7 @@ goes wrong here when a test asks for it:
     upload = store.initiate("me", "file")
     url = store.presign("PUT", "me", "file", {"uploadId": upload, "partNumber": 1}, expires=60)
     store.fail("PUT", "reset", part=2)      # once; also: 500, 503, slow, truncate, bad-etag, no-etag, error-200
-    store.requests                          # what came: method, bucket/key, query, status
+    store.requests                          # what came: method, bucket/key, query, status, Range
 """
 
 import contextlib
@@ -108,7 +108,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             self.close_connection = True
             return
-        store.requests.append((self.command, urllib.parse.unquote(path).lstrip("/"), query, status))
+        store.requests.append((self.command, urllib.parse.unquote(path).lstrip("/"), query, status, self.headers.get("Range")))
         with contextlib.suppress(ConnectionError):
             self.send(status, headers, body, fault)
 
