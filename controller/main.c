@@ -66,6 +66,11 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
+static void say(const char *line)
+{
+	fprintf(stderr, "berth: %s\n", line);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct program program = {
@@ -78,5 +83,6 @@ int main(int argc, char **argv)
 	};
 
 	secret_env_hide();
+	controller_choice.say = say;
 	return verb_main(&program, argc, argv);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* berth get: lists what there is. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -8,6 +9,8 @@
 
 #include "controller/cmd/cmd.h"
 #include "controller/cmd/get.h"
+#include "init/base/cleanup.h"
+#include "init/base/text.h"
 
 static const struct opt opts[] = {
 	OPT_STR('o', "output", struct get_args, output, "FORMAT",
@@ -28,7 +31,7 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-static const struct {
+static const struct resource {
 	const char *name, *alias;
 	int (*run)(const struct get_args *args, int argc, char **argv, struct err *err);
 } resources[] = {
@@ -69,7 +72,7 @@ int get_output(const struct get_args *args, struct output *ret, struct err *err)
 		.no_headers = args->no_headers,
 		.colour = wants_colour(),
 		.now_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec,
-		.out = stdout,
+		.out = args->out ? args->out : stdout,
 	};
 	if (output_parse_format(args->output, &ret->format, err) < 0)
 		return -1;
@@ -79,30 +82,103 @@ int get_output(const struct get_args *args, struct output *ret, struct err *err)
 	return 0;
 }
 
+/* What it prints now; free() it. */
+static int print_to_text(const struct resource *resource, const struct get_args *args, int argc,
+			 char **argv, char **ret, struct err *err)
+{
+	struct get_args once = *args;
+	cleanup_free char *text = NULL;
+	size_t len;
+	int result;
+
+	once.out = open_memstream(&text, &len);
+	if (!once.out)
+		return err_set_errno(err, errno, "watch");
+	result = resource->run(&once, argc, argv, err);
+	if (fclose(once.out) < 0)
+		return err_set_errno(err, errno, "watch");
+	if (result == 0)
+		*ret = take_ptr(text);
+	return result;
+}
+
+/*
+ * On a terminal it is drawn anew every second; elsewhere it is printed again when it is not what it
+ * was. Ends by a signal, or when it cannot be written any more.
+ */
+static int watch(const struct resource *resource, const struct get_args *args, int argc,
+		 char **argv, struct err *err)
+{
+	const struct output output = { .out = stdout };
+	bool is_drawn =
+		isatty(STDOUT_FILENO) && (!args->output || strcmp(args->output, "table") == 0);
+	cleanup_free char *before = NULL;
+
+	for (;;) {
+		cleanup_free char *now = NULL;
+
+		if (print_to_text(resource, args, argc, argv, &now, err) < 0)
+			return -1;
+		if (is_drawn)
+			fputs(GET_CLEAR_SCREEN, stdout);
+		if (is_drawn || !before || strcmp(before, now) != 0)
+			fputs(now, stdout);
+		if (output_end(&output, err) < 0)
+			return -1;
+		free(before);
+		before = take_ptr(now);
+		get_wait_to_look_again();
+	}
+}
+
+void get_wait_to_look_again(void)
+{
+	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+}
+
+static int refuse(const char *word, struct err *err)
+{
+	unsigned int least = TEXT_CLOSE + 1;
+	const char *close = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
+		unsigned int far = text_distance(word, resources[i].name);
+
+		if (far < least) {
+			least = far;
+			close = resources[i].name;
+		}
+	}
+	if (close)
+		return err_set(err, ERR_INVALID, "cannot get '%.40s': did you mean '%s'?", word,
+			       close);
+	return err_set(err, ERR_INVALID,
+		       "cannot get '%.40s': 'berth get --help' says what there is", word);
+}
+
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	const struct get_args *args = opaque;
 
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
-		if (strcmp(argv[0], resources[i].name) != 0 &&
-		    strcmp(argv[0], resources[i].alias) != 0)
+		const struct resource *resource = &resources[i];
+
+		if (strcmp(argv[0], resource->name) != 0 && strcmp(argv[0], resource->alias) != 0)
 			continue;
-		if (args->tail && resources[i].run != get_error)
+		if (args->tail && resource->run != get_error)
 			return err_set(err, ERR_INVALID, "--tail: goes with 'get error' only");
-		return resources[i].run(args, argc - 1, argv + 1, err);
+		if (args->watch && resource->run != get_jobs)
+			return watch(resource, args, argc - 1, argv + 1, err);
+		return resource->run(args, argc - 1, argv + 1, err);
 	}
-	return err_set(err, ERR_INVALID,
-		       "cannot get '%.40s': there are jobs, job-counts, job-runs, error, clusters, "
-		       "nodes, queues, resources, scheduling-report, queue-report, job-report, "
-		       "connections",
-		       argv[0]);
+	return refuse(argv[0], err);
 }
 
 const struct verb cmd_get = {
 	.name = "get",
 	.operands =
 		"jobs | job-counts | job-runs | error | clusters | nodes | queues | resources |\n"
-		"       connections [NAME...]",
+		"       scheduling-report | queue-report | job-report | connections [NAME...]",
 	.summary = "list jobs, their errors, clusters and what they have, reports, connections",
 	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,

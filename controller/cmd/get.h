@@ -3,8 +3,8 @@
 
 /*
  * What `berth get` and its resources share: one table of options, of which each resource takes what
- * it understands. To add a resource: a file get_NAME.c with its run function, its line below and in
- * get.c's table, a section in berth.1.scd.
+ * it understands; all of them can be watched. To add a resource: a file get_NAME.c with its run
+ * function, its line below and in get.c's table, a section in berth.1.scd.
  */
 
 #include "controller/model/filter.h"
@@ -22,10 +22,17 @@ struct get_args {
 	bool all;
 	bool no_headers;
 	bool watch;
+	FILE *out; /* NULL: standard output */
 };
 
 /* How to show things, from the options and the terminal that standard output may be. */
 int get_output(const struct get_args *args, struct output *ret, struct err *err) attr_must_use;
+
+/* Between two looks of --watch. */
+void get_wait_to_look_again(void);
+
+/* Cursor to the upper left corner, and nothing below it (ECMA-48 CUP, ED). */
+#define GET_CLEAR_SCREEN "\033[H\033[J"
 
 /* Refuses options that are about jobs: they would be taken for something they do not do. */
 int get_check_cluster_args(const struct get_args *args, struct err *err) attr_must_use;

@@ -12,10 +12,10 @@ int get_connections(const struct get_args *args, int argc, char **argv, struct e
 	struct output output;
 
 	if (!filter_is_empty(&filter) || args->sort_by || args->group_by || args->limit ||
-	    args->watch || args->all || args->backend)
+	    args->all || args->backend)
 		return err_set(err, ERR_INVALID,
 			       "connections are chosen by patterns behind the resource: only "
-			       "--output and --no-headers go with them");
+			       "--output, --no-headers and --watch go with them");
 	if (get_output(args, &output, err) < 0 ||
 	    ops_list_connections(argv, (size_t)argc, &list, err) < 0)
 		return -1;

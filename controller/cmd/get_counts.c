@@ -17,9 +17,8 @@ int get_counts(const struct get_args *args, int argc, char **argv, struct err *e
 	struct output output;
 	int result;
 
-	if (args->sort_by || args->limit || args->watch)
-		return err_set(err, ERR_INVALID,
-			       "job-counts takes neither --sort-by, --limit nor --watch");
+	if (args->sort_by || args->limit)
+		return err_set(err, ERR_INVALID, "job-counts takes neither --sort-by nor --limit");
 	if (get_output(args, &output, err) < 0 || filter_parse(&args->filter, &filter, err) < 0 ||
 	    job_counts_init(&counts, args->group_by ? args->group_by : "state", err) < 0 ||
 	    controller_open(&c, err) < 0)

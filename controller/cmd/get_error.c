@@ -49,10 +49,10 @@ int get_error(const struct get_args *args, int argc, char **argv, struct err *er
 	uint64_t lines;
 	int result;
 
-	if (args->group_by || args->backend || args->sort_by || args->limit || args->watch)
+	if (args->group_by || args->backend || args->sort_by || args->limit)
 		return err_set(err, ERR_INVALID,
 			       "errors are shown in the order of jobs: only names and filters of "
-			       "jobs, --tail, --output and --no-headers go with them");
+			       "jobs, --tail, --output, --no-headers and --watch go with them");
 	if (parse_lines(args->tail, &lines, err) < 0 || get_output(args, &output, err) < 0 ||
 	    filter_parse(&args->filter, &filter, err) < 0 || controller_open(&c, err) < 0)
 		return -1;

@@ -2,7 +2,6 @@
 /* berth get jobs: lists jobs, once or as they change. */
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "controller/cmd/cmd.h"
 #include "controller/cmd/get.h"
@@ -12,10 +11,7 @@
 #include "controller/output/jobs.h"
 #include "init/base/buf.h"
 
-#define WATCH_INTERVAL_MS 1000
 #define FINGERPRINT_MAX (64 * 1024 * 1024)
-/* Cursor to the upper left corner, and nothing below it (ECMA-48 CUP, ED). */
-#define CLEAR_SCREEN "\033[H\033[J"
 
 /* Leaves so many jobs: the last ones (the newest), or the first of an order that was asked for. */
 static void cut(struct job_list *jobs, uint64_t limit, bool is_sorted)
@@ -87,16 +83,14 @@ static int watch(struct controller *c, const struct get_args *args, int argc, ch
 		if (!take_fingerprint(&jobs, &now))
 			return err_set(err, ERR_LIMIT, "too many jobs to watch: choose some");
 		if (output.width > 0)
-			fputs(CLEAR_SCREEN, output.out);
+			fputs(GET_CLEAR_SCREEN, output.out);
 		if ((output.width > 0 || first || strcmp(buf_str(&before), buf_str(&now)) != 0) &&
 		    output_jobs(&jobs, &output, err) < 0)
 			return -1;
 		last = before;
 		before = now;
 		now = last;
-		nanosleep(&(struct timespec){ .tv_sec = WATCH_INTERVAL_MS / 1000,
-					      .tv_nsec = WATCH_INTERVAL_MS % 1000 * 1000000L },
-			  NULL);
+		get_wait_to_look_again();
 	}
 }
 

@@ -50,10 +50,10 @@ int get_job_report(const struct get_args *args, int argc, char **argv, struct er
 	struct output output;
 	int result;
 
-	if (args->group_by || args->backend || args->sort_by || args->limit || args->watch)
+	if (args->group_by || args->backend || args->sort_by || args->limit)
 		return err_set(err, ERR_INVALID,
 			       "job-report is about jobs in their order: only names and filters of "
-			       "jobs, --output and --no-headers go with it");
+			       "jobs, --output, --no-headers and --watch go with it");
 	if (get_output(args, &output, err) < 0 || filter_parse(&args->filter, &filter, err) < 0 ||
 	    controller_open(&c, err) < 0)
 		return -1;

@@ -53,11 +53,11 @@ int get_runs(const struct get_args *args, int argc, char **argv, struct err *err
 	struct output output;
 	int result;
 
-	if (args->group_by || args->backend || args->sort_by || args->limit || args->watch)
+	if (args->group_by || args->backend || args->sort_by || args->limit)
 		return err_set(
 			err, ERR_INVALID,
 			"job-runs are listed in their order: only names and filters of jobs, "
-			"--output and --no-headers go with them");
+			"--output, --no-headers and --watch go with them");
 	if (get_output(args, &output, err) < 0 || controller_open(&c, err) < 0)
 		return -1;
 	result = list(c, args, argc, argv, &chosen, err);

@@ -3,9 +3,9 @@
 
 /*
  * How people name jobs. Everywhere a JOB is asked for, "job-7", "7" and the job's own name mean a
- * job (the newest with that name); "job-7.3" is its rank 3, and "job-7_3" the same for a task of an
- * array. As a host name for ssh the own name has ".job" appended ("train.job", "train.job.3"), so
- * that it cannot collide with a real host.
+ * job (the newest with that name, and who names it is told where there are more); "job-7.3" is its
+ * rank 3, and "job-7_3" the same for a task of an array. As a host name for ssh the own name has
+ * ".job" appended ("train.job", "train.job.3"), so that it cannot collide with a real host.
  *
  * "job-7.hpc" is job-7 and says that it is on the cluster hpc.
  *

@@ -27,7 +27,8 @@ struct controller;
 extern struct controller_choice {
 	const char *context;
 	const char *cluster;
-	uint64_t verbose; /* how often it was said */
+	uint64_t verbose;	       /* how often it was said */
+	void (*say)(const char *line); /* hears how a job's name was understood; or NULL */
 } controller_choice;
 
 /* Reads the environment, opens the database and makes the directories it needs. */

@@ -9,11 +9,73 @@
 #include "controller/model/indices.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/where.h"
+#include "init/base/text.h"
 
 #define RECENT_NS (86400 * NSEC_PER_SEC)
 #define POLL_AT_ONCE_MS 50
 #define POLL_REQUEST_MS 1000
 #define POLL_DEAR_MS 5000
+#define LINE_SIZE 256
+
+/* Once for a name: some verbs look a job up twice. */
+static int tell_which(struct controller *c, const struct job *job, struct err *err)
+{
+	static uint64_t told;
+	uint64_t others, id;
+	char line[LINE_SIZE];
+	size_t len;
+
+	if (!controller_choice.say || told == job->id)
+		return 0;
+	if (store_count_namesakes(c->store, job, controller_choice.cluster, &others, &id, err) < 0)
+		return -1;
+	if (others == 0)
+		return 0;
+	len = (size_t)snprintf(line, sizeof(line),
+			       "%s is job-%" PRIu64 ", the newest: job-%" PRIu64, job->name,
+			       job->id, id);
+	if (others == 1)
+		snprintf(line + len, sizeof(line) - len, " is called so, too");
+	else
+		snprintf(line + len, sizeof(line) - len, " and %" PRIu64 " more are called so, too",
+			 others - 1);
+	controller_choice.say(line);
+	told = job->id;
+	return 0;
+}
+
+/* The name of a job that is nearest to this one; NULL: none is near. free() it. */
+static char *nearest_name(struct controller *c, const char *name)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	unsigned int least = TEXT_CLOSE + 1;
+	const char *close = NULL;
+
+	if (store_list(c->store, STORE_ALL, 0, &jobs, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < jobs.len; i++) {
+		unsigned int far = text_distance(name, jobs.items[i].name);
+
+		if (jobs.items[i].name[0] && far < least) {
+			least = far;
+			close = jobs.items[i].name;
+		}
+	}
+	return close ? str_dup(close) : NULL;
+}
+
+static int find_by_name(struct controller *c, const char *name, struct job *ret, struct err *err)
+{
+	cleanup_free char *close = NULL;
+	struct err own;
+
+	if (store_find_by_name(c->store, name, controller_choice.cluster, ret, &own) == 0)
+		return tell_which(c, ret, err);
+	close = own.kind == ERR_NOT_FOUND ? nearest_name(c, name) : NULL;
+	if (close && strcmp(close, name) != 0)
+		return err_set(err, ERR_NOT_FOUND, "no job '%s': did you mean '%s'?", name, close);
+	return err_set(err, own.kind, "%s", own.text);
+}
 
 static int find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
 {
@@ -21,7 +83,7 @@ static int find(struct controller *c, const struct ref *ref, struct job *ret, st
 	const char *cluster = controller_choice.cluster;
 
 	if (ref->id ? store_find_by_id(c->store, ref->id, &job, err) < 0
-		    : store_find_by_name(c->store, ref->name, &job, err) < 0)
+		    : find_by_name(c, ref->name, &job, err) < 0)
 		return -1;
 	if (ref->cluster[0] && strcmp(ref->cluster, job.cluster) != 0)
 		cluster = ref->cluster;

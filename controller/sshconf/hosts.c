@@ -141,7 +141,7 @@ static bool add_hosts(struct buf *b, const struct job *job)
 	if (ok && matches)
 		ok = buf_printf(b, " job-%" PRIu64 ".* job-%" PRIu64 "_* " NOT_QUOTED, job->id,
 				job->id);
-	if (ok && !matches && strcmp(job->cluster, job->backend) != 0)
+	if (ok && !matches && job->cluster[0] != '\0')
 		ok = buf_printf(b, " job-%" PRIu64 ".%s", job->id, job->cluster);
 	if (ok && job->name[0] != '\0')
 		ok = buf_printf(b, " %s.job", job->name) &&

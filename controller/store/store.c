@@ -319,28 +319,53 @@ int store_find_by_id(struct store *store, uint64_t id, struct job *ret, struct e
 	return 0;
 }
 
-static int find_by_text(struct store *store, const char *sql, const char *text, struct job *ret,
-			struct err *err)
+int store_find_by_uid(struct store *store, const char *uid, struct job *ret, struct err *err)
 {
 	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
 
-	if (statement_prepare(store, sql, &s, err) < 0)
+	if (statement_prepare(store, SCHEMA_JOB_SELECT " WHERE uid = :uid", &s, err) < 0)
 		return -1;
-	statement_bind_text(s, ":text", text);
+	statement_bind_text(s, ":uid", uid);
 	if (read_one(store, s, ret, err) < 0)
-		return err_wrap(err, "'%s'", text);
+		return err_wrap(err, "'%s'", uid);
 	return 0;
 }
 
-int store_find_by_uid(struct store *store, const char *uid, struct job *ret, struct err *err)
+#define OF_NAME " WHERE name = :name AND (:cluster IS NULL OR cluster = :cluster)"
+
+int store_find_by_name(struct store *store, const char *name, const char *cluster, struct job *ret,
+		       struct err *err)
 {
-	return find_by_text(store, SCHEMA_JOB_SELECT " WHERE uid = :text", uid, ret, err);
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (statement_prepare(store, SCHEMA_JOB_SELECT OF_NAME " ORDER BY id DESC LIMIT 1", &s,
+			      err) < 0)
+		return -1;
+	statement_bind_text(s, ":name", name);
+	statement_bind_text(s, ":cluster", cluster);
+	if (read_one(store, s, ret, err) < 0)
+		return err_wrap(err, "'%s'", name);
+	return 0;
 }
 
-int store_find_by_name(struct store *store, const char *name, struct job *ret, struct err *err)
+int store_count_namesakes(struct store *store, const struct job *job, const char *cluster,
+			  uint64_t *ret_len, uint64_t *ret_id, struct err *err)
 {
-	return find_by_text(store, SCHEMA_JOB_SELECT " WHERE name = :text ORDER BY id DESC LIMIT 1",
-			    name, ret, err);
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (statement_prepare(store,
+			      "SELECT count(*), max(id) FROM jobs" OF_NAME
+			      " AND id <> :id AND state NOT IN (" SCHEMA_ENDED ")",
+			      &s, err) < 0)
+		return -1;
+	statement_bind_text(s, ":name", job->name);
+	statement_bind_text(s, ":cluster", cluster);
+	statement_bind_int(s, ":id", (int64_t)job->id);
+	if (sqlite3_step(s) != SQLITE_ROW)
+		return statement_fail(store, err);
+	*ret_len = (uint64_t)sqlite3_column_int64(s, 0);
+	*ret_id = (uint64_t)sqlite3_column_int64(s, 1);
+	return 0;
 }
 
 static const char *const conditions[] = {

@@ -54,13 +54,20 @@ int store_mark_collected(struct store *store, uint64_t id, struct err *err) attr
 
 int store_delete_job(struct store *store, uint64_t id, struct err *err) attr_must_use;
 
-/* ERR_NOT_FOUND when there is none. By name: the newest. */
+/* ERR_NOT_FOUND when there is none. By name: the newest, on this cluster unless that is NULL. */
 int store_find_by_id(struct store *store, uint64_t id, struct job *ret, struct err *err)
 	attr_must_use;
 int store_find_by_uid(struct store *store, const char *uid, struct job *ret, struct err *err)
 	attr_must_use;
-int store_find_by_name(struct store *store, const char *name, struct job *ret, struct err *err)
-	attr_must_use;
+int store_find_by_name(struct store *store, const char *name, const char *cluster, struct job *ret,
+		       struct err *err) attr_must_use;
+
+/*
+ * How many others have the job's name and have not ended, as far as is known, on this cluster
+ * unless that is NULL; *ret_id is the newest of them, or 0.
+ */
+int store_count_namesakes(struct store *store, const struct job *job, const char *cluster,
+			  uint64_t *ret_len, uint64_t *ret_id, struct err *err) attr_must_use;
 
 /* The cluster of the newest job that a backend has; NULL: none has any. free() it. */
 int store_find_busy_cluster(struct store *store, char **ret, struct err *err) attr_must_use;

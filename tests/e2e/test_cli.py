@@ -39,6 +39,22 @@ def test_a_job_is_named_by_label_number_and_newest_name(alone):
     assert alone("get", "jobs", "-o", "name").ok().stdout.split() == [first, second]
 
 
+def test_who_uses_a_name_that_several_jobs_have_is_told_which_one_is_meant(alone, ssh):
+    older, newest = (alone.start("twice", "--", "sleep", "1000") for _ in range(2))
+    line = f"berth: twice is {newest}, the newest: {older} is called so, too"
+    enter = type(ssh)(alone.home)
+    assert enter("twice.job", "echo $BERTH_JOB").stderr.splitlines() == [line]
+    for argv in ("exec", "twice", "--", "true"), ("describe", "job", "twice"), ("logs", "twice"), ("stat", "twice"), \
+                ("ls", "twice:/"), ("cp", "twice:/etc/hostname", "-"), ("get", "jobs", "twice", "-o", "json"):
+        assert alone(*argv).ok().stderr.splitlines() == [line], argv
+    third = alone.start("twice", "--", "sleep", "1000")
+    assert f"{third}, the newest: {newest} and 1 more are called so, too" in alone("logs", "twice").ok().stderr
+    # Who says which is meant is told nothing, nor is there anything to tell when only one goes on.
+    assert alone("logs", older).ok().stderr == "" == enter(newest, "true").stderr
+    alone("cancel", older, newest).ok()
+    assert alone("logs", "twice").ok().stderr == ""
+
+
 @pytest.mark.parametrize("argv, status", [
     (("run",), INVALID), (("run", "true"), INVALID), (("run", "--"), INVALID), (("run", "a", "b", "--", "true"), INVALID),
     (("run", "job-5", "--", "true"), INVALID), (("run", "-e", "1X=2", "--", "true"), INVALID),
@@ -277,4 +293,8 @@ def test_the_last_lines_of_a_log_are_shown(berth):
 
 def test_a_verb_or_an_option_that_is_nearly_one_is_suggested(berth):
     assert "did you mean 'cancel'?" in refused(berth("cancle", "job-1"), INVALID)
+    assert "cannot get 'quues': did you mean 'queues'?" in refused(berth("get", "quues"), INVALID)
+    berth.submit("training", "--", "true")
+    assert "no job 'trainig': did you mean 'training'?" in refused(berth("logs", "trainig"), NOT_FOUND)
+    assert "no job 'trainig': did you mean 'training'?" in refused(berth("proxy", "trainig.job"), NOT_FOUND)
     assert "--stdrr: unknown option: did you mean '--stderr'?" in refused(berth("logs", "--stdrr", "job-1"), INVALID)

@@ -68,6 +68,8 @@ def test_every_task_is_a_rank_that_can_be_entered(here, enter):
     for rank in range(3):
         harness.until((here.job_dir(name) / f"endpoint.{rank}.json").exists, f"endpoint of rank {rank}")
         assert enter(f"{name}.{rank}", "echo $SLURM_PROCID").ok().stdout == f"{rank}\n"
+    assert enter(f"{name}.slurm", "echo $SLURM_JOB_ID").ok().stdout == f"{native_id(here, name)}\n"
+    assert f"{name} is on 'slurm', not on 'hpc'" in here("proxy", f"{name}.hpc").stderr
     assert "its ranks are 0 to 2" in here("ssh", f"{name}.3", "true").stderr
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")

@@ -42,3 +42,20 @@ def test_every_test_that_stands_for_a_complaint_is_there():
     sources = "".join(path.read_text() for path in files)
     assert len(names) > 40
     assert [name for name in names if not re.search(rf"^(def|static void) {name}\(", sources, re.M)] == []
+
+
+def test_every_row_of_the_table_of_slurms_commands_names_tests_that_have_its_command():
+    """Each named file is there, and what the row says of berth stands in one of them."""
+    table = (harness.TOP / "README.md").read_text().partition("| Slurm | berth | shown by |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+    assert len(rows) > 25
+    for slurm, ours, shown in rows:
+        sources = ""
+        for name in re.findall(r"`([^`]+)`", shown):
+            path = harness.TOP / (name if "/" in name else f"tests/e2e/{name}")
+            assert path.exists(), f"{slurm}: {name}"
+            sources += path.read_text()
+        # Its first verb, and what of: the files speak of one cell's other verbs in loops over them.
+        words = re.search(r"`berth ([a-z]+)((?: [a-z]+-[a-z]+)?)|`ssh", ours)
+        assert words and [word for word in re.findall(r"[a-z-]+", "".join(filter(None, words.groups())))
+                          if f'"{word}"' not in sources and f".{word}(" not in sources] == [], slurm

@@ -12,7 +12,7 @@ import harness
 from terminal import Terminal
 
 pytestmark = pytest.mark.sanitize
-INVALID, NOT_FOUND = 64, 66
+INVALID, NOT_FOUND, UNAVAILABLE, SYSTEM = 64, 66, 69, 71
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,31 @@ def test_watching_prints_again_what_changed(berth, short_dir):
         assert process.stdout.read() == ""
 
 
+def test_every_resource_can_be_watched(berth, three, short_dir):
+    usage = berth("get", "--help").ok().stdout.partition("usage: berth get [options] ")[2].partition(" [NAME...]")[0]
+    resources = [word.strip() for word in usage.split("|")]
+    assert len(resources) > 11 and {"jobs", "queue-report"} <= set(resources)
+    for resource in resources:
+        of_cluster = resource in ("nodes", "queues", "resources", "scheduling-report", "queue-report")
+        more = ("--backend", "local") if of_cluster else (three["train-1"],) if resource == "job-report" else ()
+        argv = [berth.program, "get", resource, "--watch", *more]
+        # A disk that is full ends it, and so does a cluster that has none of these.
+        with open("/dev/full", "wb") as full:
+            assert subprocess.run(argv, env=berth.env(), stdout=full, timeout=30).returncode in (SYSTEM, UNAVAILABLE), resource
+
+
+def test_what_changes_of_a_resource_is_printed_anew(berth, short_dir):
+    gate = short_dir / "gate"
+    name = berth.submit("--", "sh", "-c", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+    berth.wait(name, "RUNNING")
+    with subprocess.Popen([berth.program, "get", "job-counts", name, "--watch", "--no-headers"], env=berth.env(),
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().split() == ["RUNNING", "1"]
+        gate.touch()
+        assert process.stdout.readline().split() == ["SUCCEEDED", "1"]
+        process.terminate()
+
+
 def test_a_table_fits_the_terminal_and_has_colour_only_there(berth, three):
     with Terminal([berth.program, "get", "jobs"], berth.env(TERM="xterm"), columns=70) as terminal:
         assert terminal.end() == 0
@@ -96,7 +121,7 @@ def test_jobs_are_counted(berth, three):
     assert [list(group) for group in by_user] == [["user", "backend", "jobs"]] and by_user[0]["backend"] == "local"
     assert berth("get", "job-counts", "--no-headers", three["eval"]).ok().stdout.split() == ["FAILED", "1"]
     assert berth("get", "job-counts", "--group-by", "colour").status == INVALID
-    assert berth("get", "job-counts", "--watch").status == INVALID
+    assert berth("get", "job-counts", "--limit", "1").status == INVALID
 
 
 def test_a_description_tells_what_is_known_and_what_next(berth, three):

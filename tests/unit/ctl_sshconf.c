@@ -295,12 +295,13 @@ static void a_job_has_one_file_with_all_that_ssh_needs(void **state)
 	struct sshconf sc = sshconf();
 
 	(void)state;
+	job_set_text(&job.cluster, "hpc");
 	assert_int_equal(include(NULL), 1);
 	assert_int_equal(sshconf_add_job(&sc, &job, NULL), 0);
 	assert_int_equal(mode_of(path), 0600);
 	assert_holds(path, "# made by berth of /state\n"
 			   "# Gone when the job has ended.\n"
-			   "Host job-7 job-7.0 job-7.1 train.job\n"
+			   "Host job-7 job-7.0 job-7.1 job-7.hpc train.job\n"
 			   "  HostKeyAlias berth\n"
 			   "  HostKeyAlgorithms ssh-ed25519\n"
 			   "  KexAlgorithms +curve25519-sha256\n"

@@ -105,13 +105,36 @@ static void a_name_means_the_newest_job_that_has_it(void **state)
 	(void)state;
 	add(store, "u2", "twice");
 	newest = add(store, "u3", "twice");
-	assert_int_equal(store_find_by_name(store, "twice", &job, NULL), 0);
+	assert_int_equal(store_find_by_name(store, "twice", NULL, &job, NULL), 0);
 	assert_int_equal(job.id, newest);
 	job_finish(&job);
-	assert_int_equal(store_find_by_name(store, "never", &job, &err), -1);
+	assert_int_equal(store_find_by_name(store, "never", NULL, &job, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 	assert_non_null(strstr(err.text, "berth get jobs"));
 	assert_int_equal(store_find_by_uid(store, "u2", &job, NULL), 0);
+}
+
+static void namesakes_that_have_not_ended_are_counted(void **state)
+{
+	cleanup(store_close) struct store *store = open_store();
+	cleanup(job_finish) struct job job = { 0 };
+	uint64_t first = add(store, "same-4", "thrice"), second = add(store, "same-5", "thrice");
+	uint64_t len = 9, id = 9;
+
+	(void)state;
+	add(store, "same-6", "other");
+	add(store, "same-7", "thrice");
+	assert_int_equal(store_find_by_name(store, "thrice", NULL, &job, NULL), 0);
+	assert_int_equal(store_count_namesakes(store, &job, NULL, &len, &id, NULL), 0);
+	assert_int_equal(len, 2);
+	assert_int_equal(id, second);
+	end(store, second);
+	assert_int_equal(store_count_namesakes(store, &job, NULL, &len, &id, NULL), 0);
+	assert_int_equal(len, 1);
+	assert_int_equal(id, first);
+	assert_int_equal(store_count_namesakes(store, &job, "hpc", &len, &id, NULL), 0);
+	assert_int_equal(len, 0);
+	assert_int_equal(store_find_by_name(store, "thrice", "hpc", &job, NULL), -1);
 }
 
 static void an_ended_job_stays_as_it_ended(void **state)
@@ -409,6 +432,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_read_back_as_it_was_written),
 		cmocka_unit_test(a_name_means_the_newest_job_that_has_it),
+		cmocka_unit_test(namesakes_that_have_not_ended_are_counted),
 		cmocka_unit_test(an_ended_job_stays_as_it_ended),
 		cmocka_unit_test(an_update_does_not_undo_the_marks_of_others),
 		cmocka_unit_test(lists_choose_by_state_and_age),
