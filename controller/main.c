@@ -51,6 +51,7 @@ const struct verb *const cmd_verbs[] = {
 	&cmd_logout,
 	&cmd_whoami,
 	&cmd_completion,
+	&cmd_version,
 	&cmd_complete_jobs,
 	&cmd_complete_places,
 	NULL,

@@ -63,6 +63,7 @@ extern const struct verb cmd_submit;
 extern const struct verb cmd_tail;
 extern const struct verb cmd_update;
 extern const struct verb cmd_use;
+extern const struct verb cmd_version;
 extern const struct verb cmd_wait;
 extern const struct verb cmd_whoami;
 

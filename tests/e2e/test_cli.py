@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -298,3 +299,30 @@ def test_a_verb_or_an_option_that_is_nearly_one_is_suggested(berth):
     assert "no job 'trainig': did you mean 'training'?" in refused(berth("logs", "trainig"), NOT_FOUND)
     assert "no job 'trainig': did you mean 'training'?" in refused(berth("proxy", "trainig.job"), NOT_FOUND)
     assert "--stdrr: unknown option: did you mean '--stderr'?" in refused(berth("logs", "--stdrr", "job-1"), INVALID)
+
+
+# Long options that are not the same everywhere, because the programs that people know have them so.
+OF_THEIR_OWN = {
+    "--output",     # run: where the job's output goes, as for sbatch
+    "--queue",      # find: -p, as everything of Slurm's
+    "--recursive",  # ls -R, but cp -r and rm -r
+    "--wait",       # run, submit: as sbatch has it, without a time
+    "--workdir",    # run -C, as git and tar; exec -w, as docker
+}
+
+
+def test_every_verb_has_the_same_options_for_the_same(berth):
+    verbs = re.findall(r"^  ([a-z][a-z-]+) +", berth("--help").ok().stdout.partition("verbs:")[2], re.M)
+    assert len(verbs) > 40
+    forms = {}
+    for verb in verbs:
+        for short, name, value in re.findall(r"^  (-\w,|   ) (--[\w-]+) ?([A-Z=]*)", berth(verb, "--help").ok().stdout, re.M):
+            forms.setdefault(name, {}).setdefault((short, bool(value)), []).append(verb)
+        for options, words in (("--context",), "--context: needs a value"), (("--cluster",), "--cluster: needs a value"), \
+                              (("--no-such-option",), "--no-such-option: unknown option"):
+            assert words in refused(berth(verb, *options), INVALID), verb
+    assert {name: form for name, form in forms.items() if len(form) > 1 and name not in OF_THEIR_OWN} == {}
+
+
+def test_the_version_is_a_verb_and_an_option(berth):
+    assert berth("version").ok().stdout == berth("--version").ok().stdout

@@ -74,6 +74,26 @@ def test_ends_are_told_as_they_were(rest):
     rest("gc").ok()
 
 
+def test_collection_leaves_alone_what_it_cannot_ask_about(rest, home, server):
+    """A job that ended behind our back: its directory stays while nobody answers, and goes when somebody does."""
+    name = rest.start("--", "sleep", "1000")
+    directory, block = rest.job_dir(name), home.ssh_dir / "berth" / f"{name}.conf"
+    server.run("scancel", rest.job(name)["native_id"]).ok()
+    config = (home.config_dir / "config.yaml").read_text()
+    write_config(home, config.replace(server.rest_url, "http://127.0.0.1:9").replace(server.rest_socket, "unix:/nonexistent/socket"))
+    try:
+        assert rest("gc", "--retention", "0s").status == UNAVAILABLE
+        assert directory.exists() and block.exists()
+    finally:
+        write_config(home, config)
+    rest.wait(name, "CANCELLED")
+    foreign = directory.with_name("not-ours")
+    foreign.mkdir()
+    rest("gc", "--retention", "0s").ok()
+    assert not directory.exists() and not block.exists() and foreign.exists()
+    foreign.rmdir()
+
+
 def test_an_array_is_one_submission(rest):
     name = rest.submit("--array", "0-4%2", "--", "sh", "-c", "exit $((SLURM_ARRAY_TASK_ID == 3))")
     assert rest.wait(name, "FAILED")["exit_code"] == 1
