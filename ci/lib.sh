@@ -87,6 +87,9 @@ packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml openssh-cli
 # Since Debian 13 the client is a package of its own.
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 
+# What ci/kubernetes needs beside Go.
+packages_kubernetes=(etcd-server openssl)
+
 # What the benches need, by their names.
 packages_bench_ssh=(python3 openssh-client openssh-server openssl util-linux bubblewrap iproute2)
 packages_bench_relay=(python3 openssh-client openssh-server openssl util-linux iproute2 nftables conntrack tinyproxy-bin)

@@ -289,6 +289,7 @@ struct backend_settings {
 	const char *user;	     /* there */
 	const char *api;	     /* version of the interface */
 	const char *tls_dir;	     /* directory with certificates */
+	const char *kubeconfig, *kube_context, *namespace;
 };
 
 /*

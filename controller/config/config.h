@@ -64,6 +64,9 @@ struct config_cluster {
 	char *home;
 	char *url;
 	char *tls_dir;
+	char *kubeconfig;
+	char *kube_context;
+	char *namespace;
 	char *token_file;
 	struct config_texts token_command;
 	char *oidc;

@@ -29,7 +29,7 @@
 	X(TOP, DEFAULTS, "defaults", defaults, none, true, NULL, "what holds for clusters that do not say it") \
 	X(CONTEXT, TEXT, "cluster", cluster, name, true, "called as the context", "the cluster") \
 	X(CONTEXT, JOB, "job", job, none, true, NULL, "options of jobs, before those of the cluster") \
-	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: docker, firecrest, local, slurm or slurmrest") \
+	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: docker, firecrest, kubernetes, local, slurm or slurmrest") \
 	X(CLUSTER, TEXT, "login", login, login, false, "this machine", "login node, as ssh is told it") \
 	X(CLUSTER, LIST, "ssh_options", ssh_options, ssh_option, false, NULL, "options of ssh to the login node") \
 	X(CLUSTER, TEXT, "home", home, home, true, "$BERTH_HOME here, ~/.berth on a login node", "where jobs have their files") \
@@ -37,6 +37,9 @@
 	X(CLUSTER, TEXT, "system", machine, word, true, NULL, "the name that FirecREST has for the machine") \
 	X(CLUSTER, TEXT, "platform", platform, word, true, NULL, "what the site calls the part of it, for people") \
 	X(CLUSTER, TEXT, "tls_dir", tls_dir, file, false, "$DOCKER_CERT_PATH", "directory with ca.pem, cert.pem and key.pem for an engine") \
+	X(CLUSTER, TEXT, "kubeconfig", kubeconfig, file, false, "$KUBECONFIG, then ~/.kube/config", "the kubeconfig that leads to it") \
+	X(CLUSTER, TEXT, "kube_context", kube_context, word, false, "its current one", "the context of the kubeconfig") \
+	X(CLUSTER, TEXT, "namespace", namespace, name, true, "the context's, then default", "the namespace of jobs") \
 	X(CLUSTER, TEXT, "token_file", token_file, file, false, NULL, "a file that holds the token for it") \
 	X(CLUSTER, LIST, "token_command", token_command, word, false, NULL, "a command that prints the token for it") \
 	X(CLUSTER, TEXT, "oidc", oidc, issuer, false, NULL, "OpenID issuer that gives tokens for it") \
@@ -50,7 +53,7 @@
 	X(CLUSTER, TEXT, "api", api, version, true, "the newest that it offers", "version of its interface, v0.0.38 to v0.0.42") \
 	X(CLUSTER, JOB, "job", job, none, true, NULL, "options of jobs") \
 	X(CLUSTER, TEXT, "launcher", launcher, name, true, "told by the image", "what starts containers") \
-	X(CLUSTER, TEXT, "template", template, file, false, "berth's own", "a file of yours that batch scripts are made of") \
+	X(CLUSTER, TEXT, "template", template, file, false, "berth's own", "a file of yours that batch scripts, or pods, are made of") \
 	X(CLUSTER, RELAYS, "relays", relays, none, true, NULL, "relays that lead to jobs") \
 	X(CLUSTER, LIST, "paths", paths, path_kind, true, "all", "kinds of paths: direct, relay, relay-tcp, login") \
 	X(CLUSTER, TEXT, "ssh_port", ssh_port, port, false, "berth's own SSH server", "port of an sshd in the jobs that ssh is led to instead") \

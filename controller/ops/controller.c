@@ -119,6 +119,9 @@ static int open_backend(struct controller *c, const struct where *where, struct 
 		settings.url = config_text(c->config, where->settings, "url");
 		settings.user = config_text(c->config, where->settings, "user");
 		settings.tls_dir = config_text(c->config, where->settings, "tls_dir");
+		settings.kubeconfig = config_text(c->config, where->settings, "kubeconfig");
+		settings.kube_context = config_text(c->config, where->settings, "kube_context");
+		settings.namespace = config_text(c->config, where->settings, "namespace");
 		settings.api = config_text(c->config, where->settings, "api");
 	}
 	return backend_open(where->backend, &settings, site, ret, err);

@@ -6,6 +6,7 @@
 
 #include "controller/backends/docker/docker.h"
 #include "controller/backends/firecrest/firecrest.h"
+#include "controller/backends/kube/kube.h"
 #include "controller/backends/local/local.h"
 #include "controller/backends/slurm/slurm.h"
 #include "controller/backends/slurmrest/slurmrest.h"
@@ -33,6 +34,7 @@ static const struct {
 	bool can_be_elsewhere;
 } backends[] = {
 	{ "docker", docker_backend_open, false },
+	{ "kubernetes", kube_backend_open, false },
 	{ "local", open_local, false },
 	{ "slurm", open_slurm, true },
 	{ "slurmrest", slurmrest_backend_open, true },
@@ -53,6 +55,6 @@ int backend_open(const char *name, const struct backend_settings *settings, stru
 	}
 	return err_set(
 		err, ERR_INVALID,
-		"no backend '%.40s': there are docker, firecrest, local, slurm and slurmrest",
+		"no backend '%.40s': there are docker, firecrest, kubernetes, local, slurm and slurmrest",
 		name);
 }

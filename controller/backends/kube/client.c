@@ -142,6 +142,8 @@ static int converse(struct kube *kube, const struct kube_call *call, struct http
 	struct http_request request = { .method = call->method,
 					.path = call->path,
 					.may_repeat = call->may_repeat,
+					.received = call->received,
+					.owner = call->owner,
 					.body_max = call->answer_max ? call->answer_max
 								     : KUBE_ANSWER_MAX };
 
@@ -193,7 +195,7 @@ int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, 
 		return -1;
 	if (response.status >= 300)
 		return kube_explain(response.status, buf_span(&response.body), err);
-	if (!buf_append_span(ret, buf_span(&response.body)))
+	if (ret && !buf_append_span(ret, buf_span(&response.body)))
 		return err_set(err, ERR_LIMIT, "more than %zu bytes", ret->max);
 	return 0;
 }

@@ -51,6 +51,9 @@ struct kube_call {
 	json_t *body;		  /* borrowed; or NULL */
 	const char *content_type; /* of the body; NULL: application/json */
 	bool may_repeat;
+	/* As http_request's: for what is no JSON. */
+	int (*received)(void *owner, struct span bytes, struct err *err);
+	void *owner;
 	size_t answer_max; /* 0: KUBE_ANSWER_MAX */
 };
 
@@ -61,7 +64,10 @@ struct kube_call {
 int kube_call(struct kube *kube, const struct kube_call *call, json_t **ret, struct err *err)
 	attr_must_use;
 
-/* The same for what is no JSON (logs): the body of an answer below 300. */
+/*
+ * The same for what is no JSON (logs): the body of an answer below 300, unless `received` takes it,
+ * and ret is NULL.
+ */
 int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, struct err *err)
 	attr_must_use;
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend of Kubernetes; see kube.h. */
+#include "kube.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "controller/backends/kube/client.h"
+#include "controller/backends/kube/job.h"
+#include "controller/backends/kube/logs.h"
+#include "controller/backends/kube/observe.h"
+
+#define JOBS "/apis/batch/v1"
+#define CORE "/api/v1"
+
+struct kube_backend {
+	struct backend base;
+	struct kube *kube;			/* NULL: not opened yet */
+	char *kubeconfig, *context, *namespace; /* the user's, or NULL */
+	struct token_source *tokens;
+};
+
+static struct kube_backend *kube_of(struct backend *backend)
+{
+	return container_of(backend, struct kube_backend, base);
+}
+
+static int find_kube(struct backend *backend, struct kube **ret, struct err *err)
+{
+	struct kube_backend *own = kube_of(backend);
+	const struct kube_config config = { .kubeconfig = own->kubeconfig,
+					    .context = own->context,
+					    .namespace = own->namespace,
+					    .tokens = own->tokens };
+
+	if (!own->kube && kube_open(&config, &own->kube, err) < 0)
+		return -1;
+	*ret = own->kube;
+	return 0;
+}
+
+static int set_id(const struct kube *kube, const char *name, char ret_id[BACKEND_ID_MAX],
+		  struct err *err)
+{
+	int len = snprintf(ret_id, BACKEND_ID_MAX, "%s/%s", kube->namespace, name);
+
+	if (len < 0 || len >= BACKEND_ID_MAX)
+		return err_set(err, ERR_LIMIT, "the name of the namespace is too long");
+	return 0;
+}
+
+static int submit(struct backend *backend, const struct submission *submission,
+		  struct submitted *ret, struct err *err)
+{
+	cleanup(json_release) json_t *body = NULL;
+	cleanup_free char *name = kube_job_name(submission->job);
+	cleanup_free char *path = NULL;
+	struct kube_call call = { .method = "POST" };
+	struct kube *kube;
+
+	if (kube_make_job(submission, &body, err) < 0 || find_kube(backend, &kube, err) < 0 ||
+	    set_id(kube, name, ret->native_id, err) < 0)
+		return -1;
+	path = kube_path(kube, JOBS, "jobs", NULL);
+	call.path = path;
+	call.body = body;
+	if (kube_call(kube, &call, NULL, err) < 0)
+		return -1;
+	ret->state = JOB_QUEUED;
+	return 0;
+}
+
+static int render(struct backend *backend, const struct submission *submission, struct buf *ret,
+		  struct err *err)
+{
+	cleanup(json_release) json_t *body = NULL;
+	cleanup_free char *text = NULL;
+
+	(void)backend;
+	if (kube_make_job(submission, &body, err) < 0)
+		return -1;
+	text = json_dumps(body, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	if (!text || !buf_printf(ret, "%s\n", text))
+		return err_set(err, ERR_LIMIT, "the manifest is too long");
+	return 0;
+}
+
+static int observe(struct backend *backend, const struct job *const *jobs, size_t len,
+		   struct observation *ret, struct err *err)
+{
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_observe_jobs(kube, jobs, len, ret, err);
+}
+
+static int find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
+		struct err *err)
+{
+	cleanup_free char *name = kube_job_name(job);
+	cleanup_free char *path = NULL;
+	struct kube_call call = { 0 };
+	struct kube *kube;
+	struct err own;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	path = kube_path(kube, JOBS, "jobs", name);
+	call.path = path;
+	if (kube_call(kube, &call, NULL, &own) == 0)
+		return set_id(kube, name, ret_id, err) < 0 ? -1 : 1;
+	return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+}
+
+/* What is gone is success. */
+static int delete (struct kube *kube, const char *path, json_t *options, struct err *err)
+{
+	const struct kube_call call = { .method = "DELETE", .path = path, .body = options };
+	struct err own;
+
+	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
+}
+
+/* Foreground: the Job goes after its pod, which gets its time to end. */
+static int delete_job(struct kube *kube, const struct job *job, const char *policy, struct err *err)
+{
+	cleanup_free char *name = kube_job_name(job);
+	cleanup_free char *path = kube_path(kube, JOBS, "jobs", name);
+	cleanup(json_release) json_t *options =
+		json_pack("{s:s, s:s, s:s}", "apiVersion", "v1", "kind", "DeleteOptions",
+			  "propagationPolicy", policy);
+
+	return delete (kube, path, options, err);
+}
+
+static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
+		  struct err *err)
+{
+	struct kube *kube;
+	int result = 0;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (delete_job(kube, jobs[i], "Foreground", result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
+	return result;
+}
+
+static int kill_now(struct backend *backend, const struct job *job, struct err *err)
+{
+	cleanup(json_release) json_t *options =
+		json_pack("{s:s, s:s, s:i}", "apiVersion", "v1", "kind", "DeleteOptions",
+			  "gracePeriodSeconds", 0);
+	cleanup_free char *pods = NULL, *path = NULL;
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0 || delete_job(kube, job, "Foreground", err) < 0)
+		return -1;
+	pods = kube_path(kube, CORE, "pods", NULL);
+	path = str_printf("%s?labelSelector=" KUBE_LABEL_UID "%%3D%s", pods, job->uid);
+	return delete (kube, path, options, err);
+}
+
+static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
+		    struct buf *ret, struct err *err)
+{
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_read_log(kube, job, part, ret, err);
+}
+
+static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
+		    struct err *err)
+{
+	const char *slash = strchr(job->native_id, '/');
+	int len = slash ? (int)(slash - job->native_id) : 0;
+
+	(void)backend, (void)rank, (void)ret;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "kubernetes: no tunnel leads into a pod: 'kubectl exec -it -n %.*s job/%s "
+		       "-- sh' gives a shell there",
+		       len, job->native_id, slash ? slash + 1 : "NAME");
+}
+
+static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
+{
+	(void)backend, (void)ret;
+	return err_set(err, ERR_UNSUPPORTED, "does not list nodes: 'kubectl get nodes' does");
+}
+
+static int forget(struct backend *backend, const struct job *job, struct err *err)
+{
+	struct kube *kube;
+	struct err own;
+
+	if (find_kube(backend, &kube, &own) < 0) {
+		/* A job that was never handed over is nowhere where no cluster is. */
+		if (job->native_id[0] == '\0' && own.kind == ERR_NOT_FOUND)
+			return 0;
+		return err_set(err, own.kind, "%s", own.text);
+	}
+	return delete_job(kube, job, "Background", err);
+}
+
+static void close_backend(struct backend *backend)
+{
+	struct kube_backend *own = kube_of(backend);
+
+	kube_close(own->kube);
+	free(own->kubeconfig);
+	free(own->context);
+	free(own->namespace);
+	free(own);
+}
+
+#define AGAIN "'berth cancel' the job and 'berth run' it again"
+
+static const struct backend_ops kube_backend_ops = {
+	.name = "kubernetes",
+	.submit = submit,
+	.render = render,
+	.observe = observe,
+	.find = find,
+	.cancel = cancel,
+	.cannot = {
+		[ACT_SIGNAL] = "has no request for signals: 'berth cancel' ends the job",
+		[ACT_HOLD] = "a Job that waits cannot be held: " AGAIN,
+		[ACT_RELEASE] = "holds no jobs: there is none that waits for that",
+		[ACT_REQUEUE] = "tries a job once: " AGAIN,
+		[ACT_UPDATE] = "a Job cannot be changed: " AGAIN,
+	},
+	.kill = kill_now,
+	.read_log = read_log,
+	.endpoint = endpoint,
+	.list_nodes = list_nodes,
+	.runs_containers = true,
+	.forget = forget,
+	.close = close_backend,
+};
+
+/* "~/" is the user's home directory. */
+static char *expand(const char *path)
+{
+	const char *home = getenv("HOME");
+
+	if (!path)
+		return NULL;
+	return home && path[0] == '~' ? str_printf("%s%s", home, path + 1) : str_dup(path);
+}
+
+int kube_backend_open(const struct backend_settings *settings, struct site *site,
+		      struct backend **ret, struct err *err)
+{
+	struct kube_backend *own;
+
+	(void)site;
+	if (settings->url)
+		return err_set(err, ERR_INVALID,
+			       "backend kubernetes finds its server in a kubeconfig: set "
+			       "'kubeconfig' and 'kube_context' in place of 'url'");
+	own = new_zero(struct kube_backend);
+	own->base.ops = &kube_backend_ops;
+	own->kubeconfig = expand(settings->kubeconfig);
+	own->context = settings->kube_context ? str_dup(settings->kube_context) : NULL;
+	own->namespace = settings->namespace ? str_dup(settings->namespace) : NULL;
+	own->tokens = settings->tokens;
+	*ret = &own->base;
+	return 0;
+}
