@@ -332,6 +332,91 @@ static void a_move_that_the_client_does_not_know_of_is_followed(void **state)
 	assert_false(owner.is_closed);
 }
 
+/*
+ * A NAT that forgets, and a client that moves soon after: at each step the server takes one id of
+ * the client's into use and gives one back, and it must never hold more of them than it allowed.
+ */
+static void moves_soon_after_moves_of_which_the_client_does_not_know_are_followed(void **state)
+{
+	static const uint64_t pauses[] = { 30 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC, NSEC_PER_SEC };
+
+	(void)state;
+	for (size_t i = 0; i < 5 * ARRAY_LEN(pauses); i++) {
+		struct world_config config = { .link = plain.link, .seed = 1 + i };
+		cleanup(world_free) struct world *w = world_new(&config);
+		struct peer_client owner = { 0 };
+		struct peer_stream s = { 0 };
+		struct world_client *client;
+		struct err err;
+
+		start(w, &client, &owner, &s);
+		link_settings(client->up)->loss = i % 5 ? 0.1 : 0;
+		link_settings(client->down)->loss = i % 5 ? 0.1 : 0;
+		for (int step = 0; step < 5; step++) {
+			w->nat_shift++;
+			peer_send(&s, 5000);
+			world_run(w, NULL, NULL, pauses[i / 5]);
+			assert_int_equal(world_migrate(w, client, &err), 0);
+			peer_send(&s, 5000);
+			world_run(w, NULL, NULL, 2 * NSEC_PER_SEC);
+			assert_false(owner.is_closed);
+		}
+		world_run(w, NULL, NULL, 10 * NSEC_PER_SEC);
+		assert_int_equal(s.received, 50100);
+		assert_false(owner.is_closed || s.is_wrong);
+	}
+}
+
+/* Each address takes an id, also one that was used before; all come back. */
+static void a_nat_that_wavers_between_two_addresses_is_followed(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&plain);
+	struct peer_client owner = { 0 };
+	struct peer_stream s = { 0 };
+	struct world_client *client;
+
+	(void)state;
+	start(w, &client, &owner, &s);
+	for (int i = 0; i < 40; i++) {
+		w->nat_shift ^= 1;
+		peer_send(&s, 1000);
+		world_run(w, NULL, NULL, i < 20 ? NSEC_PER_SEC / 2 : 5 * NSEC_PER_SEC);
+		assert_int_equal(s.received, 100 + 1000 * (i + 1));
+	}
+	assert_false(owner.is_closed || s.is_wrong);
+}
+
+/* It replaces no ids: the server uses up all that it has, and must still follow. */
+static void a_client_that_hears_nothing_is_followed_when_its_ids_are_used_up(void **state)
+{
+	cleanup(world_free) struct world *w = world_new(&plain);
+	struct peer_client owner = { 0 };
+	struct peer_stream s = { 0 };
+	struct world_client *client;
+	struct err err;
+
+	(void)state;
+	start(w, &client, &owner, &s);
+	link_settings(client->down)->is_cut = true;
+	for (int i = 0; i < 12; i++) {
+		if (i % 2)
+			w->nat_shift++;
+		else
+			(void)!world_migrate(w, client, &err);
+		peer_send(&s, 100);
+		world_run(w, NULL, NULL, 5 * NSEC_PER_SEC);
+	}
+	w->nat_shift++;
+	link_settings(client->down)->is_cut = false;
+	for (int i = 0; i < 20 && s.received == 100; i++) {
+		quic_conn_probe(h3_conn_quic(client->h3));
+		world_run(w, NULL, NULL, 3 * NSEC_PER_SEC);
+	}
+	world_run(w, NULL, NULL, 10 * NSEC_PER_SEC);
+	assert_int_equal(s.received, 1300);
+	assert_false(owner.is_closed || s.is_wrong);
+}
+
 static void a_move_before_the_handshake_is_refused(void **state)
 {
 	cleanup(world_free) struct world *w = world_new(&plain);
@@ -360,6 +445,10 @@ int main(void)
 		cmocka_unit_test(a_move_without_a_blackout_loses_nothing),
 		cmocka_unit_test(moves_without_an_answer_run_out_and_recover),
 		cmocka_unit_test(a_move_that_the_client_does_not_know_of_is_followed),
+		cmocka_unit_test(
+			moves_soon_after_moves_of_which_the_client_does_not_know_are_followed),
+		cmocka_unit_test(a_nat_that_wavers_between_two_addresses_is_followed),
+		cmocka_unit_test(a_client_that_hears_nothing_is_followed_when_its_ids_are_used_up),
 		cmocka_unit_test(a_move_before_the_handshake_is_refused),
 	};
 

@@ -66,6 +66,9 @@ struct quic_conn {
 	unsigned int unanswered; /* packets that came since the last write */
 	uint64_t rest_until;
 	struct tls_tickets tickets;
+	/* A server's, see path.c: packets in a row from elsewhere, and the port they came to. */
+	unsigned int strays;
+	in_port_t port;
 	/* A server's, see home.c. */
 	struct quic_addr home, homes[3];
 	unsigned int home_next;
@@ -90,7 +93,7 @@ void quic_path_take(const ngtcp2_path *from, struct quic_path *ret);
  * From a path as the server's owner knows it to what ngtcp2 sees of it, for a packet (empty: the
  * first one), and back.
  */
-void quic_path_mix(const struct quic_conn *conn, struct span packet, struct quic_path *path);
+void quic_path_mix(struct quic_conn *conn, struct span packet, struct quic_path *path);
 /* The path as the owner of the connection knows it. */
 void quic_conn_take_path(const struct quic_conn *conn, const ngtcp2_path *from,
 			 struct quic_path *ret);

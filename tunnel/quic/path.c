@@ -4,6 +4,9 @@
 
 #include <arpa/inet.h>
 
+/* Packets in a row from elsewhere until ngtcp2 may follow them without an id of their own. */
+#define STRAYS_MAX 8
+
 static struct span addr_span(const struct quic_addr *addr)
 {
 	return span_of(&addr->any, addr->len);
@@ -56,28 +59,6 @@ uint32_t quic_addr_number(const struct quic_addr *addr)
 }
 
 /*
- * A server takes a client's new port for a new address. A path of which only the port changed keeps
- * its congestion state (RFC 9000 section 9.4), and with it, after a long silence, a window that is
- * full of what nobody got and a timer that was doubled to an hour: what the job has to say would
- * wait for that. So the port is mixed into the address that ngtcp2 sees. Twice is not at all.
- */
-static void mix_port(struct quic_addr *addr)
-{
-	uint16_t port;
-
-	if (addr->any.sa_family == AF_INET) {
-		port = addr->v4.sin_port;
-		addr->v4.sin_addr.s_addr ^= (uint32_t)port << 16 | port;
-	} else if (addr->any.sa_family == AF_INET6) {
-		uint8_t *end = addr->v6.sin6_addr.s6_addr + 14;
-
-		port = addr->v6.sin6_port;
-		end[0] ^= (uint8_t)(port >> 8);
-		end[1] ^= (uint8_t)port;
-	}
-}
-
-/*
  * All that comes by a relay comes from the relay's address, also from a client that moved. But a
  * client that moves also takes a fresh id of ours (RFC 9000 section 9.5), so that a part of the id
  * takes the place of the port. Not that of the handshake, which must see one path only.
@@ -92,20 +73,59 @@ static void mix_id(const struct quic_conn *conn, struct span packet, struct quic
 	memcpy(addr->v6.sin6_addr.s6_addr + MIX_AT, id + QUIC_TAG_LEN, MIX_LEN);
 }
 
-void quic_path_mix(const struct quic_conn *conn, struct span packet, struct quic_path *path)
+static in_port_t *port_of(struct quic_addr *addr)
+{
+	return addr->any.sa_family == AF_INET6 ? &addr->v6.sin6_port : &addr->v4.sin_port;
+}
+
+/*
+ * A path has a number, which has the place of our port: nothing that we send depends on that. What
+ * comes from where the path in use leads belongs to it; anything else is for ngtcp2 a path with the
+ * next number, so that a client's new address, even one of which only the port is new, is a path
+ * between other addresses on both sides. That has two consequences:
+ *
+ * It begins with a fresh congestion state. One that is kept (RFC 9000 section 9.4 allows it when
+ * only a port changed) has, after a long silence, a window that is full of what nobody got and a
+ * timer that was doubled to an hour: what the job has to say would wait for that.
+ *
+ * And it has an id of the client's to itself (RFC 9000 section 9.5). When a NAT forgot an address,
+ * the client does not know and goes on with the same id of ours, upon which ngtcp2 uses the same id
+ * of the client's on both paths. If another move comes while it still looks after the former path,
+ * it gives that id back and counts it all the same, until the client's next one is one too many and
+ * ends the connection.
+ *
+ * A client that cannot hear us does not replace the ids that are used up, without which ngtcp2
+ * stays where it is. So after some packets in a row from elsewhere the path in use lends its id.
+ */
+static void number(struct quic_conn *conn, struct quic_path *path)
+{
+	struct quic_path used;
+	uint16_t next = 0;
+
+	if (conn->tp) { /* not the first packet */
+		quic_path_take(ngtcp2_conn_get_path(conn->tp), &used);
+		next = ntohs(*port_of(&used.local));
+		if (quic_addr_equal(&used.remote, &path->remote))
+			conn->strays = 0;
+		else if (++conn->strays <= STRAYS_MAX)
+			next++;
+	}
+	conn->port = *port_of(&path->local);
+	*port_of(&path->local) = htons(next);
+}
+
+void quic_path_mix(struct quic_conn *conn, struct span packet, struct quic_path *path)
 {
 	if (quic_addr_is_synthetic(&path->remote))
 		mix_id(conn, packet, &path->remote);
-	else
-		mix_port(&path->remote);
+	number(conn, path);
 }
 
-static void unmix(struct quic_path *path)
+static void unmix(const struct quic_conn *conn, struct quic_path *path)
 {
 	if (quic_addr_is_synthetic(&path->remote))
 		memset(path->remote.v6.sin6_addr.s6_addr + MIX_AT, 0, MIX_LEN);
-	else
-		mix_port(&path->remote);
+	*port_of(&path->local) = conn->port;
 }
 
 ngtcp2_path quic_path_borrow(struct quic_path *path)
@@ -129,7 +149,7 @@ void quic_conn_take_path(const struct quic_conn *conn, const ngtcp2_path *from,
 {
 	quic_path_take(from, ret);
 	if (quic_conn_is_server(conn))
-		unmix(ret);
+		unmix(conn, ret);
 }
 
 void quic_path_take(const ngtcp2_path *from, struct quic_path *ret)
