@@ -23,6 +23,7 @@ import pytest
 
 import harness
 from places import Failed, Place
+from ports import free_ports
 
 BLOB = os.urandom(300_000)
 SUM = hashlib.sha256(BLOB).hexdigest()
@@ -142,9 +143,7 @@ def summing(path: pathlib.Path):
 
 def forwards(place: Place, here: pathlib.Path) -> None:
     """-L to a port of the job, which is one that -R brings back here; each direction ends by itself."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port, = free_ports(1)
     with summing(here / "server"):
         client = subprocess.Popen([place.program, "-N", "-o", "ExitOnForwardFailure=yes", "-R",
                                    f"{port}:{here}/server", "-L", f"{here}/way:127.0.0.1:{port}", place.host],

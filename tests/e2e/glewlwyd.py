@@ -6,13 +6,13 @@ import http.cookiejar
 import json
 import pathlib
 import shutil
-import socket
 import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
 
 import harness
+from ports import free_ports
 
 SCHEMA = pathlib.Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")
 USER, PASSWORD = "admin", "password"  # those of its schema
@@ -50,9 +50,7 @@ class Provider:
         if not shutil.which("glewlwyd") or not SCHEMA.exists():
             raise Unavailable("no glewlwyd: apt-get install glewlwyd")
         self.path = path
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port, = free_ports(1)
         self.server = f"http://127.0.0.1:{self.port}"
         self.url = f"{self.server}/api/oidc"
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))

@@ -13,7 +13,7 @@ import signal
 import subprocess
 
 import harness
-import slurm as slurm_module
+from ports import free_ports
 
 SSHD = """\
 ListenAddress 127.0.0.1
@@ -67,7 +67,7 @@ class LoginNode:
             harness.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.dir / key]).ok()
         shutil.copy(self.dir / "user_key.pub", self.dir / "authorized_keys")
         pathlib.Path("/run/sshd").mkdir(exist_ok=True)
-        (self.port,) = slurm_module.free_ports(1)
+        (self.port,) = free_ports(1)
         (self.dir / "config").write_text(SSHD.format(dir=self.dir, port=self.port, home=self.home, scratch=self.scratch,
                                                      slurm=self.slurm_config))
         self.log = open(self.dir / "log", "wb")

@@ -8,13 +8,13 @@ import http.server
 import json
 import pathlib
 import shutil
-import socket
 import subprocess
 import threading
 import urllib.parse
 import urllib.request
 
 import harness
+from ports import free_ports
 
 OCI = "application/vnd.oci.image"
 
@@ -151,9 +151,7 @@ class Real:
     def __init__(self, path: pathlib.Path):
         if not shutil.which("docker-registry"):
             raise Unavailable("no docker-registry: apt-get install docker-registry")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.host = "127.0.0.1:%d" % free_ports(1)[0]
         self.settings = path / "config.yml"
         self.settings.write_text(f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{self.host}'}}\n"
                                  f"storage: {{filesystem: {{rootdirectory: '{path}/storage'}}}}\n")

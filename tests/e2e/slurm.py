@@ -16,6 +16,7 @@ import subprocess
 
 import harness
 import processes
+from ports import free_ports
 
 # Slurm calls itself Slurm 22.05 on Debian 12 and 24.11 on Debian 13.
 CONFIG = """\
@@ -123,17 +124,6 @@ class Unavailable(Exception):
 
 def find(program: str) -> str:
     return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-def free_ports(count: int) -> list:
-    """Ports that were free a moment ago; held together so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class Slurm:

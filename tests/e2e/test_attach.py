@@ -14,6 +14,7 @@ import conftest
 import harness
 import loginnode
 import test_relay_program
+from ports import free_ports
 from terminal import Terminal
 
 
@@ -316,7 +317,7 @@ def test_a_job_is_entered_through_a_relay_when_nobody_can_be_asked_where_it_list
         said = relayed.ssh(name, "echo in")
         assert said.status == 0 and said.stdout == "in\n" and "asking the relays" in said.stderr
         assert relayed.berth("cp", f"{name}:/etc/hostname", "-").ok().stdout
-        port, = loginnode.slurm_module.free_ports(1)
+        port, = free_ports(1)
         forward = subprocess.Popen([str(relayed.berth.program), "port-forward", name, f"{port}:{node.port}"],
                                    env=relayed.berth.env(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -339,7 +340,7 @@ def test_a_job_is_entered_through_a_relay_when_nobody_can_be_asked_where_it_list
 
 def test_an_sshd_in_the_job_is_led_to(workstations, node, session_dir):
     """The site's own: ssh logs in there as it is used to, with keys of the user's, and knows it by the session's variables."""
-    port, = loginnode.slurm_module.free_ports(1)
+    port, = free_ports(1)
     directory = session_dir / "sshd-in-job"
     directory.mkdir()
     config = directory / "config"

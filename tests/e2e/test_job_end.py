@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import harness
-import slurm
+from ports import free_ports
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def beside(cluster, short_dir):
     def start(command):
         go = short_dir / "go"
         job = cluster.start("--", "sh", "-c", f"while ! [ -e {go} ]; do sleep 0.05; done; {command}")
-        local, = slurm.free_ports(1)
+        local, = free_ports(1)
         for argv in (["-T", job, "echo here; sleep 1000"], ["-tt", job, "echo here; sleep 1000"],
                      ["-R", "0:127.0.0.1:9", "-L", f"{local}:127.0.0.1:9", job, "echo here; sleep 1000"]):
             clients.append(subprocess.Popen(cluster.ssh.argv(*argv), env=cluster.ssh.env(), stdin=subprocess.PIPE,

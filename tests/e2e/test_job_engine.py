@@ -15,7 +15,7 @@ import threading
 import pytest
 
 import harness
-import slurm
+from ports import free_ports
 
 MIB = 1024 * 1024
 CHANNELS = 1200
@@ -111,7 +111,7 @@ def proxy_of(client) -> int:
 @pytest.mark.parametrize("direction", ["-L", "-R"])
 def test_more_than_a_thousand_channels_live_at_once(ssh, job, many_files, direction):
     """All are open together, then each says and hears its own; what the tunnel needs for it is bounded."""
-    local, = slurm.free_ports(1)
+    local, = free_ports(1)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(2 * CHANNELS)

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 import harness
-import slurm
+from ports import free_ports
 
 CONTENT = os.urandom(8_000_000)
 
@@ -21,7 +21,7 @@ def web(cluster, tmp_path_factory):
     """(job, port): a job whose command serves CONTENT as /file on 127.0.0.1:port."""
     workdir = tmp_path_factory.mktemp("web")
     (workdir / "file").write_bytes(CONTENT)
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     return cluster.start("--", "/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", port,
                          cwd=workdir), port
 
@@ -58,13 +58,13 @@ def fetch(port: int) -> bytes:
 
 @pytest.mark.sanitize
 def test_a_local_port_leads_to_a_server_in_the_job(web, forward):
-    local, = slurm.free_ports(1)
+    local, = free_ports(1)
     forward("-L", local, f"127.0.0.1:{local}:127.0.0.1:{web[1]}")
     assert hashlib.sha256(fetch(local)).digest() == hashlib.sha256(CONTENT).digest()
 
 
 def test_names_are_resolved_in_the_job(web, forward):
-    local, = slurm.free_ports(1)
+    local, = free_ports(1)
     forward("-L", local, f"127.0.0.1:{local}:localhost:{web[1]}")
     assert fetch(local) == CONTENT
 
@@ -82,7 +82,7 @@ def socks_connect(proxy_port: int, port: int) -> socket.socket:
 
 def test_a_socks_client_reaches_the_server(cluster, web, forward):
     fetch_by_standard_io(cluster, web)  # the server listens
-    local, = slurm.free_ports(1)
+    local, = free_ports(1)
     forward("-D", local, f"127.0.0.1:{local}")
     with socks_connect(local, web[1]) as stream:
         stream.sendall(b"GET /file HTTP/1.0\r\n\r\n")
@@ -103,7 +103,7 @@ def test_standard_io_can_be_the_connection(cluster, web):
 
 
 def test_a_port_where_nobody_listens_is_refused(cluster, web):
-    closed, = slurm.free_ports(1)
+    closed, = free_ports(1)
     result = cluster.ssh("-W", f"127.0.0.1:{closed}", web[0])
     assert result.status != 0
     assert "refused" in result.stderr, result

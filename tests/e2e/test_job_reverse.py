@@ -17,7 +17,7 @@ import threading
 import pytest
 
 import harness
-import slurm
+from ports import free_ports
 
 MIB = 1024 * 1024
 PATIENCE = 30 * harness.PATIENCE
@@ -142,7 +142,7 @@ def talk(cluster, job, to, data: bytes) -> bytes:
 @pytest.mark.sanitize
 def test_a_port_of_the_job_leads_to_the_workstation(cluster, job, start):
     data = os.urandom(MIB)
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     with server(echo) as (_, here):
         forwarded(start("-R", f"{port}:127.0.0.1:{here}"))
         got = talk(cluster, job, port, data)
@@ -215,7 +215,7 @@ def test_a_peer_that_never_accepts_holds_back_nobody_else(cluster, job, start):
     with socket.socket() as deaf, server(echo) as (_, here):
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
-        ports = slurm.free_ports(2)
+        ports = free_ports(2)
         forwarded(start("-R", f"{ports[0]}:127.0.0.1:{deaf.getsockname()[1]}", "-R", f"{ports[1]}:127.0.0.1:{here}"))
         with contextlib.ExitStack() as stack:
             for _ in range(50):
@@ -226,7 +226,7 @@ def test_a_peer_that_never_accepts_holds_back_nobody_else(cluster, job, start):
 
 
 def test_nobody_at_the_far_end_is_an_end_at_once(cluster, job, start):
-    closed, = slurm.free_ports(1)
+    closed, = free_ports(1)
     port = allocated(start("-R", f"0:127.0.0.1:{closed}"))
     with connect(port) as stream:
         assert stream.recv(1) == b""
@@ -240,7 +240,7 @@ def test_others_do_not_reach_the_port_unless_the_job_allows_it(cluster, job, sta
 
 def test_a_forward_comes_and_goes_on_a_shared_connection(cluster, job, start, short_dir):
     control = short_dir / "c"
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     start("-o", "ControlMaster=yes", "-o", f"ControlPath={control}")
 
     def order(*argv):
@@ -321,7 +321,7 @@ def proxy_of(cluster, job) -> str:
 
 @pytest.mark.skipif(not shutil.which("dbclient"), reason="no dbclient: apt-get install dropbear-bin")
 def test_dropbears_client_forwards_too(cluster, job, start):
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     with server(echo) as (_, here):
         start(argv=["dbclient", "-yy", "-N", "-J", proxy_of(cluster, job), "-R", f"{port}:127.0.0.1:{here}", job])
         harness.until(lambda: listens(port), "listener of dbclient")
@@ -330,7 +330,7 @@ def test_dropbears_client_forwards_too(cluster, job, start):
 
 @pytest.mark.skipif(not shutil.which("plink"), reason="no plink: apt-get install putty-tools")
 def test_puttys_client_forwards_too(cluster, job, start):
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     config = cluster.ssh("-G", job).ok().stdout
     pins = re.search(r"^userknownhostsfile (\S+)", config, re.M)[1]
     key = harness.run(["ssh-keygen", "-l", "-f", pins]).ok().stdout.split()[1]

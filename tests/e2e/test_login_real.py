@@ -3,13 +3,13 @@
 
 import ctypes
 import shutil
-import socket
 import subprocess
 
 import pytest
 
 import glewlwyd
 import harness
+from ports import free_ports
 from test_login import DENIED, SECRET, end_access, here, issuer, whoami  # noqa: F401
 
 
@@ -54,12 +54,6 @@ def provider(short_dir):
         yield provider
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def log_in(berth, provider, grant):
     """As its user, in a browser where they have logged in already."""
     argv = [berth.program, "login", "person", "--grant", grant, "--no-browser"]
@@ -74,7 +68,7 @@ def log_in(berth, provider, grant):
 
 
 def test_a_real_provider(here, provider):
-    port = free_port()
+    port, = free_ports(1)
     provider.set_up(f"http://127.0.0.1:{port}/callback")
     for cluster in ("robot", "person"):
         here("config", "set", f"clusters.{cluster}.oidc", provider.url).ok()

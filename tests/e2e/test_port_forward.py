@@ -12,7 +12,7 @@ import threading
 import pytest
 
 import harness
-import slurm
+from ports import free_ports
 
 # What listens in the job: says "hi" at once, then sends back what comes, in capitals, until the input ends.
 SERVER = r"""
@@ -43,7 +43,7 @@ listen(tcp)
 def server(cluster, tmp_path_factory):
     """(job, port, path): a job that serves on 127.0.0.1:port and on a Unix socket."""
     path = tmp_path_factory.mktemp("s") / "sock"
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     job = cluster.start("--", "/usr/bin/python3", "-c", SERVER, port, path)
     harness.until(path.exists, "the server in the job")
     return job, port, path
@@ -121,7 +121,7 @@ def test_a_free_port_leads_to_the_port_in_the_job(server, forward):
 @pytest.mark.sanitize
 def test_many_ports_and_sockets_at_once(server, forward, short_dir):
     job, port, path = server
-    mine, own, = short_dir / "mine", slurm.free_ports(1)[0]
+    mine, own, = short_dir / "mine", free_ports(1)[0]
     one = forward(job, f"{own}:{port}", f":localhost:{port}", f"{mine}:{path}", f"0:{path}", f"127.0.0.2:0:{port}", count=5)
     assert one.lines[0] == f"Forwarding from 127.0.0.1:{own} -> {port}\n"
     assert one.lines[2] == f"Forwarding from {mine} -> {path}\n"
@@ -156,7 +156,7 @@ def test_each_direction_ends_by_itself(server, forward):
 
 def test_a_refused_connection_ends_alone(server, forward):
     job, port, _ = server
-    closed, = slurm.free_ports(1)
+    closed, = free_ports(1)
     one = forward(job, f":{port}", f":{closed}", f":/no/such/socket", count=3)
     with connect(one.ports[0]) as stays:
         assert stays.recv(3) == b"hi\n"
@@ -218,7 +218,7 @@ def forward_local(berth, short_dir, home, ssh):
     """A forward to a job of its own on the local backend: (Forward, name of the job)."""
     import conftest
     cluster = conftest.Cluster("local", berth, ssh)
-    path, (port,) = short_dir / "sock", slurm.free_ports(1)
+    path, (port,) = short_dir / "sock", free_ports(1)
     job = cluster.start("--", "/usr/bin/python3", "-c", SERVER, port, path)
     harness.until(path.exists, "the server in the job")
     one = Forward(cluster, short_dir / "errors", job, f":{port}")

@@ -14,6 +14,7 @@ import subprocess
 import pytest
 
 import harness
+from ports import free_ports
 from tunnelrun import Tunnel
 
 
@@ -23,9 +24,7 @@ class Relay:
     def __init__(self, dir: pathlib.Path, build: pathlib.Path):
         self.dir, self.program, self.process = dir, build / "tunnel" / "berth-tunnel", None
         dir.mkdir(mode=0o700)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port, = free_ports(1)
         self.key = self._run("key", dir / "key").split()[-1]
         token, line = self._run("token", "tests").splitlines()
         self.token = token.removeprefix("token:").strip()

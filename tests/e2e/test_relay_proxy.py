@@ -18,6 +18,7 @@ import pytest
 
 import harness
 import tunnelrun
+from ports import free_ports
 
 NGINX = """\
 daemon off;
@@ -62,14 +63,6 @@ http {{
 
 HELLO, PING, WELCOME, REFUSED, PONG, CHALLENGE = 0x2b30, 0x2b31, 0x2b38, 0x2b3b, 0x2b3d, 0x2b3e
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-def free_ports(count: int) -> list:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def varint(number: int) -> bytes:

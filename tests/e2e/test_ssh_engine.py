@@ -20,6 +20,7 @@ import threading
 
 import harness
 import pytest
+from ports import free_ports
 
 SEED = "07" * 32
 CIPHERS = ["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"]
@@ -301,9 +302,7 @@ def test_l_forwards_many_connections(loop, short_dir, kind):
 
 
 def test_d_is_a_socks_proxy(loop):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        here = free.getsockname()[1]
+    here, = free_ports(1)
     with echo_server() as (_, port), started(loop.argv("-N", "-D", f"127.0.0.1:{here}", "loop")):
         with harness.until(lambda: connect(here), "SOCKS port") as client:
             client.sendall(b"\5\1\0")

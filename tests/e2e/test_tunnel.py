@@ -19,8 +19,8 @@ import pytest
 
 import harness
 import processes
-import slurm
 import terminal
+from ports import free_ports
 from tunnelrun import Tunnel
 
 
@@ -101,7 +101,7 @@ def test_fifty_channels_over_one_connection(tunnel, short_dir):
 def web(short_dir):
     """A port with an HTTP server that serves `page`."""
     (short_dir / "page").write_bytes(os.urandom(3_000_000))
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     server = subprocess.Popen(["/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", str(port)],
                               cwd=short_dir, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -121,7 +121,7 @@ def test_a_port_is_reached_with_W(tunnel, web):
 
 def test_a_port_is_forwarded_with_L(tunnel, web):
     port, page = web
-    local, = slurm.free_ports(1)
+    local, = free_ports(1)
     client = subprocess.Popen(tunnel.argv("-N", "-L", f"{local}:127.0.0.1:{port}", "job-7"),
                               stdin=subprocess.DEVNULL)
     try:
@@ -138,7 +138,7 @@ def test_a_port_is_forwarded_with_L(tunnel, web):
 
 
 def test_a_refused_port_is_told_in_the_words_of_the_job(tunnel):
-    port, = slurm.free_ports(1)
+    port, = free_ports(1)
     result = tunnel.ssh("-W", f"127.0.0.1:{port}", "job-7")
     assert result.status != 0
     assert "refused" in result.stderr.lower()

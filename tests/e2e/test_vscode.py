@@ -18,7 +18,7 @@ import pytest
 
 import browser
 import harness
-import slurm
+from ports import free_ports
 from test_job_forward import socks_connect
 
 # Node's major version -> the code-server for it.
@@ -94,7 +94,7 @@ class Remote:
     """`ssh -v -T -D PORT HOST bash`, which gets a script on its standard input and stays."""
 
     def __init__(self, ssh, job: str, script: str, log: pathlib.Path):
-        self.socks, = slurm.free_ports(1)
+        self.socks, = free_ports(1)
         self.log = open(log, "wb")
         self.client = subprocess.Popen(ssh.argv("-v", "-T", "-D", self.socks, job, "bash"), env=ssh.env(),
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
@@ -187,7 +187,7 @@ def test_a_window_opens_through_the_socks_port(chromium, berth, ssh, job, remote
 
 
 def test_a_window_opens_through_a_forwarded_port(chromium, berth, ssh, job, remote, build_dir, tmp_path):
-    local, = slurm.free_ports(1)
+    local, = free_ports(1)
     client = subprocess.Popen(ssh.argv("-N", "-o", "ExitOnForwardFailure=yes", "-L",
                                        f"127.0.0.1:{local}:127.0.0.1:{remote.port}", job), env=ssh.env())
 
