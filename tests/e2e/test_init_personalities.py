@@ -189,7 +189,7 @@ def test_dumb_init_stops_with_its_command_and_goes_on_with_it(dumb_init, number,
             os.kill(process.pid, signal.SIGCONT)
             harness.until(lambda: state(process.pid) != "T" and state(child) != "T", "going on")
         process.terminate()
-        assert process.wait(30) == 143
+        assert process.wait(30 * harness.PATIENCE) == 143
 
 
 def test_as_dumb_init_and_pid_1_the_command_is_not_stopped_for_good(ours):

@@ -93,6 +93,11 @@ def knock(host, address: str, port: int) -> str:
     return host.run(sys.executable, "-c", KNOCK, address, port).ok().stdout.strip()
 
 
+def gets_in(host, address: str, port: int) -> bool:
+    """A busy machine may take longer than one knock waits."""
+    return harness.until(lambda: knock(host, address, port) == "knock", f"answer of {address}:{port}")
+
+
 @pytest.mark.parametrize("nat", lab.KINDS)
 def test_each_kind_maps_and_filters_as_its_name_says(world, nat):
     host, uplink = home(world, nat)
@@ -124,10 +129,10 @@ def test_networks_behind_a_router_are_unknown_to_the_internet(world):
 
 
 def test_a_stranger_gets_in_only_where_the_kind_lets_him(world):
-    for nat, answer in ("none", "knock"), ("easy", "knock"), ("moderate", "nothing"), ("strict", "nothing"):
+    for nat, is_let_in in ("none", True), ("easy", True), ("moderate", False), ("strict", False):
         stranger, _ = home(world, "none", ipv6=True)
         with mapped(world, home(world, nat)[0]) as (seen, _):
-            assert knock(stranger, *seen) == answer, nat
+            assert gets_in(stranger, *seen) if is_let_in else knock(stranger, *seen) == "nothing", nat
 
 
 def test_rebinding_changes_the_mapping_and_what_came_back_to_the_old_one_is_lost(world):
@@ -156,7 +161,7 @@ def test_hairpin_leads_back_inside(world):
     uplink = world.uplink("hairpin", "easy", hairpin=True)
     one, two = world.host("one", uplink), world.host("two", uplink)
     with mapped(world, one) as (seen, _), mapped(world, two):
-        assert knock(two, *seen) == "knock"
+        assert gets_in(two, *seen)
     none = world.uplink("no-hairpin", "easy")
     one, two = world.host("three", none), world.host("four", none)
     with mapped(world, one) as (seen, _), mapped(world, two):
@@ -190,18 +195,23 @@ def test_udp_is_blocked_and_only_what_is_allowed_passes(world):
 
     def dial(port: int) -> str:
         return host.run(sys.executable, "-c", DIAL, address, port).ok().stdout.strip()
+
+    def is_served(port: int) -> bool:
+        return harness.until(lambda: dial(port) == "hello", f"answer of port {port}")
     try:
         for each in servers:
             assert each.stdout.readline() == b"ready\n"
         uplink.block_udp()
         assert probe(world, host)["mapping"] == "lost"
-        assert (dial(80), dial(81)) == ("hello", "hello")
+        assert is_served(80) and is_served(81)
         uplink.allow_only(address, 80)
-        assert (dial(80), dial(81), probe(world, host)["mapping"]) == ("hello", "TimeoutError", "lost")
+        assert is_served(80)
+        assert (dial(81), probe(world, host)["mapping"]) == ("TimeoutError", "lost")
         uplink.seal()
         assert dial(80) == "TimeoutError"
         uplink.open()
-        assert (dial(81), probe(world, host)["mapping"]) == ("hello", "independent")
+        assert is_served(81)
+        assert probe(world, host)["mapping"] == "independent"
     finally:
         uplink.open()
         for each in servers:
@@ -239,11 +249,12 @@ def test_a_small_mtu_is_told_and_a_black_hole_is_not(world):
     try:
         uplink.mtu(1280)
         assert big(world, host, 1400) in ("too long", "")
-        assert big(world, host, 1400) == "too long"
+        harness.until(lambda: big(world, host, 1400) == "too long", "word of the MTU")
         host.run("ip", "route", "flush", "cache").ok()
         uplink.mtu(1500)
         uplink.link.shape(largest=1228)  # 1200 bytes of UDP
-        assert (big(world, host, 1200), big(world, host, 1300)) == ("0", "")
+        harness.until(lambda: big(world, host, 1200) == "0", "answer to what is short enough")
+        assert big(world, host, 1300) == ""
     finally:
         uplink.link.shape(largest=0)
         uplink.mtu(1500)

@@ -221,7 +221,7 @@ def test_a_page_can_be_opened_by_hand(here, short_dir):
         assert "open this page on this machine" in login.stderr.readline()
         url = login.stderr.readline().strip()
         harness.run([sys.executable, short_dir / "browser.py", url]).ok()
-        assert login.wait(10) == 0
+        assert login.wait(10 * harness.PATIENCE) == 0
     assert whoami(here, "person")["grant"] == "code"
 
 

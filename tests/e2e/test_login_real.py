@@ -64,7 +64,7 @@ def log_in(berth, provider, grant):
             login.stderr.readline()
             page = login.stderr.readline().strip()
         provider.visit(f"{page}&g_continue")
-        assert login.wait(20) == 0, login.stderr.read()
+        assert login.wait(20 * harness.PATIENCE) == 0, login.stderr.read()
 
 
 def test_a_real_provider(here, provider):

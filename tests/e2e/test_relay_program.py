@@ -189,12 +189,12 @@ def test_sigterm_waits_for_those_that_are_there(own):
         assert own.process.poll() is None
         # Those that are there are served; a second signal ends it at once.
         own.process.terminate()
-        assert own.process.wait(10) == 0
+        assert own.process.wait(10 * harness.PATIENCE) == 0
 
 
 def test_a_relay_without_anybody_ends_at_once(own):
     own.start().process.terminate()
-    assert own.process.wait(10) == 0
+    assert own.process.wait(10 * harness.PATIENCE) == 0
 
 
 def test_a_relay_that_was_killed_comes_back_as_the_same(own):
