@@ -33,7 +33,8 @@ def train(berth) -> str:
 
 
 def test_bash_offers_verbs(press):
-    assert press("log") == {"logs"}
+    assert press("logs") == {"logs"}
+    assert press("log") == {"login", "logout", "logs"}
     assert {"run", "get", "cancel", "--help", "--version"} <= press("")
     assert "complete-jobs" not in press("c")
 
