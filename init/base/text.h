@@ -45,15 +45,13 @@ bool text_append_percent(struct buf *b, const char *s) attr_must_use;
  */
 void text_make_printable(char *s);
 
-/* Levenshtein distance of two short words; long words are far from everything. */
-unsigned int text_distance(const char *a, const char *b);
-
 /* Appends s so that a POSIX shell reads it back as one word. */
 bool text_append_shell(struct buf *b, const char *s) attr_must_use;
 
 /*
- * How many letters have to be put in, left out or changed to make one word of the other; words
- * longer than 31 are far from everything. Up to TEXT_CLOSE it may be a slip of the finger.
+ * Levenshtein distance: how many letters have to be put in, left out or changed to make one word of
+ * the other; words longer than 31 are far from everything. Up to TEXT_CLOSE it may be a slip of the
+ * finger.
  */
 #define TEXT_CLOSE 2
 unsigned int text_distance(const char *a, const char *b);
