@@ -130,12 +130,17 @@ int docker_read_log(struct engine *engine, struct docker_reading *reading, const
 		   go_on(engine, reading, job, part, ret, err) < 0) {
 		return -1;
 	}
-	if (reading->follows && !is_over)
-		return read_once(reading, part, FOLLOW_MS, ret, err) < 0 ? -1 : 0;
-	while (buf_len(ret) == 0 && !http_stream_has_ended(reading->stream)) {
-		if (read_patiently(reading, part, ret, err) < 0)
-			return -1;
+	/* Less than was asked for is all that there is: whoever reads does not ask twice. */
+	while (buf_len(ret) < part->max && !http_stream_has_ended(reading->stream)) {
+		int got = 1;
+
+		if (reading->follows && !is_over)
+			got = read_once(reading, part, FOLLOW_MS, ret, err);
+		else if (read_patiently(reading, part, ret, err) < 0)
+			got = -1;
+		if (got <= 0)
+			return got;
 	}
-	reading->is_at_end = buf_len(ret) == 0;
+	reading->is_at_end = http_stream_has_ended(reading->stream);
 	return 0;
 }
