@@ -19,6 +19,19 @@ static void take_complaint(struct fy_diag *diag, void *user, const char *text, s
 			 text);
 }
 
+/* YAML 1.2 section 5.2. libfyaml 0.7 reads a directive that is none for ever. */
+static int check_utf8(const char *name, struct span text, struct err *err)
+{
+	size_t end = text_utf8_len(text), line = 1;
+
+	if (end == text.len)
+		return 0;
+	for (size_t i = 0; i < end; i++)
+		line += text.ptr[i] == '\n';
+	return err_set(err, ERR_INVALID, "%s:%zu: is not text in UTF-8: save the file as that",
+		       name, line);
+}
+
 int yaml_open(struct yaml *y, const char *name, struct span text, struct err *err)
 {
 	const struct fy_diag_cfg to = {
@@ -26,7 +39,10 @@ int yaml_open(struct yaml *y, const char *name, struct span text, struct err *er
 	};
 	struct fy_parse_cfg config = { .search_path = "" };
 
-	*y = (struct yaml){ .name = name, .diag = fy_diag_create(&to) };
+	*y = (struct yaml){ .name = name };
+	if (check_utf8(name, text, err) < 0)
+		return -1;
+	y->diag = fy_diag_create(&to);
 	config.diag = y->diag;
 	y->parser = fy_parser_create(&config);
 	if (!y->parser ||

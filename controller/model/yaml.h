@@ -33,7 +33,7 @@ struct yaml {
 	char complaint[ERR_TEXT_MAX / 2];
 };
 
-/* The text must outlive the reader, which must not move. */
+/* The text must outlive the reader, which must not move. ERR_INVALID: it is not in UTF-8. */
 int yaml_open(struct yaml *y, const char *name, struct span text, struct err *err) attr_must_use;
 void yaml_close(struct yaml *y);
 DEFINE_CLEANUP_VALUE(struct yaml, yaml_close)

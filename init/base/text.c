@@ -198,6 +198,23 @@ static size_t utf8_len(const unsigned char *s)
 	return 0;
 }
 
+size_t text_utf8_len(struct span text)
+{
+	size_t at = 0;
+
+	while (at < text.len) {
+		unsigned char next[4] = { 0 };
+		size_t len;
+
+		memcpy(next, text.ptr + at, MIN(sizeof(next), text.len - at));
+		len = utf8_len(next);
+		if (len == 0)
+			break;
+		at += len;
+	}
+	return at;
+}
+
 bool text_append_json(struct buf *b, const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;

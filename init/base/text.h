@@ -32,6 +32,9 @@ bool text_parse_base64(const char *s, uint8_t *ret, size_t len) attr_must_use;
 /* Lower-case hexadecimal; size must be at least 2 * in.len + 1. */
 void text_hex(struct span in, char *out, size_t size);
 
+/* How many bytes of it, from the start, are whole characters of UTF-8 (RFC 3629). */
+size_t text_utf8_len(struct span text);
+
 /* Appends s as the inside of a JSON string (RFC 8259 section 7), without the quotes. Bytes that are
    not UTF-8 become U+FFFD. */
 bool text_append_json(struct buf *b, const char *s) attr_must_use;

@@ -73,6 +73,30 @@ static void json_strings_are_escaped_and_always_utf8(void **state)
 	assert_string_equal(buf_str(&b), "a\\\"b\\\\c\\u000a\xc3\xa9\\ufffd\\ufffd\\ufffd\\ufffd");
 }
 
+static void text_is_utf8_as_far_as_its_last_whole_character(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len, expected;
+	} cases[] = {
+		{ "", 0, 0 },
+		{ "a\0b", 3, 3 },
+		{ "\xc3\xa9", 2, 2 },
+		{ "x\xc3", 2, 1 },
+		{ "\xed\xa0\x80", 3, 0 },
+		{ "\xf4\x8f\xbf\xbf!", 5, 5 },
+		{ "ab\xff"
+		  "c",
+		  4, 2 },
+		{ "\xe2\x82\xac", 2, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(text_utf8_len(span_of(cases[i].text, cases[i].len)),
+				 cases[i].expected);
+}
+
 static void a_path_becomes_one_segment(void **state)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(256);
@@ -111,6 +135,7 @@ int main(void)
 		cmocka_unit_test(sizes_are_powers_of_1024),
 		cmocka_unit_test(base64_round_trips_and_refuses_what_is_not_canonical),
 		cmocka_unit_test(json_strings_are_escaped_and_always_utf8),
+		cmocka_unit_test(text_is_utf8_as_far_as_its_last_whole_character),
 		cmocka_unit_test(a_path_becomes_one_segment),
 		cmocka_unit_test(what_acts_on_a_terminal_is_shown_as_question_marks),
 		cmocka_unit_test(shell_words_survive_quoting),

@@ -61,6 +61,7 @@ static void what_is_wrong_is_said_with_its_place(void **state)
 	assert_refused("mem: x\n", "f:1:6: 'mem': 'x' is not a size: write it like 512M or 4G");
 	assert_refused("exclusive: maybe\n",
 		       "f:1:12: 'exclusive': 'maybe' is neither true nor false");
+	assert_refused("nodes: 1\n%e \xda\n", "f:2: is not text in UTF-8: save the file as that");
 	assert_refused("nodes: [1]\n", "f:1:1: 'nodes': one text or number is needed here");
 	assert_refused("name:\n", "f:1:1: 'name': has no value: leave the key out, or write \"\"");
 	assert_refused("a: [1\nb: 2\n", "f:3:1: flow sequence without a closing bracket");

@@ -31,7 +31,7 @@ static int add_file(struct buf *archive, const char *dir, const char *name,
 		    const struct owner *owner, struct err *err)
 {
 	cleanup_free char *path = fs_join(dir, name);
-	cleanup_free char *there = str_printf("%s/%s", DOCKER_JOB_DIR + 1, name);
+	cleanup_free char *there = str_printf("%s/%s", &DOCKER_JOB_DIR[1], name);
 	cleanup(buf_wipe) struct buf content = BUF_INIT(JOB_FILES_MAX);
 	struct tar_file file = { .name = there, .uid = owner->uid, .gid = owner->gid };
 	struct stat st;
