@@ -145,6 +145,7 @@ def test_without_an_engine_it_says_what_to_start(here, short_dir):
     assert gone.status in (0, UNAVAILABLE)
     result = here("run", "-b", "docker", "--image", "x", "--", "true", env={"DOCKER_HOST": f"unix://{short_dir}/none"})
     assert result.status == UNAVAILABLE and "does the server run" in result.stderr, f"{result}"
+    assert "not cleared away" not in result.stderr
 
 
 # ---- how it ends

@@ -348,13 +348,12 @@ static int forget(struct backend *backend, const struct job *job, struct err *er
 	struct engine *engine;
 	struct err own;
 
-	if (find_engine(backend, &engine, &own) < 0) {
-		/* A job that was never handed over has no container of any engine. */
-		if (job->native_id[0] == '\0' && own.kind == ERR_UNAVAILABLE)
-			return 0;
-		return err_set(err, own.kind, "%s", own.text);
-	}
-	return remove_container(engine, name, err);
+	if (find_engine(backend, &engine, &own) == 0 && remove_container(engine, name, &own) == 0)
+		return 0;
+	/* A job that could not be handed over has no container; of a crashed berth's, find tells. */
+	if (job->native_id[0] == '\0' && own.kind == ERR_UNAVAILABLE)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
 }
 
 static int collect(struct backend *backend, struct err *err)
