@@ -144,7 +144,7 @@ def test_why_jobs_failed_is_told_with_the_last_lines(here, server):
     assert run("get", "error", "--name", "kill*", "-o", "name").ok().stdout == names["killed"] + "\n"
     assert "task 1" in run("get", "error", f"{array}_1").ok().stdout
     assert "Standard error" not in run("get", "error", names["bad"], "-n", "0").ok().stdout
-    for options in (("--tail", "x"), ("--sort-by", "id"), ("--watch",)):
+    for options in (("--tail", "x"), ("--sort-by", "id")):
         assert run("get", "error", *options).status == INVALID
     assert run("get", "jobs", "--tail", "3").status == INVALID
 
@@ -196,7 +196,6 @@ def test_queues_and_jobs_are_reported_on(via, server, busy):
     via("cancel", first, second, after).ok()
     via.wait(first, "CANCELLED")
     assert "CANCELLED" in via("get", "job-report", first).ok().stdout
-    assert via("get", "job-report", "--watch").status == INVALID
 
 
 def test_a_machine_without_a_queue_says_what_to_do_instead(here):
