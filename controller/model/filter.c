@@ -90,8 +90,9 @@ bool filter_is_empty(const struct filter *filter)
 {
 	const struct filter_args *args = filter->args;
 
-	return !args || (args->states.len == 0 && args->names.len == 0 && args->queues.len == 0 &&
-			 args->nodes.len == 0 && args->older_than_ns == 0);
+	return !args ||
+	       (args->states.len == 0 && args->names.len == 0 && args->queues.len == 0 &&
+		args->jobsets.len == 0 && args->nodes.len == 0 && args->older_than_ns == 0);
 }
 
 static bool is_pattern_of(const char *word, const char *text)
@@ -133,6 +134,7 @@ bool filter_accepts(const struct filter *filter, uint64_t now_ns, const struct j
 		return false;
 	return any(&args->names, job->name, is_pattern_of) &&
 	       any(&args->queues, job->queue, is_pattern_of) &&
+	       any(&args->jobsets, job->jobset, is_pattern_of) &&
 	       any(&args->nodes, job->node_list, is_node_in);
 }
 

@@ -27,11 +27,12 @@
 #include "init/base/opt.h"
 
 struct filter_args {
-	struct opt_list states; /* our words, in any case; "open" and "ended" */
-	struct opt_list names;	/* patterns of fnmatch(3) */
-	struct opt_list queues; /* the same */
-	struct opt_list nodes;	/* names of nodes */
-	uint64_t older_than_ns; /* made at least so long ago; 0: any */
+	struct opt_list states;	 /* our words, in any case; "open" and "ended" */
+	struct opt_list names;	 /* patterns of fnmatch(3) */
+	struct opt_list queues;	 /* the same */
+	struct opt_list jobsets; /* the same */
+	struct opt_list nodes;	 /* names of nodes */
+	uint64_t older_than_ns;	 /* made at least so long ago; 0: any */
 };
 
 /* clang-format off */
@@ -39,6 +40,7 @@ struct filter_args {
 	OPT_LIST('s', "state", type, member.states, "STATE", "only in these states, or open, ended"), \
 	OPT_LIST(0, "name", type, member.names, "PATTERN", "only of these names (train*)"),    \
 	OPT_LIST(0, "queue", type, member.queues, "PATTERN", "only in these queues"),          \
+	OPT_LIST(0, "jobset", type, member.jobsets, "PATTERN", "only in these jobsets"),       \
 	OPT_LIST(0, "node", type, member.nodes, "NODE", "only on these nodes"),                \
 	OPT_DURATION(0, "older-than", type, member.older_than_ns, "DURATION",                  \
 		     "only submitted longer ago")

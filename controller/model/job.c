@@ -32,6 +32,7 @@ void job_init(struct job *job)
 		.directory = str_dup(""),
 		.command = str_dup(""),
 		.queue = str_dup(""),
+		.jobset = str_dup(""),
 		.user = str_dup(""),
 		.node_list = str_dup(""),
 		.array = str_dup(""),
@@ -54,6 +55,7 @@ void job_finish(struct job *job)
 	free(job->directory);
 	free(job->command);
 	free(job->queue);
+	free(job->jobset);
 	free(job->user);
 	free(job->node_list);
 	free(job->array);

@@ -64,6 +64,7 @@ struct job {
 	char *directory; /* the job directory, absolute */
 	char *command;	 /* the command as one line, for people */
 	char *queue;	 /* partition that was asked for, then the one it is in; or "" */
+	char *jobset;	 /* the user's name for jobs that belong together, or "" */
 	char *user;	 /* whose it is */
 	char *node_list; /* where it runs or ran, as hostlist.h reads it, or "" */
 	char *array;	 /* indices of its tasks, as indices.h reads them, or "": one job */

@@ -5,10 +5,8 @@
 #include <string.h>
 
 static const char *const words[] = {
-	[JOB_COUNT_STATE] = "state",
-	[JOB_COUNT_QUEUE] = "queue",
-	[JOB_COUNT_USER] = "user",
-	[JOB_COUNT_BACKEND] = "backend",
+	[JOB_COUNT_STATE] = "state", [JOB_COUNT_QUEUE] = "queue",     [JOB_COUNT_JOBSET] = "jobset",
+	[JOB_COUNT_USER] = "user",   [JOB_COUNT_BACKEND] = "backend",
 };
 
 const char *job_count_key_word(enum job_count_key key)
@@ -36,7 +34,7 @@ static int add_key(struct job_counts *counts, const char *word, size_t len, stru
 		return 0;
 	}
 	return err_set(err, ERR_INVALID,
-		       "--group-by: '%.*s' is not one of state, queue, user, backend",
+		       "--group-by: '%.*s' is not one of state, queue, jobset, user, backend",
 		       (int)MIN(len, (size_t)40), word);
 }
 
@@ -58,6 +56,7 @@ void job_counts_finish(struct job_counts *counts)
 {
 	for (size_t i = 0; i < counts->len; i++) {
 		free(counts->items[i].queue);
+		free(counts->items[i].jobset);
 		free(counts->items[i].user);
 		free(counts->items[i].backend);
 	}
@@ -72,6 +71,8 @@ static const char *value_of_job(const struct job *job, enum job_count_key key)
 		return job_state_word(job->state);
 	case JOB_COUNT_QUEUE:
 		return job->queue;
+	case JOB_COUNT_JOBSET:
+		return job->jobset;
 	case JOB_COUNT_USER:
 		return job->user;
 	case JOB_COUNT_BACKEND:
@@ -87,6 +88,8 @@ const char *job_count_value(const struct job_count *group, enum job_count_key ke
 		return job_state_word(group->state);
 	case JOB_COUNT_QUEUE:
 		return group->queue;
+	case JOB_COUNT_JOBSET:
+		return group->jobset;
 	case JOB_COUNT_USER:
 		return group->user;
 	case JOB_COUNT_BACKEND:
@@ -119,6 +122,7 @@ static void insert(struct job_counts *counts, size_t at, const struct job *job)
 	counts->items[at] = (struct job_count){
 		.state = job->state,
 		.queue = str_dup(has_key(counts, JOB_COUNT_QUEUE) ? job->queue : ""),
+		.jobset = str_dup(has_key(counts, JOB_COUNT_JOBSET) ? job->jobset : ""),
 		.user = str_dup(has_key(counts, JOB_COUNT_USER) ? job->user : ""),
 		.backend = str_dup(has_key(counts, JOB_COUNT_BACKEND) ? job->backend : ""),
 		.count = 1,

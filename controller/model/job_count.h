@@ -9,18 +9,19 @@
 #include "controller/model/job.h"
 #include "init/base/err.h"
 
-#define JOB_COUNT_KEYS_MAX 4
+#define JOB_COUNT_KEYS_MAX 5
 
 enum job_count_key {
 	JOB_COUNT_STATE,
 	JOB_COUNT_QUEUE,
+	JOB_COUNT_JOBSET,
 	JOB_COUNT_USER,
 	JOB_COUNT_BACKEND,
 };
 
 struct job_count {
 	enum job_state state;
-	char *queue, *user, *backend; /* "" where they are not a key */
+	char *queue, *jobset, *user, *backend; /* "" where they are not a key */
 	uint64_t count;
 };
 

@@ -28,6 +28,7 @@ static int by_number(uint64_t a, uint64_t b)
 	X(name)     \
 	X(state)    \
 	X(queue)    \
+	X(jobset)   \
 	X(user)     \
 	X(backend)  \
 	X(attempts) \
@@ -43,6 +44,7 @@ NUMBER_KEY(started, started_ns)
 NUMBER_KEY(ended, ended_ns)
 TEXT_KEY(name)
 TEXT_KEY(queue)
+TEXT_KEY(jobset)
 TEXT_KEY(user)
 TEXT_KEY(backend)
 

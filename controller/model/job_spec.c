@@ -55,6 +55,7 @@ static bool read_spec(const json_t *object, struct spec *spec)
 	spec->script = json_is_true(json_object_get(object, "script")) ? "" : NULL;
 	return read_text(object, "name", &spec->name) && read_text(object, "array", &spec->array) &&
 	       read_text(object, "partition", &spec->partition) &&
+	       read_text(object, "jobset", &spec->jobset) &&
 	       read_count(object, "nodes", &spec->nodes) &&
 	       read_count(object, "tasks", &spec->tasks) &&
 	       read_count(object, "ntasks-per-node", &spec->tasks_per_node) &&
@@ -79,6 +80,7 @@ int job_read_spec(struct job *job, struct span json, struct err *err)
 	job_set_text(&job->name, spec.name ? spec.name : "");
 	job_set_text(&job->command, line);
 	job_set_text(&job->queue, spec.partition ? spec.partition : "");
+	job_set_text(&job->jobset, spec.jobset ? spec.jobset : "");
 	job_set_text(&job->array, spec.array ? spec.array : "");
 	job->nodes = MAX(spec.nodes, UINT64_C(1));
 	job->tasks = spec_ranks(&spec);

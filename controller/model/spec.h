@@ -49,6 +49,7 @@ struct spec {
 	const char *licenses;
 	/* Where. */
 	const char *partition;
+	const char *jobset;
 	const char *account;
 	const char *qos;
 	const char *reservation;

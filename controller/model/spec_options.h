@@ -55,6 +55,7 @@
 	X(STR, 0, "signal", signal, "SIGNAL[@SECONDS]", signal, NULL, SPEC_SLURM, "send the command a signal before the time limit") \
 	X(STR, 'p', "partition", partition, "NAME", word, "partition", SPEC_SLURM, "partition to run in") \
 	X(STR, 'A', "account", account, "NAME", word, "account", SPEC_SLURM, "account to charge") \
+	X(STR, 0, "jobset", jobset, "NAME", word, NULL, NULL, "a name for jobs that belong together") \
 	X(STR, 0, "qos", qos, "NAME", word, "qos", SPEC_SLURM, "quality of service") \
 	X(STR, 0, "reservation", reservation, "NAME", word, "reservation", SPEC_SLURM, "reservation to run in") \
 	X(STR, 0, "priority", priority, "NUMBER", number, "priority", SPEC_NO_QUEUE, "priority, for operators") \

@@ -56,6 +56,7 @@ static int define(struct controller *c, const char *cluster, const struct place 
 	job_set_text(&job->directory, dir);
 	job_set_text(&job->command, line);
 	job_set_text(&job->queue, spec->partition ? spec->partition : "");
+	job_set_text(&job->jobset, spec->jobset ? spec->jobset : "");
 	set_user(job);
 	job->created_ns = controller_now_ns();
 	job->nodes = MAX(spec->nodes, UINT64_C(1));

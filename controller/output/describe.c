@@ -106,6 +106,7 @@ void output_describe_job(const struct job *job, const struct output *output)
 	output_line(output, "Native id:", "%s", job->native_id);
 	output_line(output, "Origin:", "%s", job->origin);
 	output_line(output, "Queue:", "%s", job->queue);
+	output_line(output, "Jobset:", "%s", job->jobset);
 	output_line(output, "User:", "%s", job->user);
 	output_line(output, "Nodes:", "%" PRIu64 "%s%s", job->nodes, job->node_list[0] ? ", " : "",
 		    job->node_list);

@@ -15,6 +15,7 @@ static const struct column columns[] = {
 	{ "NAME", .may_be_cut = true },
 	{ "BACKEND" },
 	{ "QUEUE", .wide_only = true },
+	{ "JOBSET", .wide_only = true },
 	{ "STATE", .is_state = true },
 	{ "EXIT" },
 	{ "TIME" },
@@ -68,6 +69,7 @@ static void add_job(struct table *table, const struct job *job, uint64_t now_ns)
 	table_add_text(table, job->name);
 	table_add_text(table, job->backend);
 	table_add_text(table, job->queue);
+	table_add_text(table, job->jobset);
 	table_add_text(table, job_state_word(job->state));
 	add_exit(table, job);
 	add_duration(table, job->started_ns, job->ended_ns ? job->ended_ns : now_ns);
@@ -109,6 +111,7 @@ json_t *output_job_value(const struct job *job)
 	json_object_set_new(object, "cluster", value_text(job->cluster));
 	json_object_set_new(object, "backend", value_text(job->backend));
 	json_object_set_new(object, "queue", value_optional(job->queue));
+	json_object_set_new(object, "jobset", value_optional(job->jobset));
 	json_object_set_new(object, "user", value_optional(job->user));
 	json_object_set_new(object, "native_id", value_optional(job->native_id));
 	json_object_set_new(object, "state", json_string(job_state_word(job->state)));

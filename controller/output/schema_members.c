@@ -12,6 +12,7 @@ static const struct member jobs[] = {
 	{ "cluster", MEMBER_TEXT, MEMBER_ALWAYS, "where it was submitted", NULL },
 	{ "backend", MEMBER_TEXT, MEMBER_ALWAYS, "what runs the jobs of that cluster", NULL },
 	{ "queue", MEMBER_TEXT, MEMBER_NULL, "the queue it is in, or was submitted to", NULL },
+	{ "jobset", MEMBER_TEXT, MEMBER_NULL, "the user's name for jobs that belong together", NULL },
 	{ "user", MEMBER_TEXT, MEMBER_NULL, "whose it is", NULL },
 	{ "native_id", MEMBER_TEXT, MEMBER_NULL, "the scheduler's id", NULL },
 	{ "state", MEMBER_STATE, MEMBER_ALWAYS, "how it is", NULL },
@@ -35,6 +36,7 @@ static const struct member jobs[] = {
 static const struct member job_counts[] = {
 	{ "state", MEMBER_STATE, MEMBER_OPTIONAL, "with --group-by state", NULL },
 	{ "queue", MEMBER_TEXT, MEMBER_OPTIONAL, "with --group-by queue", NULL },
+	{ "jobset", MEMBER_TEXT, MEMBER_OPTIONAL, "with --group-by jobset", NULL },
 	{ "user", MEMBER_TEXT, MEMBER_OPTIONAL, "with --group-by user", NULL },
 	{ "backend", MEMBER_TEXT, MEMBER_OPTIONAL, "with --group-by backend", NULL },
 	{ "jobs", MEMBER_NUMBER, MEMBER_ALWAYS, "how many there are", NULL },

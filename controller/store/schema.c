@@ -61,4 +61,7 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	"ALTER TABLE jobs ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE jobs ADD COLUMN expires_ns INTEGER NOT NULL DEFAULT 0;"
 	"PRAGMA user_version = 5;",
+	/* Jobs that belong together. */
+	"ALTER TABLE jobs ADD COLUMN jobset TEXT NOT NULL DEFAULT '';"
+	"PRAGMA user_version = 6;",
 };

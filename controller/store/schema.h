@@ -7,7 +7,7 @@
  * ALTER TABLE to schema.c, and count SCHEMA_VERSION up. Migrations that exist are never changed.
  */
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 
 /* schema_migrations[n] leads from version n to version n + 1, and sets it. */
 extern const char *const schema_migrations[SCHEMA_VERSION];
@@ -22,6 +22,7 @@ extern const char *const schema_migrations[SCHEMA_VERSION];
 	X(native_state)     \
 	X(reason)           \
 	X(queue)            \
+	X(jobset)           \
 	X(user)             \
 	X(node_list)        \
 	X(cluster)          \

@@ -125,8 +125,9 @@ def test_without_an_answer_the_last_known_state_is_shown_and_nothing_collected(h
 def test_nodes_queues_and_places_of_jobs_are_told(here, slurm):
     queue = json.loads(here("get", "queues", "-o", "json").ok().stdout)[0]
     assert (queue["name"], queue["state"], queue["nodes"], queue["time_limit"]) == ("debug", "up", 1, None)
-    name = here.run("-c", "2", "--", "sleep", "1000")
+    name = here.run("-c", "2", "--jobset", "night-7", "--", "sleep", "1000")
     job = here.wait(name, "RUNNING")
+    assert job["jobset"] == "night-7" and "Jobset:       night-7\n" in here("describe", "job", name).ok().stdout
     assert (job["queue"], job["node_list"], job["attempts"]) == ("debug", slurm.node, 1)
     node = json.loads(here("get", "nodes", slurm.node, "-o", "json").ok().stdout)[0]
     assert node["name"] == slurm.node and node["queues"] == "debug" and node["cpus"] == 32 and node["cpus_used"] >= 2
@@ -138,9 +139,11 @@ def test_nodes_queues_and_places_of_jobs_are_told(here, slurm):
     assert here("get", "nodes", "nosuch*").status == 66 and here("get", "queues", "--state", "up").status == INVALID
     assert here("get", "queues", "-b", "local").status == UNAVAILABLE
     for option, value, found in (("--queue", "deb*", True), ("--queue", "gpu", False),
-                                 ("--node", slurm.node, True), ("--node", "n", False)):
+                                 ("--node", slurm.node, True), ("--node", "n", False),
+                                 ("--jobset", "night-*", True), ("--jobset", "day", False)):
         assert (name in here("get", "jobs", option, value, "-o", "name").ok().stdout) == found
-    here("cancel", name).ok()
+    assert here("cancel", "--jobset", "day", "--dry-run").ok().stdout == ""
+    here("cancel", "--jobset", "night-7", "--yes").ok()
     assert here("wait", name).status == 143
 
 

@@ -16,6 +16,7 @@ static void add(struct job_counts *counts, enum job_state state, const char *que
 	job_init(&job);
 	job.state = state;
 	job_set_text(&job.queue, queue);
+	job_set_text(&job.jobset, state == JOB_FAILED ? "b" : "a");
 	job_counts_add(counts, &job);
 }
 
@@ -49,6 +50,7 @@ static void jobs_are_counted_by_what_is_asked_for(void **state)
 		{ "state", "QUEUED 3;RUNNING 2;FAILED 1;" },
 		{ "queue", " 1;debug 2;gpu 3;" },
 		{ "user", " 6;" },
+		{ "jobset,state", "a QUEUED 3;a RUNNING 2;b FAILED 1;" },
 		{ "queue,state",
 		  " RUNNING 1;debug QUEUED 1;debug FAILED 1;gpu QUEUED 2;gpu RUNNING 1;" },
 		{ "state,queue",
@@ -74,7 +76,8 @@ static void a_key_that_there_is_not_is_refused(void **state)
 	assert_non_null(strstr(err.text, "'colour' is not one of state, queue"));
 	assert_int_equal(job_counts_init(&counts, "state,state", &err), -1);
 	assert_int_equal(job_counts_init(&counts, "", &err), -1);
-	assert_int_equal(job_counts_init(&counts, "state,queue,user,backend,state", &err), -1);
+	assert_int_equal(job_counts_init(&counts, "state,queue,jobset,user,backend,state", &err),
+			 -1);
 }
 
 /* The description of a job; free() it. */

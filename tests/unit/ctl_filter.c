@@ -60,6 +60,7 @@ static void add(struct job_list *list, const char *name, enum job_state state, c
 	job.created_ns = NOW - age_s * NSEC_PER_SEC;
 	job_set_text(&job.name, name);
 	job_set_text(&job.queue, queue);
+	job_set_text(&job.jobset, state == JOB_QUEUED ? "night" : "day");
 	job_set_text(&job.node_list, nodes);
 	job_list_take(list, &job);
 }
@@ -149,12 +150,34 @@ static void values_of_one_kind_are_joined_by_or_and_kinds_by_and(void **state)
 	assert_int_equal(left(&args), 123);
 	value(&args.queues, "gpu");
 	assert_int_equal(left(&args), 12);
+	value(&args.jobsets, "da*");
+	assert_int_equal(left(&args), 1);
+	value(&args.jobsets, "night");
+	assert_int_equal(left(&args), 12);
 	value(&args.nodes, "n2,n3");
 	assert_int_equal(left(&args), 1);
 	value(&args.states, "QUEUED");
 	assert_int_equal(left(&args), 0);
 	assert_int_equal(filter_parse(&args, &filter, NULL), 0);
 	assert_false(filter_is_empty(&filter));
+}
+
+static void each_option_alone_is_not_nothing(void **state)
+{
+	struct filter_args args = { 0 };
+	struct opt_list *const lists[] = { &args.states, &args.names, &args.queues, &args.jobsets,
+					   &args.nodes };
+	struct filter filter;
+
+	(void)state;
+	assert_int_equal(filter_parse(&args, &filter, NULL), 0);
+	assert_true(filter_is_empty(&filter));
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		args = (struct filter_args){ 0 };
+		value(lists[i], "open");
+		assert_int_equal(filter_parse(&args, &filter, NULL), 0);
+		assert_false(filter_is_empty(&filter));
+	}
 }
 
 static void age_counts_from_the_submission(void **state)
@@ -177,6 +200,7 @@ int main(void)
 		cmocka_unit_test(states_are_ours_in_any_case_and_two_groups),
 		cmocka_unit_test(a_state_that_there_is_not_is_refused_with_those_that_there_are),
 		cmocka_unit_test(values_of_one_kind_are_joined_by_or_and_kinds_by_and),
+		cmocka_unit_test(each_option_alone_is_not_nothing),
 		cmocka_unit_test(age_counts_from_the_submission),
 	};
 
