@@ -194,7 +194,7 @@ static int knock_end(struct knock *knock, struct err *err)
 	cleanup(child_finish) struct child child = { 0 };
 	char why[256];
 
-	if (!knock->running || child_end(take_ptr(knock->running), &child, err) < 0)
+	if (!knock->running || child_end(knock->running, &child, err) < 0)
 		return -1;
 	if (child.status == 0)
 		return 0;

@@ -53,7 +53,7 @@ int child_run(const struct child_plan *plan, struct child *ret, struct err *err)
 
 /*
  * The same in two halves, for what is done meanwhile. What the plan points to must last until the
- * end, which comes once; one that has not come to it is killed by running_stop().
+ * end, which comes once; running_stop() frees it, and kills one that has not come to it.
  */
 struct running;
 int child_start(const struct child_plan *plan, struct running **ret, struct err *err) attr_must_use;
