@@ -350,7 +350,7 @@ static int forget(struct backend *backend, const struct job *job, struct err *er
 
 	if (find_engine(backend, &engine, &own) == 0 && remove_container(engine, name, &own) == 0)
 		return 0;
-	/* A job that could not be handed over has no container; of a crashed berth's, find tells. */
+	/* One that could not be handed over has no container; of a crashed berth's, find tells. */
 	if (job->native_id[0] == '\0' && own.kind == ERR_UNAVAILABLE)
 		return 0;
 	return err_set(err, own.kind, "%s", own.text);
