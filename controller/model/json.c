@@ -27,3 +27,10 @@ int json_parse(struct span text, size_t max, json_t **ret, struct err *err)
 	*ret = take_ptr(json);
 	return 0;
 }
+
+bool json_append_readable(struct buf *b, const json_t *json)
+{
+	cleanup_free char *text = json_dumps(json, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+
+	return text && buf_printf(b, "%s\n", text);
+}

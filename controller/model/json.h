@@ -3,11 +3,12 @@
 
 /*
  * JSON from outside: size and depth limited, one object and nothing after it. The one place where
- * jansson's parser is called in the controller.
+ * jansson's parser is called in the controller. And JSON for people to read.
  */
 
 #include <jansson.h>
 
+#include "init/base/buf.h"
 #include "init/base/cleanup.h"
 #include "init/base/err.h"
 #include "init/base/span.h"
@@ -23,3 +24,6 @@ int json_parse_any(struct span text, size_t max, json_t **ret, struct err *err) 
 
 /* Parses one JSON object of at most max bytes; the caller releases *ret. */
 int json_parse(struct span text, size_t max, json_t **ret, struct err *err) attr_must_use;
+
+/* Appends it for people: indented, members in the order in which they were set, a newline. */
+bool json_append_readable(struct buf *b, const json_t *json) attr_must_use;

@@ -171,14 +171,12 @@ static int render(struct backend *backend, const struct submission *submission, 
 		  struct err *err)
 {
 	cleanup(json_release) json_t *body = NULL;
-	cleanup_free char *text = NULL;
 
 	(void)backend;
 	if (check(submission, err) < 0 ||
 	    docker_make_container(submission, NULL, submission->bundle, &body, err) < 0)
 		return -1;
-	text = json_dumps(body, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	if (!text || !buf_printf(ret, "%s\n", text))
+	if (!json_append_readable(ret, body))
 		return err_set(err, ERR_LIMIT, "the description of the container is too long");
 	return 0;
 }

@@ -77,13 +77,11 @@ static int render(struct backend *backend, const struct submission *submission, 
 	struct slurmrest *rest = slurmrest_of(backend);
 	unsigned int version = rest->version ? rest->version : SLURMREST_NEWEST;
 	cleanup(json_release) json_t *body = NULL;
-	cleanup_free char *text = NULL;
 
 	if (check(submission->spec, err) < 0 ||
 	    slurmrest_make_submission(submission, version, rest->user, &body, err) < 0)
 		return -1;
-	text = json_dumps(body, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	if (!text || !buf_printf(ret, "%s\n", text))
+	if (!json_append_readable(ret, body))
 		return err_set(err, ERR_LIMIT, "longer than %d bytes", SLURM_SCRIPT_MAX);
 	return 0;
 }
