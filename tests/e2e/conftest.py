@@ -55,6 +55,12 @@ def pytest_runtestloop(session):
     return shares.run(session, pathlib.Path(share)) if share and not session.config.option.collectonly else None
 
 
+def pytest_runtest_logreport(report):
+    share = os.environ.get("BERTH_TEST_SHARE")
+    if share and report.failed:
+        shares.note_failure(pathlib.Path(share), report.nodeid)
+
+
 def pytest_terminal_summary(terminalreporter, config):
     for title, text in config.stash.get(tables.KEY, []):
         terminalreporter.section(title)
