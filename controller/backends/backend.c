@@ -229,14 +229,15 @@ int backend_find(struct backend *backend, const struct job *job, char ret_id[BAC
 	return found < 0 ? err_wrap(err, "%s", backend->ops->name) : found;
 }
 
-int backend_locate(struct backend *backend, struct job_list *ret, struct err *err)
+int backend_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		   struct err *err)
 {
 	if (!backend->ops->locate)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: only who submitted a job knows it: 'berth export' there puts "
 			       "what is needed into a file",
 			       backend->ops->name);
-	if (backend->ops->locate(backend, ret, err) < 0)
+	if (backend->ops->locate(backend, jobs_dir, ret, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
 }

@@ -104,10 +104,12 @@ struct backend_ops {
 
 	/*
 	 * Appends the user's jobs that have a directory of ours, whichever workstation submitted
-	 * them: what jobdir_take_script() sets, native_id, state and native_state. NULL: has no
-	 * list that tells.
+	 * them: records as jobdir_add_located() makes them. jobs_dir is
+	 * where such directories are, or NULL when that is not on this machine. NULL: has no list
+	 * that tells.
 	 */
-	int (*locate)(struct backend *backend, struct job_list *ret, struct err *err);
+	int (*locate)(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		      struct err *err);
 
 	/*
 	 * Mandatory. Asks jobs to end, in one request; they may take their time. A job that is gone
@@ -239,7 +241,8 @@ void backend_expect(struct backend *backend);
 int backend_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		 struct err *err) attr_must_use;
 /* ERR_UNSUPPORTED where jobs of other workstations cannot be found. */
-int backend_locate(struct backend *backend, struct job_list *ret, struct err *err) attr_must_use;
+int backend_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		   struct err *err) attr_must_use;
 bool backend_can_find(const struct backend *backend);
 int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct err *err) attr_must_use;

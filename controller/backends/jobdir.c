@@ -192,16 +192,15 @@ uint64_t jobdir_now_ns(void)
 	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-bool jobdir_take_script(const char *path, struct job *job)
+static bool take_path(const struct located *located, struct job *job)
 {
-	static const char name[] = "/script.sh";
-	size_t len = strlen(path);
+	const char *last = strrchr(located->path, '/');
 	cleanup_free char *directory = NULL;
 	const char *slash;
 
-	if (path[0] != '/' || len < sizeof(name) || strcmp(path + len - strlen(name), name) != 0)
+	if (located->path[0] != '/' || strcmp(last + 1, located->file) != 0)
 		return false;
-	directory = str_dup_len(path, len - strlen(name));
+	directory = str_dup_len(located->path, (size_t)(last - located->path));
 	slash = strrchr(directory, '/');
 	if (!slash || !job_is_uid(slash + 1))
 		return false;
@@ -209,4 +208,27 @@ bool jobdir_take_script(const char *path, struct job *job)
 	job_set_text(&job->uid, slash + 1);
 	job->created_ns = (uint64_t)strtoul(slash + 1, NULL, 16) * NSEC_PER_SEC;
 	return true;
+}
+
+void jobdir_add_located(const struct located *located, struct job_list *ret)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	char state[BACKEND_WORD_MAX];
+
+	job_init(&job);
+	if (!take_path(located, &job))
+		return;
+	for (size_t i = 0; i < ret->len; i++) {
+		if (strcmp(ret->items[i].directory, job.directory) != 0)
+			continue;
+		if (located->state == JOB_RUNNING)
+			ret->items[i].state = JOB_RUNNING;
+		return;
+	}
+	jobdir_copy_text(state, sizeof(state), located->native_state);
+	job.state = located->state;
+	job_set_text(&job.native_id, located->native_id);
+	job_set_text(&job.native_state, state);
+	job_set_text(&job.name, located->name);
+	job_list_take(ret, &job);
 }

@@ -39,11 +39,22 @@ int jobdir_endpoint(struct backend *backend, const struct job *job, unsigned int
 /* The first line of a file in the directory that says something, or "": why a job did not start. */
 void jobdir_first_line(const char *dir, const char *name, char *out, size_t size);
 
+/* A job of whatever workstation, as its scheduler lists it. Texts are foreign. */
+struct located {
+	const char *path; /* of a file in its directory, DIRECTORY/UID/NAME */
+	const char *file; /* NAME, which makes it one of ours */
+	const char *native_id, *native_state, *name;
+	enum job_state state;
+};
+
+#define JOBDIR_SCRIPT "script.sh"
+
 /*
- * Whether this is the path of a batch script of ours, DIRECTORY/UID/script.sh; then the record gets
- * directory, uid and created_ns.
+ * Adds a record of it with directory, uid, created_ns and what stands above, unless it is none of
+ * ours. What is listed with the same directory again is a task of the same array: when one runs,
+ * the job does.
  */
-bool jobdir_take_script(const char *path, struct job *job);
+void jobdir_add_located(const struct located *located, struct job_list *ret);
 
 /* Copies text for people: control characters become '?', and it is cut to size. */
 void jobdir_copy_text(char *out, size_t size, const char *text);

@@ -101,14 +101,30 @@ static struct job *choose(const struct attach *a, struct job_list *jobs)
 	return chosen;
 }
 
+/* Where directories of jobs are, when that is here; nobody is asked for it. NULL: elsewhere. */
+static int find_directories(const struct attach *a, char **ret, struct err *err)
+{
+	cleanup(place_finish) struct place place = { 0 };
+
+	*ret = NULL;
+	if (backend_site(a->backend))
+		return 0;
+	if (place_find(a->c, &a->where, NULL, &place, err) < 0)
+		return -1;
+	*ret = fs_join(place.home, "jobs");
+	return 0;
+}
+
 /* What the scheduler lists; then, in one message, what lies in the job's directory. */
 static int find_listed(const struct attach *a, struct job *ret, struct err *err)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	struct site *site = backend_site(a->backend);
+	cleanup_free char *jobs_dir = NULL;
 	const struct job *chosen;
 
-	if (backend_locate(a->backend, &jobs, err) < 0)
+	if (find_directories(a, &jobs_dir, err) < 0 ||
+	    backend_locate(a->backend, jobs_dir, &jobs, err) < 0)
 		return -1;
 	chosen = choose(a, &jobs);
 	if (!chosen)

@@ -187,7 +187,7 @@ def test_what_is_not_there_or_has_ended_is_one_line(first, second):
     ended = second.berth("attach", f"hpc:{native_id(first, name)}")
     assert ended.status == 69 and "SUCCEEDED" in ended.stderr and ended.stderr.count("\n") == 1
     assert second.berth("attach", "nowhere:7").status != 0
-    assert second.berth("attach", "local:7").status == 69
+    assert second.berth("attach", "local:7").status == 66
     assert second.berth("attach", "").status == 64
 
 

@@ -79,6 +79,7 @@ static void read_reports(const json_t *answer)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(json_release) json_t *answer = NULL;
+	cleanup(job_list_finish) struct job_list located = { 0 };
 	char complaint[BACKEND_REASON_MAX], id[BACKEND_ID_MAX];
 
 	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) < 0)
@@ -89,6 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_reports(answer);
 	if (slurmrest_find_input(answer, "/j/u/stdin", id))
 		assert(strspn(id, "0123456789") == strlen(id) && id[0]);
+	slurmrest_locate_jobs(answer, "u", "stdin", &located);
+	for (size_t i = 0; i < located.len; i++)
+		assert(located.items[i].directory[0] == '/' && job_is_uid(located.items[i].uid));
 	slurmrest_complaint(answer, complaint, sizeof(complaint));
 	check_text(complaint, sizeof(complaint));
 	return 0;

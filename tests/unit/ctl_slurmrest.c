@@ -162,6 +162,36 @@ static void a_job_is_found_by_its_standard_input(void **state)
 	assert_string_equal(id, "8");
 }
 
+static void jobs_of_the_user_are_known_by_their_files(void **state)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	cleanup(json_release) json_t *answer = parse(
+		"{\"jobs\":[7,{\"job_id\":1,\"job_state\":\"RUNNING\",\"user_name\":\"me\"},"
+		"{\"job_id\":2,\"job_state\":[\"PENDING\"],\"user_name\":\"me\",\"name\":\"a\","
+		"\"standard_input\":\"/s%%a/jobs/6b019f50-8eef54953ad43042/stdin\"},"
+		"{\"job_id\":3,\"job_state\":[\"RUNNING\"],\"user_name\":\"me\","
+		"\"array_job_id\":" SET(
+			2) ","
+			   "\"standard_input\":\"/s%%a/jobs/6b019f50-8eef54953ad43042/stdin\"},"
+			   "{\"job_id\":4,\"job_state\":[\"RUNNING\"],\"user_name\":\"other\","
+			   "\"standard_input\":\"/s/jobs/6b019f51-8eef54953ad43042/stdin\"},"
+			   "{\"job_id\":5,\"job_state\":[\"RUNNING\"],\"user_name\":\"me\","
+			   "\"standard_input\":\"\",\"command\":\"/s/jobs/6b019f52-8eef54953ad43042/script.sh\"},"
+			   "{\"job_id\":6,\"job_state\":[\"RUNNING\"],\"user_name\":\"me\","
+			   "\"standard_input\":\"stdin\",\"command\":[]}]}");
+
+	(void)state;
+	slurmrest_locate_jobs(NULL, "me", "stdin", &jobs);
+	slurmrest_locate_jobs(answer, "me", "stdin", &jobs);
+	assert_int_equal(jobs.len, 2);
+	assert_string_equal(jobs.items[0].native_id, "2");
+	assert_string_equal(jobs.items[0].name, "a");
+	assert_string_equal(jobs.items[0].directory, "/s%a/jobs/6b019f50-8eef54953ad43042");
+	assert_int_equal(jobs.items[0].state, JOB_RUNNING);
+	assert_string_equal(jobs.items[1].native_id, "5");
+	assert_string_equal(jobs.items[1].uid, "6b019f52-8eef54953ad43042");
+}
+
 static void what_is_no_job_is_passed_over(void **state)
 {
 	static const char *const texts[] = { "{}", "{\"job_id\":0,\"job_state\":\"RUNNING\"}",
@@ -401,6 +431,7 @@ int main(void)
 		cmocka_unit_test(states_are_lists_with_flags),
 		cmocka_unit_test(tasks_of_arrays_come_one_by_one_and_in_lists),
 		cmocka_unit_test(a_job_is_found_by_its_standard_input),
+		cmocka_unit_test(jobs_of_the_user_are_known_by_their_files),
 		cmocka_unit_test(what_is_no_job_is_passed_over),
 		cmocka_unit_test(nodes_and_partitions_are_read_in_both_forms),
 		cmocka_unit_test(numbers_are_what_they_stand_for),

@@ -106,44 +106,34 @@ int firecrest_find(struct backend *backend, const struct job *job, char ret_id[B
 	return 0;
 }
 
-static struct job *find_located(const struct job_list *list, const char *id)
-{
-	for (size_t i = 0; i < list->len; i++) {
-		if (strcmp(list->items[i].native_id, id) == 0)
-			return &list->items[i];
-	}
-	return NULL;
-}
-
 static void locate_one(const json_t *json, struct firecrest_job *seen, struct job_list *ret)
 {
 	cleanup_free char *script =
 		str_printf("%s/" FIRECREST_SCRIPT, firecrest_text(json, "workingDirectory"));
-	cleanup(job_finish) struct job job = { 0 };
-	struct job *same;
 
-	job_init(&job);
-	if (!firecrest_read_job(json, seen) || !jobdir_take_script(script, &job))
+	if (!firecrest_read_job(json, seen))
 		return;
-	same = find_located(ret, seen->id);
-	if (same && seen->seen.state == JOB_RUNNING)
-		same->state = JOB_RUNNING; /* a task of it does */
-	if (same)
-		return;
-	job.state = seen->seen.state;
-	job_set_text(&job.native_id, seen->id);
-	job_set_text(&job.native_state, seen->seen.native_state);
-	job_set_text(&job.name, firecrest_text(json, "name"));
-	job_list_take(ret, &job);
+	jobdir_add_located(
+		&(struct located){
+			.path = script,
+			.file = FIRECREST_SCRIPT,
+			.native_id = seen->id,
+			.native_state = seen->seen.native_state,
+			.name = firecrest_text(json, "name"),
+			.state = seen->seen.state,
+		},
+		ret);
 }
 
-int firecrest_locate(struct backend *backend, struct job_list *ret, struct err *err)
+int firecrest_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		     struct err *err)
 {
 	cleanup_free struct firecrest_job *seen = new_zero(struct firecrest_job);
 	cleanup(json_release) json_t *answer = NULL;
 	const json_t *json;
 	size_t i;
 
+	(void)jobs_dir;
 	if (ask_list(site_firecrest_client(backend->site), &answer, err) < 0)
 		return -1;
 	json_array_foreach(json_object_get(answer, "jobs"), i, json)

@@ -14,6 +14,7 @@ int firecrest_observe(struct backend *backend, const struct job *const *jobs, si
 		      struct observation *ret, struct err *err) attr_must_use;
 int firecrest_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		   struct err *err) attr_must_use;
-int firecrest_locate(struct backend *backend, struct job_list *ret, struct err *err) attr_must_use;
+int firecrest_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		     struct err *err) attr_must_use;
 int firecrest_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 			struct err *err) attr_must_use;

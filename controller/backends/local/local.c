@@ -2,18 +2,23 @@
 /* Jobs on this machine; see local.h. */
 #include "local.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 #include "controller/backends/jobdir.h"
 #include "controller/backends/local/launch.h"
 #include "controller/backends/local/node.h"
 #include "controller/backends/local/kill.h"
 #include "controller/backends/local/sandbox.h"
+#include "controller/model/job_spec.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 
@@ -177,6 +182,56 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 	return 1;
 }
 
+/* A directory of ours with a process in it; what another user has there is not. */
+static void locate_one(const char *jobs_dir, const char *uid, struct job_list *ret)
+{
+	cleanup_free char *directory = fs_join(jobs_dir, uid);
+	cleanup_free char *note = fs_join(directory, LAUNCH_PROCESS_NOTE);
+	cleanup_free char *spec_path = fs_join(directory, "spec.json");
+	cleanup(buf_finish) struct buf spec = BUF_INIT(SPEC_JSON_MAX);
+	cleanup(job_finish) struct job job = { 0 };
+	struct observation seen = { .exit_code = JOB_NO_EXIT_CODE };
+	struct process process;
+	char id[PROCESS_TEXT_MAX];
+	struct stat st;
+
+	if (!job_is_uid(uid) || lstat(directory, &st) < 0 || st.st_uid != geteuid() ||
+	    !launch_find(directory, &process) ||
+	    fs_read_file(spec_path, SPEC_JSON_MAX, &spec, NULL) < 0)
+		return;
+	job_init(&job);
+	if (job_read_spec(&job, buf_span(&spec), NULL) < 0)
+		return;
+	process_format(&process, id, sizeof(id));
+	job_set_text(&job.directory, directory);
+	job_set_text(&job.native_id, id);
+	job.state = JOB_RUNNING;
+	observe_one(&job, &seen);
+	jobdir_add_located(&(struct located){ .path = note,
+					      .file = LAUNCH_PROCESS_NOTE,
+					      .native_id = id,
+					      .native_state = "",
+					      .name = job.name,
+					      .state = seen.state },
+			   ret);
+}
+
+/* Nobody keeps a list of these jobs but the directory that they are in. */
+static int locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		  struct err *err)
+{
+	DIR *dir = opendir(jobs_dir);
+	struct dirent *entry;
+
+	(void)backend;
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "list %s", jobs_dir);
+	while ((entry = readdir(dir)))
+		locate_one(jobs_dir, entry->d_name, ret);
+	closedir(dir);
+	return 0;
+}
+
 static int find_process(const struct job *job, struct process *ret, struct err *err)
 {
 	if (!process_parse(job->native_id, ret))
@@ -252,6 +307,7 @@ static const struct backend_ops local_backend_ops = {
 	.submit = submit,
 	.observe = observe,
 	.find = find,
+	.locate = locate,
 	.cancel = cancel,
 	.act = act_on,
 	.cannot = {

@@ -2,13 +2,14 @@
 /* Files of a job of Slurm; see files.h. */
 #include "files.h"
 
+#include "controller/backends/jobdir.h"
 #include "controller/backends/launch/launcher.h"
 #include "controller/backends/slurm/submit.h"
 #include "init/base/fs.h"
 
 char *slurm_script_path(const struct job *job)
 {
-	return fs_join(job->directory, "script.sh");
+	return fs_join(job->directory, JOBDIR_SCRIPT);
 }
 
 static int put_script(struct site *site, const struct submission *submission, struct err *err)

@@ -42,38 +42,21 @@ int slurm_find(struct backend *backend, const struct job *job, char ret_id[BACKE
 
 enum { LOCATE_ID, LOCATE_STATE, LOCATE_NAME, LOCATE_SCRIPT, LOCATE_FIELDS };
 
-static struct job *find_directory(const struct job_list *list, const char *directory)
-{
-	for (size_t i = 0; i < list->len; i++) {
-		if (strcmp(list->items[i].directory, directory) == 0)
-			return &list->items[i];
-	}
-	return NULL;
-}
-
 static void take_line(char *line, struct job_list *ret)
 {
-	cleanup(job_finish) struct job job = { 0 };
-	char *fields[LOCATE_FIELDS], state[BACKEND_WORD_MAX];
-	struct job *same;
+	struct located located = { .file = JOBDIR_SCRIPT };
+	char *fields[LOCATE_FIELDS];
 
-	job_init(&job);
 	if (!slurm_split(line, fields, LOCATE_FIELDS) || fields[LOCATE_ID][0] == '\0' ||
 	    strlen(fields[LOCATE_ID]) >= SLURM_ID_MAX ||
-	    fields[LOCATE_ID][strspn(fields[LOCATE_ID], "0123456789")] != '\0' ||
-	    !jobdir_take_script(fields[LOCATE_SCRIPT], &job))
+	    fields[LOCATE_ID][strspn(fields[LOCATE_ID], "0123456789")] != '\0')
 		return;
-	job.state = job_slurm_state(fields[LOCATE_STATE]);
-	same = find_directory(ret, job.directory);
-	if (same && job.state == JOB_RUNNING)
-		same->state = JOB_RUNNING; /* a task of it does */
-	if (same)
-		return;
-	job_set_text(&job.native_id, fields[LOCATE_ID]);
-	jobdir_copy_text(state, sizeof(state), fields[LOCATE_STATE]);
-	job_set_text(&job.native_state, state);
-	job_set_text(&job.name, fields[LOCATE_NAME]);
-	job_list_take(ret, &job);
+	located.path = fields[LOCATE_SCRIPT];
+	located.native_id = fields[LOCATE_ID];
+	located.native_state = fields[LOCATE_STATE];
+	located.name = fields[LOCATE_NAME];
+	located.state = job_slurm_state(fields[LOCATE_STATE]);
+	jobdir_add_located(&located, ret);
 }
 
 void slurm_locate_lines(struct span text, struct job_list *ret)
@@ -87,12 +70,14 @@ void slurm_locate_lines(struct span text, struct job_list *ret)
 	}
 }
 
-int slurm_locate(struct backend *backend, struct job_list *ret, struct err *err)
+int slurm_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		 struct err *err)
 {
 	static const char *const argv[] = { "squeue",	"--noheader",	     "--me", "--states=all",
 					    "--format", SLURM_LOCATE_FORMAT, NULL };
 	cleanup(child_finish) struct child child = { 0 };
 
+	(void)jobs_dir;
 	if (slurm_run(backend, argv, NULL, &child, err) < 0)
 		return -1;
 	slurm_locate_lines(buf_span(&child.output), ret);

@@ -23,7 +23,8 @@ bool slurm_find_script(struct span text, const char *script, char ret_id[BACKEND
 void slurm_locate_lines(struct span text, struct job_list *ret);
 
 /* backend_ops.locate and find. */
-int slurm_locate(struct backend *backend, struct job_list *ret, struct err *err) attr_must_use;
+int slurm_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		 struct err *err) attr_must_use;
 
 int slurm_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 	       struct err *err) attr_must_use;

@@ -119,6 +119,20 @@ int slurmrest_find(struct backend *backend, const struct job *job, char ret_id[B
 	return slurmrest_find_input(answer, pattern, ret_id) ? 1 : 0;
 }
 
+int slurmrest_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		     struct err *err)
+{
+	const struct slurmrest_call call = { .path = "/jobs" };
+	struct slurmrest *rest = slurmrest_of(backend);
+	cleanup(json_release) json_t *answer = NULL;
+
+	(void)jobs_dir;
+	if (slurmrest_call(rest, &call, &answer, err) < 0)
+		return -1;
+	slurmrest_locate_jobs(answer, rest->user, SLURMREST_INPUT, ret);
+	return 0;
+}
+
 static void add_run(const struct slurmrest_job *job, struct run_list *ret)
 {
 	uint64_t task = 0, attempt = 1;

@@ -14,5 +14,7 @@ int slurmrest_observe(struct backend *backend, const struct job *const *jobs, si
 		      struct observation *ret, struct err *err);
 int slurmrest_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		   struct err *err);
+int slurmrest_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
+		     struct err *err);
 int slurmrest_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 			struct err *err);

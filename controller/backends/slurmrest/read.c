@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/jobdir.h"
 #include "controller/model/indices.h"
 #include "init/base/text.h"
 
@@ -175,6 +176,52 @@ bool slurmrest_find_input(const json_t *answer, const char *input, char ret_id[B
 		return true;
 	}
 	return false;
+}
+
+/* A file name as Slurm was told it (slurm_file_pattern()): "%%" is a '%'. */
+static void undo_pattern(char *path)
+{
+	char *out = path;
+
+	for (const char *p = path; *p; p++) {
+		if (p[0] == '%' && p[1] == '%')
+			p++;
+		*out++ = *p;
+	}
+	*out = '\0';
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+void slurmrest_locate_jobs(const json_t *answer, const char *user, const char *input,
+			   struct job_list *ret)
+{
+	cleanup_free struct slurmrest_job *job = new_zero(struct slurmrest_job);
+	const json_t *json;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
+		cleanup_free char *in = str_dup(text_of(json, "standard_input"));
+		struct located located = { .path = text_of(json, "command"),
+					   .file = JOBDIR_SCRIPT,
+					   .name = text_of(json, "name") };
+
+		if (strcmp(text_of(json, "user_name"), user) != 0 || !slurmrest_read_job(json, job))
+			continue;
+		located.native_id = job->id;
+		located.native_state = job->seen.native_state;
+		located.state = job->seen.state;
+		jobdir_add_located(&located, ret);
+		undo_pattern(in);
+		located.path = in;
+		located.file = input;
+		jobdir_add_located(&located, ret);
+	}
 }
 
 bool slurmrest_read_account(const json_t *json, struct slurmrest_job *ret)

@@ -39,6 +39,13 @@ bool slurmrest_read_account(const json_t *json, struct slurmrest_job *ret) attr_
 bool slurmrest_find_input(const json_t *answer, const char *input, char ret_id[BACKEND_ID_MAX])
 	attr_must_use;
 
+/*
+ * Appends the jobs of this user in an answer that have a directory of ours: the script of those
+ * that sbatch took, or the standard input of those that slurmrestd took (of this name), lies there.
+ */
+void slurmrest_locate_jobs(const json_t *answer, const char *user, const char *input,
+			   struct job_list *ret);
+
 /* Appends all nodes, or partitions, of an answer; of partitions idle nodes and CPUs in use, too. */
 void slurmrest_read_nodes(const json_t *answer, struct node_list *ret);
 void slurmrest_read_queues(const json_t *answer, const struct node_list *nodes,

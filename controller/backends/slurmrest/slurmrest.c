@@ -130,6 +130,7 @@ static const struct backend_ops slurmrest_backend_ops = {
 	.render = render,
 	.observe = slurmrest_observe,
 	.find = slurmrest_find,
+	.locate = slurmrest_locate,
 	.cancel = slurmrest_cancel,
 	.act = slurmrest_act,
 	.cannot = { [ACT_REQUEUE] = NO_REQUEUE },

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Entering a job from a second workstation where no squeue tells of it: jobs of this machine, found by their directories,
+and jobs of slurmrestd, found by its list. The second workstation is the same user with another state directory."""
+
+import pytest
+
+import harness
+import loginnode
+
+REST = """\
+clusters:
+  rest:
+    backend: slurmrest
+    url: {url}
+    token_file: {token}
+{more}"""
+
+
+def other(berth, session_dir, name):
+    """Another workstation of the user, as far as berth can tell."""
+    state = session_dir / name
+    state.mkdir()
+    return berth.with_env(XDG_STATE_HOME=state)
+
+
+def attach(berth, what) -> str:
+    return berth("attach", what).ok().stdout.strip()
+
+
+def entered(berth, name, *command):
+    """What a command in the job prints, once the job has a tunnel."""
+    def answer():
+        said = berth("exec", name, "--", *command)
+        return said if said.status == 0 else None
+    return harness.until(answer, f"a way into {name}").stdout
+
+
+@pytest.fixture(scope="module")
+def second(berth, session_dir):
+    return other(berth, session_dir, "second-state")
+
+
+def test_a_job_of_this_machine_is_found_by_its_directory(berth, second):
+    name = berth.start("train", "-e", "MINE=a b", "--", "sh", "-c", "echo out; sleep 1000")
+    record = berth.job(name)
+    there = attach(second, "local:train")
+    assert entered(second, there, "sh", "-c", "echo $MINE") == "a b\n"
+    known = second.job(there)
+    for member in "uid", "native_id", "cluster", "backend", "command", "state", "directory":
+        assert known[member] == record[member], member
+    assert second("logs", there).ok().stdout == "out\n"
+    assert len(berth("keys", "list", name).ok().stdout.splitlines()) == 2
+    # By uid and by process too; the first one goes on, and each sees the other's cancelling.
+    assert attach(second, f"local:{record['uid']}") == there == attach(second, f"local:{record['native_id']}")
+    assert entered(berth, name, "echo", "in") == "in\n"
+    second("cancel", there).ok()
+    assert berth.wait(name, "CANCELLED", "FAILED") and second.wait(there, "CANCELLED")
+    second("gc", "--retention", "0s").ok()
+    assert (berth.home.berth_home / "jobs" / record["uid"]).exists()
+
+
+def test_what_is_no_running_job_of_this_machine_is_not_found(berth, second):
+    jobs = berth.home.berth_home / "jobs"
+    for broken in "6b019f50-8eef54953ad43042", "6b019f50-8eef54953ad43043", "not-a-uid":
+        (jobs / broken).mkdir()
+    (jobs / "6b019f50-8eef54953ad43043" / "process").write_text("7.7@nowhere\n")
+    (jobs / "6b019f50-8eef54953ad43043" / "spec.json").write_text("{")
+    for what in "6b019f50-8eef54953ad43042", "6b019f50-8eef54953ad43043", "nothing":
+        missing = second("attach", f"local:{what}")
+        assert missing.status == 66 and missing.stderr.count("\n") == 1 and what in missing.stderr
+    name = berth.submit("brief", "--", "true")
+    berth.wait(name, "SUCCEEDED")
+    ended = second("attach", f"local:{berth.job(name)['uid']}")
+    assert ended.status == 69 and "SUCCEEDED" in ended.stderr
+
+
+@pytest.fixture(scope="module", params=["here", "login"])
+def rest(request, slurmrest, berth, home, session_dir):
+    """A cluster with slurmrestd, whose files are here or behind a login node."""
+    token, more, env = session_dir / f"token-{request.param}", "", {}
+    token.write_text(f"SLURM_JWT={slurmrest.token()}\n")
+    node = None
+    if request.param == "login":
+        path = session_dir / "login-rest"
+        path.mkdir(mode=0o755)
+        node = loginnode.LoginNode(path, slurmrest.config)
+        try:
+            node.start()
+        except loginnode.Unavailable as reason:
+            pytest.skip(f"no login node: {reason}")
+        more = "".join(line for line in node.configuration().splitlines(keepends=True)
+                       if line.startswith(("    login:", "    home:", "    ssh_options:")))
+        env = {"PATH": f"{path / 'bin'}:{home.env()['PATH']}"}
+    home.config_dir.mkdir(parents=True, exist_ok=True)
+    (home.config_dir / "config.yaml").write_text(REST.format(url=slurmrest.rest_url, token=token, more=more))
+    yield berth.with_env(BERTH_CLUSTER="rest", **env)
+    if node:
+        for control in (home.state_dir / "ssh").glob("ssh-*"):
+            harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+        node.stop()
+
+
+def test_a_job_of_slurmrestd_is_found_by_its_list(rest, session_dir, request):
+    second = other(rest, session_dir, f"state-{request.node.callspec.id}")
+    name = rest.submit("far", "-e", "MINE=a b", "--", "sleep", "1000")
+    rest.wait(name, "RUNNING")
+    record = rest.job(name)
+    there = attach(second, f"rest:{record['native_id']}")
+    assert entered(second, there, "sh", "-c", "echo $MINE") == "a b\n"
+    known = second.job(there)
+    for member in "uid", "name", "native_id", "command", "state", "directory":
+        assert known[member] == record[member], member
+    assert attach(second, "far") == there
+    missing = second("attach", "rest:nothing")
+    assert missing.status == 66 and "nothing" in missing.stderr
+    rest("cancel", name).ok()
+    rest.wait(name, "CANCELLED")
