@@ -242,6 +242,59 @@ int backend_locate(struct backend *backend, const char *jobs_dir, struct job_lis
 	return 0;
 }
 
+bool backend_can_exec(const struct backend *backend)
+{
+	return backend->ops->exec != NULL;
+}
+
+int backend_exec(struct backend *backend, const struct job *job, unsigned int rank,
+		 const struct backend_exec *exec, int *ret_status, struct err *err)
+{
+	assert_own(backend, job);
+	assert(exec->argv[0]);
+	if (!backend->ops->exec)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"%s: only the tunnel leads into its jobs: 'berth doctor' says why it "
+			"does not",
+			backend->ops->name);
+	if (job_check_rank(job, rank, err) < 0)
+		return -1;
+	if (backend->ops->exec(backend, job, rank, exec, ret_status, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_find_foreign(struct backend *backend, const char *name, struct job *ret,
+			 struct err *err)
+{
+	if (!backend->ops->adopt)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: has no containers that berth did not start",
+			       backend->ops->name);
+	if (backend->ops->find_foreign(backend, name, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_adopt(struct backend *backend, const struct submission *submission, struct err *err)
+{
+	assert_own(backend, submission->job);
+	assert(job_is_adopted(submission->job) && backend->ops->adopt);
+	if (backend->ops->adopt(backend, submission, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_abandon(struct backend *backend, const struct job *job, struct err *err)
+{
+	assert_own(backend, job);
+	assert(job_is_adopted(job));
+	if (backend->ops->abandon && backend->ops->abandon(backend, job, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		      struct err *err)
 {

@@ -21,6 +21,7 @@
 #include "controller/model/run.h"
 #include "controller/model/spec.h"
 #include "controller/model/use.h"
+#include "controller/run/terminal.h"
 #include "init/base/buf.h"
 #include "init/base/err.h"
 
@@ -63,6 +64,18 @@ struct observation {
 	 * has ended is left alone; from the others the rest of the observation is made.
 	 */
 	struct run_list *runs;
+};
+
+/* A program that the engine itself starts in a container, without our tunnel. */
+struct backend_exec {
+	const char *const *argv; /* NULL-terminated, as are the others */
+	const char *const *env;	 /* "NAME=VALUE", added to the container's; or NULL */
+	const char *workdir;	 /* or NULL: the container's */
+	bool tty;		 /* it gets a terminal: all that it writes goes to `out` */
+	int in;			 /* -1: it has no standard input */
+	int out, err_fd;
+	/* Raw and followed (terminal.h); NULL: that of nobody, whose size stays. */
+	struct terminal *terminal;
 };
 
 struct backend;
@@ -212,6 +225,28 @@ struct backend_ops {
 	int (*deliver)(struct backend *backend, const struct job *job, const char *name,
 		       struct err *err);
 
+	/*
+	 * Runs a program in a container until it ends, by the engine's own means; *ret_status is 0
+	 * to 255, 128+N for signal N. NULL: there is no such.
+	 */
+	int (*exec)(struct backend *backend, const struct job *job, unsigned int rank,
+		    const struct backend_exec *exec, int *ret_status, struct err *err);
+
+	/*
+	 * Containers that berth did not start ("adopted": job_is_adopted()), all three or none.
+	 *
+	 * find_foreign sets native_id, name and command of one that runs, by what the user calls
+	 * it. adopt copies the bundle and the files of the job directory here into it and starts
+	 * the tunnel there, beside what runs; a tunnel of this job that is there already is started
+	 * anew. From then on observe, endpoint, deliver, exec and read_log are asked about it as
+	 * about any job, cancel, kill and forget never. abandon ends the tunnel and removes what
+	 * was copied, where it still can: a container that is gone or has ended is success.
+	 */
+	int (*find_foreign)(struct backend *backend, const char *name, struct job *ret,
+			    struct err *err);
+	int (*adopt)(struct backend *backend, const struct submission *submission, struct err *err);
+	int (*abandon)(struct backend *backend, const struct job *job, struct err *err);
+
 	/* Optional: frees what embeds the backend. */
 	void (*close)(struct backend *backend);
 };
@@ -263,6 +298,16 @@ int backend_collect(struct backend *backend, struct err *err) attr_must_use;
 int backend_deliver(struct backend *backend, const struct job *job, const char *name,
 		    struct err *err) attr_must_use;
 bool backend_runs_containers(const struct backend *backend);
+
+bool backend_can_exec(const struct backend *backend);
+/* ERR_UNSUPPORTED where the backend cannot. */
+int backend_exec(struct backend *backend, const struct job *job, unsigned int rank,
+		 const struct backend_exec *exec, int *ret_status, struct err *err) attr_must_use;
+int backend_find_foreign(struct backend *backend, const char *name, struct job *ret,
+			 struct err *err) attr_must_use;
+int backend_adopt(struct backend *backend, const struct submission *submission, struct err *err)
+	attr_must_use;
+int backend_abandon(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 
 int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		      struct err *err) attr_must_use;

@@ -71,6 +71,11 @@ bool job_is_imported(const struct job *job)
 	return strcmp(job->origin, JOB_IMPORTED) == 0;
 }
 
+bool job_is_adopted(const struct job *job)
+{
+	return strcmp(job->origin, JOB_ADOPTED) == 0;
+}
+
 bool job_is_uid(const char *text)
 {
 	static const char digits[] = "0123456789abcdef";

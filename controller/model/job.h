@@ -69,7 +69,7 @@ struct job {
 	char *node_list; /* where it runs or ran, as hostlist.h reads it, or "" */
 	char *array;	 /* indices of its tasks, as indices.h reads them, or "": one job */
 	char *only;	 /* tasks of the array that alone are meant, or ""; never recorded */
-	char *origin;	 /* how it came here: "" submitted, "attached" or "imported" */
+	char *origin;	 /* how it came here: "" submitted, or one of JOB_ATTACHED, ... */
 	enum job_state state;
 	char *native_state; /* the scheduler's own word, or "" */
 	char *reason;	    /* why it waits or how it ended, or "" */
@@ -93,7 +93,9 @@ DEFINE_CLEANUP_VALUE(struct job, job_finish)
 
 #define JOB_ATTACHED "attached" /* submitted elsewhere, through the same scheduler */
 #define JOB_IMPORTED "imported" /* from a file: its scheduler may not be reachable from here */
+#define JOB_ADOPTED "adopted"	/* a container that berth did not start, and never ends */
 bool job_is_imported(const struct job *job);
+bool job_is_adopted(const struct job *job);
 
 /* Whether it has the form of a uid: 8 and 16 hexadecimal digits. */
 bool job_is_uid(const char *text);

@@ -16,6 +16,7 @@
 
 /* A job that runs has its tunnel within milliseconds; after this long it has none. */
 #define TUNNEL_WAIT_NS (20 * NSEC_PER_SEC)
+#define OTHER_WAIT_NS (2 * NSEC_PER_SEC)
 #define POLL_MS 20
 #define POLL_REMOTE_MS 500
 #define POLL_DEAR_MS 2000
@@ -52,6 +53,7 @@ struct visit {
 	struct backend *backend;
 	unsigned int rank;
 	const struct progress *progress;
+	const char *verb;
 	struct job job;
 	char label[JOB_LABEL_SIZE];
 	uint64_t deadline;	/* monotonic */
@@ -140,11 +142,19 @@ static void say_waiting(struct visit *v)
 	v->progress->say(v->progress->arg, line);
 }
 
+/* Where a program can be run without it, nobody waits long for a tunnel that does not come. */
+static uint64_t tunnel_wait_ns(const struct visit *v)
+{
+	bool has_other = strcmp(v->verb, "exec") == 0 && backend_can_exec(v->backend);
+
+	return has_other ? OTHER_WAIT_NS : TUNNEL_WAIT_NS;
+}
+
 static int check_patience(struct visit *v, uint64_t now, struct err *err)
 {
 	if (v->job.state == JOB_RUNNING && v->running_since == 0)
 		v->running_since = now;
-	if (v->running_since && now - v->running_since > TUNNEL_WAIT_NS)
+	if (v->running_since && now - v->running_since > tunnel_wait_ns(v))
 		return err_set(err, ERR_UNAVAILABLE,
 			       "%s runs, but its tunnel does not: see %s/tunnel.%u.log", v->label,
 			       v->job.directory, v->rank);
@@ -271,7 +281,7 @@ static int locate(struct visit *v, struct err *err)
 int ops_locate(struct controller *c, const struct ref *ref, struct err *err)
 {
 	static const struct progress quiet = { 0 };
-	cleanup(visit_finish) struct visit v = { .progress = &quiet };
+	cleanup(visit_finish) struct visit v = { .progress = &quiet, .verb = "" };
 	uint64_t deadline = monotonic_ns() + LOCATE_WAIT_NS;
 	int result;
 
@@ -311,7 +321,7 @@ static void add_refresh(const struct visit *v, struct argv *ret)
 int ops_connect(struct controller *c, const struct connect_plan *plan, struct argv *ret,
 		struct err *err)
 {
-	cleanup(visit_finish) struct visit v = { .progress = plan->progress };
+	cleanup(visit_finish) struct visit v = { .progress = plan->progress, .verb = plan->verb };
 	cleanup(bundle_finish) struct bundle bundle = { 0 };
 	cleanup_free char *endpoint = NULL, *key = NULL;
 	bool is_known;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controller/backends/docker/create.h"
+#include "controller/backends/docker/exec.h"
 #include "controller/backends/docker/files.h"
 #include "controller/backends/docker/image.h"
 #include "controller/backends/docker/logs.h"
@@ -316,6 +317,17 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 	return 0;
 }
 
+static int exec_in(struct backend *backend, const struct job *job, unsigned int rank,
+		   const struct backend_exec *exec, int *ret_status, struct err *err)
+{
+	struct engine *engine;
+
+	(void)rank;
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	return docker_exec(engine, job->native_id, exec, ret_status, err);
+}
+
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
 	const struct engine_call call = { .path = "/info" };
@@ -408,6 +420,7 @@ static const struct backend_ops docker_backend_ops = {
 	.forget = forget,
 	.collect = collect,
 	.deliver = deliver,
+	.exec = exec_in,
 	.close = close_backend,
 };
 
