@@ -23,6 +23,7 @@ import pathlib
 import re
 import shutil
 import socket
+import socketserver
 import struct
 import threading
 import time
@@ -37,6 +38,15 @@ DESCRIPTION, VARIABLE = "firecrest-openapi-2.5.4.yaml", "BERTH_TEST_FIRECREST_OP
 SYSTEM = "cluster"
 JOB_FIELDS = ("JobArrayID", "NumNodes", "exit_code", "Account", "Name", "NodeList", "Partition", "PriorityLong", "State",
               "Reason", "StartTime", "EndTime", "UserName", "WorkDir")
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self):
+        """Without asking anybody for a name: there may be no name server where it listens."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
 
 
 class Server(Files):
@@ -55,7 +65,8 @@ class Server(Files):
         # Who has a store for large files answers "METHOD /path/{template}" here: handler(server, system, query, body).
         self.extra = {}
 
-    def start(self) -> "Server":
+    def start(self, node=None) -> "Server":
+        """On loopback, or on a node of netns.py."""
         for place in self.scratch, self.users:
             (place / self.user).mkdir(parents=True)
         owner = self
@@ -75,9 +86,9 @@ class Server(Files):
             def log_message(self, *args):
                 pass
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}/firecrest/v2"
+        with node.entered() if node else contextlib.nullcontext():
+            self.http = Listener((node.address if node else "127.0.0.1", 0), Handler)
+        self.url = f"http://{self.http.server_name}:{self.http.server_port}/firecrest/v2"
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
         return self

@@ -19,6 +19,8 @@ Nothing outlives its test: namespaces are held and links are made by processes t
 does, by the death of the test at the latest. Unavailable says why this machine has none of it.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -27,6 +29,7 @@ import subprocess
 
 import harness
 
+CLONE_NEWNET = 0x40000000
 HOLD = "ip link set lo up && echo ready && exec cat >/dev/null"
 
 
@@ -74,8 +77,25 @@ class Node:
         finally:
             allowed.write_text(before)
 
+    @contextlib.contextmanager
+    def entered(self):
+        """This thread is in the node meanwhile: a socket that it makes stays there."""
+        with open("/proc/thread-self/ns/net", "rb") as before, open(self.path, "rb") as here:
+            enter_namespace(here)
+            try:
+                yield
+            finally:
+                enter_namespace(before)
+
     def stop(self) -> None:
         close(self.process)
+
+
+def enter_namespace(file) -> None:
+    """setns(2), for the calling thread."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(file.fileno(), CLONE_NEWNET) < 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def close(process: subprocess.Popen) -> None:

@@ -17,6 +17,8 @@
 #define RETRY_FOR (5 * NSEC_PER_SEC)
 /* How long a job may take to answer where it was last, before somebody is asked where it is. */
 #define REFRESH_MS 1000
+/* And so much longer while a login node is on its way: ssh has a handshake of its own first. */
+#define REFRESH_LOGIN_MS 4000
 /*
  * An early attempt has asked for things already: it gets some round trips before others start, for
  * what it asked cannot be taken back.
@@ -327,8 +329,14 @@ static void on_refresh_due(uv_timer_t *timer)
 {
 	struct race *r = timer->data;
 
-	if (!r->done)
-		(void)refresh(r);
+	if (r->done)
+		return;
+	if (r->more[RACE_LOGIN].attempt && !r->waits_for_login) {
+		r->waits_for_login = true;
+		uv_timer_start(timer, on_refresh_due, REFRESH_LOGIN_MS, 0);
+		return;
+	}
+	(void)refresh(r);
 }
 
 static void start_next(struct race *r)
@@ -341,7 +349,9 @@ static void start_next(struct race *r)
 	}
 	if (may_retry(r)) {
 		uv_timer_start(&r->timer, on_retry, RETRY_MS, 0);
-		(void)refresh(r);
+		/* Of a job elsewhere, its loopback address refuses: that alone tells nothing. */
+		if (r->running == 0 && !race_ways_are_trying(r))
+			(void)refresh(r);
 	} else {
 		race_ways_look(r);
 	}

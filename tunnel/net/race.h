@@ -83,6 +83,7 @@ struct race {
 	struct race_way more[RACE_WAYS];
 	uv_timer_t refresh_at;
 	struct refresher refresher;
+	bool waits_for_login; /* before somebody is asked where the job is */
 	bool done, early_over;
 	unsigned int handles;
 	void (*closed)(void *owner);
