@@ -19,20 +19,24 @@ static const struct opt opts[] = {
 	OPT_STR('o', "output", struct get_args, output, "FORMAT", "table (default), json or yaml"),
 	OPT_STR('b', "backend", struct get_args, backend, "NAME",
 		"node, queue: of which backend (slurm)"),
+	OPT_FLAG(0, "refresh", struct get_args, refresh,
+		 "job: ask, however short ago that was (max_age)"),
 	OPT_END,
 };
 
-static int describe_job(struct controller *c, const struct output *output, const char *name,
-			struct err *err)
+static int describe_job(struct controller *c, const struct get_args *args,
+			const struct output *output, const char *name, struct err *err)
 {
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup(json_release) json_t *array = json_array();
+	struct job_list one = { .items = &job, .len = 1 };
 	struct err stale;
 	int refreshed;
 
 	if (ops_find_text(c, name, &job, err) < 0)
 		return -1;
-	refreshed = ops_refresh_job(c, &job, &stale);
+	refreshed = args->refresh ? ops_refresh_job(c, &job, &stale)
+				  : ops_refresh_aged(c, &one, &stale);
 	if (output->format == OUTPUT_TABLE) {
 		output_describe_job(&job, output);
 	} else {
@@ -89,7 +93,7 @@ static int describe_jobs(const struct get_args *args, const struct output *outpu
 	for (int i = 0; i < argc; i++) {
 		if (i > 0 && output->format == OUTPUT_TABLE)
 			fputc('\n', output->out);
-		if (describe_job(c, output, argv[i], err) < 0)
+		if (describe_job(c, args, output, argv[i], err) < 0)
 			return -1;
 	}
 	ops_collect_in_passing(c);

@@ -28,6 +28,8 @@ static const struct opt opts[] = {
 		"error: so many lines of standard error (10)"),
 	OPT_FLAG(0, "no-headers", struct get_args, no_headers, "without the line of titles"),
 	OPT_FLAG('w', "watch", struct get_args, watch, "go on, and show what changes"),
+	OPT_FLAG(0, "refresh", struct get_args, refresh,
+		 "ask, however short ago that was (max_age)"),
 	OPT_END,
 };
 

@@ -22,6 +22,7 @@ struct get_args {
 	bool all;
 	bool no_headers;
 	bool watch;
+	bool refresh;
 	FILE *out; /* NULL: standard output */
 };
 

@@ -16,7 +16,7 @@ int get_check_cluster_args(const struct get_args *args, struct err *err)
 	struct filter filter = { .args = &args->filter };
 
 	if (!filter_is_empty(&filter) || args->sort_by || args->group_by || args->limit ||
-	    args->all)
+	    args->all || args->refresh)
 		return err_set(
 			err, ERR_INVALID,
 			"what there is of a cluster is chosen by patterns behind the resource: only "

@@ -13,7 +13,7 @@ int get_counts(const struct get_args *args, int argc, char **argv, struct err *e
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	cleanup(job_counts_finish) struct job_counts counts = { 0 };
 	struct filter filter;
-	struct selection selection = { argv, (size_t)argc, args->all, &filter };
+	struct selection selection = { argv, (size_t)argc, args->all, &filter, !args->refresh };
 	struct output output;
 	int result;
 

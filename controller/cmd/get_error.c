@@ -44,7 +44,8 @@ int get_error(const struct get_args *args, int argc, char **argv, struct err *er
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	cleanup(failure_list_finish) struct failure_list failures = { 0 };
 	struct filter filter;
-	const struct selection selection = { argv, (size_t)argc, args->all, &filter };
+	const struct selection selection = { argv, (size_t)argc, args->all, &filter,
+					     !args->refresh };
 	struct output output;
 	uint64_t lines;
 	int result;

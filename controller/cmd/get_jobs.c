@@ -34,7 +34,7 @@ static int list(struct controller *c, const struct get_args *args, int argc, cha
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	struct filter filter;
-	struct selection selection = { argv, (size_t)argc, args->all, &filter };
+	struct selection selection = { argv, (size_t)argc, args->all, &filter, !args->refresh };
 	int result;
 
 	if (filter_parse(&args->filter, &filter, err) < 0)

@@ -46,7 +46,8 @@ int get_job_report(const struct get_args *args, int argc, char **argv, struct er
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	cleanup(job_report_list_finish) struct job_report_list reports = { 0 };
 	struct filter filter;
-	const struct selection selection = { argv, (size_t)argc, args->all, &filter };
+	const struct selection selection = { argv, (size_t)argc, args->all, &filter,
+					     !args->refresh };
 	struct output output;
 	int result;
 

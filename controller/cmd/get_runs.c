@@ -27,7 +27,8 @@ static int list(struct controller *c, const struct get_args *args, int argc, cha
 		struct chosen *ret, struct err *err)
 {
 	struct filter filter;
-	const struct selection selection = { argv, (size_t)argc, args->all, &filter };
+	const struct selection selection = { argv, (size_t)argc, args->all, &filter,
+					     !args->refresh };
 	int result;
 
 	if (filter_parse(&args->filter, &filter, err) < 0)

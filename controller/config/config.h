@@ -79,6 +79,7 @@ struct config_cluster {
 	char *user;
 	char *api;
 	char *ssh_port;
+	char *max_age;
 	char *machine, *platform;
 	struct config_job job;
 	char *launcher;
@@ -226,6 +227,7 @@ int config_edit(const char *file, struct span text, const char *key, const char 
 	X(home)          \
 	X(path_kind)     \
 	X(port)          \
+	X(age)           \
 	X(allow)         \
 	X(url)           \
 	X(server)        \

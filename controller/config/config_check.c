@@ -192,6 +192,17 @@ int config_check_port(const char *value, struct err *err)
 	return 0;
 }
 
+int config_check_age(const char *value, struct err *err)
+{
+	uint64_t ns;
+
+	if (!text_parse_duration(value, &ns))
+		return err_set(err, ERR_INVALID,
+			       "'%.40s' is not a duration: write it like 5s or 1m, or 0s for never",
+			       value);
+	return 0;
+}
+
 int config_check_key(const char *value, struct err *err)
 {
 	uint8_t bytes[KEY_LEN];

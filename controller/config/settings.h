@@ -59,6 +59,7 @@
 	X(CLUSTER, TEXT, "ssh_port", ssh_port, port, false, "berth's own SSH server", "port of an sshd in the jobs that ssh is led to instead") \
 	X(CLUSTER, LIST, "allow", allow, allow, true, NULL, "what jobs may forward to, beside their loopback") \
 	X(CLUSTER, DURATION, "detach_timeout", detach_ns, none, true, "24h", "how long a session outlives its client") \
+	X(CLUSTER, TEXT, "max_age", max_age, age, true, "5s with FirecREST, else 0s", "how old what is known of jobs may be when they are listed") \
 	X(RELAY, TEXT, "url", url, url, true, NULL, "https://HOST[:PORT]") \
 	X(RELAY, TEXT, "key", key, key, true, NULL, "its public key, as 'berth-tunnel relay key' prints it") \
 	X(RELAY, TEXT, "token_file", token_file, file, false, NULL, "a file that holds the token") \

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/ops/age.h"
+
 static int ask_backend(struct controller *c, const struct batch_plan *plan, const char *name,
 		       const struct job_list *jobs, struct err *err)
 {
@@ -16,7 +18,9 @@ static int ask_backend(struct controller *c, const struct batch_plan *plan, cons
 		if (plan->wants(&jobs->items[i]) && strcmp(jobs->items[i].cluster, name) == 0)
 			asked[len++] = &jobs->items[i];
 	}
-	if (controller_backend(c, name, &backend, err) == 0 &&
+	/* Before it is done: nobody shall take what was seen earlier for what comes of it. */
+	if (age_mark(c, name, asked, len, false, err) == 0 &&
+	    controller_backend(c, name, &backend, err) == 0 &&
 	    plan->ask(backend, plan->arg, asked, len, err) == 0)
 		return 0;
 	if (len == 1)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controller/model/indices.h"
+#include "controller/ops/age.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/where.h"
 #include "init/base/text.h"
@@ -175,7 +176,8 @@ int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *e
  * The scheduler may begin to answer while we read. What is read is as it was before it was asked:
  * a job that is recorded later would be one that it does not know.
  */
-static int list_and_expect(struct controller *c, bool all, struct job_list *ret, struct err *err)
+static int list_and_expect(struct controller *c, const struct selection *selection,
+			   struct job_list *ret, struct err *err)
 {
 	cleanup_free char *cluster = NULL;
 	struct backend *backend;
@@ -185,10 +187,11 @@ static int list_and_expect(struct controller *c, bool all, struct job_list *ret,
 		return -1;
 	result = store_find_busy_cluster(c->store, &cluster, err);
 	if (result == 0 && cluster && ops_is_chosen(c, cluster) &&
+	    !(selection->may_be_aged && age_is_allowed(c, cluster)) &&
 	    controller_backend(c, cluster, &backend, NULL) == 0)
 		backend_expect(backend);
 	if (result == 0)
-		result = ops_list(c, all, ret, err);
+		result = ops_list(c, selection->all, ret, err);
 	return store_end_reading(c->store, result == 0 ? err : NULL) < 0 ? -1 : result;
 }
 
@@ -196,7 +199,7 @@ static int find_selected(struct controller *c, const struct selection *selection
 			 struct job_list *ret, struct err *err)
 {
 	if (selection->len == 0)
-		return list_and_expect(c, selection->all, ret, err);
+		return list_and_expect(c, selection, ret, err);
 	for (size_t i = 0; i < selection->len; i++) {
 		cleanup(job_finish) struct job job = { 0 };
 
@@ -215,7 +218,8 @@ int ops_select(struct controller *c, const struct selection *selection, struct j
 
 	if (find_selected(c, selection, &jobs, err) < 0)
 		return -1;
-	refreshed = ops_refresh(c, &jobs, err);
+	refreshed = selection->may_be_aged ? ops_refresh_aged(c, &jobs, err)
+					   : ops_refresh(c, &jobs, err);
 	if (selection->filter)
 		filter_apply(selection->filter, controller_now_ns(), &jobs);
 	*ret = jobs;

@@ -36,12 +36,16 @@ int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *e
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
 int ops_refresh_job(struct controller *c, struct job *job, struct err *err) attr_must_use;
 
+/* The same for who only looks: a cluster whose jobs were seen a moment ago is not asked (age.h). */
+int ops_refresh_aged(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
+
 /* Which jobs a verb is about: those that are named, or else those that ops_list() gives. */
 struct selection {
 	char *const *jobs; /* operands as the user wrote them, borrowed */
 	size_t len;
 	bool all;		     /* without operands: also those that ended long ago */
 	const struct filter *filter; /* or NULL; goes for named jobs too */
+	bool may_be_aged;	     /* see ops_refresh_aged() */
 };
 
 /*

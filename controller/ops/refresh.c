@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controller/model/indices.h"
+#include "controller/ops/age.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
@@ -105,13 +106,6 @@ static int look_again(struct controller *c, struct backend *backend, struct job 
 	return backend_observe(backend, &one, 1, seen, err);
 }
 
-/* One that is part of an array is looked at through the whole of it. */
-static bool wants_observing(const struct job *job)
-{
-	return job->state != JOB_DEFINED && !job_state_is_ended(job->state) &&
-	       job->only[0] == '\0' && !job_is_imported(job);
-}
-
 /* The jobs of one backend that are asked about, and what comes back. */
 struct inquiry {
 	struct backend *backend;
@@ -200,29 +194,32 @@ static int refresh_cluster(struct controller *c, const char *name, struct job_li
 	if (controller_backend(c, name, &q.backend, err) < 0)
 		return -1;
 	for (size_t i = 0; i < jobs->len; i++) {
-		if (wants_observing(&jobs->items[i]) && strcmp(jobs->items[i].cluster, name) == 0 &&
+		if (job_wants_observing(&jobs->items[i]) &&
+		    strcmp(jobs->items[i].cluster, name) == 0 &&
 		    inquiry_add(c, &q, &jobs->items[i], err) < 0)
 			return -1;
 	}
-	if (backend_observe(q.backend, (const struct job *const *)q.jobs, q.len, q.seen, err) < 0)
+	if (backend_observe(q.backend, (const struct job *const *)q.jobs, q.len, q.seen, err) < 0 ||
+	    inquiry_record(c, &q, err) < 0)
 		return -1;
-	return inquiry_record(c, &q, err);
+	return age_mark(c, name, (const struct job *const *)q.jobs, q.len, true, err);
 }
 
 /* Whether the jobs before this one have one of its cluster: then that was asked already. */
 static bool is_first_of_cluster(const struct job_list *jobs, size_t at)
 {
-	if (!wants_observing(&jobs->items[at]))
+	if (!job_wants_observing(&jobs->items[at]))
 		return false;
 	for (size_t i = 0; i < at; i++) {
-		if (wants_observing(&jobs->items[i]) &&
+		if (job_wants_observing(&jobs->items[i]) &&
 		    strcmp(jobs->items[i].cluster, jobs->items[at].cluster) == 0)
 			return false;
 	}
 	return true;
 }
 
-static int refresh_whole(struct controller *c, struct job_list *jobs, struct err *err)
+static int refresh_whole(struct controller *c, struct job_list *jobs, bool may_be_aged,
+			 struct err *err)
 {
 	const char *names[CONTROLLER_CLUSTERS_MAX];
 	size_t len = 0;
@@ -234,6 +231,8 @@ static int refresh_whole(struct controller *c, struct job_list *jobs, struct err
 			names[len++] = jobs->items[i].cluster;
 	}
 	for (size_t i = 0; i < len; i++) {
+		if (may_be_aged && age_is_young(c, names[i], jobs))
+			continue;
 		if (refresh_cluster(c, names[i], jobs, result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
@@ -265,7 +264,8 @@ static void show_part(struct job *job, const struct run_list *runs)
 }
 
 /* Tasks of arrays: each array is asked about once, when its tasks stand together. */
-static int refresh_parts(struct controller *c, struct job_list *jobs, struct err *err)
+static int refresh_parts(struct controller *c, struct job_list *jobs, bool may_be_aged,
+			 struct err *err)
 {
 	cleanup(job_finish) struct job whole = { 0 };
 	cleanup(run_list_finish) struct run_list runs = { 0 };
@@ -281,7 +281,8 @@ static int refresh_parts(struct controller *c, struct job_list *jobs, struct err
 			run_list_finish(&runs);
 			if (store_find_by_id(c->store, job->id, &whole, err) < 0)
 				return -1;
-			if (ops_refresh_job(c, &whole, result == 0 ? err : NULL) < 0)
+			if (refresh_whole(c, &(struct job_list){ .items = &whole, .len = 1 },
+					  may_be_aged, result == 0 ? err : NULL) < 0)
 				result = -1;
 			if (store_list_runs(c->store, job->id, true, &runs,
 					    result == 0 ? err : NULL) < 0)
@@ -313,15 +314,25 @@ static int expire_imported(struct controller *c, struct job_list *jobs, struct e
 	return 0;
 }
 
-int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err)
+static int refresh(struct controller *c, struct job_list *jobs, bool may_be_aged, struct err *err)
 {
-	int result = refresh_whole(c, jobs, err);
+	int result = refresh_whole(c, jobs, may_be_aged, err);
 
 	if (expire_imported(c, jobs, result == 0 ? err : NULL) < 0)
 		result = -1;
-	if (refresh_parts(c, jobs, result == 0 ? err : NULL) < 0)
+	if (refresh_parts(c, jobs, may_be_aged, result == 0 ? err : NULL) < 0)
 		result = -1;
 	return result;
+}
+
+int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err)
+{
+	return refresh(c, jobs, false, err);
+}
+
+int ops_refresh_aged(struct controller *c, struct job_list *jobs, struct err *err)
+{
+	return refresh(c, jobs, true, err);
 }
 
 int ops_refresh_job(struct controller *c, struct job *job, struct err *err)

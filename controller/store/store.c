@@ -286,6 +286,17 @@ int store_mark_collected(struct store *store, uint64_t id, struct err *err)
 	return run_for_job(store, "UPDATE jobs SET collected = 1 WHERE id = :id", id, err);
 }
 
+int store_mark_seen(struct store *store, uint64_t id, uint64_t seen_ns, struct err *err)
+{
+	cleanup(statement_finalize) sqlite3_stmt *s = NULL;
+
+	if (statement_prepare(store, "UPDATE jobs SET seen_ns = :seen WHERE id = :id", &s, err) < 0)
+		return -1;
+	statement_bind_int(s, ":seen", (int64_t)seen_ns);
+	statement_bind_int(s, ":id", (int64_t)id);
+	return statement_finish(store, s, err);
+}
+
 int store_delete_job(struct store *store, uint64_t id, struct err *err)
 {
 	if (run_for_job(store, "DELETE FROM runs WHERE job = :id", id, err) < 0)

@@ -48,9 +48,11 @@ int store_add_job(struct store *store, struct job *job, struct err *err) attr_mu
  */
 int store_update_job(struct store *store, const struct job *job, struct err *err) attr_must_use;
 
-/* These two are kept apart from updates, which other processes may be making meanwhile. */
+/* These three are kept apart from updates, which other processes may be making meanwhile. */
 int store_mark_cancel_requested(struct store *store, uint64_t id, struct err *err) attr_must_use;
 int store_mark_collected(struct store *store, uint64_t id, struct err *err) attr_must_use;
+int store_mark_seen(struct store *store, uint64_t id, uint64_t seen_ns, struct err *err)
+	attr_must_use;
 
 int store_delete_job(struct store *store, uint64_t id, struct err *err) attr_must_use;
 

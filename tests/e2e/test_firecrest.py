@@ -21,6 +21,7 @@ clusters:
     url: {server.url}
     system: cluster
     token_file: {token}
+    max_age: 0s
 """
 
 
@@ -100,6 +101,33 @@ def test_looking_is_one_request_and_a_later_ssh_none(site, job):
     with site.server.counting() as made:
         site("logs", job).ok()
     assert len(made) <= 2, made
+
+
+def test_what_was_just_seen_is_not_asked_for_again(site, job, home):
+    """Listing, describing, completing and finding by name share what one of them asked; what changed by us is asked for."""
+    path = home.config_dir / "config.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("max_age: 0s", "max_age: 10m"))
+
+    def asked(*argv):
+        with site.server.counting() as made:
+            site(*argv).ok()
+        return len(made)
+    try:
+        assert asked("get", "jobs", "--refresh") > 0
+        for argv in (("get", "jobs"), ("get", "jobs", job), ("describe", "job", job), ("complete-jobs",),
+                     ("get", "job-counts")):
+            assert asked(*argv) == 0, argv
+        assert asked("describe", "job", "--refresh", job) > 0
+        name = site.submit("--", "sleep", "1000")
+        assert asked("get", "jobs") > 0 and asked("get", "jobs") == 0
+        site("cancel", name).ok()
+        assert asked("get", "jobs") > 0
+        path.write_text(before.replace("max_age: 0s", "max_age: soon"))
+        assert "max_age" in site("get", "jobs").stderr
+    finally:
+        path.write_text(before)
+    site.wait(name, "CANCELLED")
 
 
 def test_ends_are_told_as_they_were(site):
