@@ -401,10 +401,16 @@ struct site *site_ssh_new(const struct site_ssh_plan *plan)
 
 int site_ssh_script(struct site *site, struct span script, struct buf *ret, struct err *err)
 {
+	return site_ssh_script_within(site, script, TIMEOUT_MS, ret, err);
+}
+
+int site_ssh_script_within(struct site *site, struct span script, unsigned int timeout_ms,
+			   struct buf *ret, struct err *err)
+{
 	struct site_ssh *s = site_ssh_of(site);
 	cleanup(child_finish) struct child child = { 0 };
 
-	if (run_script(s, script, &child, err) < 0)
+	if (run_patiently(s, script, timeout_ms, &child, err) < 0)
 		return -1;
 	if (child.status != 0)
 		return explain(s, &child, err);

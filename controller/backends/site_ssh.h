@@ -25,6 +25,9 @@ struct site *site_ssh_new(const struct site_ssh_plan *plan);
  */
 int site_ssh_script(struct site *site, struct span script, struct buf *ret, struct err *err)
 	attr_must_use;
+/* The same for what takes longer than a minute. */
+int site_ssh_script_within(struct site *site, struct span script, unsigned int timeout_ms,
+			   struct buf *ret, struct err *err) attr_must_use;
 
 /*
  * The program here that speaks SFTP with this login node after the line REMOTE_SFTP_MARK:

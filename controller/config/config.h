@@ -87,6 +87,7 @@ struct config_cluster {
 	struct config_relays relays;
 	struct config_texts paths;
 	struct config_texts allow;
+	char *keep_size, *keep_jobs;
 	uint64_t detach_ns;
 };
 
@@ -237,6 +238,8 @@ int config_edit(const char *file, struct span text, const char *key, const char 
 	X(grant)         \
 	X(key)           \
 	X(file)          \
+	X(size)          \
+	X(count)         \
 	X(word)
 #define X(check) int config_check_##check(const char *value, struct err *err) attr_must_use;
 CONFIG_CHECKS(X)

@@ -223,6 +223,25 @@ int config_check_file(const char *value, struct err *err)
 	return 0;
 }
 
+int config_check_size(const char *value, struct err *err)
+{
+	uint64_t bytes;
+
+	if (!text_parse_size(value, &bytes))
+		return err_set(err, ERR_INVALID,
+			       "'%.40s' is not a size: write it like 500M, 10G or 2T", value);
+	return 0;
+}
+
+int config_check_count(const char *value, struct err *err)
+{
+	uint64_t count;
+
+	if (!text_parse_uint(value, UINT32_MAX, &count))
+		return err_set(err, ERR_INVALID, "'%.40s' is not a number", value);
+	return 0;
+}
+
 int config_check_word(const char *value, struct err *err)
 {
 	if (has_controls(value))

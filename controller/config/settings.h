@@ -58,6 +58,8 @@
 	X(CLUSTER, LIST, "paths", paths, path_kind, true, "all", "kinds of paths: direct, relay, relay-tcp, login") \
 	X(CLUSTER, TEXT, "ssh_port", ssh_port, port, false, "berth's own SSH server", "port of an sshd in the jobs that ssh is led to instead") \
 	X(CLUSTER, LIST, "allow", allow, allow, true, NULL, "what jobs may forward to, beside their loopback") \
+	X(CLUSTER, TEXT, "keep_size", keep_size, size, false, "any", "so much of ended jobs' directories stays, as 10G: 'berth gc'") \
+	X(CLUSTER, TEXT, "keep_jobs", keep_jobs, count, false, "any", "so many ended jobs keep their directories: 'berth gc'") \
 	X(CLUSTER, DURATION, "detach_timeout", detach_ns, none, true, "24h", "how long a session outlives its client") \
 	X(CLUSTER, TEXT, "max_age", max_age, age, true, "5s with FirecREST, else 0s", "how old what is known of jobs may be when they are listed") \
 	X(RELAY, TEXT, "url", url, url, true, NULL, "https://HOST[:PORT]") \

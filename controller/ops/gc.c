@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Collecting what jobs leave; see gc.h. */
-#include "gc.h"
+#include "gc_internal.h"
 
 #include <dirent.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -26,19 +27,7 @@
 #define BUNDLE_DAYS 30 /* behind a login node */
 #define SCRIPT_MAX 65536
 
-struct collection {
-	struct controller *c;
-	uint64_t before_ns;  /* what ended or was last used before this is old */
-	uint64_t settled_ns; /* what was begun before this is not being made right now */
-	uint64_t quiet_ns;   /* what was begun before this is hardly being submitted right now */
-	struct gc_report report;
-	struct err *err; /* takes the first failure only */
-	bool failed;
-	bool in_passing;
-};
-
-/* Notes a failure; the place for it is gone once it is filled. */
-static void note(struct collection *g, int result)
+void gc_note(struct collection *g, int result)
 {
 	if (result < 0) {
 		g->failed = true;
@@ -65,13 +54,15 @@ static void collect_hosts(struct collection *g)
 	cleanup_free uint64_t *ids = NULL;
 	size_t len = 0;
 
-	note(g, sshconf_list_jobs(&g->c->ssh, &ids, &len, g->err));
+	gc_note(g, sshconf_list_jobs(&g->c->ssh, &ids, &len, g->err));
 	for (size_t i = 0; i < len; i++) {
 		if (!is_over(g, ids[i]))
 			continue;
-		note(g, sshconf_remove_job(&g->c->ssh, ids[i], g->err));
-		note(g, sshconf_remove_parts(&g->c->ssh, ids[i], g->err));
 		g->report.hosts++;
+		if (g->plan->dry_run)
+			continue;
+		gc_note(g, sshconf_remove_job(&g->c->ssh, ids[i], g->err));
+		gc_note(g, sshconf_remove_parts(&g->c->ssh, ids[i], g->err));
 	}
 }
 
@@ -100,13 +91,17 @@ static void collect_key(struct collection *g, const char *name)
 	} else if (err.kind != ERR_NOT_FOUND || !is_older(path, g->settled_ns)) {
 		return;
 	}
+	if (g->plan->dry_run) {
+		g->report.keys++;
+		return;
+	}
 	tickets = paths_client_tickets(&g->c->paths, uid);
-	note(g, fs_remove_tree(tickets, g->err));
+	gc_note(g, fs_remove_tree(tickets, g->err));
 	/* Others may be collecting at the same time. */
 	if (unlink(path) == 0)
 		g->report.keys++;
 	else if (errno != ENOENT)
-		note(g, err_set_errno(g->err, errno, "remove %s", path));
+		gc_note(g, err_set_errno(g->err, errno, "remove %s", path));
 }
 
 static void collect_keys(struct collection *g)
@@ -121,43 +116,6 @@ static void collect_keys(struct collection *g)
 	closedir(dir);
 }
 
-static void collect_directory(struct collection *g, const struct job *job)
-{
-	struct backend *backend;
-	bool is_remote, asks, there;
-
-	if (job->origin[0] != '\0') {
-		/* The directory is that of whoever submitted the job. */
-		note(g, leftovers_release_here(g->c, job, g->err));
-		note(g, store_mark_collected(g->c->store, job->id, g->err));
-		return;
-	}
-	if (controller_backend(g->c, job->cluster, &backend, g->err) < 0) {
-		note(g, -1);
-		return;
-	}
-	is_remote = site_is_remote(backend_site(backend));
-	/* In passing, nobody is asked. */
-	asks = is_remote || backend_runs_containers(backend);
-	if (asks && g->in_passing)
-		return;
-	there = is_remote || fs_exists(job->directory);
-	if (leftovers_remove(g->c, job, g->err) < 0 ||
-	    store_mark_collected(g->c->store, job->id, g->err) < 0)
-		note(g, -1);
-	else
-		g->report.directories += there;
-}
-
-static void collect_directories(struct collection *g)
-{
-	cleanup(job_list_finish) struct job_list jobs = { 0 };
-
-	note(g, store_list(g->c->store, STORE_COLLECTABLE, g->before_ns, &jobs, g->err));
-	for (size_t i = 0; i < jobs.len; i++)
-		collect_directory(g, &jobs.items[i]);
-}
-
 /*
  * A submission that died may have handed its job over before. 1: it did, and that is recorded now;
  * 0: it did not; -1: this cannot be told now. In passing, nobody is asked whose answer takes time.
@@ -169,7 +127,7 @@ static int recover(struct collection *g, struct job *job)
 	int found;
 
 	if (controller_backend(g->c, job->cluster, &backend, g->err) < 0) {
-		note(g, -1);
+		gc_note(g, -1);
 		return -1;
 	}
 	if (!backend_can_find(backend))
@@ -182,7 +140,7 @@ static int recover(struct collection *g, struct job *job)
 		job->state = JOB_QUEUED;
 		found = store_update_job(g->c->store, job, g->err) < 0 ? -1 : 1;
 	}
-	note(g, found);
+	gc_note(g, found);
 	return found;
 }
 
@@ -194,7 +152,7 @@ static void collect_lost(struct collection *g)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 
-	note(g, store_list(g->c->store, STORE_OPEN, 0, &jobs, g->err));
+	gc_note(g, store_list(g->c->store, STORE_OPEN, 0, &jobs, g->err));
 	for (size_t i = 0; i < jobs.len; i++) {
 		struct job *job = &jobs.items[i];
 		uint64_t last_ns = MAX(job->created_ns, job->seen_ns);
@@ -210,7 +168,7 @@ static void collect_lost(struct collection *g)
 								     : "nobody knew it any more");
 		job->state = JOB_FAILED;
 		job->ended_ns = last_ns;
-		note(g, store_update_job(g->c->store, job, g->err));
+		gc_note(g, store_update_job(g->c->store, job, g->err));
 	}
 }
 
@@ -258,8 +216,8 @@ static void collect_bundles(struct collection *g)
 		if (!is_bundle_name(entry->d_name) || !is_older(path, g->settled_ns) ||
 		    is_linked(g, entry->d_name))
 			continue;
-		if (fs_remove_tree(path, g->err) < 0)
-			note(g, -1);
+		if (!g->plan->dry_run && fs_remove_tree(path, g->err) < 0)
+			gc_note(g, -1);
 		else
 			g->report.bundles++;
 	}
@@ -270,10 +228,12 @@ static void collect_bundles(struct collection *g)
  * The same behind a login node, in one message: what was last used so long ago, and no job's
  * directory links to. Names are only what we give.
  */
-static int collect_bundles_there(struct site *site, const char *home, uint64_t days,
+static int collect_bundles_there(struct site *site, const char *home, const struct gc_plan *plan,
 				 uint64_t *ret_count, struct err *err)
 {
 	cleanup(buf_finish) struct buf script = BUF_INIT(SCRIPT_MAX), answer = BUF_INIT(SCRIPT_MAX);
+	const uint64_t days =
+		MAX(plan->retention_ns / (86400 * NSEC_PER_SEC), (uint64_t)BUNDLE_DAYS);
 
 	if (!buf_printf(&script, "cd ") || !remote_quote(&script, home) ||
 	    !buf_printf(&script,
@@ -283,9 +243,9 @@ static int collect_bundles_there(struct site *site, const char *home, uint64_t d
 			"\tfor l in ../jobs/*/bundle; do\n"
 			"\t\tcase $(readlink \"$l\") in */$d) continue 2 ;; esac\n"
 			"\tdone\n"
-			"\trm -rf \"$d\" && n=$((n + 1))\n"
+			"\t%s \"$d\" && n=$((n + 1))\n"
 			"done\necho $n\n",
-			days, DIGEST_LEN))
+			days, DIGEST_LEN, plan->dry_run ? "test -d" : "rm -rf"))
 		return err_set(err, ERR_LIMIT, "too long");
 	if (site_ssh_script(site, buf_span(&script), &answer, err) < 0)
 		return -1;
@@ -306,7 +266,7 @@ static bool keeps_bundles(struct controller *c, const struct where *where)
 }
 
 /* One that does not answer has kept its old bundles; that is no reason to fail. */
-static void collect_cluster(struct collection *g, const struct where *where, uint64_t days)
+static void collect_cluster(struct collection *g, const struct where *where)
 {
 	cleanup(place_finish) struct place place = { 0 };
 	struct backend *backend;
@@ -315,12 +275,12 @@ static void collect_cluster(struct collection *g, const struct where *where, uin
 
 	if (controller_backend(g->c, where->cluster, &backend, &err) < 0 ||
 	    place_find(g->c, where, backend_site(backend), &place, &err) < 0 ||
-	    collect_bundles_there(backend_site(backend), place.home, days, &count, &err) < 0) {
+	    collect_bundles_there(backend_site(backend), place.home, g->plan, &count, &err) < 0) {
 		log_info("old bundles of %s stay: %s", where->cluster, err.text);
 		return;
 	}
 	g->report.bundles += count;
-	if (count > 0)
+	if (count > 0 && !g->plan->dry_run)
 		place_forget(g->c, where);
 }
 
@@ -335,13 +295,11 @@ static void collect_engine(struct collection *g, const char *cluster)
 		log_info("what %s keeps of old jobs stays: %s", cluster, err.text);
 }
 
-static void collect_remote_bundles(struct collection *g, uint64_t retention_ns)
+static void collect_remote_bundles(struct collection *g)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
-	const uint64_t day = 86400 * NSEC_PER_SEC;
-	const uint64_t days = MAX(retention_ns / day, (uint64_t)BUNDLE_DAYS);
 
-	note(g, store_list(g->c->store, STORE_ALL, 0, &jobs, g->err));
+	gc_note(g, store_list(g->c->store, STORE_ALL, 0, &jobs, g->err));
 	for (size_t i = 0; i < jobs.len; i++) {
 		struct where where;
 		bool seen = false;
@@ -351,10 +309,10 @@ static void collect_remote_bundles(struct collection *g, uint64_t retention_ns)
 		/* A cluster that is not configured any more is nobody's to ask. */
 		if (seen || ops_choose(g->c, jobs.items[i].cluster, &where, NULL) < 0)
 			continue;
-		if (where.runs_containers)
+		if (where.runs_containers && !g->plan->dry_run)
 			collect_engine(g, where.cluster);
 		else if (where.is_remote && !keeps_bundles(g->c, &where))
-			collect_cluster(g, &where, days);
+			collect_cluster(g, &where);
 	}
 }
 
@@ -365,29 +323,42 @@ static uint64_t before(uint64_t age_ns)
 	return now > age_ns ? now - age_ns : 0;
 }
 
-static void collect(struct collection *g, uint64_t retention_ns)
+static void collect(struct collection *g)
 {
-	g->before_ns = before(retention_ns);
-	g->settled_ns = before(MAX(retention_ns, SETTLED_NS));
+	g->before_ns = before(g->plan->retention_ns);
+	g->settled_ns = before(MAX(g->plan->retention_ns, SETTLED_NS));
 	g->quiet_ns = before(QUIET_NS);
-	collect_lost(g);
+	if (!g->plan->dry_run)
+		collect_lost(g);
 	collect_hosts(g);
 	collect_keys(g);
-	collect_directories(g);
+	gc_collect_directories(g);
 	collect_bundles(g);
 }
 
-int ops_collect(struct controller *c, uint64_t retention_ns, struct gc_report *ret, struct err *err)
+int ops_collect(struct controller *c, const struct gc_plan *plan, struct gc_report *ret,
+		struct err *err)
 {
 	cleanup(job_list_finish) struct job_list open = { 0 };
-	struct collection g = { .c = c, .err = err };
+	struct collection g = { .c = c, .plan = plan, .err = err };
 
-	note(&g, store_list(c->store, STORE_OPEN, 0, &open, g.err));
-	note(&g, ops_refresh(c, &open, g.err));
-	collect(&g, retention_ns);
-	collect_remote_bundles(&g, retention_ns);
+	gc_note(&g, store_list(c->store, STORE_OPEN, 0, &open, g.err));
+	g.was_refused = ops_refresh(c, &open, g.err) < 0;
+	gc_note(&g, g.was_refused ? -1 : 0);
+	collect(&g);
+	collect_remote_bundles(&g);
 	*ret = g.report;
 	return g.failed ? -1 : 0;
+}
+
+void gc_report_finish(struct gc_report *report)
+{
+	for (size_t i = 0; i < report->directories; i++) {
+		free(report->items[i].cluster);
+		free(report->items[i].directory);
+	}
+	free(report->items);
+	*report = (struct gc_report){ 0 };
 }
 
 /* True at most once in ten minutes, for all processes together as good as. */
@@ -408,8 +379,10 @@ static bool is_due(struct controller *c)
 
 void ops_collect_in_passing(struct controller *c)
 {
-	struct collection g = { .c = c, .in_passing = true };
+	static const struct gc_plan plan = { .retention_ns = GC_RETENTION_NS };
+	struct collection g = { .c = c, .plan = &plan, .in_passing = true };
 
 	if (is_due(c))
-		collect(&g, GC_RETENTION_NS);
+		collect(&g);
+	gc_report_finish(&g.report);
 }

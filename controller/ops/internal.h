@@ -106,8 +106,12 @@ int leftovers_release_here(struct controller *c, const struct job *job, struct e
 /* What a rotation of its key that was interrupted left beside the client file. */
 int leftovers_remove_beside(struct controller *c, const struct job *job, struct err *err)
 	attr_must_use;
+
 /*
- * leftovers_release(), and the job directory with everything in it, unless another workstation
- * submitted the job: then that one keeps it for as long as it likes.
+ * What is on this machine, and the job directory with everything in it, unless another workstation
+ * submitted the job: then that one keeps it for as long as it likes. The first leaves what is
+ * elsewhere to the next question to that site, or a site_flush().
  */
+int leftovers_begin_removing(struct controller *c, const struct job *job, struct err *err)
+	attr_must_use;
 int leftovers_remove(struct controller *c, const struct job *job, struct err *err) attr_must_use;

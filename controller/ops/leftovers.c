@@ -145,18 +145,30 @@ static bool is_of(const struct job *job, const struct backend *backend)
 	return strcmp(job->backend, backend_name(backend)) == 0;
 }
 
-int leftovers_remove(struct controller *c, const struct job *job, struct err *err)
+int leftovers_begin_removing(struct controller *c, const struct job *job, struct err *err)
 {
 	struct backend *backend;
 
-	if (leftovers_release(c, job, err) < 0)
+	if (leftovers_release_here(c, job, err) < 0)
 		return -1;
 	if (job->origin[0] != '\0')
 		return 0;
 	/* Without its cluster there is no telling where that is. */
-	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
-	    (is_of(job, backend) && backend_forget(backend, job, err) < 0) ||
-	    site_remove(backend_site(backend), job->directory, err) < 0)
+	if (controller_backend(c, job->cluster, &backend, err) < 0)
+		return -1;
+	if (!backend_site(backend))
+		remove_scratch(job);
+	if (is_of(job, backend) && backend_forget(backend, job, err) < 0)
+		return -1;
+	return site_remove(backend_site(backend), job->directory, err);
+}
+
+int leftovers_remove(struct controller *c, const struct job *job, struct err *err)
+{
+	struct backend *backend;
+
+	if (leftovers_begin_removing(c, job, err) < 0 ||
+	    controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
 	return site_flush(backend_site(backend), err);
 }

@@ -174,6 +174,27 @@ def test_collecting_removes_what_is_old_and_keeps_what_runs(alone):
     refused(alone("logs", ended), NOT_FOUND)
 
 
+def test_a_quota_keeps_the_newest_and_a_dry_run_says_what_would_go(alone):
+    names = [alone.submit("--", "true") for _ in range(3)]
+    running = alone.start("--", "sleep", "1000")
+    for name in names:
+        alone.wait(name, "SUCCEEDED")
+    paths = [alone.job_dir(name) for name in names]
+    said = alone("gc", "--keep-jobs", "2", "--dry-run").ok().stdout
+    assert f"would remove {names[0]}.local: " in said and str(paths[0]) in said and "would remove 0 Host blocks" in said
+    assert "not known" not in said and all(path.exists() for path in paths)
+    alone("config", "set", "clusters.local.keep_jobs", "1").ok()
+    assert "2 job directories" in alone("gc").ok().stdout
+    assert [path.exists() for path in paths] == [False, False, True]
+    assert "0 job directories" in alone("gc").ok().stdout
+    assert "1 job directories" in alone("gc", "--keep-size", "0").ok().stdout
+    assert alone.job(running)["state"] == "RUNNING" and alone.job_dir(running).exists()
+    for wrong in ("--keep-size", "much"), ("--keep-jobs", "-1"):
+        refused(alone("gc", *wrong), INVALID)
+    refused(alone("config", "set", "clusters.local.keep_size", "1X"), INVALID)
+    alone("cancel", running).ok()
+
+
 @pytest.fixture
 def image(short_dir, build_dir):
     """A root directory with a shell and what that needs."""

@@ -213,6 +213,45 @@ def test_cancel_and_gc_leave_nothing_there(remote, node):
     assert missing.status == 66 and "collected" in missing.stderr
 
 
+def test_a_quota_is_kept_with_one_question_about_sizes(remote, node):
+    remote("gc", "--retention", "0s").ok()
+    running = remote.submit("--", "sleep", "1000")
+    ended = [remote.submit("--", "true") for _ in range(3)]
+    for name in ended:
+        remote.wait(name, "SUCCEEDED")
+    there = [node.scratch / "berth" / "jobs" / remote.job(name)["uid"] for name in [running, *ended]]
+    foreign = there[0].with_name("6b019f50-8eef54953ad43042")
+    foreign.mkdir()
+    (foreign / "large").write_bytes(bytes(3 << 20))
+    for path in there[1:]:
+        (path / "result").write_bytes(bytes(400000))
+    remote.wait(running, "RUNNING")
+    remote("gc").ok()
+    node.calls()
+    remote("gc").ok()
+    without = node.calls()
+    remote("config", "set", "clusters.hpc.keep_size", "1000K").ok()
+    try:
+        # Here and there nothing changes, and what would go is told with its size.
+        said = remote("gc", "--dry-run").ok().stdout.splitlines()
+        assert len(said) == 2 and "over the quota" in said[0] and str(there[1]) in said[0], said
+        assert "1 job directories of " in said[1] and all(path.exists() for path in there)
+        assert node.calls() <= without + 1
+        assert "1 job directories" in remote("gc").ok().stdout
+        assert node.calls() <= without + 2
+        assert [path.exists() for path in there] == [True, False, True, True]
+        # Nobody answers: nothing goes.
+        with node.unreachable():
+            refused = remote("gc", "--keep-jobs", "0")
+            assert refused.status == 69 and "0 job directories" in refused.stdout
+        assert all(path.exists() for path in there[2:])
+        assert "2 job directories" in remote("gc", "--keep-jobs", "0").ok().stdout
+        assert [path.exists() for path in there] == [True, False, False, False] and foreign.exists()
+    finally:
+        remote("config", "set", "clusters.hpc.keep_size", "1T").ok()
+        remote("cancel", running).ok()
+
+
 def alone(berth, node, fresh_home, **more):
     user = type(berth)(berth.program, fresh_home, {"PATH": f"{node.dir / 'bin'}:{os.environ['PATH']}"})
     path = fresh_home.root / "config" / "berth" / "config.yaml"

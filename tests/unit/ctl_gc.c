@@ -4,11 +4,13 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
+#include "controller/ops/quota.h"
 #include "init/base/fs.h"
 #include "tests/unit/ctl_user.h"
 
@@ -20,10 +22,10 @@ static void ended_jobs_are_collected_after_the_retention(void **state)
 
 	(void)state;
 	fake_set(user.fake, 0, JOB_SUCCEEDED, 0);
-	assert_int_equal(ops_collect(user.c, GC_RETENTION_NS, &report, NULL), 0);
+	assert_int_equal(user_collect(GC_RETENTION_NS, &report, NULL), 0);
 	assert_int_equal(report.directories, 0);
 	assert_true(user_job_has(&job, "spec.json"));
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(user_collect(0, &report, NULL), 0);
 	assert_int_equal(report.directories, 1);
 	assert_int_equal(report.bundles, 0);
 	assert_false(fs_exists(job.directory));
@@ -55,10 +57,10 @@ static void bundles_that_no_job_links_to_are_collected_when_they_are_old(void **
 	assert_int_equal(mkdir(foreign, 0700), 0);
 	age(real);
 	age(foreign);
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(user_collect(0, &report, NULL), 0);
 	assert_int_equal(report.bundles, 0);
 	assert_int_equal(unlink(bundle), 0);
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(user_collect(0, &report, NULL), 0);
 	assert_int_equal(report.bundles, 1);
 	assert_false(fs_exists(real));
 	assert_true(fs_exists(foreign));
@@ -73,13 +75,13 @@ static void host_blocks_and_keys_of_jobs_that_are_gone_are_collected(void **stat
 	(void)state;
 	user_put("state/berth/keys/of-nobody.json", "key", 0600);
 	assert_int_equal(store_delete_job(user.c->store, job.id, NULL), 0);
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(user_collect(0, &report, NULL), 0);
 	assert_int_equal(report.hosts, 1);
 	assert_false(user_has("ssh/berth/job-1.conf"));
 	/* A key without a record may be that of a submission that is under way. */
 	assert_int_equal(report.keys, 0);
 	age(key);
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(user_collect(0, &report, NULL), 0);
 	assert_int_equal(report.keys, 1);
 }
 
@@ -136,12 +138,12 @@ static void a_job_whose_submission_died_after_handing_over_is_taken_up(void **st
 	fake_lose(user.fake, "0");
 	/* What cannot be asked now is not given up. */
 	fake_fail(user.fake, ERR_UNAVAILABLE);
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), -1);
+	assert_int_equal(user_collect(0, &report, NULL), -1);
 	fake_fail(user.fake, ERR_NONE);
 	assert_int_equal(store_find_by_id(user.c->store, begun.id, &found, NULL), 0);
 	assert_int_equal(found.state, JOB_DEFINED);
 	job_finish(&found);
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(user_collect(0, &report, NULL), 0);
 	assert_int_equal(store_find_by_id(user.c->store, begun.id, &found, NULL), 0);
 	assert_int_equal(found.state, JOB_QUEUED);
 	assert_string_equal(found.native_id, "0");
@@ -158,13 +160,125 @@ static void a_submission_that_died_before_is_given_up_when_it_is_old(void **stat
 	user_put("ssh/berth/job-2.conf.4242.0.part", "", 0600);
 	user_put("ssh/berth/job-1.conf.4242.0.part", "", 0600);
 	user_put("ssh/berth/job-2.conf.bak", "", 0600);
-	assert_int_equal(ops_collect(user.c, 0, &report, NULL), 0);
+	assert_int_equal(user_collect(0, &report, NULL), 0);
 	assert_int_equal(store_find_by_id(user.c->store, begun.id, &found, NULL), 0);
 	assert_int_equal(found.state, JOB_FAILED);
 	assert_false(user_has("ssh/berth/job-2.conf.4242.0.part"));
 	assert_true(user_has("ssh/berth/job-1.conf.4242.0.part"));
 	assert_true(user_has("ssh/berth/job-2.conf.bak"));
 	assert_true(user_has("ssh/berth/job-1.conf"));
+}
+
+static struct job ended_job(unsigned int index, size_t bytes)
+{
+	struct job job = user_submitted(NULL);
+	cleanup_free char *name = str_printf("cluster/jobs/%s/result", job.uid);
+	cleanup_free char *text = alloc_zero(1, bytes + 1);
+
+	memset(text, 'x', bytes);
+	user_put(name, text, 0600);
+	fake_set(user.fake, index, JOB_SUCCEEDED, 0);
+	assert_int_equal(ops_refresh_job(user.c, &job, NULL), 0);
+	return job;
+}
+
+static void a_quota_takes_the_oldest_until_the_rest_keeps_to_it(void **state)
+{
+	cleanup(job_finish) struct job first = ended_job(0, 400000), second = ended_job(1, 400000);
+	cleanup(job_finish) struct job third = ended_job(2, 400000), running = user_submitted(NULL);
+	cleanup(gc_report_finish) struct gc_report dry = { 0 }, wet = { 0 }, last = { 0 };
+	struct gc_plan plan = { .retention_ns = GC_RETENTION_NS,
+				.keep_size = "1000K",
+				.dry_run = true };
+
+	(void)state;
+	assert_int_equal(ops_collect(user.c, &plan, &dry, NULL), 0);
+	assert_int_equal(dry.directories, 1);
+	assert_string_equal(dry.items[0].directory, first.directory);
+	assert_true(dry.items[0].is_measured && !dry.items[0].is_old);
+	assert_in_range(dry.bytes, 400000, 500000);
+	assert_true(fs_exists(first.directory));
+	plan.dry_run = false;
+	assert_int_equal(ops_collect(user.c, &plan, &wet, NULL), 0);
+	assert_int_equal(wet.directories, 1);
+	assert_false(fs_exists(first.directory));
+	assert_true(fs_exists(second.directory) && fs_exists(third.directory));
+	/* A job that runs is never counted, and never goes. */
+	plan = (struct gc_plan){ .retention_ns = GC_RETENTION_NS, .keep_jobs = "0" };
+	assert_int_equal(ops_collect(user.c, &plan, &last, NULL), 0);
+	assert_int_equal(last.directories, 2);
+	assert_true(user_job_has(&running, "spec.json"));
+}
+
+static void a_cluster_that_does_not_answer_keeps_what_its_quota_would_take(void **state)
+{
+	cleanup(job_finish) struct job job = ended_job(0, 1), running = user_submitted(NULL);
+	cleanup(gc_report_finish) struct gc_report report = { 0 };
+	const struct gc_plan plan = { .retention_ns = GC_RETENTION_NS, .keep_jobs = "0" };
+	struct err err;
+
+	(void)state;
+	fake_fail(user.fake, ERR_UNAVAILABLE);
+	assert_int_equal(ops_collect(user.c, &plan, &report, &err), -1);
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+	assert_int_equal(report.directories, 0);
+	assert_true(fs_exists(job.directory) && fs_exists(running.directory));
+	fake_fail(user.fake, ERR_NONE);
+	assert_int_equal(ops_collect(user.c, &plan, &report, &err), 0);
+	assert_int_equal(report.directories, 1);
+}
+
+/* jobs: when each ended, and how large it is. */
+static void check_choice(const uint64_t (*jobs)[2], size_t len, struct quota quota,
+			 const char *expected)
+{
+	struct job records[8];
+	struct quota_item items[8];
+	char goes[8] = "";
+
+	for (size_t i = 0; i < len; i++) {
+		records[i] = (struct job){ .id = i, .ended_ns = jobs[i][0] };
+		items[i] = (struct quota_item){ .job = &records[i], .bytes = jobs[i][1] };
+	}
+	quota_choose(items, len, &quota);
+	for (size_t i = 0; i < len; i++)
+		goes[items[i].job->id] = items[i].goes ? 'x' : '-';
+	assert_string_equal(goes, expected);
+}
+
+static void what_ended_first_goes_first(void **state)
+{
+	static const uint64_t jobs[][2] = { { 30, 5 }, { 10, 5 }, { 20, 5 }, { 40, 0 } };
+	static const uint64_t large[][2] = { { 1, UINT64_MAX }, { 2, UINT64_MAX }, { 3, 1 } };
+	const uint64_t none = QUOTA_NONE;
+
+	(void)state;
+	check_choice(jobs, 4, (struct quota){ 0, none, none }, "----");
+	check_choice(jobs, 4, (struct quota){ 20, none, none }, "-x--");
+	check_choice(jobs, 4, (struct quota){ 0, none, 2 }, "-xx-");
+	check_choice(jobs, 4, (struct quota){ 0, none, 0 }, "xxxx");
+	check_choice(jobs, 4, (struct quota){ 0, 10, none }, "-x--");
+	check_choice(jobs, 4, (struct quota){ 0, 9, none }, "-xx-");
+	check_choice(jobs, 4, (struct quota){ 0, 0, none }, "xxx-");
+	check_choice(jobs, 4, (struct quota){ 25, 4, 9 }, "xxx-");
+	check_choice(large, 3, (struct quota){ 0, 2, none }, "xx-");
+	check_choice(NULL, 0, (struct quota){ 0, 0, 0 }, "");
+}
+
+static void sizes_are_read_from_what_du_prints(void **state)
+{
+	struct job a = { .directory = (char *)(uintptr_t) "/j/a b" };
+	struct job b = { .directory = (char *)(uintptr_t) "/j/b" };
+	struct quota_item items[] = { { .job = &b }, { .job = &a } };
+
+	(void)state;
+	quota_read_sizes(span_of_str("12\t/j/a b\nx\t/j/b\n7\t/j/c\n-1\t/j/b\n\n5\n"
+				     "18446744073709551615\t/j/b"),
+			 items, 2);
+	assert_int_equal(items[1].bytes, 12 * 1024);
+	assert_in_range(items[0].bytes, UINT64_C(1) << 62, UINT64_C(1) << 63);
+	quota_read_sizes((struct span){ 0 }, items, 2);
+	assert_int_equal(items[1].bytes, 12 * 1024);
 }
 
 int main(void)
@@ -178,6 +292,10 @@ int main(void)
 		TEST(a_bundle_that_was_damaged_is_installed_again),
 		TEST(a_job_whose_submission_died_after_handing_over_is_taken_up),
 		TEST(a_submission_that_died_before_is_given_up_when_it_is_old),
+		TEST(a_quota_takes_the_oldest_until_the_rest_keeps_to_it),
+		TEST(a_cluster_that_does_not_answer_keeps_what_its_quota_would_take),
+		cmocka_unit_test(what_ended_first_goes_first),
+		cmocka_unit_test(sizes_are_read_from_what_du_prints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

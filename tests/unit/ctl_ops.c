@@ -178,7 +178,7 @@ static void a_backend_that_does_not_answer_changes_nothing(void **state)
 	assert_int_equal(ops_refresh_job(user.c, &job, &err), -1);
 	assert_int_equal(err.kind, ERR_UNAVAILABLE);
 	assert_int_equal(job.state, JOB_RUNNING);
-	assert_int_equal(ops_collect(user.c, 0, &report, &err), -1);
+	assert_int_equal(user_collect(0, &report, &err), -1);
 	assert_int_equal(report.hosts + report.keys + report.directories + report.bundles, 0);
 	assert_true(user_has("ssh/berth/job-1.conf"));
 	assert_true(user_has_key(&job));

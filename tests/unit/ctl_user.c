@@ -101,6 +101,17 @@ struct job user_submitted(const char *name)
 	return job;
 }
 
+int user_collect(uint64_t retention_ns, struct gc_report *ret, struct err *err)
+{
+	cleanup(gc_report_finish) struct gc_report report = { 0 };
+	int result = ops_collect(user.c, &(struct gc_plan){ .retention_ns = retention_ns }, &report,
+				 err);
+
+	*ret = report;
+	ret->items = NULL;
+	return result;
+}
+
 bool user_job_has(const struct job *job, const char *name)
 {
 	cleanup_free char *path = fs_join(job->directory, name);

@@ -7,6 +7,7 @@
  */
 
 #include "controller/backends/fake.h"
+#include "controller/ops/gc.h"
 #include "controller/ops/internal.h"
 
 extern struct user {
@@ -26,6 +27,9 @@ bool user_has(const char *name);
 /* Submits `true`; the second form fails the test when that fails, or when there are notes. */
 int user_submit(const char *name, struct job *ret, struct notes *notes, struct err *err);
 struct job user_submitted(const char *name);
+
+/* ops_collect() with nothing but a retention; what went is counted, and not kept. */
+int user_collect(uint64_t retention_ns, struct gc_report *ret, struct err *err);
 
 bool user_job_has(const struct job *job, const char *name);
 bool user_has_key(const struct job *job);
