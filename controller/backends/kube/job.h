@@ -11,14 +11,12 @@
  * Pure, no I/O. An option that a pod has no field for is ERR_UNSUPPORTED, never left out silently.
  */
 
-#include "controller/backends/backend.h"
-#include "controller/model/json.h"
+#include "controller/backends/kube/pod.h"
 
 /* Labels by which Jobs and pods are known to be ours. */
 #define KUBE_LABEL_UID "berth.uid"
 #define KUBE_LABEL_JOB "berth.job"
 #define KUBE_NOTE_NAME "berth.name" /* an annotation */
-#define KUBE_CONTAINER "main"
 /* What nobody collected goes by itself, so long after its end. */
 #define KUBE_TTL_S (7 * 24 * 60 * 60)
 #define KUBE_MANIFEST_MAX (1024 * 1024)
