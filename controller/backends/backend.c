@@ -79,6 +79,38 @@ int backend_render(struct backend *backend, const struct submission *submission,
 	return 0;
 }
 
+/* How often a run was started, of which the scheduler may tell less than it told before. */
+static uint64_t attempt_of(const struct run *run, const struct observation *seen)
+{
+	return MAX(MAX(run->attempt, seen->attempts), (uint64_t)(seen->started_ns != 0));
+}
+
+void observation_to_run(const struct observation *seen, struct run *run)
+{
+	uint64_t attempt = attempt_of(run, seen);
+
+	if (job_state_is_ended(run->state))
+		return;
+	run->is_known = true;
+	if (run->state != seen->state || strcmp(run->native_state, seen->native_state) != 0 ||
+	    strcmp(run->reason, seen->reason) != 0 ||
+	    (seen->node_list[0] && strcmp(run->node_list, seen->node_list) != 0) ||
+	    run->exit_code != seen->exit_code || run->signal != seen->signal ||
+	    run->started_ns != seen->started_ns || run->ended_ns != seen->ended_ns ||
+	    run->attempt != attempt)
+		run->has_changed = true;
+	run->state = seen->state;
+	job_set_text(&run->native_state, seen->native_state);
+	job_set_text(&run->reason, seen->reason);
+	if (seen->node_list[0] != '\0')
+		job_set_text(&run->node_list, seen->node_list);
+	run->exit_code = seen->exit_code;
+	run->signal = seen->signal;
+	run->started_ns = seen->started_ns;
+	run->ended_ns = seen->ended_ns;
+	run->attempt = attempt;
+}
+
 /* An array is what its tasks are; the words are those of the scheduler for the first of them. */
 static void fold(struct observation *ret)
 {

@@ -78,6 +78,9 @@ struct backend_exec {
 	struct terminal *terminal;
 };
 
+/* Gives a task of an array what was seen of it; one that has ended keeps what it has. */
+void observation_to_run(const struct observation *seen, struct run *run);
+
 struct backend;
 
 struct backend_ops {

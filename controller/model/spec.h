@@ -126,6 +126,8 @@ int spec_check_local(const struct spec *spec, struct err *err) attr_must_use;
  * containers; and for who runs no containers (named for people), what those alone can do.
  */
 int spec_check_engine(const struct spec *spec, struct err *err) attr_must_use;
+/* What schedules containers on many nodes takes more: arrays and tasks, each one container. */
+int spec_check_pods(const struct spec *spec, struct err *err) attr_must_use;
 int spec_check_no_engine(const struct spec *spec, const char *who, struct err *err) attr_must_use;
 
 /* How many ranks the job will have: one a task, of an array one an index. */

@@ -287,15 +287,47 @@ static bool engine_takes(const char *name)
 	       is_in(container_options, name);
 }
 
-int spec_check_engine(const struct spec *spec, struct err *err)
+/* A scheduler of containers takes what an engine takes, and these. */
+static bool pods_take(const char *name)
 {
-	if (check_refusals(spec, engine_takes, err) < 0)
+	static const char *const names[] = { "array", "constraint", "exclude", "gpus-per-task",
+					     "gres",  "nodelist",   "qos",     "requeue" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return engine_takes(name);
+}
+
+static int check_containers(const struct spec *spec, bool (*takes)(const char *name),
+			    struct err *err)
+{
+	if (check_refusals(spec, takes, err) < 0)
 		return -1;
 	if (spec->launcher || spec->edf)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--%s: the engine itself starts containers: leave it out",
 			       spec->launcher ? "launcher" : "edf");
+	return 0;
+}
+
+int spec_check_engine(const struct spec *spec, struct err *err)
+{
+	if (check_containers(spec, engine_takes, err) < 0)
+		return -1;
 	return check_one(spec, "an engine", err);
+}
+
+int spec_check_pods(const struct spec *spec, struct err *err)
+{
+	if (check_containers(spec, pods_take, err) < 0)
+		return -1;
+	if (spec->nodes > 1 && spec->nodes != spec_ranks(spec))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--nodes: tasks are pods, and each has a node of its own then: say "
+			       "the same number with --tasks, or leave it out");
+	return 0;
 }
 
 int spec_check_no_engine(const struct spec *spec, const char *who, struct err *err)

@@ -150,9 +150,9 @@ def test_the_manifest_is_shown_and_valid(here, cluster):
 
 
 def test_what_a_pod_cannot_do_is_refused_in_words(here):
-    for argv, word in ((["-N", "2"], "one node"), (["--array", "0-3"], "--array"), (["--hold", "5m"], "--hold"),
+    for argv, word in ((["-N", "2", "-n", "4"], "--nodes"), (["--array", "1-3"], "--array"), (["--hold", "5m"], "--hold"),
                        (["--restart", "always"], "--restart"), (["--network", "none"], "--network"),
-                       (["--user", "ann"], "numbers"), (["-G", "a100:2"], "node selector")):
+                       (["--user", "ann"], "numbers"), (["-G", "a100:2"], "--constraint")):
         result = here("run", "--image", "i", *argv, "--", "true")
         assert result.status == UNSUPPORTED and word in result.stderr, result
     result = here("get", "nodes")

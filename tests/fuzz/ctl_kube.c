@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an API server says of a Job and its pod, and a pod template: read to their ends whatever
- * they are, and nothing that a terminal would act on gets through.
+ * What an API server says of a Job, its pods and events, and a template: read to their ends
+ * whatever they are, and nothing that a terminal would act on gets through.
  */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
 
+#include "controller/backends/kube/events.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/observe.h"
 
@@ -19,9 +20,13 @@ static void check_text(const char *text, size_t size)
 
 static void observe(const json_t *answer)
 {
+	cleanup(json_release) json_t *pods = json_pack("[O?]", json_object_get(answer, "pod"));
+	const struct job record = { .tasks = 3 };
 	struct observation seen = { 0 };
 
-	kube_read_job(json_object_get(answer, "job"), json_object_get(answer, "pod"), &seen);
+	json_array_extend(pods, json_object_get(answer, "pods"));
+	kube_read_job(&record, json_object_get(answer, "job"), pods, &seen);
+	kube_read_events(json_object_get(answer, "events"), &record, &seen);
 	check_text(seen.native_state, sizeof(seen.native_state));
 	check_text(seen.reason, sizeof(seen.reason));
 	check_text(seen.node_list, sizeof(seen.node_list));
@@ -29,10 +34,30 @@ static void observe(const json_t *answer)
 	assert(seen.signal >= 0 && seen.signal <= 64);
 }
 
+/* The same answer about tasks of an array. */
+static void observe_tasks(const json_t *answer)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	struct observation seen = { .runs = &runs };
+	char indices[] = "0-4:2";
+	const struct job record = { .tasks = 3, .array = indices };
+
+	run_list_init(&runs, &record);
+	kube_read_job(&record, json_object_get(answer, "job"), json_object_get(answer, "pods"),
+		      &seen);
+	for (size_t i = 0; i < runs.len; i++)
+		check_text(runs.items[i].reason, BACKEND_REASON_MAX);
+}
+
 static void make(const char *template)
 {
 	static const char *const command[] = { "true", NULL };
-	const struct spec spec = { .command = command, .image = "i", .gpus = "1", .user = "1:2" };
+	const struct spec spec = { .command = command,
+				   .image = "i",
+				   .user = "1:2",
+				   .exclude = "n1",
+				   .tasks = 2,
+				   .gpus_per_task = "1" };
 	cleanup(job_finish) struct job job = { 0 };
 	const struct submission submission = { .spec = &spec, .job = &job, .template = template };
 	cleanup(json_release) json_t *body = NULL;
@@ -51,8 +76,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	cleanup_free char *text = str_dup_len((const char *)bytes, len);
 	cleanup(json_release) json_t *answer = NULL;
 
-	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) == 0)
+	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) == 0) {
 		observe(answer);
+		observe_tasks(answer);
+	}
 	make(text);
 	return 0;
 }

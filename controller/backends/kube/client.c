@@ -204,7 +204,7 @@ int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, 
 static char *page_path(const char *path, const char *selector, unsigned int limit, const char *from)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(64 * 1024);
-	bool ok = buf_printf(&b, "%s?limit=%u", path, limit);
+	bool ok = buf_printf(&b, "%s%climit=%u", path, strchr(path, '?') ? '&' : '?', limit);
 
 	if (selector)
 		ok = ok && buf_printf(&b, "&labelSelector=") && text_append_percent(&b, selector);

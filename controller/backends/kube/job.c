@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/manifest.h"
 #include "controller/backends/kube/pod.h"
 #include "controller/backends/kube/template.h"
+#include "controller/model/container.h"
 #include "init/base/alloc.h"
+
+/* Of "on-failure" alone; what Kubernetes has without anything said. */
+#define TRIES 6
 
 char *kube_job_name(const struct job *job)
 {
@@ -24,7 +29,6 @@ static int refuse(const struct spec *spec, struct err *err)
 		bool is_asked;
 		const char *instead;
 	} cannot[] = {
-		{ "restart", spec->restart, "jobs are tried once: run it again" },
 		{ "hold", spec->hold, "a pod ends with its command: leave it out" },
 		{ "network", spec->network && strcmp(spec->network, "host") != 0,
 		  "a pod has the cluster's network, or that of its host" },
@@ -95,37 +99,88 @@ static void set_labels(json_t *metadata, const struct submission *submission)
 		kube_set_text(kube_object_at(metadata, "annotations"), KUBE_NOTE_NAME, job->name);
 }
 
-int kube_make_job(const struct submission *submission, json_t **ret, struct err *err)
+/* How often it is tried, and what does not count as a try. */
+static int fill_tries(json_t *job_spec, const struct spec *spec, struct err *err)
+{
+	const char *limit = spec->array ? "backoffLimitPerIndex" : "backoffLimit";
+	uint64_t times = 0;
+	size_t len = 0;
+
+	if (spec->restart && !container_parse_restart(spec->restart, &len, &times))
+		return err_set(err, ERR_INVALID, "--restart: '%.40s' is none", spec->restart);
+	if (spec->restart && strncmp(spec->restart, "on-failure", len) == 0) {
+		times = times ? times : TRIES;
+	} else if (spec->restart && strncmp(spec->restart, "no", len) != 0) {
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--restart: a Job ends with its command: say on-failure:TIMES");
+	}
+	if (spec->restart || !json_object_get(job_spec, limit))
+		json_object_set_new(job_spec, limit,
+				    json_integer((json_int_t)MIN(times, (uint64_t)INT32_MAX)));
+	if (spec->requeue)
+		json_object_set_new(job_spec, "podFailurePolicy",
+				    json_pack("{s:[{s:s, s:[{s:s, s:s}]}]}", "rules", "action",
+					      "Ignore", "onPodConditions", "type",
+					      "DisruptionTarget", "status", "True"));
+	return 0;
+}
+
+/* The limit is that of each task in an array, and of the whole otherwise. */
+static void fill_times(json_t *job_spec, const struct spec *spec)
+{
+	json_t *pod = kube_object_at(json_object_get(job_spec, "template"), "spec");
+
+	if (spec->time_ns)
+		json_object_set_new(spec->array ? pod : job_spec, "activeDeadlineSeconds",
+				    json_integer((json_int_t)((spec->time_ns + NSEC_PER_SEC - 1) /
+							      NSEC_PER_SEC)));
+	if (!json_object_get(job_spec, "ttlSecondsAfterFinished"))
+		json_object_set_new(job_spec, "ttlSecondsAfterFinished", json_integer(KUBE_TTL_S));
+}
+
+/* As people write it. */
+static json_t *start_job(const json_t *template)
+{
+	json_t *job = json_pack("{s:s, s:s, s:{}, s:{}}", "apiVersion", "batch/v1", "kind", "Job",
+				"metadata", "spec");
+
+	json_object_update(json_object_get(job, "metadata"), json_object_get(template, "metadata"));
+	json_object_update(json_object_get(job, "spec"), json_object_get(template, "spec"));
+	return job;
+}
+
+static void fill_metadata(json_t *metadata, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
 	cleanup_free char *name = kube_job_name(submission->job);
-	cleanup(json_release) json_t *template = NULL;
-	cleanup(json_release) json_t *job = NULL;
-	json_t *metadata, *inside;
 
-	if (spec_check_engine(spec, err) < 0 || refuse(spec, err) < 0 ||
-	    check_texts(spec, err) < 0 ||
-	    kube_read_template(submission->template, &template, err) < 0)
-		return -1;
-	set_labels(kube_object_at(template, "metadata"), submission);
-	if (kube_fill_pod(kube_object_at(template, "spec"), spec, err) < 0)
-		return -1;
-	job = json_pack("{s:s, s:s}", "apiVersion", "batch/v1", "kind", "Job");
-	metadata = kube_object_at(job, "metadata");
 	/* One that is only shown has no uid yet; the API server makes such a name. */
 	kube_set_text(metadata, submission->job->uid[0] ? "name" : "generateName", name);
 	set_labels(metadata, submission);
 	if (spec->comment)
 		kube_set_text(kube_object_at(metadata, "annotations"), "berth.comment",
 			      spec->comment);
-	inside = kube_object_at(job, "spec");
-	json_object_set_new(inside, "backoffLimit", json_integer(0));
-	json_object_set_new(inside, "ttlSecondsAfterFinished", json_integer(KUBE_TTL_S));
-	if (spec->time_ns)
-		json_object_set_new(inside, "activeDeadlineSeconds",
-				    json_integer((json_int_t)((spec->time_ns + NSEC_PER_SEC - 1) /
-							      NSEC_PER_SEC)));
-	json_object_set(inside, "template", template);
+}
+
+int kube_make_job(const struct submission *submission, json_t **ret, struct err *err)
+{
+	const struct spec *spec = submission->spec;
+	cleanup(json_release) json_t *template = NULL;
+	cleanup(json_release) json_t *job = NULL;
+	json_t *inside, *pod;
+
+	if (spec_check_pods(spec, err) < 0 || refuse(spec, err) < 0 || check_texts(spec, err) < 0 ||
+	    kube_read_template(submission->template, &template, err) < 0)
+		return -1;
+	job = start_job(template);
+	fill_metadata(json_object_get(job, "metadata"), submission);
+	inside = json_object_get(job, "spec");
+	pod = kube_object_at(inside, "template");
+	set_labels(kube_object_at(pod, "metadata"), submission);
+	if (kube_fill_pod(kube_object_at(pod, "spec"), spec, err) < 0 ||
+	    fill_tries(inside, spec, err) < 0 || kube_fill_indexed(inside, submission, err) < 0)
+		return -1;
+	fill_times(inside, spec);
 	*ret = take_ptr(job);
 	return 0;
 }

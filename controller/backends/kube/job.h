@@ -16,6 +16,8 @@
 /* Labels by which Jobs and pods are known to be ours. */
 #define KUBE_LABEL_UID "berth.uid"
 #define KUBE_LABEL_JOB "berth.job"
+/* An annotation of the Job: numbers of pods that were ended one by one. */
+#define KUBE_NOTE_CANCELLED "berth.cancelled"
 #define KUBE_NOTE_NAME "berth.name" /* an annotation */
 /* What nobody collected goes by itself, so long after its end. */
 #define KUBE_TTL_S (7 * 24 * 60 * 60)

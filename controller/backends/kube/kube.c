@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "controller/backends/kube/client.h"
+#include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/logs.h"
 #include "controller/backends/kube/observe.h"
+#include "controller/backends/kube/tasks.h"
+#include "init/base/log.h"
 
 #define JOBS "/apis/batch/v1"
 #define CORE "/api/v1"
@@ -49,22 +52,66 @@ static int set_id(const struct kube *kube, const char *name, char ret_id[BACKEND
 	return 0;
 }
 
+/* What is gone is success. */
+static int delete (struct kube *kube, const char *path, json_t *options, struct err *err)
+{
+	const struct kube_call call = { .method = "DELETE", .path = path, .body = options };
+	struct err own;
+
+	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
+}
+
+/* Foreground: the Job goes after its pods, which get their time to end. */
+static int delete_job(struct kube *kube, const struct job *job, const char *policy, struct err *err)
+{
+	cleanup_free char *name = kube_job_name(job);
+	cleanup_free char *path = kube_path(kube, JOBS, "jobs", name);
+	cleanup(json_release) json_t *options =
+		json_pack("{s:s, s:s, s:s}", "apiVersion", "v1", "kind", "DeleteOptions",
+			  "propagationPolicy", policy);
+
+	return delete (kube, path, options, err);
+}
+
+static int create(struct kube *kube, const char *api, const char *kind, json_t *body, json_t **ret,
+		  struct err *err)
+{
+	cleanup_free char *path = kube_path(kube, api, kind, NULL);
+	const struct kube_call call = { .method = "POST", .path = path, .body = body };
+
+	return kube_call(kube, &call, ret, err);
+}
+
+/* Names for ranks. A Job that does not get them is not what was asked for. */
+static int create_service(struct kube *kube, const struct submission *submission,
+			  const json_t *made, struct err *err)
+{
+	cleanup(json_release) json_t *service = NULL;
+
+	if (!kube_needs_service(submission->spec))
+		return 0;
+	service = kube_make_service(submission->job, made);
+	if (create(kube, CORE, "services", service, NULL, err) == 0)
+		return 0;
+	if (delete_job(kube, submission->job, "Background", NULL) < 0)
+		log_debug("Job of %s is left over", submission->job->uid);
+	return err_wrap(err, "the Service that gives ranks their names");
+}
+
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
 	cleanup(json_release) json_t *body = NULL;
+	cleanup(json_release) json_t *made = NULL;
 	cleanup_free char *name = kube_job_name(submission->job);
-	cleanup_free char *path = NULL;
-	struct kube_call call = { .method = "POST" };
 	struct kube *kube;
 
 	if (kube_make_job(submission, &body, err) < 0 || find_kube(backend, &kube, err) < 0 ||
-	    set_id(kube, name, ret->native_id, err) < 0)
-		return -1;
-	path = kube_path(kube, JOBS, "jobs", NULL);
-	call.path = path;
-	call.body = body;
-	if (kube_call(kube, &call, NULL, err) < 0)
+	    set_id(kube, name, ret->native_id, err) < 0 ||
+	    create(kube, JOBS, "jobs", body, &made, err) < 0 ||
+	    create_service(kube, submission, made, err) < 0)
 		return -1;
 	ret->state = JOB_QUEUED;
 	return 0;
@@ -111,27 +158,10 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 	return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 }
 
-/* What is gone is success. */
-static int delete (struct kube *kube, const char *path, json_t *options, struct err *err)
+static int cancel_one(struct kube *kube, const struct job *job, struct err *err)
 {
-	const struct kube_call call = { .method = "DELETE", .path = path, .body = options };
-	struct err own;
-
-	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
-		return 0;
-	return err_set(err, own.kind, "%s", own.text);
-}
-
-/* Foreground: the Job goes after its pod, which gets its time to end. */
-static int delete_job(struct kube *kube, const struct job *job, const char *policy, struct err *err)
-{
-	cleanup_free char *name = kube_job_name(job);
-	cleanup_free char *path = kube_path(kube, JOBS, "jobs", name);
-	cleanup(json_release) json_t *options =
-		json_pack("{s:s, s:s, s:s}", "apiVersion", "v1", "kind", "DeleteOptions",
-			  "propagationPolicy", policy);
-
-	return delete (kube, path, options, err);
+	return job->only[0] ? kube_cancel_tasks(kube, job, err)
+			    : delete_job(kube, job, "Foreground", err);
 }
 
 static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
@@ -143,7 +173,7 @@ static int cancel(struct backend *backend, const struct job *const *jobs, size_t
 	if (find_kube(backend, &kube, err) < 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
-		if (delete_job(kube, jobs[i], "Foreground", result == 0 ? err : NULL) < 0)
+		if (cancel_one(kube, jobs[i], result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
 	return result;
@@ -185,6 +215,16 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 		       "kubernetes: no tunnel leads into a pod: 'kubectl exec -it -n %.*s job/%s "
 		       "-- sh' gives a shell there",
 		       len, job->native_id, slash ? slash + 1 : "NAME");
+}
+
+static int list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
+		     struct err *err)
+{
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_list_runs(kube, job, ret, err);
 }
 
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
@@ -237,6 +277,7 @@ static const struct backend_ops kube_backend_ops = {
 	.kill = kill_now,
 	.read_log = read_log,
 	.endpoint = endpoint,
+	.list_runs = list_runs,
 	.list_nodes = list_nodes,
 	.runs_containers = true,
 	.forget = forget,

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
+#include "controller/backends/kube/observe.h"
+#include "controller/backends/kube/pod_state.h"
 #include "init/base/alloc.h"
 
 struct reading {
@@ -49,31 +52,31 @@ static int take(void *owner, struct span bytes, struct err *err)
 	return reading->max == 0;
 }
 
-/* The name of the pod that was made last; NULL: there is none. */
-static int find_pod(struct kube *kube, const struct job *job, char **ret, struct err *err)
+/* The name of the pod, "" when there is none yet; free() it. */
+static int find_pod(struct kube *kube, const struct job *job, uint64_t index, char **ret,
+		    struct err *err)
 {
-	cleanup_free char *path = kube_path(kube, "/api/v1", "pods", NULL);
-	cleanup_free char *label = str_printf(KUBE_LABEL_UID "=%s", job->uid);
 	cleanup(json_release) json_t *pods = NULL;
-	const char *name, *last = "", *made;
-	json_t *pod;
-	size_t i;
+	const json_t *pod;
 
-	*ret = NULL;
-	if (kube_list(kube, path, label, &pods, err) < 0)
+	if (kube_list_pods(kube, job, &pods, err) < 0)
 		return -1;
-	json_array_foreach(pods, i, pod) {
-		const json_t *metadata = json_object_get(pod, "metadata");
-
-		name = json_string_value(json_object_get(metadata, "name"));
-		made = json_string_value(json_object_get(metadata, "creationTimestamp"));
-		if (!name || (made && strcmp(made, last) < 0))
-			continue;
-		last = made ? made : last;
-		free(*ret);
-		*ret = str_dup(name);
-	}
+	pod = kube_last_pod(pods, index);
+	*ret = str_dup(kube_text(json_object_get(pod, "metadata"), "name"));
 	return 0;
+}
+
+/*
+ * Whether there is a log, and the number of the pod that has it: a job with several pods prints
+ * nothing as a whole, and none has a log of errors alone.
+ */
+static bool find_index(const struct job *job, const struct log_part *part, uint64_t *ret)
+{
+	bool has_many = job_is_array(job) || job->tasks > 1;
+
+	if (part->max == 0 || part->which == LOG_STDERR || (has_many && !part->of_rank))
+		return false;
+	return kube_index_of_rank(job, part->of_rank ? part->rank : 0, ret);
 }
 
 int kube_read_log(struct kube *kube, const struct job *job, const struct log_part *part,
@@ -85,13 +88,14 @@ int kube_read_log(struct kube *kube, const struct job *job, const struct log_par
 	};
 	struct kube_call call = { .received = take, .owner = &reading };
 	struct err own = { 0 };
+	uint64_t index;
 	int result;
 
-	if (part->which == LOG_STDERR || part->max == 0)
+	if (!find_index(job, part, &index))
 		return 0;
-	if (find_pod(kube, job, &pod, err) < 0)
+	if (find_pod(kube, job, index, &pod, err) < 0)
 		return -1;
-	if (!pod)
+	if (pod[0] == '\0')
 		return 0;
 	base = kube_path(kube, "/api/v1", "pods", pod);
 	path = str_printf("%s/log?container=" KUBE_CONTAINER, base);

@@ -3,8 +3,8 @@
 
 /*
  * How jobs are: two lists by label, of Jobs and of pods, tell about all of them. The Job decides
- * when one has ended; its pod tells how, and what it waits for before. What is missing, unknown or
- * of an odd type is passed over; texts for people come out without control characters.
+ * when one has ended; its pods tell how, and what they wait for before. Of a pod that was made anew
+ * the last counts. Where neither says why nothing happens, the server's events do (events.h).
  */
 
 #include "controller/backends/backend.h"
@@ -13,8 +13,19 @@
 int kube_observe_jobs(struct kube *kube, const struct job *const *jobs, size_t len,
 		      struct observation *ret, struct err *err) attr_must_use;
 
-/* What a Job and its pod (NULL: there is none) say. Pure. */
-void kube_read_job(const json_t *job, const json_t *pod, struct observation *ret);
+/*
+ * What a Job and its pods (an array, or NULL) say of our job. Of one that is an array ret->runs
+ * gets it, and the rest is for backend_observe() to fill. Pure.
+ */
+void kube_read_job(const struct job *record, const json_t *job, const json_t *pods,
+		   struct observation *ret);
 
-/* "2026-11-21T08:00:00Z", in nanoseconds since the epoch; 0: none. */
-uint64_t kube_time(const char *text);
+/* The pods of a job, those of Jobs that are indexed by their number, else one; release *ret. */
+int kube_list_pods(struct kube *kube, const struct job *job, json_t **ret, struct err *err)
+	attr_must_use;
+
+/* Of an array of pods the last that was made for this number; NULL: there is none. Borrowed. */
+const json_t *kube_last_pod(const json_t *pods, uint64_t index);
+
+/* In the order in which they were made. */
+void kube_sort_pods(json_t *pods);

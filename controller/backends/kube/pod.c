@@ -31,6 +31,19 @@ json_t *kube_find_container(json_t *pod)
 	return container;
 }
 
+json_t *kube_literal(const char *text)
+{
+	cleanup(buf_finish) struct buf twice = BUF_INIT(2 * strlen(text) + 1);
+
+	if (!strstr(text, "$$") && !strstr(text, "$("))
+		return json_string(text);
+	for (const char *p = text; *p; p++) {
+		if (!buf_append(&twice, p, 1) || (*p == '$' && !buf_append(&twice, p, 1)))
+			break;
+	}
+	return json_string(buf_str(&twice));
+}
+
 /*
  * Without an entrypoint the words are arguments of the image's own, as with `docker run`; with an
  * empty one they are all there is.
@@ -40,13 +53,13 @@ static void set_command(json_t *container, const struct spec *spec)
 	json_t *words = json_array(), *command = json_array();
 
 	for (const char *const *word = spec->command; *word; word++)
-		json_array_append_new(words, json_string(*word));
+		json_array_append_new(words, kube_literal(*word));
 	json_object_del(container, "command");
 	json_object_del(container, "args");
 	if (!spec->entrypoint) {
 		json_object_set(container, "args", words);
 	} else if (spec->entrypoint[0]) {
-		json_array_append_new(command, json_string(spec->entrypoint));
+		json_array_append_new(command, kube_literal(spec->entrypoint));
 		json_object_set(container, "command", command);
 		json_object_set(container, "args", words);
 	} else {
@@ -65,9 +78,9 @@ static void set_env(json_t *container, const struct spec *spec)
 		cleanup_free char *name = str_dup_len(text, strcspn(text, "="));
 		const char *value = strchr(text, '=');
 
-		kube_put_item(
-			env, "name",
-			json_pack("{s:s, s:s}", "name", name, "value", value ? value + 1 : ""));
+		kube_put_item(env, "name",
+			      json_pack("{s:s, s:o}", "name", name, "value",
+					kube_literal(value ? value + 1 : "")));
 	}
 	if (json_array_size(env) == 0)
 		json_object_del(container, "env");
@@ -130,7 +143,8 @@ int kube_fill_pod(json_t *pod, const struct spec *spec, struct err *err)
 	set_command(container, spec);
 	set_env(container, spec);
 	set_pull(container, spec->pull);
-	if (kube_fill_resources(container, spec, err) < 0 ||
+	if (kube_fill_scheduling(pod, spec, err) < 0 ||
+	    kube_fill_resources(container, spec, err) < 0 ||
 	    set_user(container, spec->user, err) < 0)
 		return -1;
 	return kube_fill_volumes(pod, container, spec, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the pod of a job may use; see pod.h. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "controller/backends/kube/manifest.h"
 #include "controller/backends/kube/pod.h"
@@ -10,17 +11,66 @@
 
 #define NAME_OF_GPUS "nvidia.com/gpu"
 
-static int set_gpus(json_t *limits, const char *gpus, struct err *err)
+/*
+ * "2" or "amd.com/gpu:2". Kinds of GPUs that are no resources of their own are labels of nodes.
+ */
+static int set_gpus(json_t *limits, const char *option, const char *gpus, uint64_t pods,
+		    struct err *err)
 {
+	const char *colon = strrchr(gpus, ':');
+	cleanup_free char *name =
+		colon ? str_dup_len(gpus, (size_t)(colon - gpus)) : str_dup(NAME_OF_GPUS);
 	uint64_t count;
 
-	if (!text_parse_uint(gpus, INT32_MAX, &count) || count == 0)
+	if (!strchr(name, '/') || !text_parse_uint(colon ? colon + 1 : gpus, INT32_MAX, &count) ||
+	    count == 0)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "--gpus: '%.40s': a pod takes a number of GPUs; what kind they are "
-			       "is for the node selector of the pod template",
-			       gpus);
-	json_object_set_new(limits, NAME_OF_GPUS, json_integer((json_int_t)count));
+			       "--%s: '%.40s': a pod takes a number of " NAME_OF_GPUS
+			       ", or of another resource, such as amd.com/gpu:2; what kind they "
+			       "are is for --constraint, such as nvidia.com/gpu.product=NAME",
+			       option, gpus);
+	if (count % pods != 0)
+		return err_set(err, ERR_INVALID,
+			       "--%s: %" PRIu64 " GPUs are not the same number for each of %" PRIu64
+			       " tasks: say --gpus-per-task",
+			       option, count, pods);
+	json_object_set_new(limits, name, json_integer((json_int_t)(count / pods)));
 	return 0;
+}
+
+/* "NAME:COUNT", with commas between; of a name alone one. */
+static int set_gres(json_t *limits, const char *gres, struct err *err)
+{
+	while (*gres) {
+		size_t len = strcspn(gres, ",");
+		cleanup_free char *name = str_dup_len(gres, len);
+		char *colon = strrchr(name, ':');
+		uint64_t count = 1;
+
+		if (colon)
+			*colon++ = '\0';
+		if (!strchr(name, '/') || (colon && !text_parse_uint(colon, INT32_MAX, &count)))
+			return err_set(err, ERR_UNSUPPORTED,
+				       "--gres: '%.80s': resources of nodes are called such as "
+				       "amd.com/gpu:2 ('kubectl describe nodes' lists them)",
+				       gres);
+		json_object_set_new(limits, name, json_integer((json_int_t)count));
+		gres += len + (gres[len] == ',');
+	}
+	return 0;
+}
+
+static int set_devices(json_t *limits, const struct spec *spec, struct err *err)
+{
+	/* Each task of an array is a job to itself. */
+	uint64_t pods = spec->array ? 1 : spec_ranks(spec);
+
+	if (spec->gpus && set_gpus(limits, "gpus", spec->gpus, pods, err) < 0)
+		return -1;
+	if (spec->gpus_per_task &&
+	    set_gpus(limits, "gpus-per-task", spec->gpus_per_task, 1, err) < 0)
+		return -1;
+	return spec->gres ? set_gres(limits, spec->gres, err) : 0;
 }
 
 /* What is asked for is also the limit, except for CPUs, of which more may be used. */
@@ -48,5 +98,5 @@ int kube_fill_resources(json_t *container, const struct spec *spec, struct err *
 		json_object_set_new(requests, "memory", json_integer((json_int_t)memory));
 		json_object_set_new(limits, "memory", json_integer((json_int_t)memory));
 	}
-	return spec->gpus ? set_gpus(limits, spec->gpus, err) : 0;
+	return set_devices(limits, spec, err);
 }

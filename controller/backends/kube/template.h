@@ -2,11 +2,14 @@
 #pragma once
 
 /*
- * The user's pod template: YAML or JSON of a Pod or a PodTemplate, without what only one that is
- * running has. Pure.
+ * The user's template: YAML or JSON of a Pod, a PodTemplate or a Job, whose pod, labels,
+ * annotations and settings ours are put into. Pure.
  */
 
 #include "controller/model/json.h"
 
-/* text: NULL is an empty one. Release *ret, which has "metadata" and "spec" or may get them. */
+/*
+ * text: NULL is an empty one. Release *ret, which is shaped like a Job; what is missing of
+ * "metadata" and "spec" is for who fills it.
+ */
 int kube_read_template(const char *text, json_t **ret, struct err *err) attr_must_use;

@@ -23,26 +23,6 @@ static void set_text(char **member, const char *text, bool *changed)
 		}                                  \
 	} while (0)
 
-static void take(struct run *run, const struct observation *seen)
-{
-	if (job_state_is_ended(run->state))
-		return;
-	run->is_known = true;
-	SET(run, state, seen->state);
-	set_text(&run->native_state, seen->native_state, &run->has_changed);
-	set_text(&run->reason, seen->reason, &run->has_changed);
-	if (seen->node_list[0] != '\0')
-		set_text(&run->node_list, seen->node_list, &run->has_changed);
-	SET(run, exit_code, seen->exit_code);
-	SET(run, signal, seen->signal);
-	SET(run, started_ns, seen->started_ns);
-	SET(run, ended_ns, seen->ended_ns);
-	if (seen->attempts > run->attempt)
-		SET(run, attempt, seen->attempts);
-	else if (run->attempt == 0 && seen->started_ns)
-		SET(run, attempt, 1);
-}
-
 void slurm_runs_take(struct run_list *runs, const char *tasks, const struct observation *seen)
 {
 	struct run *one;
@@ -54,12 +34,12 @@ void slurm_runs_take(struct run_list *runs, const char *tasks, const struct obse
 	if (tasks[strspn(tasks, "0123456789")] == '\0') {
 		one = indices_next(tasks, 0, &task) ? run_list_find(runs, task) : NULL;
 		if (one)
-			take(one, seen);
+			observation_to_run(seen, one);
 		return;
 	}
 	for (size_t i = 0; i < runs->len; i++) {
 		if (indices_have(tasks, runs->items[i].task))
-			take(&runs->items[i], seen);
+			observation_to_run(seen, &runs->items[i]);
 	}
 }
 
