@@ -338,6 +338,19 @@ int backend_list_runs(struct backend *backend, const struct job *job, struct run
 	return 0;
 }
 
+int backend_batch_script(struct backend *backend, const struct job *job, struct batch_script *ret,
+			 struct err *err)
+{
+	if (!backend->ops->batch_script)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: does not tell batch scripts: what was submitted is in the job "
+			       "directory",
+			       backend->ops->name);
+	if (backend->ops->batch_script(backend, job, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_stat(struct backend *backend, const struct job *job, struct use *ret, struct err *err)
 {
 	assert_own(backend, job);
@@ -378,6 +391,17 @@ int backend_list_queues(struct backend *backend, struct queue_list *ret, struct 
 			       "%s: starts jobs at once: there are no queues to list",
 			       backend->ops->name);
 	if (backend->ops->list_queues(backend, ret, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
+int backend_list_reservations(struct backend *backend, struct reservation_list *ret,
+			      struct err *err)
+{
+	if (!backend->ops->list_reservations)
+		return err_set(err, ERR_UNSUPPORTED, "%s: knows of no reservations",
+			       backend->ops->name);
+	if (backend->ops->list_reservations(backend, ret, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
 }

@@ -13,11 +13,13 @@
 
 #include "controller/backends/site.h"
 #include "controller/model/act.h"
+#include "controller/model/batch_script.h"
 #include "controller/model/cluster.h"
 #include "controller/model/job.h"
 #include "controller/model/log_part.h"
 #include "controller/model/queued.h"
 #include "controller/model/report.h"
+#include "controller/model/reservation.h"
 #include "controller/model/run.h"
 #include "controller/model/spec.h"
 #include "controller/model/use.h"
@@ -174,6 +176,10 @@ struct backend_ops {
 	int (*list_nodes)(struct backend *backend, struct node_list *ret, struct err *err);
 	int (*list_queues)(struct backend *backend, struct queue_list *ret, struct err *err);
 
+	/* Appends what is reserved, for whomever. NULL: it knows of no reservations. */
+	int (*list_reservations)(struct backend *backend, struct reservation_list *ret,
+				 struct err *err);
+
 	/*
 	 * What the scheduler tells about its own work; and the jobs of all users that wait or run.
 	 * NULL: it has no queue.
@@ -194,6 +200,13 @@ struct backend_ops {
 	 */
 	int (*list_runs)(struct backend *backend, const struct job *job, struct run_list *ret,
 			 struct err *err);
+
+	/*
+	 * The batch script that the scheduler keeps of a job, and where its standard streams go.
+	 * NULL: it cannot be asked for them.
+	 */
+	int (*batch_script)(struct backend *backend, const struct job *job,
+			    struct batch_script *ret, struct err *err);
 
 	/* What a running job uses, as the scheduler measures it. NULL: it does not. */
 	int (*stat)(struct backend *backend, const struct job *job, struct use *ret,
@@ -314,6 +327,8 @@ int backend_abandon(struct backend *backend, const struct job *job, struct err *
 
 int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		      struct err *err) attr_must_use;
+int backend_batch_script(struct backend *backend, const struct job *job, struct batch_script *ret,
+			 struct err *err) attr_must_use;
 int backend_stat(struct backend *backend, const struct job *job, struct use *ret, struct err *err)
 	attr_must_use;
 /* ERR_UNSUPPORTED where there is nothing to know. */
@@ -323,6 +338,8 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 	attr_must_use;
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 	attr_must_use;
+int backend_list_reservations(struct backend *backend, struct reservation_list *ret,
+			      struct err *err) attr_must_use;
 bool backend_has_queue(const struct backend *backend);
 int backend_report(struct backend *backend, struct scheduler_report *ret, struct err *err)
 	attr_must_use;

@@ -21,6 +21,8 @@ static const struct opt opts[] = {
 		"node, queue: of which backend (slurm)"),
 	OPT_FLAG(0, "refresh", struct get_args, refresh,
 		 "job: ask, however short ago that was (max_age)"),
+	OPT_FLAG(0, "script", struct get_args, script,
+		 "job: also its batch script and its files, as the scheduler has them"),
 	OPT_END,
 };
 
@@ -29,6 +31,7 @@ static int describe_job(struct controller *c, const struct get_args *args,
 {
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup(json_release) json_t *array = json_array();
+	cleanup(batch_script_finish) struct batch_script script = { 0 };
 	struct job_list one = { .items = &job, .len = 1 };
 	struct err stale;
 	int refreshed;
@@ -37,10 +40,17 @@ static int describe_job(struct controller *c, const struct get_args *args,
 		return -1;
 	refreshed = args->refresh ? ops_refresh_job(c, &job, &stale)
 				  : ops_refresh_aged(c, &one, &stale);
+	if (args->script && ops_batch_script(c, &job, &script, err) < 0)
+		return -1;
 	if (output->format == OUTPUT_TABLE) {
 		output_describe_job(&job, output);
+		if (args->script)
+			output_describe_script(&script, output);
 	} else {
 		json_array_append_new(array, output_job_value(&job));
+		if (args->script)
+			json_object_set_new(json_array_get(array, 0), "script",
+					    output_script_value(&script));
 		value_print(array, output);
 	}
 	if (output_end(output, err) < 0)
@@ -127,6 +137,7 @@ static const struct {
 	int (*run)(const struct get_args *args, const struct output *output, int argc, char **argv,
 		   struct err *err);
 } resources[] = {
+	{ "cluster", "clusters", describe_clusters },
 	{ "image", "images", describe_images },
 	{ "job", "jobs", describe_jobs },
 	{ "node", "nodes", describe_nodes },
@@ -150,13 +161,15 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 			return resources[i].run(args, &output, argc - 1, argv + 1, err);
 	}
 	return err_set(err, ERR_INVALID,
-		       "cannot describe '%.40s': there are image, job, node, queue", argv[0]);
+		       "cannot describe '%.40s': there are cluster, image, job, node, queue",
+		       argv[0]);
 }
 
 const struct verb cmd_describe = {
 	.name = "describe",
-	.operands = "job JOB... | node NODE... | queue QUEUE... | image IMAGE...",
-	.summary = "tell everything about a job, a node, a queue or an image",
+	.operands =
+		"job JOB... | node NODE... | queue QUEUE... | cluster CLUSTER... | image IMAGE...",
+	.summary = "tell everything about a job, a node, a queue, a cluster or an image",
 	.details = "A JOB is job-7, 7, or the job's name (the newest with that name).",
 	.opts = opts,
 	.mode = OPT_PERMUTE,

@@ -44,6 +44,7 @@ static const struct resource {
 	{ "clusters", "cluster", get_clusters },
 	{ "nodes", "node", get_nodes },
 	{ "queues", "queue", get_queues },
+	{ "reservations", "reservation", get_reservations },
 	{ "resources", "resource", get_resources },
 	{ "scheduling-report", "scheduling-reports", get_scheduling_report },
 	{ "queue-report", "queue-reports", get_queue_report },
@@ -179,8 +180,9 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 const struct verb cmd_get = {
 	.name = "get",
 	.operands =
-		"jobs | job-counts | job-runs | error | clusters | nodes | queues | resources |\n"
-		"       scheduling-report | queue-report | job-report | connections [NAME...]",
+		"jobs | job-counts | job-runs | error | clusters | nodes | queues | reservations |\n"
+		"       resources | scheduling-report | queue-report | job-report | connections "
+		"[NAME...]",
 	.summary = "list jobs, their errors, clusters and what they have, reports, connections",
 	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
 	.opts = opts,

@@ -7,6 +7,7 @@
  * function, its line below and in get.c's table, a section in berth.1.scd.
  */
 
+#include "controller/model/cluster.h"
 #include "controller/model/filter.h"
 #include "controller/ops/controller.h"
 #include "controller/output/output.h"
@@ -23,6 +24,7 @@ struct get_args {
 	bool no_headers;
 	bool watch;
 	bool refresh;
+	bool script;
 	FILE *out; /* NULL: standard output */
 };
 
@@ -45,6 +47,10 @@ int get_check_cluster_args(const struct get_args *args, struct err *err) attr_mu
 int get_choose_cluster(struct controller *c, const char *name, const char **ret, struct err *err)
 	attr_must_use;
 
+/* What the configuration says of a cluster; its texts are the controller's. ERR_NOT_FOUND. */
+int get_cluster(struct controller *c, const char *name, struct cluster *ret, struct err *err)
+	attr_must_use;
+
 /* argv holds the operands behind the resource. */
 int get_connections(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_counts(const struct get_args *args, int argc, char **argv, struct err *err);
@@ -55,6 +61,11 @@ int get_nodes(const struct get_args *args, int argc, char **argv, struct err *er
 int get_queues(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_job_report(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_queue_report(const struct get_args *args, int argc, char **argv, struct err *err);
+int get_reservations(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_resources(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_runs(const struct get_args *args, int argc, char **argv, struct err *err);
 int get_scheduling_report(const struct get_args *args, int argc, char **argv, struct err *err);
+
+/* The same for `berth describe`. */
+int describe_clusters(const struct get_args *args, const struct output *output, int argc,
+		      char **argv, struct err *err);

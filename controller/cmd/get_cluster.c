@@ -9,6 +9,7 @@
 #include "controller/ops/cluster.h"
 #include "controller/ops/where.h"
 #include "controller/output/cluster.h"
+#include "controller/output/reservations.h"
 #include "controller/output/resources.h"
 
 int get_check_cluster_args(const struct get_args *args, struct err *err)
@@ -62,6 +63,21 @@ int get_queues(const struct get_args *args, int argc, char **argv, struct err *e
 	    ops_list_queues(c, cluster, argv, (size_t)argc, &queues, err) < 0)
 		return -1;
 	return output_queues(&queues, &output, err);
+}
+
+int get_reservations(const struct get_args *args, int argc, char **argv, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+	cleanup(reservation_list_finish) struct reservation_list reservations = { 0 };
+	const char *cluster;
+	struct output output;
+
+	if (get_check_cluster_args(args, err) < 0 || get_output(args, &output, err) < 0 ||
+	    controller_open(&c, err) < 0 ||
+	    get_choose_cluster(c, args->backend, &cluster, err) < 0 ||
+	    ops_list_reservations(c, cluster, argv, (size_t)argc, &reservations, err) < 0)
+		return -1;
+	return output_reservations(&reservations, &output, err);
 }
 
 /* Queues that match a pattern, and all nodes; with patterns only the queues. */

@@ -17,37 +17,67 @@ static bool is_chosen(const char *name, int argc, char **argv)
 	return argc == 0;
 }
 
+static const char *text_of(const struct config *config, const struct config_cluster *cluster,
+			   const char *key)
+{
+	const char *text = config_text(config, cluster, key);
+
+	return text ? text : "";
+}
+
+static int describe(struct controller *c, const struct config *config,
+		    const struct config_cluster *cluster, struct cluster *ret, struct err *err)
+{
+	struct where current, where;
+	const char *login = text_of(config, cluster, "login");
+	const char *machine = text_of(config, cluster, "system");
+
+	if (ops_choose(c, NULL, &current, err) < 0 || ops_choose(c, cluster->name, &where, err) < 0)
+		return -1;
+	*ret = (struct cluster){
+		.name = where.cluster,
+		.backend = where.backend,
+		.login = where.is_remote ? login[0] ? login : machine : "",
+		.platform = text_of(config, cluster, "platform"),
+		.machine = machine,
+		.url = text_of(config, cluster, "url"),
+		.is_current = strcmp(where.cluster, current.cluster) == 0,
+	};
+	return 0;
+}
+
+int get_cluster(struct controller *c, const char *name, struct cluster *ret, struct err *err)
+{
+	const struct config *config;
+
+	if (ops_config(c, &config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < config->clusters.len; i++) {
+		if (strcmp(config->clusters.items[i].name, name) == 0)
+			return describe(c, config, &config->clusters.items[i], ret, err);
+	}
+	return err_set(err, ERR_NOT_FOUND,
+		       "no cluster is called '%.80s': 'berth get clusters' lists them", name);
+}
+
 int get_clusters(const struct get_args *args, int argc, char **argv, struct err *err)
 {
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(cluster_list_finish) struct cluster_list list = { 0 };
 	const struct config *config;
-	struct where current, where;
 	struct output output;
 
 	if (get_check_cluster_args(args, err) < 0 || get_output(args, &output, err) < 0 ||
-	    controller_open(&c, err) < 0 || ops_config(c, &config, err) < 0 ||
-	    ops_choose(c, NULL, &current, err) < 0)
+	    controller_open(&c, err) < 0 || ops_config(c, &config, err) < 0)
 		return -1;
 	for (size_t i = 0; i < config->clusters.len; i++) {
-		const struct config_cluster *cluster = &config->clusters.items[i];
-		const char *login = config_text(config, cluster, "login");
-		const char *machine = config_text(config, cluster, "system");
+		struct cluster cluster;
 
-		if (!is_chosen(cluster->name, argc, argv))
+		if (!is_chosen(config->clusters.items[i].name, argc, argv))
 			continue;
-		if (ops_choose(c, cluster->name, &where, err) < 0)
+		if (describe(c, config, &config->clusters.items[i], &cluster, err) < 0)
 			return -1;
-		cluster_list_add(&list,
-				 &(struct cluster){
-					 .name = where.cluster,
-					 .backend = where.backend,
-					 .login = !where.is_remote ? ""
-						  : login	   ? login
-						  : machine	   ? machine
-								   : "",
-					 .is_current = strcmp(where.cluster, current.cluster) == 0,
-				 });
+		cluster_list_add(&list, &cluster);
 	}
 	if (argc > 0 && list.len == 0)
 		return err_set(err, ERR_NOT_FOUND, "no cluster is called '%.80s'", argv[0]);

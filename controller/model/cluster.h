@@ -16,8 +16,9 @@
 struct cluster {
 	const char *name;
 	const char *backend;
-	const char *login; /* or "" */
-	bool is_current;   /* jobs go there unless something else is said */
+	const char *login;		      /* or "" */
+	const char *platform, *machine, *url; /* as configured, or "" */
+	bool is_current;		      /* jobs go there unless something else is said */
 };
 
 struct cluster_list {

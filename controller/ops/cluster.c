@@ -53,6 +53,42 @@ int ops_list_queues(struct controller *c, const char *name, char *const *pattern
 	return len > 0 && ret->len == 0 ? none("queue", patterns, err) : 0;
 }
 
+int ops_list_reservations(struct controller *c, const char *name, char *const *patterns, size_t len,
+			  struct reservation_list *ret, struct err *err)
+{
+	cleanup(reservation_list_finish) struct reservation_list all = { 0 };
+	struct backend *backend;
+
+	if (controller_backend(c, name, &backend, err) < 0 ||
+	    backend_list_reservations(backend, &all, err) < 0)
+		return -1;
+	for (size_t i = 0; i < all.len; i++) {
+		if (is_chosen(patterns, len, all.items[i].name))
+			reservation_list_take(ret, &all.items[i]);
+	}
+	return len > 0 && ret->len == 0 ? none("reservation", patterns, err) : 0;
+}
+
+int ops_cluster_health(struct controller *c, const char *cluster, bool *ret_is_well,
+		       char ret[OPS_HEALTH_MAX], struct err *err)
+{
+	struct backend *backend;
+
+	if (controller_backend(c, cluster, &backend, err) < 0)
+		return -1;
+	return backend_health(backend, ret_is_well, ret, OPS_HEALTH_MAX, err);
+}
+
+int ops_batch_script(struct controller *c, const struct job *job, struct batch_script *ret,
+		     struct err *err)
+{
+	struct backend *backend;
+
+	if (controller_backend(c, job->cluster, &backend, err) < 0)
+		return -1;
+	return backend_batch_script(backend, job, ret, err);
+}
+
 int ops_find_nodes(struct controller *c, const char *name, const struct node_request *request,
 		   struct fit_list *ret, struct err *err)
 {

@@ -7,14 +7,30 @@
  * nodes nor queues.
  */
 
+#include "controller/model/batch_script.h"
 #include "controller/model/cluster.h"
 #include "controller/model/fit.h"
+#include "controller/model/job.h"
+#include "controller/model/reservation.h"
 #include "controller/ops/controller.h"
 
 int ops_list_nodes(struct controller *c, const char *backend, char *const *patterns, size_t len,
 		   struct node_list *ret, struct err *err) attr_must_use;
 int ops_list_queues(struct controller *c, const char *backend, char *const *patterns, size_t len,
 		    struct queue_list *ret, struct err *err) attr_must_use;
+
+int ops_list_reservations(struct controller *c, const char *backend, char *const *patterns,
+			  size_t len, struct reservation_list *ret, struct err *err) attr_must_use;
+
+#define OPS_HEALTH_MAX 240
+
+/* How its services are, as backend_health(); ERR_UNSUPPORTED: there is nothing to know. */
+int ops_cluster_health(struct controller *c, const char *cluster, bool *ret_is_well,
+		       char ret[OPS_HEALTH_MAX], struct err *err) attr_must_use;
+
+/* What the scheduler keeps of a job; ERR_UNSUPPORTED where that cannot be asked for. */
+int ops_batch_script(struct controller *c, const struct job *job, struct batch_script *ret,
+		     struct err *err) attr_must_use;
 
 /* Nodes that can take something; ERR_UNSUPPORTED: a constraint that is not understood here. */
 int ops_find_nodes(struct controller *c, const char *backend, const struct node_request *request,

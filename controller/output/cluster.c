@@ -35,6 +35,9 @@ static const struct column cluster_columns[] = {
 	{ "CLUSTER" },
 	{ "BACKEND" },
 	{ "LOGIN", .may_be_cut = true },
+	{ "PLATFORM", .wide_only = true },
+	{ "SYSTEM", .wide_only = true },
+	{ "ADDRESS", .wide_only = true },
 };
 
 static void print_node_table(const struct node_list *nodes, const struct output *output)
@@ -168,17 +171,23 @@ static void print_cluster_table(const struct cluster_list *clusters, const struc
 		table_add_text(&table, clusters->items[i].name);
 		table_add_text(&table, clusters->items[i].backend);
 		table_add_text(&table, clusters->items[i].login);
+		table_add_text(&table, clusters->items[i].platform);
+		table_add_text(&table, clusters->items[i].machine);
+		table_add_text(&table, clusters->items[i].url);
 	}
 	table_print(&table, output);
 }
 
-static json_t *cluster_value(const struct cluster *cluster)
+json_t *output_cluster_value(const struct cluster *cluster)
 {
 	json_t *object = json_object();
 
 	json_object_set_new(object, "name", value_text(cluster->name));
 	json_object_set_new(object, "backend", value_text(cluster->backend));
 	json_object_set_new(object, "login", value_optional(cluster->login));
+	json_object_set_new(object, "platform", value_optional(cluster->platform));
+	json_object_set_new(object, "system", value_optional(cluster->machine));
+	json_object_set_new(object, "url", value_optional(cluster->url));
 	json_object_set_new(object, "current", json_boolean(cluster->is_current));
 	return object;
 }
@@ -195,7 +204,7 @@ int output_clusters(const struct cluster_list *clusters, const struct output *ou
 		print_cluster_table(clusters, output);
 	} else {
 		for (size_t i = 0; i < clusters->len; i++)
-			json_array_append_new(array, cluster_value(&clusters->items[i]));
+			json_array_append_new(array, output_cluster_value(&clusters->items[i]));
 		value_print(array, output);
 	}
 	return output_end(output, err);

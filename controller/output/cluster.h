@@ -15,6 +15,9 @@ int output_clusters(const struct cluster_list *clusters, const struct output *ou
 int output_queues(const struct queue_list *queues, const struct output *output, struct err *err)
 	attr_must_use;
 
+/* A cluster as json has it; to be released. */
+json_t *output_cluster_value(const struct cluster *cluster);
+
 /* A node as json has it; to be released. */
 json_t *output_node_value(const struct node *node);
 

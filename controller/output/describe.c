@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "controller/output/table.h"
+#include "controller/output/value.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
@@ -120,4 +121,37 @@ void output_describe_job(const struct job *job, const struct output *output)
 	output_line(output, "Directory:", "%s%s", job->directory,
 		    job->collected ? " (collected)" : "");
 	line_next(job, output);
+}
+
+/* Line by line: what a terminal would act on is none of a script's business. */
+static void print_text(const char *text, const struct output *output)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		cleanup_free char *line = str_dup_len(text, len);
+
+		table_make_safe(line);
+		fprintf(output->out, "%s\n", line);
+		text += len + (text[len] == '\n');
+	}
+}
+
+void output_describe_script(const struct batch_script *script, const struct output *output)
+{
+	output_line(output, "Input:", "%s", script->input);
+	output_line(output, "Output:", "%s", script->output);
+	output_line(output, "Errors:", "%s", script->error);
+	fputc('\n', output->out);
+	print_text(script->text, output);
+}
+
+json_t *output_script_value(const struct batch_script *script)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "text", value_optional(script->text));
+	json_object_set_new(object, "input", value_optional(script->input));
+	json_object_set_new(object, "output", value_optional(script->output));
+	json_object_set_new(object, "error", value_optional(script->error));
+	return object;
 }

@@ -6,10 +6,17 @@
  * What is not known is left out.
  */
 
+#include <jansson.h>
+
+#include "controller/model/batch_script.h"
 #include "controller/model/job.h"
 #include "controller/output/output.h"
 
 void output_describe_job(const struct job *job, const struct output *output);
+
+/* What the scheduler keeps of it: its files, and its script behind an empty line; or as json. */
+void output_describe_script(const struct batch_script *script, const struct output *output);
+json_t *output_script_value(const struct batch_script *script);
 
 /*
  * "2026-11-21 19:47:11 +0000 (5m10s ago)", or "(in 5m10s)", in local time; "" for 0, and for what

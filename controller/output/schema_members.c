@@ -83,6 +83,9 @@ static const struct member clusters[] = {
 	{ "name", MEMBER_TEXT, MEMBER_ALWAYS, "as the configuration calls it", NULL },
 	{ "backend", MEMBER_TEXT, MEMBER_ALWAYS, "what runs its jobs", NULL },
 	{ "login", MEMBER_TEXT, MEMBER_NULL, "the login node", NULL },
+	{ "platform", MEMBER_TEXT, MEMBER_NULL, "what its site calls the part of it", NULL },
+	{ "system", MEMBER_TEXT, MEMBER_NULL, "what FirecREST calls the machine", NULL },
+	{ "url", MEMBER_TEXT, MEMBER_NULL, "its server", NULL },
 	{ "current", MEMBER_TRUTH, MEMBER_ALWAYS, "jobs go there unless something else is said", NULL },
 	{ 0 },
 };
@@ -119,6 +122,17 @@ static const struct member queues[] = {
 	{ "cpus_used", MEMBER_NUMBER, MEMBER_ALWAYS, "that jobs have", NULL },
 	{ "time_limit", MEMBER_NUMBER, MEMBER_NULL, "of jobs there, seconds", NULL },
 	{ "node_list", MEMBER_TEXT, MEMBER_NULL, "as the scheduler writes it", NULL },
+	{ 0 },
+};
+
+static const struct member reservations[] = {
+	{ "name", MEMBER_TEXT, MEMBER_ALWAYS, "of the reservation", NULL },
+	{ "state", MEMBER_TEXT, MEMBER_NULL, "the scheduler's own word", NULL },
+	{ "starts", MEMBER_TIME, MEMBER_NULL, "from when on it holds", NULL },
+	{ "ends", MEMBER_TIME, MEMBER_NULL, "until when", NULL },
+	{ "node_list", MEMBER_TEXT, MEMBER_NULL, "as the scheduler writes it", NULL },
+	{ "features", MEMBER_TEXT, MEMBER_NULL, "that its nodes have", NULL },
+	{ "users", MEMBER_TEXT, MEMBER_NULL, "who may use it, where that is told", NULL },
 	{ 0 },
 };
 
@@ -207,6 +221,7 @@ const struct listed schema_listed[] = {
 	{ "nodes", "a node", nodes },
 	{ "node-with", "a node, as berth find shows it", fits },
 	{ "queues", "a queue", queues },
+	{ "reservations", "nodes that are kept for somebody", reservations },
 	{ "resources", "what a queue leads to, or all nodes", resources },
 	{ "connections", "how a program is connected to a job", connections },
 	{ "scheduling-report", "a scheduler's work", NULL },

@@ -268,7 +268,16 @@ class Server(Files):
         return 200, {"partitions": found}
 
     def get_status_reservations(self, names, query, body):
-        return 200, {"reservations": []}
+        lines = harness.run(["scontrol", "--all", "--oneliner", "show", "reservation"],
+                            env={**self.slurm.env(), "SLURM_TIME_FORMAT": "%s"}).ok().stdout.splitlines()
+        found = []
+        for line in lines:
+            fields = dict(re.findall(r"(\w+)=(\S*)", line))
+            if "ReservationName" in fields:
+                found.append({"name": fields["ReservationName"], "nodeList": fields["Nodes"], "state": fields["State"],
+                              "startTime": int(fields["StartTime"]), "endTime": int(fields["EndTime"]),
+                              "features": None if fields["Features"] == "(null)" else fields["Features"]})
+        return 200, {"reservations": found}
 
     # Jobs, by Slurm's commands as the real server has them.
 

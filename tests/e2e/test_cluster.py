@@ -217,6 +217,16 @@ def test_this_machine_is_a_node_of_its_own(here):
     assert here("find", "node-with", "-b", "local", "--cpus", str(node["cpus"] + 1)).status == NOT_FOUND
 
 
+def test_reservations_are_listed(via, server):
+    with server.reservation("maintenance"):
+        (kept,) = via.json("get", "reservations", "main*")
+        assert (kept["name"], kept["node_list"], kept["users"]) == ("maintenance", server.node, "root")
+        assert kept["starts"] == "2036-01-02T03:04:00.000Z" and kept["ends"] == "2036-01-02T04:04:00.000Z"
+        assert "maintenance" in via("get", "reservations").ok().stdout
+        assert via("get", "reservations", "other").status == NOT_FOUND
+    assert via.json("get", "reservations") == []
+
+
 def strict(schema):
     """The same, which lets no member pass that it does not know."""
     if isinstance(schema, dict):
@@ -237,7 +247,7 @@ def test_everything_for_programs_keeps_its_schema(here, busy):
         "nodes": ("get", "nodes"), "node-with": ("find", "node-with", "--cpus", "1"), "queues": ("get", "queues"),
         "resources": ("get", "resources"), "connections": ("get", "connections"),
         "scheduling-report": ("get", "scheduling-report"), "queue-report": ("get", "queue-report"),
-        "job-report": ("get", "job-report"),
+        "job-report": ("get", "job-report"), "reservations": ("get", "reservations"),
     }
     every = json.loads(run("schema").ok().stdout)
     jsonschema.Draft202012Validator.check_schema(every)
@@ -247,7 +257,7 @@ def test_everything_for_programs_keeps_its_schema(here, busy):
         check = jsonschema.Draft202012Validator(schema)
         value = json.loads(run(*argv, "-o", "json").ok().stdout)
         assert [error.message for error in check.iter_errors(value)] == [], resource
-        assert value or resource == "connections", resource
+        assert value or resource in ("connections", "reservations"), resource
         if value:
             assert not check.is_valid([{}]) and not check.is_valid([{**value[0], "more": 1}]) and not check.is_valid({})
     value = json.loads(run("describe", "job", waits, "-o", "json").ok().stdout)

@@ -22,6 +22,7 @@ clusters:
     system: cluster
     token_file: {token}
     max_age: 0s
+    platform: HPC
 """
 
 
@@ -101,6 +102,15 @@ def test_looking_is_one_request_and_a_later_ssh_none(site, job):
     with site.server.counting() as made:
         site("logs", job).ok()
     assert len(made) <= 2, made
+
+
+def test_the_scheduler_is_asked_for_the_script_of_a_job(site, job):
+    text = site("describe", "job", "--script", job).ok().stdout
+    assert f"Output:       {there(site, job)}/stdout\n" in text
+    assert text.partition("\n\n#!/bin/sh\n")[2] + "" == (there(site, job) / "script.sh").read_text().partition("\n")[2]
+    (value,) = json.loads(site("describe", "job", "--script", job, "-o", "json").ok().stdout)
+    assert value["script"]["text"] == (there(site, job) / "script.sh").read_text()
+    assert value["script"]["input"] == "/dev/null"
 
 
 def test_what_was_just_seen_is_not_asked_for_again(site, job, home):
@@ -204,6 +214,17 @@ def test_the_machine_is_described(site):
     assert "debug" in site("get", "queues").ok().stdout
     result = site("doctor")
     assert "cluster as root, accounts science (default); scheduler" in result.stdout + result.stderr
+    with site.server.slurm.reservation("later"):
+        (kept,) = json.loads(site("get", "reservations", "-o", "json").ok().stdout)
+        assert (kept["name"], kept["node_list"], kept["state"]) == ("later", "node1", "inactive")
+        assert kept["starts"].startswith("2036-01-0") and kept["ends"] > kept["starts"]
+        text = site("describe", "cluster", "site").ok().stdout
+    for line in ("Cluster:      site (jobs go there)", "Platform:     HPC", "System:       cluster", "as root, accounts",
+                 "Reservation:  later: node1 until 2036"):
+        assert line in text, text
+    assert site("get", "reservations", "-o", "name").ok().stdout == ""
+    assert "HPC" in site("get", "clusters", "-o", "wide").ok().stdout
+    assert "HPC" not in site("get", "clusters").ok().stdout
     site.server.health = [{"serviceType": "ssh", "healthy": False, "message": "no route"}]
     result = site("doctor")
     site.server.health = []

@@ -41,6 +41,7 @@ static void read_cluster(const json_t *answer)
 {
 	cleanup(node_list_finish) struct node_list nodes = { 0 };
 	cleanup(queue_list_finish) struct queue_list queues = { 0 };
+	cleanup(reservation_list_finish) struct reservation_list kept = { 0 };
 	const json_t *machine = firecrest_find_system(answer, "a");
 	cleanup_free char *home = firecrest_own_directory(machine, NULL, "me");
 	char text[64];
@@ -49,6 +50,9 @@ static void read_cluster(const json_t *answer)
 	firecrest_read_queues(answer, &nodes, &queues);
 	for (size_t i = 0; i < queues.len; i++)
 		check_text(queues.items[i].node_list, SIZE_MAX);
+	firecrest_read_reservations(answer, &kept);
+	for (size_t i = 0; i < kept.len; i++)
+		check_text(kept.items[i].name, SIZE_MAX);
 	firecrest_read_health(machine, text, sizeof(text));
 	check_text(text, sizeof(text));
 	firecrest_system_names(answer, text, sizeof(text));

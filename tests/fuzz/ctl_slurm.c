@@ -123,6 +123,21 @@ static void read_partitions(struct span text)
 	assert(text.len == 0);
 }
 
+static void read_reservations(struct span text)
+{
+	struct reservation reservation = { 0 };
+	int kind;
+
+	while ((kind = slurm_next_reservation(&text, &reservation)) >= 0) {
+		if (kind != 1)
+			continue;
+		check_text(reservation.name, SLURM_LINE_MAX);
+		check_text(reservation.node_list, SLURM_LINE_MAX);
+		reservation_finish(&reservation);
+	}
+	assert(text.len == 0);
+}
+
 static void locate(struct span text)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
@@ -178,6 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_list(SLURM_QUEUE, text);
 	read_list(SLURM_ACCOUNT, text);
 	read_accounts(text);
+	read_reservations(text);
 	read_nodes(text);
 	read_partitions(text);
 	locate(text);

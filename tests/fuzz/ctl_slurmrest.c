@@ -44,9 +44,11 @@ static void read_cluster(const json_t *answer)
 {
 	cleanup(node_list_finish) struct node_list nodes = { 0 };
 	cleanup(queue_list_finish) struct queue_list queues = { 0 };
+	cleanup(reservation_list_finish) struct reservation_list reservations = { 0 };
 
 	slurmrest_read_nodes(answer, &nodes);
 	slurmrest_read_queues(answer, &nodes, &queues);
+	slurmrest_read_reservations(answer, &reservations);
 	for (size_t i = 0; i < nodes.len; i++) {
 		check_text(nodes.items[i].name, SIZE_MAX);
 		check_text(nodes.items[i].state, SIZE_MAX);

@@ -266,6 +266,30 @@ static void a_partition_has_a_time_limit_or_none(void **state)
 	}
 }
 
+static void a_reservation_is_read_from_its_words(void **state)
+{
+	struct span text = span_of_str(
+		"ReservationName=m\x1b[2Ja StartTime=2082855840 EndTime=2082859440 Duration=01:00:00 "
+		"Nodes=n[1-2] NodeCnt=2 Features=(null) Flags=MAINT Users=root,a State=INACTIVE\n"
+		"No reservations in the system\n"
+		"ReservationName=b StartTime=soon Nodes=\n");
+	cleanup(reservation_finish) struct reservation first = { 0 }, second = { 0 }, none = { 0 };
+
+	(void)state;
+	assert_int_equal(slurm_next_reservation(&text, &first), 1);
+	assert_string_equal(first.name, "m?[2Ja");
+	assert_string_equal(first.node_list, "n[1-2]");
+	assert_string_equal(first.features, "");
+	assert_string_equal(first.users, "root,a");
+	assert_string_equal(first.state, "inactive");
+	assert_true(first.ends_ns - first.starts_ns == 3600 * NSEC_PER_SEC);
+	assert_int_equal(slurm_next_reservation(&text, &none), 0);
+	assert_int_equal(slurm_next_reservation(&text, &second), 1);
+	assert_string_equal(second.name, "b");
+	assert_true(second.starts_ns == 0);
+	assert_int_equal(slurm_next_reservation(&text, &none), -1);
+}
+
 static void the_id_of_a_submission_may_have_a_cluster_behind_it(void **state)
 {
 	uint64_t id;
@@ -385,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_nodes_that_is_too_long_is_cut_between_nodes),
 		cmocka_unit_test(a_node_is_listed_once_with_all_its_partitions),
 		cmocka_unit_test(a_partition_has_a_time_limit_or_none),
+		cmocka_unit_test(a_reservation_is_read_from_its_words),
 		cmocka_unit_test(the_id_of_a_submission_may_have_a_cluster_behind_it),
 		cmocka_unit_test(a_job_is_found_by_its_script_alone),
 		cmocka_unit_test(jobs_of_other_workstations_are_known_by_their_scripts),

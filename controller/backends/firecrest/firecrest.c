@@ -152,6 +152,19 @@ static int list_queues(struct backend *backend, struct queue_list *ret, struct e
 	return 0;
 }
 
+static int list_reservations(struct backend *backend, struct reservation_list *ret, struct err *err)
+{
+	static const char *const paths[] = { "/status/{system}/reservations" };
+	cleanup(json_release) json_t *answer = NULL;
+
+	if (get_status(backend, paths, ARRAY_LEN(paths), &answer, err) < 0) {
+		answer = NULL;
+		return -1;
+	}
+	firecrest_read_reservations(answer, ret);
+	return 0;
+}
+
 static int health(struct backend *backend, bool *ret_is_well, char *out, size_t size,
 		  struct err *err)
 {
@@ -201,6 +214,8 @@ static const struct backend_ops firecrest_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
+	.list_reservations = list_reservations,
+	.batch_script = firecrest_batch_script,
 	.list_runs = firecrest_list_runs,
 	.health = health,
 	.close = close_backend,

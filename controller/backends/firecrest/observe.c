@@ -178,3 +178,24 @@ int firecrest_list_runs(struct backend *backend, const struct job *job, struct r
 	}
 	return 0;
 }
+
+/* Of an array all tasks are told about; what they have in common, and the first one's files, do. */
+int firecrest_batch_script(struct backend *backend, const struct job *job, struct batch_script *ret,
+			   struct err *err)
+{
+	cleanup_free char *path = str_printf("/compute/{system}/jobs/%s/metadata", job->native_id);
+	const struct firecrest_request request = { .path = path };
+	cleanup(json_release) json_t *answer = NULL;
+	const json_t *json;
+
+	if (firecrest_call(site_firecrest_client(backend->site), &request, &answer, err) < 0)
+		return -1;
+	json = json_array_get(json_object_get(answer, "jobs"), 0);
+	*ret = (struct batch_script){
+		.text = str_dup(firecrest_text(json, "script")),
+		.input = str_dup(firecrest_text(json, "standardInput")),
+		.output = str_dup(firecrest_text(json, "standardOutput")),
+		.error = str_dup(firecrest_text(json, "standardError")),
+	};
+	return 0;
+}

@@ -16,5 +16,7 @@ int firecrest_find(struct backend *backend, const struct job *job, char ret_id[B
 		   struct err *err) attr_must_use;
 int firecrest_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
 		     struct err *err) attr_must_use;
+int firecrest_batch_script(struct backend *backend, const struct job *job, struct batch_script *ret,
+			   struct err *err) attr_must_use;
 int firecrest_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 			struct err *err) attr_must_use;

@@ -345,3 +345,29 @@ void firecrest_read_queues(const json_t *answer, const struct node_list *nodes,
 			queue_finish(&queue);
 	}
 }
+
+void firecrest_read_reservations(const json_t *answer, struct reservation_list *ret)
+{
+	const json_t *json;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "reservations"), i, json) {
+		uint64_t start = firecrest_number(json, "startTime", SLURM_SECONDS_MAX);
+		uint64_t end = firecrest_number(json, "endTime", SLURM_SECONDS_MAX);
+		struct reservation reservation = {
+			.name = take_text(json_object_get(json, "name"), ","),
+			.state = take_text(json_object_get(json, "state"), "+"),
+			.node_list = take_text(json_object_get(json, "nodeList"), ","),
+			.features = take_text(json_object_get(json, "features"), ","),
+			.users = str_dup(""),
+			.starts_ns = start * NSEC_PER_SEC,
+			.ends_ns = end * NSEC_PER_SEC,
+		};
+
+		lower(reservation.state);
+		if (reservation.name[0])
+			reservation_list_take(ret, &reservation);
+		else
+			reservation_finish(&reservation);
+	}
+}

@@ -58,3 +58,4 @@ enum job_state firecrest_pbs_state(const char *word, uint64_t exit_status);
 void firecrest_read_nodes(const json_t *answer, struct node_list *ret);
 void firecrest_read_queues(const json_t *answer, const struct node_list *nodes,
 			   struct queue_list *ret);
+void firecrest_read_reservations(const json_t *answer, struct reservation_list *ret);

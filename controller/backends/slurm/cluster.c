@@ -166,3 +166,71 @@ int slurm_list_queues(struct backend *backend, struct queue_list *ret, struct er
 	}
 	return ret->len == 0 && buf_len(&child.output) > 0 ? not_understood(err) : 0;
 }
+
+/* The value of NAME=VALUE in a line of such words, or "" where it stands for nothing. free() it. */
+static char *find_word(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *p = line; *p; p += strspn(p, " ")) {
+		size_t word = strcspn(p, " ");
+
+		if (word > len && memcmp(p, name, len) == 0 && p[len] == '=') {
+			cleanup_free char *value = str_dup_len(p + len + 1, word - len - 1);
+
+			return copy_text(value);
+		}
+		p += word;
+	}
+	return str_dup("");
+}
+
+static uint64_t find_time(const char *line, const char *name)
+{
+	cleanup_free char *text = find_word(line, name);
+	uint64_t seconds;
+
+	return text_parse_uint(text, SLURM_SECONDS_MAX, &seconds) ? seconds * NSEC_PER_SEC : 0;
+}
+
+int slurm_next_reservation(struct span *text, struct reservation *ret)
+{
+	static const char first[] = "ReservationName=";
+	cleanup_free char *line = slurm_cut_line(text);
+
+	if (!line)
+		return -1;
+	if (strncmp(line, first, strlen(first)) != 0)
+		return 0;
+	*ret = (struct reservation){
+		.name = find_word(line, "ReservationName"),
+		.state = find_word(line, "State"),
+		.node_list = find_word(line, "Nodes"),
+		.features = find_word(line, "Features"),
+		.users = find_word(line, "Users"),
+		.starts_ns = find_time(line, "StartTime"),
+		.ends_ns = find_time(line, "EndTime"),
+	};
+	for (char *p = ret->state; *p; p++)
+		*p = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+	return 1;
+}
+
+int slurm_list_reservations(struct backend *backend, struct reservation_list *ret, struct err *err)
+{
+	static const char *const argv[] = { "scontrol", "--all",       "--oneliner",
+					    "show",	"reservation", NULL };
+	cleanup(child_finish) struct child child = { 0 };
+	struct reservation reservation = { 0 };
+	struct span text;
+	int kind;
+
+	if (slurm_run(backend, argv, slurm_environment, &child, err) < 0)
+		return -1;
+	text = buf_span(&child.output);
+	while ((kind = slurm_next_reservation(&text, &reservation)) >= 0) {
+		if (kind == 1)
+			reservation_list_take(ret, &reservation);
+	}
+	return 0;
+}

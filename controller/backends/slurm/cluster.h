@@ -19,6 +19,15 @@
 int slurm_next_node(struct span *text, struct node *ret);
 int slurm_next_partition(struct span *text, struct queue *ret);
 
+/*
+ * One line of `scontrol --oneliner show reservation`, with times in seconds: 1, 0 for one that is
+ * no reservation, -1 at the end of the text.
+ */
+int slurm_next_reservation(struct span *text, struct reservation *ret) attr_must_use;
+
+int slurm_list_reservations(struct backend *backend, struct reservation_list *ret, struct err *err)
+	attr_must_use;
+
 /* backend_ops.list_nodes and .list_queues. */
 int slurm_list_nodes(struct backend *backend, struct node_list *ret, struct err *err) attr_must_use;
 int slurm_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)

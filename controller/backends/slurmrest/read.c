@@ -353,6 +353,30 @@ void slurmrest_read_queues(const json_t *answer, const struct node_list *nodes,
 	}
 }
 
+void slurmrest_read_reservations(const json_t *answer, struct reservation_list *ret)
+{
+	const json_t *json;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "reservations"), i, json) {
+		struct reservation reservation = {
+			.name = take_words(json_object_get(json, "name"), ","),
+			.state = str_dup(""), /* it does not tell */
+			.node_list = take_words(json_object_get(json, "node_list"), ","),
+			.features = take_words(json_object_get(json, "features"), ","),
+			.users = take_words(json_object_get(json, "users"), ","),
+			.starts_ns =
+				number_of(json, "start_time", SLURM_SECONDS_MAX) * NSEC_PER_SEC,
+			.ends_ns = number_of(json, "end_time", SLURM_SECONDS_MAX) * NSEC_PER_SEC,
+		};
+
+		if (reservation.name[0])
+			reservation_list_take(ret, &reservation);
+		else
+			reservation_finish(&reservation);
+	}
+}
+
 void slurmrest_complaint(const json_t *answer, char *out, size_t size)
 {
 	const json_t *first = json_array_get(json_object_get(answer, "errors"), 0);

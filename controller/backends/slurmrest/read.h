@@ -48,6 +48,7 @@ void slurmrest_locate_jobs(const json_t *answer, const char *user, const char *i
 
 /* Appends all nodes, or partitions, of an answer; of partitions idle nodes and CPUs in use, too. */
 void slurmrest_read_nodes(const json_t *answer, struct node_list *ret);
+void slurmrest_read_reservations(const json_t *answer, struct reservation_list *ret);
 void slurmrest_read_queues(const json_t *answer, const struct node_list *nodes,
 			   struct queue_list *ret);
 

@@ -114,6 +114,16 @@ static int list_queues(struct backend *backend, struct queue_list *ret, struct e
 	return 0;
 }
 
+static int list_reservations(struct backend *backend, struct reservation_list *ret, struct err *err)
+{
+	cleanup(json_release) json_t *answer = NULL;
+
+	if (get(backend, "/reservations", &answer, err) < 0)
+		return -1;
+	slurmrest_read_reservations(answer, ret);
+	return 0;
+}
+
 static void close_backend(struct backend *backend)
 {
 	struct slurmrest *rest = slurmrest_of(backend);
@@ -139,6 +149,7 @@ static const struct backend_ops slurmrest_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
+	.list_reservations = list_reservations,
 	.report = slurmrest_report,
 	.list_queued = slurmrest_list_queued,
 	.list_runs = slurmrest_list_runs,
