@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "init/base/alloc.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
+#include "init/base/log.h"
 
 struct site *site_close(struct site *site)
 {
@@ -84,6 +88,97 @@ int site_link(struct site *site, const char *target, const char *path, struct er
 int site_remove(struct site *site, const char *path, struct err *err)
 {
 	return site ? site->ops->remove(site, path, err) : fs_remove_tree(path, err);
+}
+
+char *site_lock_path(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+
+	return str_printf("%.*s.%s.lock", (int)(name - path), path, name);
+}
+
+/* Moved aside first: of several who see that it is old, one removes it, and no newer one. */
+static void drop_old_lock(const char *lock)
+{
+	cleanup_free char *aside = str_printf("%s.%d", lock, (int)getpid());
+	struct stat st;
+
+	if (stat(lock, &st) < 0 || time(NULL) - st.st_mtim.tv_sec < SITE_LOCK_OLD_S ||
+	    rename(lock, aside) < 0)
+		return;
+	if (stat(aside, &st) == 0 && time(NULL) - st.st_mtim.tv_sec < SITE_LOCK_OLD_S &&
+	    link(aside, lock) < 0)
+		log_debug("%s: %s", lock, strerror(errno));
+	unlink(aside);
+}
+
+static int lock_here(const char *lock, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
+
+	for (unsigned int waited = 0; waited < SITE_LOCK_PATIENCE_MS; waited += 10) {
+		cleanup_close int fd = fd_open_mode(lock, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+		if (fd >= 0)
+			return 0;
+		if (errno != EEXIST)
+			return err_set_errno(err, errno, "create %s", lock);
+		drop_old_lock(lock);
+		nanosleep(&pause, NULL);
+	}
+	return err_set(err, ERR_UNAVAILABLE,
+		       "%s: somebody else is changing what it guards: try again in a minute", lock);
+}
+
+/* 1: it holds something else. */
+static int compare(struct site *site, const char *path, struct span expected, struct err *err)
+{
+	cleanup(buf_wipe) struct buf now = BUF_INIT(expected.len + 1);
+
+	if (site_read(site, path, 0, now.max, &now, err) < 0)
+		return -1;
+	return !span_equal(buf_span(&now), expected);
+}
+
+static int replace_here(const char *path, struct span expected, struct span bytes, mode_t mode,
+			struct err *err)
+{
+	cleanup_free char *lock = site_lock_path(path);
+	int result;
+
+	if (lock_here(lock, err) < 0)
+		return -1;
+	result = compare(NULL, path, expected, err);
+	if (result == 0)
+		result = fs_write_file(path, bytes, mode, err);
+	unlink(lock);
+	return result;
+}
+
+/* Without a lock: who wrote at the same moment is seen afterwards. */
+static int replace_unlocked(struct site *site, const char *path, struct span expected,
+			    struct span bytes, mode_t mode, struct err *err)
+{
+	int result;
+
+	site_forget(site);
+	result = compare(site, path, expected, err);
+	if (result != 0)
+		return result;
+	if (site_write(site, path, bytes, mode, err) < 0 || site_flush(site, err) < 0)
+		return -1;
+	site_forget(site);
+	return compare(site, path, bytes, err);
+}
+
+int site_replace(struct site *site, const char *path, struct span expected, struct span bytes,
+		 mode_t mode, struct err *err)
+{
+	if (!site)
+		return replace_here(path, expected, bytes, mode, err);
+	if (!site->ops->replace)
+		return replace_unlocked(site, path, expected, bytes, mode, err);
+	return site->ops->replace(site, path, expected, bytes, mode, err);
 }
 
 int site_need(struct site *site, const char *path, struct err *err)

@@ -19,6 +19,7 @@
 /* Exit statuses of our scripts that no command of ours has. */
 #define STATUS_CHANGE 96
 #define STATUS_MISSING 97
+#define STATUS_CHANGED 98
 #define STATUS_NO_PROGRAM 127
 
 struct cached {
@@ -234,6 +235,51 @@ static int write_file(struct site *site, const char *path, struct span bytes, mo
 	return end_change(s, ok, err);
 }
 
+/* Waits for the lock in the script, in steps of a tenth of a second, and drops one that is old. */
+static bool add_lock(struct buf *script, const char *lock)
+{
+	return buf_printf(script, "l=") && remote_quote(script, lock) &&
+	       buf_printf(script,
+			  "\nold() { [ -n \"$(find \"$1\" -prune -mmin +%d 2>/dev/null)\" ]; }\n"
+			  "n=0\nuntil (set -C; : >\"$l\") 2>/dev/null\n"
+			  "do\tif old \"$l\" && mv \"$l\" \"$l.$$\"\n"
+			  "\tthen old \"$l.$$\" || ln \"$l.$$\" \"$l\"; rm -f \"$l.$$\"\n\tfi\n"
+			  "\tn=$((n + 1)); [ $n -lt %d ] || { [ ! -e \"$l\" ] && : >\"$l\" || "
+			  "echo \"$l: somebody else is changing what it guards: try again in a "
+			  "minute\" >&2; exit %d; }\n"
+			  "\tsleep 0.1 2>/dev/null || sleep 1\ndone\n",
+			  SITE_LOCK_OLD_S / 60, SITE_LOCK_PATIENCE_MS / 100, STATUS_CHANGE);
+}
+
+/* The lock goes whatever comes of it, unless the script is killed. */
+static int replace(struct site *site, const char *path, struct span expected, struct span bytes,
+		   mode_t mode, struct err *err)
+{
+	struct site_ssh *s = site_ssh_of(site);
+	cleanup_free char *lock = site_lock_path(path);
+	cleanup_free char *before = str_dup_len((const char *)expected.ptr, expected.len);
+	cleanup_free char *after = str_dup_len((const char *)bytes.ptr, bytes.len);
+	cleanup(buf_wipe) struct buf script = BUF_INIT(REMOTE_SCRIPT_MAX);
+	cleanup(child_finish) struct child child = { 0 };
+
+	if (strlen(before) != expected.len || strlen(after) != bytes.len)
+		return err_set(err, ERR_INVALID, "%s: has a NUL byte", path);
+	if (!add_lock(&script, lock) || !buf_printf(&script, "f=") ||
+	    !remote_quote(&script, path) || !buf_printf(&script, "\ne=") ||
+	    !remote_quote(&script, before) || !buf_printf(&script, "\nb=") ||
+	    !remote_quote(&script, after) ||
+	    !buf_printf(&script,
+			"\nt=$(cat \"$f\"; echo x); s=0\n"
+			"if [ \"$t\" != \"${e}x\" ]; then s=%d; else\n"
+			"(umask 077; printf %%s \"$b\" >\"$f.$$\" && chmod %o \"$f.$$\" && "
+			"mv -f \"$f.$$\" \"$f\") || s=%d\nfi\nrm -f \"$l\"\nexit $s\n",
+			STATUS_CHANGED, (unsigned int)mode, STATUS_CHANGE))
+		return too_long(err);
+	if (run_script(s, buf_span(&script), &child, err) < 0)
+		return -1;
+	return child.status == STATUS_CHANGED;
+}
+
 static int make_link(struct site *site, const char *target, const char *path, struct err *err)
 {
 	struct site_ssh *s = site_ssh_of(site);
@@ -372,6 +418,7 @@ static const struct site_ops site_ssh_ops = {
 	.read = read_file,
 	.make_dir = make_dir,
 	.write = write_file,
+	.replace = replace,
 	.link = make_link,
 	.remove = remove_tree,
 	.need = need,

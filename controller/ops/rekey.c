@@ -3,15 +3,18 @@
 #include "rekey.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "controller/ops/connect.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
+#include "init/base/fd.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
 
@@ -23,6 +26,8 @@
 #define RANKS_AT_ONCE 16
 #define LIST_TIMEOUT_MS 30000
 #define LIST_MAX 4096
+#define LOCK_PATIENCE_MS 60000
+#define CHANGES_MAX 64
 
 struct rank {
 	unsigned int number;
@@ -40,12 +45,13 @@ struct rekey {
 	size_t ranks_len;
 	bool has_client;
 	struct bundle bundle;
-	struct buf there; /* what the job's file holds where it is elsewhere */
+	struct buf there; /* what the job's file held when it was read or written last */
+	int lock;
 };
 
 static void rekey_finish(struct rekey *x)
 {
-	if (x->site && x->job_file)
+	if (x->job_file)
 		unlink(x->job_file);
 	buf_wipe(&x->there);
 	free(x->job_file);
@@ -55,6 +61,7 @@ static void rekey_finish(struct rekey *x)
 	for (size_t i = 0; i < x->ranks_len; i++)
 		free(x->ranks[i].endpoint);
 	bundle_finish(&x->bundle);
+	fd_close(x->lock); /* last: the next one may begin */
 }
 DEFINE_CLEANUP_VALUE(struct rekey, rekey_finish)
 
@@ -74,52 +81,83 @@ static void find_listening(struct rekey *x, struct backend *backend)
 	}
 }
 
-/* Elsewhere, keygen works on a copy, which is brought back after each change. */
+static off_t byte_of(const char *uid)
+{
+	uint32_t hash = 2166136261;
+
+	for (const char *p = uid; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619;
+	return (off_t)hash;
+}
+
+/* One at a time of those that run here: they share the client file, and what lies beside it. */
+static int lock_job(struct rekey *x, struct err *err)
+{
+	cleanup_free char *path = fs_join(x->c->paths.state_dir, "keys.lock");
+	/* Of a file that stays, each job has a byte. */
+	const struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = byte_of(x->job->uid),
+		.l_len = 1,
+	};
+	const struct timespec pause = { .tv_nsec = 20 * 1000000 };
+
+	x->lock = fd_open_mode(path, O_RDWR | O_CREAT, 0600);
+	if (x->lock < 0)
+		return err_set_errno(err, errno, "open %s", path);
+	for (unsigned int waited = 0; fcntl(x->lock, F_OFD_SETLK, &lock) < 0; waited += 20) {
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			return err_set_errno(err, errno, "lock %s", path);
+		if (waited >= LOCK_PATIENCE_MS)
+			return err_set(err, ERR_UNAVAILABLE,
+				       "another berth is changing keys of job-%" PRIu64
+				       ": try again when it is done",
+				       x->job->id);
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/* keygen works on a copy, which is brought back after each change. */
 static int fetch_job_file(struct rekey *x, struct err *err)
 {
 	cleanup_free char *there = fs_join(x->job->directory, "tunnel.json");
-	const char *dir = x->job->directory;
 
-	if (!x->plan->is_prefetched && site_prefetch(x->site, &dir, 1, REKEY_PREFETCH, err) < 0)
-		return -1;
+	buf_wipe(&x->there);
+	x->there = BUF_INIT(JOB_FILE_MAX);
 	if (site_read(x->site, there, 0, JOB_FILE_MAX, &x->there, err) < 0)
 		return -1;
 	return fs_write_file(x->job_file, buf_span(&x->there), 0600, err);
 }
 
-/* To a job that does not see the directory. */
-static int deliver_job_file(const struct rekey *x, struct err *err)
-{
-	struct backend *backend;
-
-	if (controller_backend(x->c, x->job->cluster, &backend, err) < 0)
-		return -1;
-	return backend_deliver(backend, x->job, "tunnel.json", err);
-}
-
+/* 1: another workstation changed it meanwhile, and the change is to be made again. */
 static int bring_job_file(struct rekey *x, struct err *err)
 {
 	cleanup_free char *there = fs_join(x->job->directory, "tunnel.json");
 	cleanup(buf_wipe) struct buf text = BUF_INIT(JOB_FILE_MAX);
+	struct backend *backend;
+	int result;
 
-	if (!x->site)
-		return deliver_job_file(x, err);
-	if (fs_read_file(x->job_file, JOB_FILE_MAX, &text, err) < 0)
+	if (controller_backend(x->c, x->job->cluster, &backend, err) < 0 ||
+	    fs_read_file(x->job_file, JOB_FILE_MAX, &text, err) < 0)
 		return -1;
 	if (span_equal(buf_span(&text), buf_span(&x->there)))
 		return 0;
-	if (site_write(x->site, there, buf_span(&text), 0600, err) < 0 ||
-	    site_flush(x->site, err) < 0)
-		return -1;
+	result = site_replace(x->site, there, buf_span(&x->there), buf_span(&text), 0600, err);
 	site_forget(x->site);
+	if (result != 0)
+		return result;
 	buf_wipe(&x->there);
 	x->there = text;
 	text = BUF_INIT(JOB_FILE_MAX);
-	return 0;
+	/* To a job that does not see the directory. */
+	return backend_deliver(backend, x->job, "tunnel.json", err);
 }
 
 static int open_rekey(struct rekey *x, struct err *err)
 {
+	const char *dir = x->job->directory;
 	struct backend *backend;
 
 	if (ops_check_not_ended(x->job, err) < 0 ||
@@ -133,9 +171,10 @@ static int open_rekey(struct rekey *x, struct err *err)
 	x->next_file = str_printf("%s.new", x->client_file);
 	x->tickets = str_printf("%s.tickets", x->client_file);
 	x->has_client = fs_exists(x->client_file);
-	x->job_file = x->site ? str_printf("%s.job.part", x->client_file)
-			      : fs_join(x->job->directory, "tunnel.json");
-	if (x->site && fetch_job_file(x, err) < 0)
+	x->job_file = str_printf("%s.job.part", x->client_file);
+	if (lock_job(x, err) < 0 ||
+	    (!x->plan->is_prefetched && site_prefetch(x->site, &dir, 1, REKEY_PREFETCH, err) < 0) ||
+	    fetch_job_file(x, err) < 0)
 		return -1;
 	if (x->job->state == JOB_RUNNING)
 		find_listening(x, backend);
@@ -143,7 +182,7 @@ static int open_rekey(struct rekey *x, struct err *err)
 }
 
 /* `how` is an option of keygen; name is a workstation's, or NULL for ours. */
-static int rekey_files(struct rekey *x, const char *how, const char *name, struct err *err)
+static int change_copy(struct rekey *x, const char *how, const char *name, struct err *err)
 {
 	cleanup(argv_finish) struct argv argv = { 0 };
 	bool revokes = strcmp(how, "--revoke") == 0;
@@ -157,9 +196,29 @@ static int rekey_files(struct rekey *x, const char *how, const char *name, struc
 		keys_add_workstation(&argv);
 	if (!revokes && x->plan->login)
 		argv_add_words(&argv, "--login", x->plan->login, NULL);
-	if (keys_generate(&argv, err) < 0)
-		return -1;
-	return bring_job_file(x, err);
+	return keys_generate(&argv, err);
+}
+
+/*
+ * Each step of a rotation may be made again (rotation.h), so that what others change at the same
+ * moment is no failure.
+ */
+static int rekey_files(struct rekey *x, const char *how, const char *name, struct err *err)
+{
+	for (unsigned int tried = 0; tried < CHANGES_MAX; tried++) {
+		int result;
+
+		if (change_copy(x, how, name, err) < 0)
+			return -1;
+		result = bring_job_file(x, err);
+		if (result <= 0)
+			return result;
+		if (fetch_job_file(x, err) < 0)
+			return -1;
+	}
+	return err_set(err, ERR_UNAVAILABLE,
+		       "others change the keys of job-%" PRIu64 " all the time: try again",
+		       x->job->id);
 }
 
 /* A client that goes into the job with a key, and what it was told. */
@@ -318,9 +377,9 @@ static const struct rekey_plan plan_here = { 0 };
 int ops_rotate_key(struct controller *c, const struct job *job, const struct rekey_plan *plan,
 		   struct err *err)
 {
-	cleanup(rekey_finish) struct rekey x = { .c = c,
-						 .job = job,
-						 .plan = plan ? plan : &plan_here };
+	cleanup(rekey_finish) struct rekey x = {
+		.c = c, .lock = -1, .job = job, .plan = plan ? plan : &plan_here
+	};
 
 	return open_rekey(&x, err) < 0 ? -1 : rotate_key(&x, err);
 }
@@ -328,14 +387,18 @@ int ops_rotate_key(struct controller *c, const struct job *job, const struct rek
 int ops_revoke_keys(struct controller *c, const struct job *job, const char *workstation,
 		    struct err *err)
 {
-	cleanup(rekey_finish) struct rekey x = { .c = c, .job = job, .plan = &plan_here };
+	cleanup(rekey_finish) struct rekey x = {
+		.c = c, .job = job, .plan = &plan_here, .lock = -1
+	};
 
 	return open_rekey(&x, err) < 0 ? -1 : revoke_key(&x, workstation, err);
 }
 
 int ops_list_keys(struct controller *c, const struct job *job, struct buf *ret, struct err *err)
 {
-	cleanup(rekey_finish) struct rekey x = { .c = c, .job = job, .plan = &plan_here };
+	cleanup(rekey_finish) struct rekey x = {
+		.c = c, .job = job, .plan = &plan_here, .lock = -1
+	};
 
 	return open_rekey(&x, err) < 0 ? -1 : list_keys(&x, ret, err);
 }

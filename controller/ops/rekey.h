@@ -10,6 +10,9 @@
  * interrupted, there is a key that works, and doing it again mends the rest. No connection with a
  * dropped key is accepted afterwards; those that there are end, of one rank at once, of the others
  * within seconds.
+ *
+ * Workstations that change keys at the same moment do not overwrite each other: the job's file is
+ * written only if it is as it was read (site_replace()), else the change is made again.
  */
 
 #include "controller/ops/controller.h"

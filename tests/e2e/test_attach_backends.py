@@ -2,6 +2,8 @@
 """Entering a job from a second workstation where no squeue tells of it: jobs of this machine, found by their directories,
 and jobs of slurmrestd, found by its list. The second workstation is the same user with another state directory."""
 
+import concurrent.futures
+
 import pytest
 
 import harness
@@ -35,6 +37,12 @@ def entered(berth, name, *command):
     return harness.until(answer, f"a way into {name}").stdout
 
 
+def at_once(*calls) -> list:
+    """What these (berth, ARGUMENT...) give that begin at the same moment."""
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+        return [each.result() for each in [pool.submit(berth, *argv, timeout=120) for berth, *argv in calls]]
+
+
 @pytest.fixture(scope="module")
 def second(berth, session_dir):
     return other(berth, session_dir, "second-state")
@@ -57,6 +65,25 @@ def test_a_job_of_this_machine_is_found_by_its_directory(berth, second):
     assert berth.wait(name, "CANCELLED", "FAILED") and second.wait(there, "CANCELLED")
     second("gc", "--retention", "0s").ok()
     assert (berth.home.berth_home / "jobs" / record["uid"]).exists()
+
+
+def test_keys_that_are_changed_at_the_same_moment_are_all_kept(berth, session_dir):
+    """As many workstations as can be let in, and one that leaves while the others change their keys."""
+    name = berth.start("busy", "--", "sleep", "1000")
+    others = [other(berth, session_dir, f"busy-{number}") for number in range(7)]
+    numbers = [said.ok().stdout.strip() for said in at_once(*((each, "attach", "local:busy") for each in others))]
+    names = berth("keys", "list", name).ok().stdout.splitlines()
+    assert len(set(names)) == 8 and sum(line.endswith(" here") for line in names) == 1, names
+    last, = [line for line in others[-1]("keys", "list", numbers[-1]).ok().stdout.splitlines() if line.endswith(" here")]
+    changes = at_once((berth, "keys", "revoke", name, "-w", last.removesuffix(" here")), (berth, "keys", "rotate", name),
+                      *((each, "keys", "rotate", number) for each, number in zip(others[:-1], numbers)))
+    assert all(said.status == 0 for said in changes), changes
+    assert len(berth("keys", "list", name).ok().stdout.splitlines()) == 7
+    for each, number in zip([berth, *others[:-1]], [name, *numbers]):
+        assert entered(each, number, "echo", "in") == "in\n"
+    assert others[-1]("exec", numbers[-1], "--", "true").status != 0
+    assert not list(berth.job_dir(name).glob(".*lock*")) and not list(berth.home.state_dir.glob("keys/*.part"))
+    berth("cancel", name).ok()
 
 
 def test_what_is_no_running_job_of_this_machine_is_not_found(berth, second):
@@ -115,3 +142,17 @@ def test_a_job_of_slurmrestd_is_found_by_its_list(rest, session_dir, request):
     assert missing.status == 66 and "nothing" in missing.stderr
     rest("cancel", name).ok()
     rest.wait(name, "CANCELLED")
+
+
+def test_keys_of_a_waiting_job_are_changed_at_the_same_moment(rest, session_dir, request):
+    name = rest.submit("later", "--begin", "now+1hour", "--", "sleep", "1000")
+    others = [other(rest, session_dir, f"waits-{number}-{request.node.callspec.id}") for number in range(3)]
+    numbers = [said.ok().stdout.strip() for said in at_once(*((each, "attach", "later") for each in others))]
+    assert len(set(rest("keys", "list", name).ok().stdout.splitlines())) == 4
+    assert all(said.status == 0 for said in at_once((rest, "keys", "rotate", name), *(
+        (each, "keys", "rotate", number) for each, number in zip(others, numbers))))
+    assert len(set(rest("keys", "list", name).ok().stdout.splitlines())) == 4
+    rest("update", name, "--begin", "now").ok()
+    for each, number in zip([rest, *others], [name, *numbers]):
+        assert entered(each, number, "echo", "in") == "in\n"
+    rest("cancel", name).ok()

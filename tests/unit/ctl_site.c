@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "controller/backends/jobdir.h"
@@ -245,6 +247,100 @@ static void a_socket_gets_a_name_that_is_short_enough(void **state)
 	assert_null(remote_control_path("a", none, only_bad));
 }
 
+static struct site *site_of(bool here)
+{
+	return here ? NULL : site;
+}
+
+static void a_file_is_replaced_only_if_it_holds_what_is_expected(void **state)
+{
+	(void)state;
+	for (int here = 0; here < 2; here++) {
+		struct site *s = site_of(here);
+		cleanup_free char *file = in_dir("keys '\n.json"), *lock = site_lock_path(file);
+		cleanup(buf_finish) struct buf text = BUF_INIT(64);
+		struct stat st;
+
+		assert_int_equal(fs_write_file(file, span_of_str("one\n\n"), 0644, NULL), 0);
+		assert_int_equal(
+			site_replace(s, file, span_of_str("one\n"), span_of_str("no"), 0600, NULL),
+			1);
+		assert_int_equal(site_replace(s, file, span_of_str("one\n\n"),
+					      span_of_str("$two\n"), 0600, NULL),
+				 0);
+		assert_int_equal(fs_read_file(file, 64, &text, NULL), 0);
+		assert_string_equal(buf_str(&text), "$two\n");
+		assert_int_equal(stat(file, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+		assert_false(fs_exists(lock));
+	}
+}
+
+static void a_lock_that_somebody_left_is_dropped_when_it_is_old(void **state)
+{
+	(void)state;
+	for (int here = 0; here < 2; here++) {
+		const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+		cleanup_free char *file = in_dir("keys.json"), *lock = site_lock_path(file);
+
+		assert_int_equal(fs_write_file(file, span_of_str("one"), 0600, NULL), 0);
+		assert_int_equal(fs_write_file(lock, span_of_str(""), 0600, NULL), 0);
+		assert_int_equal(utimensat(AT_FDCWD, lock, old, 0), 0);
+		assert_int_equal(site_replace(site_of(here), file, span_of_str("one"),
+					      span_of_str("two"), 0600, NULL),
+				 0);
+		assert_false(fs_exists(lock));
+	}
+}
+
+static int append(const char *file, bool here, char letter)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		cleanup(buf_finish) struct buf now = BUF_INIT(256), next = BUF_INIT(256);
+		int result;
+
+		if (fs_read_file(file, 256, &now, NULL) < 0 ||
+		    !buf_append_span(&next, buf_span(&now)) ||
+		    !buf_append_u8(&next, (uint8_t)letter))
+			return 1;
+		result = site_replace(site_of(here), file, buf_span(&now), buf_span(&next), 0600,
+				      NULL);
+		if (result <= 0)
+			return result < 0;
+	}
+	return 1;
+}
+
+/* Half of them through the login node, half here: the lock is one. */
+static void of_many_who_change_a_file_at_once_nobody_is_overwritten(void **state)
+{
+	cleanup_free char *file = in_dir("keys.json");
+	cleanup(buf_finish) struct buf text = BUF_INIT(256);
+	enum { WRITERS = 8, ROUNDS = 3 };
+	pid_t pids[WRITERS];
+	int status;
+
+	(void)state;
+	assert_int_equal(fs_write_file(file, span_of_str("-"), 0600, NULL), 0);
+	for (int i = 0; i < WRITERS; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0) {
+			int failed = 0;
+
+			for (int round = 0; round < ROUNDS; round++)
+				failed |= append(file, i % 2, (char)('a' + i));
+			_exit(failed);
+		}
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(fs_read_file(file, 256, &text, NULL), 0);
+	assert_int_equal(buf_len(&text), 1 + WRITERS * ROUNDS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -254,6 +350,9 @@ int main(void)
 		TEST(a_change_that_fails_stops_what_comes_after_it),
 		TEST(files_are_read_from_an_offset),
 		TEST(many_files_are_one_question),
+		TEST(a_file_is_replaced_only_if_it_holds_what_is_expected),
+		TEST(a_lock_that_somebody_left_is_dropped_when_it_is_old),
+		TEST(of_many_who_change_a_file_at_once_nobody_is_overwritten),
 		TEST(any_bytes_are_uploaded),
 		TEST(a_login_node_that_does_not_answer_is_told_from_a_command_that_fails),
 		TEST(a_socket_gets_a_name_that_is_short_enough),
