@@ -232,12 +232,12 @@ def with_rest(path, **more):
 
 @pytest.fixture(scope="session")
 def slurmrest(session_dir):
-    yield from with_rest(session_dir / "slurmrest")
+    yield from with_rest(session_dir / "slurmrest", memory=True)
 
 
 @pytest.fixture(scope="session")
 def ledger(session_dir):
-    yield from with_rest(session_dir / "ledger", accounting=True)
+    yield from with_rest(session_dir / "ledger", accounting=True, memory=True)
 
 
 @pytest.fixture(scope="session")

@@ -37,10 +37,11 @@ SlurmdLogFile={dir}/slurmd.log
 StateSaveLocation={dir}/state
 SlurmdSpoolDir={dir}/spool
 ProctrackType=proctrack/{proctrack}
-TaskPlugin=task/none
+TaskPlugin=task/{task}
 MpiDefault=none
 SwitchType=switch/none
 SelectType=select/cons_tres
+SelectTypeParameters={select}
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
 ReturnToService=2
@@ -56,23 +57,22 @@ PartitionName=debug Nodes={node} Default=YES MaxTime=INFINITE State=UP OverSubsc
 """
 
 WITHOUT_ACCOUNTING = """\
-SelectTypeParameters=CR_CPU
 JobAcctGatherType=jobacct_gather/none
 """
 
 WITH_ACCOUNTING = """\
-SelectTypeParameters=CR_CPU_Memory
-DefMemPerCPU=20
 PriorityType=priority/multifactor
 PriorityWeightAge=1000
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
-JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort={dbd_port}
 AccountingStoragePass={dir}/munge/socket
 """
+
+# Slurm's own way, which looks every second; it wants to be the only one.
+WITHOUT_CGROUPS = "JobAcctGatherParams=OverMemoryKill\n"
 
 DBD_CONFIG = """\
 AuthType=auth/munge
@@ -93,6 +93,11 @@ LogFile={dir}/slurmdbd.log
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo")
 PACKAGES = ("munge", "slurmctld", "slurmd", "slurm-client")
+# The jobs of most tests say nothing of memory, and are not to die of it.
+MEMORY = """\
+ConstrainRAMSpace=yes
+MinRAMSpace=200
+"""
 TOKENS = """\
 AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key={dir}/jwt.key
@@ -127,19 +132,34 @@ def find(program: str) -> str:
     return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
+def why_no_memory() -> str:
+    """Why the kernel cannot limit the memory of jobs here, or nothing."""
+    for root in pathlib.Path("/sys/fs/cgroup/memory"), pathlib.Path("/sys/fs/cgroup"):
+        if (root / "memory.limit_in_bytes").exists() or has_memory(root / "cgroup.subtree_control"):
+            return "" if os.access(root, os.W_OK) else f"{root} is read-only"
+    return "no control group here has a limit of memory"
+
+
+def has_memory(controllers: pathlib.Path) -> bool:
+    return controllers.exists() and "memory" in controllers.read_text().split()
+
+
 class Slurm:
     """dir must be readable by all on its whole path: munged insists on it for its socket."""
 
-    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False, tokens=False, varied=False):
+    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False, tokens=False, varied=False, memory=False):
         """proctrack decides how processes are told signals: "cgroup" is what most sites have, and needs cgroups. tokens:
-        it takes JSON web tokens too, which token() makes. varied: with VARIED_NODES."""
+        it takes JSON web tokens too, which token() makes. varied: with VARIED_NODES. memory: the kernel kills jobs that
+        need more than they asked for, where this machine lets it; else why_no_memory says why not."""
         self.dir = dir
+        self.why_no_memory = why_no_memory() if memory else "nobody asked for it"
+        self.memory = not self.why_no_memory
         self.varied = varied
         self.tokens = tokens
         self.accounting = accounting
         self.proctrack = proctrack
         # Control groups are called by it, for all Slurms of the machine.
-        self.node = "node1" if proctrack == "linuxproc" else f"node{os.getpid()}"
+        self.node = f"{dir.name}{os.getpid()}" if self.memory or proctrack == "cgroup" else "node1"
         self.config = dir / "slurm.conf"
         self.processes = []
         self.is_up = False
@@ -188,8 +208,9 @@ class Slurm:
         for process in reversed(self.processes):
             harness.stop(process)
         self.processes.clear()
-        for path in pathlib.Path("/sys/fs/cgroup").glob(f"*/slurm_{self.node}"):
-            processes.remove_cgroup(path)
+        for pattern in f"*/slurm_{self.node}", f"system.slice/{self.node}_slurmstepd.scope":
+            for path in pathlib.Path("/sys/fs/cgroup").glob(pattern):
+                processes.remove_cgroup(path)
 
     def run(self, *argv, timeout=30) -> harness.Result:
         return harness.run(argv, env=self.env(), timeout=timeout)
@@ -221,8 +242,12 @@ class Slurm:
         ctld_port, slurmd_port, self.dbd_port, self.sql_port = free_ports(4)
         host = socket.gethostname().split(".")[0]
         accounting = WITH_ACCOUNTING if self.accounting else WITHOUT_ACCOUNTING
+        if self.accounting and not self.memory:
+            accounting += WITHOUT_CGROUPS
         self.config.write_text((CONFIG + accounting).format(
             dir=self.dir, host=host, ctld_port=ctld_port, slurmd_port=slurmd_port, proctrack=self.proctrack,
+            task="cgroup" if self.memory else "none",
+            select="CR_CPU_Memory\nDefMemPerCPU=20" if self.accounting or self.memory or self.varied else "CR_CPU",
             node=self.node, dbd_port=self.dbd_port))
         if self.varied:
             self._vary()
@@ -232,12 +257,11 @@ class Slurm:
             raise Unavailable(f"slurmd does not start: {result.stderr.strip()}")
         version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", result.stdout).groups())
         self.version = version
-        if version < (23, 11):
-            (self.dir / "cgroup.conf").write_text("CgroupAutomount=no\n")
-        elif self.proctrack == "cgroup":
-            (self.dir / "cgroup.conf").write_text("IgnoreSystemd=yes\n")
+        if self.memory or self.proctrack == "cgroup":
+            cgroup = "IgnoreSystemd=yes\n"
         else:
-            (self.dir / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
+            cgroup = "CgroupAutomount=no\n" if version < (23, 11) else "CgroupPlugin=disabled\n"
+        (self.dir / "cgroup.conf").write_text(cgroup + (MEMORY if self.memory else ""))
         if self.tokens:
             with self.config.open("a") as config:
                 config.write(TOKENS.format(dir=self.dir))
@@ -254,8 +278,7 @@ class Slurm:
         gpus, = (line for line in nodes.splitlines() if line.startswith(own))
         # One line a node.
         text = text.replace(own, gpus + " ").replace(f"Nodes={self.node} ", f"Nodes={self.node},broken ")
-        self.config.write_text(text.replace("SelectTypeParameters=CR_CPU\n", "SelectTypeParameters=CR_CPU_Memory\nDefMemPerCPU=20\n") +
-                               nodes.replace(gpus + "\n", ""))
+        self.config.write_text(text + nodes.replace(gpus + "\n", ""))
         (self.dir / "gres.conf").write_text(VARIED_GPUS.format(node=self.node))
 
     def _spawn(self, name: str, *argv) -> subprocess.Popen:

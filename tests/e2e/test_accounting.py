@@ -8,7 +8,6 @@ import pytest
 import harness
 
 LIMIT, CANCELLED = 124, 143
-# Slurm samples it once a second, perhaps while it still grows: it is over its limit by then, nobody knows how far.
 HUNGRY = "x = bytearray(300 << 20)\nimport time\ntime.sleep(1000)"
 
 
@@ -43,7 +42,22 @@ def test_how_a_job_ended_is_told_as_it_was(here, ledger, limited):
     assert here("wait", cancelled).status == CANCELLED
     job = here.wait(hungry, "FAILED")
     assert (job["signal"], job["exit_code"]) == (9, None)
-    assert runs(here, hungry)[0]["max_rss"] > 50 << 20
+    if ledger.memory:
+        assert job["native_state"] == runs(here, hungry)[0]["native_state"] == "OUT_OF_MEMORY"
+
+
+def test_the_memory_that_a_job_used_is_in_the_accounts(here, ledger):
+    """Slurm looks once a second: the job stays until it was seen."""
+    name = here.run("--mem", "500M", "--", "python3", "-c", HUNGRY)
+    here.wait(name, "RUNNING")
+
+    def seen():
+        result = here("stat", "--scheduler", "-o", "json", name)
+        return result.status == 0 and json.loads(result.stdout)["max_rss"] > 300 << 20
+    harness.until(seen, "all of the memory in sstat")
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED")
+    harness.until(lambda: runs(here, name)[0]["max_rss"] > 300 << 20, "all of the memory in the accounts")
 
 
 def test_each_attempt_of_a_job_is_kept(here, ledger):

@@ -12,6 +12,9 @@ import harness
 UNSUPPORTED = 69
 SLEEP = ("--", "sleep", "1000")
 WAITING = ("--begin", "now+1hour", "--", "true")
+# Clusters here give no job less than 200 MB.
+HUNGRY = ("--mem", "250M", "--", "python3", "-c", "bytearray(400 << 20)")
+KILLED = "killed by the kernel: out of memory"
 
 
 def update(what: str):
@@ -50,6 +53,8 @@ CASES = {
     "its command": Case(("--", "sh", "-c", "exit 7"), "FAILED", "FAILED", "NonZeroExitCode", exit_code=7),
     "its end": Case(("--", "true"), "SUCCEEDED", "COMPLETED", exit_code=0),
     "a signal": Case(("--", "sh", "-c", "kill -KILL $$"), "FAILED", "FAILED", signal=9),
+    "its memory": Case(HUNGRY, "FAILED", "OUT_OF_MEMORY", KILLED, signal=9),
+    "the memory of a rank": Case(("-n", "2", *HUNGRY), "FAILED", "FAILED", KILLED, signal=9),
     "its beginning": Case(WAITING, "QUEUED", "PENDING", "BeginTime"),
     "its licences": Case(("-L", "matlab:1", *SLEEP), "QUEUED", "PENDING", "Licenses"),
     "a dependency": Case(("-d", "afterok:{failed}", "--", "true"), "QUEUED", "PENDING", "DependencyNeverSatisfied"),
@@ -135,6 +140,8 @@ def world(request, worlds):
 @pytest.mark.parametrize("what", CASES)
 def test_what_became_of_a_job_is_told_as_it_was(world, what, backend):
     case, name = CASES[what], world.names[what, backend]
+    if case.reason == KILLED and not world.cluster.memory:
+        pytest.skip(world.cluster.why_no_memory)
     try:
         job = harness.until(lambda: world.reached(name, case), what, limit=60, interval=0.2)
     except AssertionError as error:
@@ -143,6 +150,8 @@ def test_what_became_of_a_job_is_told_as_it_was(world, what, backend):
     assert (job["ended"] is not None) == (job["state"] not in ("QUEUED", "RUNNING"))
     text = world.berth("describe", "job", name).ok().stdout
     assert case.state in text and case.native in text and case.reason in text
+    if case.reason == KILLED:
+        assert "ask for more with --mem" in world.berth("get", "error", name).ok().stdout
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

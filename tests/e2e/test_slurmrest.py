@@ -54,12 +54,12 @@ def rest(request, server, berth, ssh, home, token):
     return here
 
 
-def test_a_job_runs_and_ssh_leads_into_it(rest):
+def test_a_job_runs_and_ssh_leads_into_it(rest, server):
     name = rest.start("-e", "WORD=two words", "--", "sh", "-c", 'echo "$WORD"; exec sleep 1000')
     assert rest.ssh(name, "echo $SLURM_JOB_ID; exit 7").status == 7
     assert rest("logs", name).ok().stdout == "two words\n"
     job = rest.job(name)
-    assert (job["state"], job["native_state"], job["node_list"]) == ("RUNNING", "RUNNING", "node1")
+    assert (job["state"], job["native_state"], job["node_list"]) == ("RUNNING", "RUNNING", server.node)
     rest("cancel", name).ok()
     assert rest.wait(name, "CANCELLED")["native_state"].startswith("CANCELLED")
 
@@ -140,8 +140,8 @@ def test_scripts_are_submitted_with_what_they_say(rest, server, short_dir):
     assert result.status == UNSUPPORTED and "bb" in result.stderr
 
 
-def test_nodes_and_queues_are_listed(rest):
-    assert "node1" in rest("get", "nodes").ok().stdout
+def test_nodes_and_queues_are_listed(rest, server):
+    assert server.node in rest("get", "nodes").ok().stdout
     queue, = json.loads(rest("get", "queues", "-o", "json").ok().stdout)
     assert (queue["name"], queue["state"], queue["nodes"], queue["cpus"]) == ("debug", "up", 1, 32)
 
