@@ -164,6 +164,11 @@ void backend_expect(struct backend *backend)
 		backend->ops->expect(backend);
 }
 
+bool backend_await(struct backend *backend, unsigned int timeout_ms)
+{
+	return backend->ops->await && backend->ops->await(backend, timeout_ms);
+}
+
 int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct err *err)
 {

@@ -114,6 +114,12 @@ struct backend_ops {
 	void (*expect)(struct backend *backend);
 
 	/*
+	 * Waits until there may be news of jobs, at most so long; observe then costs little. false:
+	 * it cannot, and has not waited. NULL: there is nothing to hear, look again after a while.
+	 */
+	bool (*await)(struct backend *backend, unsigned int timeout_ms);
+
+	/*
 	 * Finds a job that was handed over by a berth that died before it could record that. 1:
 	 * ret_id is its native id; 0: there is none. NULL: such jobs cannot be found.
 	 */
@@ -288,6 +294,8 @@ int backend_render(struct backend *backend, const struct submission *submission,
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		    struct observation *ret, struct err *err) attr_must_use;
 void backend_expect(struct backend *backend);
+/* false: nobody waited. */
+bool backend_await(struct backend *backend, unsigned int timeout_ms);
 /* ERR_UNSUPPORTED where such jobs cannot be found. */
 int backend_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		 struct err *err) attr_must_use;

@@ -136,7 +136,7 @@ static int watch(const struct resource *resource, const struct get_args *args, i
 
 void get_wait_to_look_again(void)
 {
-	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+	nanosleep(&(struct timespec){ .tv_sec = GET_LOOK_AGAIN_MS / 1000 }, NULL);
 }
 
 static int refuse(const char *word, struct err *err)

@@ -32,6 +32,7 @@ struct get_args {
 int get_output(const struct get_args *args, struct output *ret, struct err *err) attr_must_use;
 
 /* Between two looks of --watch. */
+#define GET_LOOK_AGAIN_MS 1000
 void get_wait_to_look_again(void);
 
 /* Cursor to the upper left corner, and nothing below it (ECMA-48 CUP, ED). */

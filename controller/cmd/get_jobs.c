@@ -90,7 +90,7 @@ static int watch(struct controller *c, const struct get_args *args, int argc, ch
 		last = before;
 		before = now;
 		now = last;
-		get_wait_to_look_again();
+		ops_await(c, &jobs, GET_LOOK_AGAIN_MS);
 	}
 }
 

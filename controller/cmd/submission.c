@@ -96,14 +96,12 @@ static bool is_waiting(const struct job *job)
 static int wait_until_it_runs(struct controller *c, struct job *job, struct err *err)
 {
 	while (is_waiting(job)) {
-		unsigned int ms = ops_poll_interval_ms(c, job);
-		struct timespec pause = { .tv_sec = ms / 1000,
-					  .tv_nsec = (long)(ms % 1000) * 1000000 };
+		const struct job_list one = { .items = job, .len = 1 };
 
 		if (ops_refresh_job(c, job, err) < 0)
 			return err_wrap(err, "job-%" PRIu64 " is submitted, but", job->id);
 		if (is_waiting(job))
-			nanosleep(&pause, NULL);
+			ops_await(c, &one, ops_poll_interval_ms(c, job));
 	}
 	return 0;
 }

@@ -144,8 +144,6 @@ static int wait_for_all(struct wait *wait, uint64_t timeout_ns, struct err *err)
 	size_t left;
 
 	for (;;) {
-		unsigned int pause_ms;
-
 		if (ops_refresh(wait->c, &wait->jobs, err) < 0)
 			return -1;
 		left = take_stock(wait);
@@ -154,10 +152,7 @@ static int wait_for_all(struct wait *wait, uint64_t timeout_ns, struct err *err)
 		if (timeout_ns && monotonic_ns() - start >= timeout_ns)
 			return err_set(err, ERR_TIMEOUT, "%zu of %zu jobs are not there yet", left,
 				       wait->jobs.len);
-		pause_ms = interval_ms(wait);
-		nanosleep(&(struct timespec){ .tv_sec = pause_ms / 1000,
-					      .tv_nsec = pause_ms % 1000 * 1000000L },
-			  NULL);
+		ops_await(wait->c, &wait->jobs, interval_ms(wait));
 	}
 }
 

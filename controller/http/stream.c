@@ -65,6 +65,14 @@ int http_stream_status(const struct http_stream *stream)
 	return (int)status;
 }
 
+uint64_t http_stream_later_ms(const struct http_stream *stream)
+{
+	curl_off_t seconds = 0;
+
+	stream->http->curl->easy_getinfo(stream->easy, CURLINFO_RETRY_AFTER, &seconds);
+	return seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+}
+
 bool http_stream_has_ended(const struct http_stream *stream)
 {
 	return stream->has_ended && buf_len(&stream->body) == 0;

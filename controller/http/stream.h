@@ -30,6 +30,9 @@ DEFINE_CLEANUP(struct http_stream, http_stream_close)
 
 int http_stream_status(const struct http_stream *stream);
 
+/* When the server wants to be asked again (Retry-After); 0: it does not say. */
+uint64_t http_stream_later_ms(const struct http_stream *stream);
+
 /*
  * Waits until there is something to read, at most so long. 1: there is, in *ret, which the caller
  * consumes from; 0: nothing came in this time; -1: it broke off. At its end 1 once more, with what

@@ -21,11 +21,11 @@ static bool has_state(const char *state, const char *word)
 bool node_is_usable(const struct node *node)
 {
 	/* A node that was powered down for want of work is woken for a job. */
-	static const char *const words[] = { "down",	   "drain",	    "fail",
-					     "error",	   "unknown",	    "inval",
-					     "maint",	   "not_resp",	    "no_respond",
-					     "power_down", "powering_down", "future",
-					     "reboot" };
+	static const char *const words[] = {
+		"down",	  "drain",    "fail",	    "error",	  "unknown",	   "inval",
+		"maint",  "not_resp", "no_respond", "power_down", "powering_down", "future",
+		"reboot", "notready", "scheduling", "reserved"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (has_state(node->state, words[i]))

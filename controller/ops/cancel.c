@@ -82,6 +82,7 @@ int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patienc
 	       struct err *err)
 {
 	const struct batch_plan plan = { .what = "cancel", .wants = is_to_end, .ask = ask };
+	struct err why = { 0 };
 	int result = 0;
 
 	for (size_t i = 0; i < jobs->len; i++) {
@@ -89,8 +90,14 @@ int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patienc
 		    prepare(c, &jobs->items[i], result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
-	if (batch_ask(c, &plan, jobs, result == 0 ? err : NULL) < 0)
+	if (batch_ask(c, &plan, jobs, &why) < 0) {
+		if (result == 0)
+			err_set(err, why.kind, "%s", why.text);
 		result = -1;
+		/* What cannot be done is not waited for, nor insisted on. */
+		if (why.kind == ERR_UNSUPPORTED)
+			return -1;
+	}
 	wait_for_end(c, jobs, patience_ms);
 	for (size_t i = 0; i < jobs->len; i++) {
 		if (must_wait(c, &jobs->items[i]) &&

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "controller/model/indices.h"
 #include "controller/ops/age.h"
@@ -248,6 +249,35 @@ unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)
 	    backend_observes_at_once(backend))
 		return POLL_AT_ONCE_MS;
 	return ops_job_is_dear(c, job) ? POLL_DEAR_MS : POLL_REQUEST_MS;
+}
+
+/* The cluster of all that have not ended, or NULL. */
+static const char *only_cluster(const struct job_list *jobs)
+{
+	const char *cluster = NULL;
+
+	for (size_t i = 0; i < jobs->len; i++) {
+		const struct job *job = &jobs->items[i];
+
+		if (job_state_is_ended(job->state))
+			continue;
+		if (cluster && strcmp(cluster, job->cluster) != 0)
+			return NULL;
+		cluster = job->cluster;
+	}
+	return cluster;
+}
+
+void ops_await(struct controller *c, const struct job_list *jobs, unsigned int ms)
+{
+	const char *cluster = only_cluster(jobs);
+	struct backend *backend;
+
+	if (cluster && controller_backend(c, cluster, &backend, NULL) == 0 &&
+	    backend_await(backend, ms))
+		return;
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 },
+		  NULL);
 }
 
 bool ops_job_is_dear(struct controller *c, const struct job *job)

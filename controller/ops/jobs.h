@@ -75,6 +75,12 @@ int ops_read_log(struct controller *c, const struct job *job, const struct log_p
 /* How often it is worth asking about this job again. */
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
 
+/*
+ * Sleeps so long before the jobs are asked about again; not to the end where all that have not
+ * ended are of one cluster, whose backend hears of news.
+ */
+void ops_await(struct controller *c, const struct job_list *jobs, unsigned int ms);
+
 /* Whether its files are behind a login node, where each look at them is a message. */
 bool ops_job_is_remote(struct controller *c, const struct job *job);
 

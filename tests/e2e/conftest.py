@@ -34,6 +34,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import docker as docker_module  # noqa: E402
 import engines  # noqa: E402
 import harness  # noqa: E402
+import kube  # noqa: E402
 import shares  # noqa: E402
 import slurm as slurm_module  # noqa: E402
 import tables  # noqa: E402
@@ -296,3 +297,18 @@ class Cluster:
 def cluster(request, berth, ssh) -> Cluster:
     slurm = request.getfixturevalue("slurm") if request.param == "slurm" else None
     return Cluster(request.param, berth, ssh, slurm)
+
+
+@pytest.fixture(scope="session")
+def real_cluster(session_dir):
+    """The API server of Kubernetes, one for all modules: it takes its time to start."""
+    try:
+        it = kube.real(session_dir / "kubernetes")
+    except kube.Unavailable as reason:
+        pytest.skip(str(reason))
+    if not it:
+        pytest.skip("no Kubernetes here: ci/kubernetes runs this with the real one")
+    try:
+        yield it.start()
+    finally:
+        it.stop()

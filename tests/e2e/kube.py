@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: MIT
 """API servers of Kubernetes for the tests: the real one with etcd and the controllers, where its programs are
-(BERTH_KUBERNETES names their directory; ci/kubernetes sets it), and a stand-in that knows Jobs and pods, and does what the
-real one cannot be made to do. Neither has nodes: tests say what a kubelet would (Cluster.say)."""
+(BERTH_KUBERNETES names their directory; ci/kubernetes sets it), and what it has in common with the stand-in
+(kube_standin.py). Neither has nodes: tests say what a kubelet would (Cluster.say)."""
 
-import copy
 import datetime
-import http.server
 import json
 import os
 import pathlib
-import re
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import harness
@@ -154,126 +149,6 @@ class Real(Cluster):
         for child in reversed(self.running):
             child.terminate()
             child.wait(30)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, status: int, body) -> None:
-        text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def handle_any(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        body = json.loads(self.rfile.read(length)) if length else None
-        parts = urllib.parse.urlsplit(self.path)
-        server = self.server.owner
-        with server.lock:
-            server.seen.append((self.command, self.path, self.headers.get("Authorization")))
-            if server.faults:
-                self.answer(*server.faults.pop(0))
-            elif self.headers.get("Authorization") != f"Bearer {server.token}":
-                self.answer(401, {"kind": "Status", "message": "Unauthorized", "code": 401})
-            else:
-                self.answer(*server.act(self.command, parts.path, dict(urllib.parse.parse_qsl(parts.query)), body))
-
-    do_GET = do_POST = do_PATCH = do_DELETE = handle_any
-
-    def log_message(self, *_):
-        pass
-
-
-class StandIn(Cluster):
-    """Jobs and pods in memory, over plain HTTP: enough of the API server's answers for what berth asks."""
-
-    def __init__(self):
-        self.lock, self.jobs, self.pods, self.logs = threading.Lock(), {}, {}, {}
-        self.faults, self.seen, self.token = [], [], TOKEN
-
-    def start(self) -> "StandIn":
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.owner = self
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-    def kubeconfig(self, path: pathlib.Path) -> pathlib.Path:
-        (path.parent / "kube-token").write_text(TOKEN + "\n")
-        return write_kubeconfig(path, self.url, None, {"tokenFile": "kube-token"})
-
-    @staticmethod
-    def missing(kind, name):
-        return 404, {"kind": "Status", "message": f'{kind} "{name}" not found', "reason": "NotFound", "code": 404}
-
-    def make_job(self, job):
-        name = job["metadata"]["name"]
-        if name in self.jobs:
-            return 409, {"kind": "Status", "message": f'jobs.batch "{name}" already exists', "code": 409}
-        job["metadata"]["creationTimestamp"] = now()
-        self.jobs[name] = {**job, "status": {}}
-        pod = copy.deepcopy(job["spec"]["template"])
-        pod["metadata"].update(name=f"{name}-x1", creationTimestamp=now())
-        self.pods[f"{name}-x1"] = {**pod, "status": {"phase": "Pending"}}
-        return 201, self.jobs[name]
-
-    def say_of_pod(self, name, status):
-        self.pods[name]["status"].update(status)
-        ended = {"Succeeded": "Complete", "Failed": "Failed"}.get(self.pods[name]["status"]["phase"])
-        if ended:
-            reason = {} if ended == "Complete" else {"reason": "BackoffLimitExceeded",
-                                                     "message": "Job has reached the specified backoff limit"}
-            self.jobs[name[:-3]]["status"] = {"completionTime": now(), "conditions": [
-                {"type": ended, "status": "True", "lastTransitionTime": now(), **reason}]}
-        return 200, self.pods[name]
-
-    def remove(self, objects, name, query):
-        names = [name] if name else [key for key, value in objects.items() if self.selected(value, query)]
-        for key in names:
-            objects.pop(key, None)
-            if objects is self.jobs:
-                self.pods.pop(f"{key}-x1", None)
-        return 200, {"kind": "Status", "status": "Success"}
-
-    @staticmethod
-    def selected(item, query):
-        key, _, value = query.get("labelSelector", "").partition("=")
-        labels = item["metadata"].get("labels", {})
-        return not key or (key in labels and (not value or labels[key] == value))
-
-    def log_of(self, name):
-        if name in self.logs:
-            return 200, self.logs[name]
-        return 400, {"kind": "Status", "message": f'container "main" in pod "{name}" is waiting to start', "code": 400}
-
-    def act(self, method, path, query, body):
-        found = re.fullmatch(r"/(?:api/v1|apis/batch/v1)/namespaces/default/(jobs|pods)(?:/([^/]+))?(?:/([a-z]+))?", path)
-        if not found:
-            return self.missing("path", path)
-        kind, name, part = found.groups()
-        objects = self.jobs if kind == "jobs" else self.pods
-        if method == "POST" and kind == "jobs":
-            return self.make_job(body)
-        if name and name not in objects:
-            return self.missing(kind, name)
-        if method == "DELETE":
-            return self.remove(objects, name, query)
-        if part == "binding":
-            objects[name]["spec"]["nodeName"] = body["target"]["name"]
-            return 201, {"kind": "Status", "status": "Success"}
-        if part == "status":
-            return self.say_of_pod(name, body["status"])
-        if part == "log":
-            return self.log_of(name)
-        if name:
-            return 200, objects[name]
-        return 200, {"metadata": {}, "items": [item for item in objects.values() if self.selected(item, query)]}
 
 
 def real(where: pathlib.Path) -> Real | None:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an API server says of a Job, its pods and events, and a template: read to their ends
- * whatever they are, and nothing that a terminal would act on gets through.
+ * What an API server says of a Job, its pods, events and nodes, a line of a watch, and a template:
+ * read to their ends whatever they are, and nothing that a terminal would act on gets through.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -9,7 +9,9 @@
 
 #include "controller/backends/kube/events.h"
 #include "controller/backends/kube/job.h"
-#include "controller/backends/kube/observe.h"
+#include "controller/backends/kube/job_state.h"
+#include "controller/backends/kube/nodes.h"
+#include "controller/backends/kube/watch.h"
 
 static void check_text(const char *text, size_t size)
 {
@@ -49,6 +51,31 @@ static void observe_tasks(const json_t *answer)
 		check_text(runs.items[i].reason, BACKEND_REASON_MAX);
 }
 
+static void list_nodes(const json_t *answer)
+{
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+	cleanup(queue_list_finish) struct queue_list queues = { 0 };
+
+	kube_read_nodes(json_object_get(answer, "nodes"), json_object_get(answer, "pods"), &nodes);
+	for (size_t i = 0; i < nodes.len; i++) {
+		check_text(nodes.items[i].reason, SIZE_MAX);
+		check_text(nodes.items[i].features, SIZE_MAX);
+	}
+	kube_read_queues(json_object_get(answer, "nodes"), json_object_get(answer, "quotas"),
+			 &nodes, &queues);
+}
+
+/* A line of a watch. */
+static void apply(const uint8_t *bytes, size_t len)
+{
+	cleanup(json_release) json_t *items = json_object();
+	cleanup_free char *version = NULL;
+	struct err err = { 0 };
+
+	if (kube_watch_apply(span_of(bytes, len), items, &version, &err) < 0)
+		assert(err.kind == ERR_PROTOCOL || err.kind == ERR_UNAVAILABLE);
+}
+
 static void make(const char *template)
 {
 	static const char *const command[] = { "true", NULL };
@@ -79,7 +106,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) == 0) {
 		observe(answer);
 		observe_tasks(answer);
+		list_nodes(answer);
 	}
+	apply(bytes, len);
 	make(text);
 	return 0;
 }

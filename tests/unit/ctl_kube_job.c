@@ -8,7 +8,7 @@
 #include "controller/backends/kube/events.h"
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
-#include "controller/backends/kube/observe.h"
+#include "controller/backends/kube/job_state.h"
 #include "controller/backends/kube/pod_state.h"
 
 static const char *const command[] = { "echo", "a b", NULL };

@@ -3,11 +3,13 @@
 #include "client.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "init/base/text.h"
 
 #define STATUS_MAX (256 * 1024)
 #define WORDS_MAX 300
+#define WORDS_WAIT_MS 2000
 #define UNAUTHORIZED 401
 #define GONE 410
 
@@ -76,22 +78,50 @@ static int connect(struct kube *kube, struct err *err)
 		tls.certificate = span_of_str(kube->given.certificate);
 		tls.key = span_of_str(kube->given.key);
 	}
-	http_close(take_ptr(kube->http));
+	if (kube->http) {
+		kube->retired =
+			alloc_grow(kube->retired, kube->retired_len + 1, sizeof(struct http *));
+		kube->retired[kube->retired_len++] = take_ptr(kube->http);
+	}
 	if (http_open_tls(access->server, &tls, &kube->http, err) < 0)
 		return err_wrap(err, "server of the kubeconfig");
 	return 0;
 }
 
+static bool is_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
+static bool has_expired(const struct kube_credential *credential)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return credential->expires_s && now.tv_sec >= credential->expires_s;
+}
+
+/* Another credential; the connection stays where it does not depend on that. */
+static int renew(struct kube *kube, struct err *err)
+{
+	struct kube_credential given = { 0 };
+
+	if (kube_plugin_run(&kube->access.plugin, &given, err) < 0)
+		return err_wrap(err, "exec plugin of the kubeconfig");
+	if (!is_same(given.certificate, kube->given.certificate))
+		kube->is_ready = false;
+	kube_credential_finish(&kube->given);
+	kube->given = given;
+	return 0;
+}
+
 static int prepare(struct kube *kube, bool fresh, struct err *err)
 {
-	if (kube->is_ready && !(fresh && has_plugin(kube)))
+	if (has_plugin(kube) && (fresh || !kube->is_ready || has_expired(&kube->given)) &&
+	    renew(kube, err) < 0)
+		return -1;
+	if (kube->is_ready)
 		return 0;
-	kube->is_ready = false;
-	if (has_plugin(kube)) {
-		kube_credential_finish(&kube->given);
-		if (kube_plugin_run(&kube->access.plugin, &kube->given, err) < 0)
-			return err_wrap(err, "exec plugin of the kubeconfig");
-	}
 	if (connect(kube, err) < 0)
 		return -1;
 	kube->is_ready = true;
@@ -107,25 +137,42 @@ static int find_token(struct kube *kube, bool fresh, const char **ret, struct er
 	return token_get(kube->tokens, fresh, ret, err);
 }
 
-static int send_once(struct kube *kube, const struct http_request *request, bool fresh,
-		     struct http_response *ret, struct err *err)
+/* The headers of a request; own: what of them is to be wiped. */
+static int make_headers(struct kube *kube, bool fresh, const char *ret[3], char **own,
+			struct err *err)
 {
-	cleanup_free char *header = NULL;
-	struct http_request own = *request;
-	const char *headers[] = { "Accept: application/json, */*", NULL, NULL };
 	const char *token;
-	int result;
 
 	if (prepare(kube, fresh, err) < 0 || find_token(kube, fresh, &token, err) < 0)
 		return -1;
-	if (token) {
-		header = str_printf("Authorization: Bearer %s", token);
-		headers[1] = header;
-	}
-	own.headers = headers;
-	result = http_send(kube->http, &own, ret, err);
+	ret[0] = "Accept: application/json, */*";
+	if (token)
+		*own = str_printf("Authorization: Bearer %s", token);
+	ret[1] = *own;
+	ret[2] = NULL;
+	return 0;
+}
+
+static void wipe(char *header)
+{
 	if (header)
 		explicit_bzero(header, strlen(header));
+	free(header);
+}
+
+static int send_once(struct kube *kube, const struct http_request *request, bool fresh,
+		     struct http_response *ret, struct err *err)
+{
+	struct http_request own = *request;
+	const char *headers[3];
+	char *header = NULL;
+	int result;
+
+	if (make_headers(kube, fresh, headers, &header, err) < 0)
+		return -1;
+	own.headers = headers;
+	result = http_send(kube->http, &own, ret, err);
+	wipe(header);
 	return result;
 }
 
@@ -200,6 +247,49 @@ int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, 
 	return 0;
 }
 
+static int stream_once(struct kube *kube, const char *path, bool fresh, struct http_stream **ret,
+		       struct err *err)
+{
+	struct http_request request = { .path = path };
+	const char *headers[3];
+	char *header = NULL;
+	int result;
+
+	if (make_headers(kube, fresh, headers, &header, err) < 0)
+		return -1;
+	request.headers = headers;
+	result = http_stream_open(kube->http, &request, ret, err);
+	wipe(header);
+	return result;
+}
+
+int kube_stream(struct kube *kube, const char *path, struct http_stream **ret,
+		uint64_t *ret_later_ms, struct err *err)
+{
+	cleanup(http_stream_close) struct http_stream *stream = NULL;
+	struct buf *words = NULL;
+	struct span said = { 0 };
+	int status;
+
+	*ret_later_ms = 0;
+	if (stream_once(kube, path, false, &stream, err) < 0)
+		return -1;
+	if (http_stream_status(stream) == UNAUTHORIZED && can_renew(kube)) {
+		stream = http_stream_close(stream);
+		if (stream_once(kube, path, true, &stream, err) < 0)
+			return -1;
+	}
+	status = http_stream_status(stream);
+	if (status < 300) {
+		*ret = take_ptr(stream);
+		return 0;
+	}
+	*ret_later_ms = status == GONE ? KUBE_TOO_OLD : http_stream_later_ms(stream);
+	if (http_stream_read(stream, WORDS_WAIT_MS, &words, NULL) > 0)
+		said = buf_span(words);
+	return kube_explain(status, said, err);
+}
+
 /* The path with the page that comes next: "" is the first, and limit 0 all of it in one. */
 static char *page_path(const char *path, const char *selector, unsigned int limit, const char *from)
 {
@@ -213,9 +303,12 @@ static char *page_path(const char *path, const char *selector, unsigned int limi
 	return ok ? buf_take_str(&b) : NULL;
 }
 
-/* Appends a page; *from becomes where the next one begins, "" after the last. 0, -1, or 1: gone. */
+/*
+ * Appends a page; *from becomes where the next one begins, "" after the last, and *version that of
+ * the list. 0, -1, or 1: gone.
+ */
 static int list_page(struct kube *kube, const char *path, json_t *items, char **from,
-		     struct err *err)
+		     char **version, struct err *err)
 {
 	const struct kube_call call = { .path = path };
 	cleanup(http_response_finish) struct http_response response = { 0 };
@@ -229,6 +322,9 @@ static int list_page(struct kube *kube, const char *path, json_t *items, char **
 	if (parse(&response, &answer, err) < 0)
 		return -1;
 	json_array_extend(items, json_object_get(answer, "items"));
+	next = text_of(json_object_get(answer, "metadata"), "resourceVersion");
+	free(*version);
+	*version = str_dup(next ? next : "0");
 	next = text_of(json_object_get(answer, "metadata"), "continue");
 	free(*from);
 	*from = str_dup(next ? next : "");
@@ -238,6 +334,15 @@ static int list_page(struct kube *kube, const char *path, json_t *items, char **
 int kube_list(struct kube *kube, const char *path, const char *selector, json_t **ret,
 	      struct err *err)
 {
+	cleanup_free char *version = NULL;
+
+	return kube_list_at(kube, path, selector, ret, &version, err);
+}
+
+int kube_list_at(struct kube *kube, const char *path, const char *selector, json_t **ret,
+		 char **ret_version, struct err *err)
+{
+	cleanup_free char *version = NULL;
 	cleanup(json_release) json_t *items = json_array();
 	cleanup_free char *from = str_dup("");
 	unsigned int limit = KUBE_PAGE;
@@ -249,7 +354,7 @@ int kube_list(struct kube *kube, const char *path, const char *selector, json_t 
 		if (!whole)
 			return err_set(err, ERR_PROTOCOL,
 				       "the API server's place in a list is too long");
-		result = list_page(kube, whole, items, &from, err);
+		result = list_page(kube, whole, items, &from, &version, err);
 		if (result < 0)
 			return -1;
 		if (result > 0) {
@@ -259,6 +364,7 @@ int kube_list(struct kube *kube, const char *path, const char *selector, json_t 
 			limit = 0;
 		} else if (from[0] == '\0') {
 			*ret = take_ptr(items);
+			*ret_version = take_ptr(version);
 			return 0;
 		}
 	}
@@ -307,6 +413,9 @@ int kube_open(const struct kube_config *config, struct kube **ret, struct err *e
 struct kube *kube_close(struct kube *kube)
 {
 	if (kube) {
+		for (size_t i = 0; i < kube->retired_len; i++)
+			http_close(kube->retired[i]);
+		free(kube->retired);
 		http_close(kube->http);
 		kube_access_finish(&kube->access);
 		token_source_close(kube->own);

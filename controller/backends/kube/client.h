@@ -3,9 +3,9 @@
 
 /*
  * Requests to a Kubernetes API server, as who a kubeconfig says that we are. A token or a plugin's
- * credential is got with the first request, and another one, once a request, when the server
- * answers 401. What the server refuses is an error in its own words (its Status object), with
- * advice where that helps; "later" (429, with Retry-After) is waited for by http.h.
+ * credential is got with the first request, and another one when it has expired or, once a request,
+ * when the server answers 401. What the server refuses is an error in its own words (its Status
+ * object), with advice where that helps; "later" (429, with Retry-After) is waited for by http.h.
  *
  *	cleanup(kube_close) struct kube *kube = NULL;
  *	cleanup(json_release) json_t *jobs = NULL;
@@ -17,6 +17,7 @@
 
 #include "controller/auth/token.h"
 #include "controller/backends/kube/kubeconfig.h"
+#include "controller/http/stream.h"
 
 #define KUBE_ANSWER_MAX ((size_t)256 * 1024 * 1024)
 #define KUBE_PAGE 500
@@ -32,6 +33,8 @@ struct kube_config {
 
 struct kube {
 	struct http *http;
+	struct http **retired; /* of certificates before; streams may still use them */
+	size_t retired_len;
 	struct kube_access access;
 	char *namespace;
 	struct token_source *tokens; /* borrowed, or `own`, or NULL */
@@ -77,6 +80,21 @@ int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, 
  */
 int kube_list(struct kube *kube, const char *path, const char *selector, json_t **ret,
 	      struct err *err) attr_must_use;
+
+/* The same, and the version of the list, which a watch can go on from; free() it. */
+int kube_list_at(struct kube *kube, const char *path, const char *selector, json_t **ret,
+		 char **ret_version, struct err *err) attr_must_use;
+
+/* When it may be tried again: never with this version, since that is too old (410). */
+#define KUBE_TOO_OLD UINT64_MAX
+
+/*
+ * An answer that goes on: events of a watch, a log that is followed. What is refused is an error as
+ * with kube_call(), and *ret_later_ms when the server wants to be asked again (0: it does not say).
+ * The stream has to be closed before the client is.
+ */
+int kube_stream(struct kube *kube, const char *path, struct http_stream **ret,
+		uint64_t *ret_later_ms, struct err *err) attr_must_use;
 
 /* API/namespaces/NAMESPACE/KIND[/NAME], escaped. free() it. */
 char *kube_path(const struct kube *kube, const char *api, const char *kind, const char *name);

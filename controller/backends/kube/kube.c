@@ -9,6 +9,7 @@
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/logs.h"
+#include "controller/backends/kube/nodes.h"
 #include "controller/backends/kube/observe.h"
 #include "controller/backends/kube/tasks.h"
 #include "init/base/log.h"
@@ -21,6 +22,8 @@ struct kube_backend {
 	struct kube *kube;			/* NULL: not opened yet */
 	char *kubeconfig, *context, *namespace; /* the user's, or NULL */
 	struct token_source *tokens;
+	struct kube_job_watch *watch; /* NULL: jobs are listed when they are asked about */
+	bool cannot_watch;
 };
 
 static struct kube_backend *kube_of(struct backend *backend)
@@ -133,11 +136,31 @@ static int render(struct backend *backend, const struct submission *submission, 
 static int observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct observation *ret, struct err *err)
 {
+	struct kube_backend *own = kube_of(backend);
 	struct kube *kube;
 
 	if (find_kube(backend, &kube, err) < 0)
 		return -1;
-	return kube_observe_jobs(kube, jobs, len, ret, err);
+	return kube_observe_jobs(kube, own->watch, jobs, len, ret, err);
+}
+
+/* Where it is not allowed to watch, or cannot be done, jobs are listed again and again. */
+static bool await(struct backend *backend, unsigned int timeout_ms)
+{
+	struct kube_backend *own = kube_of(backend);
+	struct kube *kube;
+	struct err why;
+
+	if (own->cannot_watch || find_kube(backend, &kube, &why) < 0)
+		return false;
+	if (!own->watch)
+		own->watch = kube_job_watch_new(kube);
+	if (kube_job_watch_wait(own->watch, timeout_ms, &why) == 0)
+		return true;
+	log_debug("watching: %s", why.text);
+	own->watch = kube_job_watch_free(own->watch);
+	own->cannot_watch = true;
+	return false;
 }
 
 static int find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
@@ -160,7 +183,7 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 
 static int cancel_one(struct kube *kube, const struct job *job, struct err *err)
 {
-	return job->only[0] ? kube_cancel_tasks(kube, job, err)
+	return job->only[0] ? kube_cancel_tasks(kube, job, false, err)
 			    : delete_job(kube, job, "Foreground", err);
 }
 
@@ -187,7 +210,11 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 	cleanup_free char *pods = NULL, *path = NULL;
 	struct kube *kube;
 
-	if (find_kube(backend, &kube, err) < 0 || delete_job(kube, job, "Foreground", err) < 0)
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	if (job->only[0] != '\0')
+		return kube_cancel_tasks(kube, job, true, err);
+	if (delete_job(kube, job, "Foreground", err) < 0)
 		return -1;
 	pods = kube_path(kube, CORE, "pods", NULL);
 	path = str_printf("%s?labelSelector=" KUBE_LABEL_UID "%%3D%s", pods, job->uid);
@@ -229,8 +256,20 @@ static int list_runs(struct backend *backend, const struct job *job, struct run_
 
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
-	(void)backend, (void)ret;
-	return err_set(err, ERR_UNSUPPORTED, "does not list nodes: 'kubectl get nodes' does");
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_list_nodes(kube, ret, err);
+}
+
+static int list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
+{
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_list_queues(kube, ret, err);
 }
 
 static int forget(struct backend *backend, const struct job *job, struct err *err)
@@ -251,6 +290,7 @@ static void close_backend(struct backend *backend)
 {
 	struct kube_backend *own = kube_of(backend);
 
+	kube_job_watch_free(own->watch);
 	kube_close(own->kube);
 	free(own->kubeconfig);
 	free(own->context);
@@ -265,6 +305,7 @@ static const struct backend_ops kube_backend_ops = {
 	.submit = submit,
 	.render = render,
 	.observe = observe,
+	.await = await,
 	.find = find,
 	.cancel = cancel,
 	.cannot = {
@@ -279,6 +320,7 @@ static const struct backend_ops kube_backend_ops = {
 	.endpoint = endpoint,
 	.list_runs = list_runs,
 	.list_nodes = list_nodes,
+	.list_queues = list_queues,
 	.runs_containers = true,
 	.forget = forget,
 	.close = close_backend,

@@ -6,6 +6,7 @@
 
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
+#include "controller/backends/kube/job_state.h"
 #include "controller/backends/kube/observe.h"
 #include "controller/backends/kube/pod_state.h"
 #include "init/base/alloc.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/auth/token.h"
+#include "controller/backends/kube/pod_state.h"
 #include "controller/run/child.h"
 #include "init/base/text.h"
 
@@ -132,7 +133,7 @@ int kube_credential_read(struct span output, const char *version, struct kube_cr
 	cleanup(json_release) json_t *json = NULL;
 	cleanup(kube_credential_finish) struct kube_credential credential = { 0 };
 	const json_t *status;
-	const char *said;
+	const char *said, *expires;
 
 	if (json_parse(output, KUBE_PLUGIN_OUTPUT_MAX, &json, err) < 0) {
 		/* The parser's words may hold a piece of the secret. */
@@ -140,11 +141,13 @@ int kube_credential_read(struct span output, const char *version, struct kube_cr
 	}
 	said = text_of(json, "apiVersion");
 	status = json_object_get(json, "status");
+	expires = text_of(status, "expirationTimestamp");
 	if (!said || strcmp(said, version) != 0)
 		return err_set(err, ERR_PROTOCOL, "it printed no ExecCredential of %.60s", version);
 	credential.token = copy(status, "token");
 	credential.certificate = copy(status, "clientCertificateData");
 	credential.key = copy(status, "clientKeyData");
+	credential.expires_s = (time_t)(kube_time(expires ? expires : "") / NSEC_PER_SEC);
 	if (!credential.certificate != !credential.key)
 		return err_set(err, ERR_PROTOCOL, "it gave a certificate or a key, and not both");
 	if (!credential.token && !credential.certificate)

@@ -7,6 +7,8 @@
  * ExecCredential with a token, a certificate and its key, or both.
  */
 
+#include <time.h>
+
 #include "controller/model/json.h"
 #include "controller/run/argv.h"
 #include "init/base/buf.h"
@@ -27,6 +29,7 @@ void kube_plugin_finish(struct kube_plugin *plugin);
 struct kube_credential {
 	char *token;		 /* or NULL */
 	char *certificate, *key; /* PEM; or NULL, both */
+	time_t expires_s;	 /* since the epoch; 0: it does not say */
 };
 
 void kube_credential_finish(struct kube_credential *credential); /* wipes */

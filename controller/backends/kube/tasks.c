@@ -7,6 +7,7 @@
 
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
+#include "controller/backends/kube/job_state.h"
 #include "controller/backends/kube/observe.h"
 #include "controller/backends/kube/pod_state.h"
 #include "controller/model/indices.h"
@@ -100,10 +101,11 @@ static int note(struct kube *kube, const struct job *job, const char *numbers, s
 	return err_set(err, own.kind, "%s", own.text);
 }
 
-static int delete_pod(struct kube *kube, const json_t *pod, struct err *err)
+static int delete_pod(struct kube *kube, const json_t *pod, bool at_once, struct err *err)
 {
 	const char *name = kube_text(json_object_get(pod, "metadata"), "name");
-	cleanup_free char *path = kube_path(kube, "/api/v1", "pods", name);
+	cleanup_free char *base = kube_path(kube, "/api/v1", "pods", name);
+	cleanup_free char *path = str_printf("%s%s", base, at_once ? "?gracePeriodSeconds=0" : "");
 	const struct kube_call call = { .method = "DELETE", .path = path };
 	struct err own;
 
@@ -112,7 +114,7 @@ static int delete_pod(struct kube *kube, const json_t *pod, struct err *err)
 	return err_set(err, own.kind, "%s", own.text);
 }
 
-int kube_cancel_tasks(struct kube *kube, const struct job *job, struct err *err)
+int kube_cancel_tasks(struct kube *kube, const struct job *job, bool at_once, struct err *err)
 {
 	cleanup(chosen_finish) struct chosen chosen = { .pods = json_array(),
 							.numbers = BUF_INIT(INDICES_TEXT_MAX) };
@@ -127,7 +129,7 @@ int kube_cancel_tasks(struct kube *kube, const struct job *job, struct err *err)
 	if (note(kube, job, buf_str(&chosen.numbers), err) < 0)
 		return -1;
 	json_array_foreach(chosen.pods, i, pod) {
-		if (delete_pod(kube, pod, result == 0 ? err : NULL) < 0)
+		if (delete_pod(kube, pod, at_once, result == 0 ? err : NULL) < 0)
 			result = -1;
 	}
 	return result;

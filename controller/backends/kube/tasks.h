@@ -11,10 +11,11 @@
 
 /*
  * Ends those tasks of an array that `only` of the job names: the Job is told which they are, and
- * their pods are deleted; no others are made for them. ERR_UNSUPPORTED when one has no pod yet: a
- * Job cannot leave out what it has not begun.
+ * their pods are deleted, at once or with their time to end; no others are made for them.
+ * ERR_UNSUPPORTED when one has no pod yet: a Job cannot leave out what it has not begun.
  */
-int kube_cancel_tasks(struct kube *kube, const struct job *job, struct err *err) attr_must_use;
+int kube_cancel_tasks(struct kube *kube, const struct job *job, bool at_once, struct err *err)
+	attr_must_use;
 
 /* backend_ops.list_runs: a run for each pod that there still is. */
 int kube_list_runs(struct kube *kube, const struct job *job, struct run_list *ret, struct err *err)
