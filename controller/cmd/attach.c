@@ -31,7 +31,9 @@ const struct verb cmd_attach = {
 	.summary = "enter a running job from a workstation that did not submit it",
 	.details =
 		"JOB is the scheduler's id, a uid, or a job's name. This workstation gets a key of\n"
-		"its own, others keep theirs; a job that is known here gets another key.",
+		"its own, others keep theirs; a job that is known here gets another key.\n"
+		"docker:NAME is a container that berth did not start: the tunnel is put into it, and\n"
+		"'berth cancel' takes it out again.",
 	.mode = OPT_PERMUTE,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -16,6 +16,8 @@ static void show(const struct job *job, bool was_over)
 	job_label(job, label);
 	if (was_over)
 		printf("%s had ended: %s\n", label, job_state_word(job->state));
+	else if (job_is_adopted(job) && job_state_is_ended(job->state))
+		printf("%s was let go: %s\n", label, job->reason);
 	else if (job_state_is_ended(job->state))
 		printf("%s ended: %s\n", label, job_state_word(job->state));
 	else

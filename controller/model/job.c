@@ -76,6 +76,11 @@ bool job_is_adopted(const struct job *job)
 	return strcmp(job->origin, JOB_ADOPTED) == 0;
 }
 
+bool job_is_ours(const struct job *job)
+{
+	return job->origin[0] == '\0' || job_is_adopted(job);
+}
+
 bool job_is_uid(const char *text)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -96,6 +96,8 @@ DEFINE_CLEANUP_VALUE(struct job, job_finish)
 #define JOB_ADOPTED "adopted"	/* a container that berth did not start, and never ends */
 bool job_is_imported(const struct job *job);
 bool job_is_adopted(const struct job *job);
+/* Its directory was made here, and is ours to remove. */
+bool job_is_ours(const struct job *job);
 
 /* Whether it has the form of a uid: 8 and 16 hexadecimal digits. */
 bool job_is_uid(const char *text);

@@ -8,6 +8,7 @@
 #include "controller/backends/jobdir.h"
 #include "controller/model/job_spec.h"
 #include "controller/model/ref.h"
+#include "controller/ops/adopt.h"
 #include "controller/ops/connect.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
@@ -35,8 +36,12 @@ static int open_attach(struct attach *a, const char *operand, char **ret_cluster
 
 	a->what = colon ? colon + 1 : operand;
 	a->names_cluster = colon != NULL;
-	if (colon)
-		*ret_cluster = str_dup_len(operand, (size_t)(colon - operand));
+	if (colon) {
+		cleanup_free char *word = str_dup_len(operand, (size_t)(colon - operand));
+		char *known = ops_adopting_cluster(a->c, word);
+
+		*ret_cluster = known ? known : take_ptr(word);
+	}
 	if (a->what[0] == '\0' || colon == operand)
 		return err_set(err, ERR_INVALID,
 			       "'%.80s' is not [CLUSTER:]JOB: say hpc:123, a uid, or a job's name",
@@ -202,11 +207,18 @@ static int attach_listed(const struct attach *a, struct job *job, struct err *er
 	return -1;
 }
 
+static int attach_foreign(const struct attach *a, struct job *job, struct err *err)
+{
+	return ops_adopt(a->c, &a->where, a->what, job, a->notes, err);
+}
+
 /* By backend; the last one is that of all others. */
 static const struct {
 	const char *backend;
 	int (*attach)(const struct attach *a, struct job *job, struct err *err);
 } methods[] = {
+	{ "docker", attach_foreign },
+	{ "kubernetes", attach_foreign },
 	{ NULL, attach_listed },
 };
 
@@ -214,7 +226,19 @@ static int attach_known(const struct attach *a, struct job *job, struct err *err
 {
 	if (ops_refresh_job(a->c, job, err) < 0 || ops_check_not_ended(job, err) < 0)
 		return -1;
+	if (job_is_adopted(job) && ops_adopt_again(a->c, &a->where, job, err) < 0)
+		return -1;
 	return let_in(a, job, false, err);
+}
+
+/* A container that ended, while another one may be called as it was. */
+static bool is_gone(const struct attach *a, struct job *job)
+{
+	if (!job_is_adopted(job) || ops_refresh_job(a->c, job, NULL) < 0 ||
+	    !job_state_is_ended(job->state))
+		return false;
+	job_finish(job);
+	return true;
 }
 
 int ops_attach(struct controller *c, const char *operand, struct job *ret, struct notes *notes,
@@ -229,6 +253,8 @@ int ops_attach(struct controller *c, const char *operand, struct job *ret, struc
 	if (open_attach(&a, operand, &cluster, err) < 0)
 		return -1;
 	result = find_known(&a, &job, err);
+	if (result > 0 && is_gone(&a, &job))
+		result = 0;
 	/* One that is named by its number may be on another cluster than the chosen one. */
 	if (result < 0 || (result > 0 && ops_choose(c, job.cluster, &a.where, err) < 0) ||
 	    controller_backend(c, a.where.cluster, &a.backend, err) < 0)

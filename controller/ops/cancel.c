@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "controller/ops/adopt.h"
 #include "controller/ops/batch.h"
 #include "controller/ops/jobs.h"
 
@@ -14,7 +15,10 @@ static bool is_over(const struct job *job)
 	return job_state_is_ended(job->state);
 }
 
-/* The intention is recorded first: a job that ends now was cancelled. */
+/*
+ * The intention is recorded first: a job that ends now was cancelled. A container that berth did
+ * not start is let go, and its record has ended with that.
+ */
 static int prepare(struct controller *c, struct job *job, struct err *err)
 {
 	if (job->native_id[0] == '\0')
@@ -25,7 +29,7 @@ static int prepare(struct controller *c, struct job *job, struct err *err)
 	if (job->only[0] == '\0' && store_mark_cancel_requested(c->store, job->id, err) < 0)
 		return -1;
 	job->cancel_requested = true;
-	return 0;
+	return job_is_adopted(job) ? ops_abandon(c, job, err) : 0;
 }
 
 static bool is_to_end(const struct job *job)

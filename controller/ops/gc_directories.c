@@ -180,7 +180,7 @@ static void sweep_cluster(struct collection *g, const char *cluster, struct job_
 	for (size_t i = 0; i < jobs->len; i++) {
 		struct job *job = &jobs->items[i];
 
-		if (job->origin[0] == '\0' && strcmp(job->cluster, cluster) == 0)
+		if (job_is_ours(job) && strcmp(job->cluster, cluster) == 0)
 			s.items[s.len++].job = job;
 	}
 	if (controller_backend(g->c, cluster, &s.backend, g->err) < 0) {
@@ -207,7 +207,7 @@ static void release_foreign(struct collection *g, const struct job *job)
 static bool is_first_of_cluster(const struct job_list *jobs, size_t at)
 {
 	for (size_t i = 0; i < at; i++) {
-		if (jobs->items[i].origin[0] == '\0' &&
+		if (job_is_ours(&jobs->items[i]) &&
 		    strcmp(jobs->items[i].cluster, jobs->items[at].cluster) == 0)
 			return false;
 	}
@@ -222,7 +222,7 @@ void gc_collect_directories(struct collection *g)
 
 	gc_note(g, store_list(g->c->store, STORE_COLLECTABLE, since_ns, &jobs, g->err));
 	for (size_t i = 0; i < jobs.len; i++) {
-		if (jobs.items[i].origin[0] != '\0')
+		if (!job_is_ours(&jobs.items[i]))
 			release_foreign(g, &jobs.items[i]);
 		else if (is_first_of_cluster(&jobs, i) &&
 			 ops_is_chosen(g->c, jobs.items[i].cluster))

@@ -48,6 +48,12 @@ bool controller_find_backend(struct controller *c, const char *cluster, struct b
 
 uint64_t controller_now_ns(void);
 
+/* Sorts by time; random, because several workstations may share $BERTH_HOME. free() it. */
+char *job_make_uid(struct err *err);
+
+/* Whose it is: by name, or by number where the user has none. */
+void job_set_user(struct job *job);
+
 /*
  * The bundle in a directory of this machine, as <sha256>/, copied there when it is not; *ret_dir is
  * that directory. A rebuild gives another directory, so that running jobs keep theirs.

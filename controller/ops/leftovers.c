@@ -145,20 +145,26 @@ static bool is_of(const struct job *job, const struct backend *backend)
 	return strcmp(job->backend, backend_name(backend)) == 0;
 }
 
+static int forget(struct backend *backend, const struct job *job, struct err *err)
+{
+	return job_is_adopted(job) ? backend_abandon(backend, job, err)
+				   : backend_forget(backend, job, err);
+}
+
 int leftovers_begin_removing(struct controller *c, const struct job *job, struct err *err)
 {
 	struct backend *backend;
 
 	if (leftovers_release_here(c, job, err) < 0)
 		return -1;
-	if (job->origin[0] != '\0')
+	if (!job_is_ours(job))
 		return 0;
 	/* Without its cluster there is no telling where that is. */
 	if (controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
 	if (!backend_site(backend))
 		remove_scratch(job);
-	if (is_of(job, backend) && backend_forget(backend, job, err) < 0)
+	if (is_of(job, backend) && forget(backend, job, err) < 0)
 		return -1;
 	return site_remove(backend_site(backend), job->directory, err);
 }

@@ -16,8 +16,7 @@
 #define UID_RANDOM 8
 #define TEMPLATE_MAX (256 * 1024)
 
-/* Sorts by time; random, because several workstations may share $BERTH_HOME. free() it. */
-static char *make_uid(struct err *err)
+char *job_make_uid(struct err *err)
 {
 	uint8_t bytes[UID_RANDOM];
 	char hex[2 * UID_RANDOM + 1];
@@ -30,8 +29,7 @@ static char *make_uid(struct err *err)
 	return str_printf("%08" PRIx64 "-%s", controller_now_ns() / NSEC_PER_SEC, hex);
 }
 
-/* By name, or by number where the user has none. */
-static void set_user(struct job *job)
+void job_set_user(struct job *job)
 {
 	const struct passwd *user = getpwuid(geteuid());
 	char number[24];
@@ -43,7 +41,7 @@ static void set_user(struct job *job)
 static int define(struct controller *c, const char *cluster, const struct place *place,
 		  const struct spec *spec, struct job *job, struct err *err)
 {
-	cleanup_free char *uid = make_uid(err);
+	cleanup_free char *uid = job_make_uid(err);
 	cleanup_free char *line = spec_command_line(spec);
 	cleanup_free char *dir = NULL;
 
@@ -57,7 +55,7 @@ static int define(struct controller *c, const char *cluster, const struct place 
 	job_set_text(&job->command, line);
 	job_set_text(&job->queue, spec->partition ? spec->partition : "");
 	job_set_text(&job->jobset, spec->jobset ? spec->jobset : "");
-	set_user(job);
+	job_set_user(job);
 	job->created_ns = controller_now_ns();
 	job->nodes = MAX(spec->nodes, UINT64_C(1));
 	job->tasks = spec_ranks(spec);

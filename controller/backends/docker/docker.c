@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/docker/adopt.h"
 #include "controller/backends/docker/create.h"
 #include "controller/backends/docker/exec.h"
 #include "controller/backends/docker/files.h"
@@ -308,10 +309,12 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 	struct engine *engine;
 
 	if (find_engine(backend, &engine, err) < 0 ||
-	    docker_fetch_job_file(engine, job->native_id, job->directory, name, err) < 0)
+	    (job_is_adopted(job) ? docker_adopted_endpoint(engine, job, err)
+				 : docker_fetch_job_file(engine, job->native_id, job->directory,
+							 name, err)) < 0)
 		return -1;
-	if (docker_fetch_job_file(engine, job->native_id, job->directory, "status.0.json", NULL) <
-	    0)
+	if (!job_is_adopted(job) && docker_fetch_job_file(engine, job->native_id, job->directory,
+							  "status.0.json", NULL) < 0)
 		log_debug("container %s has no status yet", job->native_id);
 	*ret = fs_join(job->directory, name);
 	return 0;
@@ -382,7 +385,30 @@ static int deliver(struct backend *backend, const struct job *job, const char *n
 
 	if (find_engine(backend, &engine, err) < 0)
 		return -1;
-	return put_files(engine, job->native_id, job, name, err);
+	return job_is_adopted(job) ? docker_adopted_deliver(engine, job, name, err)
+				   : put_files(engine, job->native_id, job, name, err);
+}
+
+static int find_foreign(struct backend *backend, const char *name, struct job *ret, struct err *err)
+{
+	struct engine *engine;
+
+	return find_engine(backend, &engine, err) < 0 ? -1
+						      : docker_find_foreign(engine, name, ret, err);
+}
+
+static int adopt(struct backend *backend, const struct submission *submission, struct err *err)
+{
+	struct engine *engine;
+
+	return find_engine(backend, &engine, err) < 0 ? -1 : docker_adopt(engine, submission, err);
+}
+
+static int abandon(struct backend *backend, const struct job *job, struct err *err)
+{
+	struct engine *engine;
+
+	return find_engine(backend, &engine, err) < 0 ? -1 : docker_abandon(engine, job, err);
 }
 
 static void close_backend(struct backend *backend)
@@ -421,6 +447,9 @@ static const struct backend_ops docker_backend_ops = {
 	.collect = collect,
 	.deliver = deliver,
 	.exec = exec_in,
+	.find_foreign = find_foreign,
+	.adopt = adopt,
+	.abandon = abandon,
 	.close = close_backend,
 };
 

@@ -30,6 +30,7 @@
 struct session {
 	struct engine *engine;
 	char id[ID_MAX];
+	const char *user; /* or NULL: the container's */
 	int connection;
 	bool has_frames;
 	struct frames frames;
@@ -63,7 +64,7 @@ static json_t *words(const char *const *list)
 }
 
 static int create(struct engine *engine, const char *container, const struct backend_exec *exec,
-		  char ret_id[ID_MAX], struct err *err)
+		  const char *user, char ret_id[ID_MAX], struct err *err)
 {
 	cleanup_free char *path = str_printf("/containers/%s/exec", container);
 	cleanup(json_release) json_t *body =
@@ -76,6 +77,8 @@ static int create(struct engine *engine, const char *container, const struct bac
 
 	if (!body)
 		return err_set(err, ERR_INVALID, "not all of the command is text in UTF-8");
+	if (user)
+		json_object_set_new(body, "User", json_string(user));
 	if (exec->workdir)
 		json_object_set_new(body, "WorkingDir", json_string(exec->workdir));
 	if (engine_call(engine, &call, &answer, err) < 0)
@@ -267,8 +270,8 @@ static int run(struct session *s, const char *container, const struct backend_ex
 	       int *ret_status, struct err *err)
 {
 	if (engine_greet(s->engine, err) < 0 ||
-	    create(s->engine, container, exec, s->id, err) < 0 || start(s, exec->tty, err) < 0 ||
-	    carry(s, err) < 0)
+	    create(s->engine, container, exec, s->user, s->id, err) < 0 ||
+	    start(s, exec->tty, err) < 0 || carry(s, err) < 0)
 		return -1;
 	return await_status(s, ret_status, err);
 }
@@ -326,12 +329,14 @@ static int complain(struct session *s, const char *program, int status, struct e
 	return -1;
 }
 
-int docker_ask(struct engine *engine, const char *id, const char *const *argv, struct span input,
+int docker_ask(struct engine *engine, const char *id, const struct docker_question *question,
 	       struct buf *ret, struct err *err)
 {
-	const struct backend_exec exec = { .argv = argv, .in = input.len ? 0 : -1 };
+	struct span input = question->input;
+	const struct backend_exec exec = { .argv = question->argv, .in = input.len ? 0 : -1 };
 	cleanup(session_finish) struct session s = {
 		.engine = engine,
+		.user = question->user,
 		.connection = -1,
 		.has_frames = true,
 		.in = -1,
@@ -347,7 +352,7 @@ int docker_ask(struct engine *engine, const char *id, const char *const *argv, s
 		return err_set(err, ERR_LIMIT, "too long");
 	if (run(&s, id, &exec, &status, err) < 0)
 		return -1;
-	return status == 0 ? 0 : complain(&s, argv[0], status, err);
+	return status == 0 ? 0 : complain(&s, question->argv[0], status, err);
 }
 
 int docker_start_program(struct engine *engine, const char *id, const char *const *argv,
@@ -359,7 +364,7 @@ int docker_start_program(struct engine *engine, const char *id, const char *cons
 	struct engine_call call = { .method = "POST", .body = body };
 	char program[ID_MAX];
 
-	if (create(engine, id, &exec, program, err) < 0)
+	if (create(engine, id, &exec, NULL, program, err) < 0)
 		return -1;
 	path = str_printf("/exec/%s/start", program);
 	call.path = path;

@@ -15,11 +15,17 @@ int docker_exec(struct engine *engine, const char *id, const struct backend_exec
 		int *ret_status, struct err *err) attr_must_use;
 
 /*
- * A program that reads `input` and whose output is kept, at most as much as ret holds; what it says
- * on standard error is the error when it fails. argv[0] has to be an absolute path, or in the
+ * A program that reads its input, and whose output is kept, at most as much as ret holds; what it
+ * says on standard error is the error when it fails. argv[0] has to be an absolute path, or in the
  * container's PATH. ERR_NOT_FOUND: the container has no such program.
  */
-int docker_ask(struct engine *engine, const char *id, const char *const *argv, struct span input,
+struct docker_question {
+	const char *const *argv;
+	const char *user; /* "0", or NULL: the container's */
+	struct span input;
+};
+
+int docker_ask(struct engine *engine, const char *id, const struct docker_question *question,
 	       struct buf *ret, struct err *err) attr_must_use;
 
 /* Starts a program and leaves it to itself; its output is nobody's. */

@@ -14,6 +14,7 @@
 #define STATUS_OF_SIGNAL 128
 #define OOM "killed by the kernel: out of memory"
 #define LIMIT "its time limit"
+#define REMOVED "the container was removed"
 #define GONE "the engine has no such container: was it removed, or is this another engine?"
 
 static const struct {
@@ -176,13 +177,33 @@ static void look_closer(struct engine *engine, const struct job *job, struct obs
 		return;
 	}
 	docker_read_details(container, ret);
-	if (!has_ended)
+	if (!has_ended || job_is_adopted(job))
 		return;
 	if (docker_fetch_job_file(engine, job->native_id, job->directory, "status.0.json", NULL) ==
 	    0)
 		read_status(job, ret);
 	if (job->cancel_requested && ret->state != JOB_TIMEOUT)
 		ret->state = JOB_CANCELLED;
+}
+
+/* One that carries no label of ours: asked about alone. */
+static void observe_adopted(struct engine *engine, const struct job *job, struct observation *ret)
+{
+	cleanup(json_release) json_t *container = NULL;
+	const char *word;
+	struct err err;
+
+	ret->exit_code = JOB_NO_EXIT_CODE;
+	if (inspect(engine, job->native_id, &container, &err) < 0) {
+		ret->state = err.kind == ERR_NOT_FOUND ? JOB_CANCELLED : job->state;
+		jobdir_copy_text(ret->reason, sizeof(ret->reason),
+				 err.kind == ERR_NOT_FOUND ? REMOVED : err.text);
+		return;
+	}
+	word = json_string_value(json_object_get(json_object_get(container, "State"), "Status"));
+	ret->state = docker_state(word ? word : "");
+	jobdir_copy_text(ret->native_state, sizeof(ret->native_state), word ? word : "");
+	docker_read_details(container, ret);
 }
 
 static void observe_one(struct engine *engine, const struct index *index, const struct job *job,
@@ -210,8 +231,12 @@ int docker_observe_jobs(struct engine *engine, const struct job *const *jobs, si
 
 	if (index_fill(engine, &index, err) < 0)
 		return -1;
-	for (size_t i = 0; i < len; i++)
-		observe_one(engine, &index, jobs[i], &ret[i]);
+	for (size_t i = 0; i < len; i++) {
+		if (job_is_adopted(jobs[i]))
+			observe_adopted(engine, jobs[i], &ret[i]);
+		else
+			observe_one(engine, &index, jobs[i], &ret[i]);
+	}
 	return 0;
 }
 

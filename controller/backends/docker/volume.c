@@ -16,50 +16,69 @@
 #include "init/base/fs.h"
 #include "init/base/log.h"
 
-#define BUNDLE_MAX (256 * 1024 * 1024)
 #define DIGEST_SHOWN 16
 
-static int add_tree(struct buf *archive, const char *dir, const char *below, struct err *err);
+/* Where in the archive, and whose. */
+struct target {
+	const char *below;
+	const struct owner *owner;
+	bool is_deep; /* a bundle has two levels, and no more */
+};
 
-static int add_entry(struct buf *archive, const char *dir, const char *name, const char *below,
-		     struct err *err)
+static int add_tree(struct buf *archive, const char *dir, const struct target *target,
+		    struct err *err);
+
+static int add_directory(struct buf *archive, const char *path, const char *there,
+			 const struct target *target, struct err *err)
+{
+	cleanup_free char *below = str_printf("%s/", there);
+	const struct target deeper = { .below = below, .owner = target->owner, .is_deep = true };
+	const struct tar_file file = {
+		.name = below, .mode = 0755, .uid = target->owner->uid, .gid = target->owner->gid
+	};
+
+	if (target->is_deep)
+		return 0;
+	if (!tar_add(archive, &file))
+		return err_set(err, ERR_LIMIT, "%s is too large", path);
+	return add_tree(archive, path, &deeper, err);
+}
+
+static int add_entry(struct buf *archive, const char *dir, const char *name,
+		     const struct target *target, struct err *err)
 {
 	cleanup_free char *path = fs_join(dir, name);
-	cleanup_free char *there = str_printf("%s%s", below, name);
-	cleanup(buf_finish) struct buf content = BUF_INIT(BUNDLE_MAX);
-	char target[PATH_MAX];
+	cleanup_free char *there = str_printf("%s%s", target->below, name);
+	cleanup(buf_finish) struct buf content = BUF_INIT(DOCKER_BUNDLE_MAX);
+	struct tar_file file = { .name = there,
+				 .uid = target->owner->uid,
+				 .gid = target->owner->gid };
+	char link[PATH_MAX];
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
 		return err_set_errno(err, errno, "%s", path);
-	if (S_ISDIR(st.st_mode)) {
-		cleanup_free char *deeper = str_printf("%s/", there);
-
-		if (!tar_add(archive, &(struct tar_file){ .name = deeper, .mode = 0755 }))
-			return err_set(err, ERR_LIMIT, "%s is too large", dir);
-		return add_tree(archive, path, deeper, err);
-	}
+	if (S_ISDIR(st.st_mode))
+		return add_directory(archive, path, there, target, err);
 	if (S_ISLNK(st.st_mode)) {
-		ssize_t len = readlink(path, target, sizeof(target) - 1);
+		ssize_t len = readlink(path, link, sizeof(link) - 1);
 
 		if (len < 0)
 			return err_set_errno(err, errno, "%s", path);
-		target[len] = '\0';
-		return tar_add(archive, &(struct tar_file){ .name = there, .link = target })
-			       ? 0
-			       : err_set(err, ERR_LIMIT, "%s: its name is too long", path);
-	}
-	if (fs_read_file(path, BUNDLE_MAX, &content, err) < 0)
+		link[len] = '\0';
+		file.link = link;
+	} else if (fs_read_file(path, DOCKER_BUNDLE_MAX, &content, err) < 0) {
 		return -1;
-	if (!tar_add(archive, &(struct tar_file){ .name = there,
-						  .mode = st.st_mode & 0777,
-						  .content = buf_span(&content) }))
-		return err_set(err, ERR_LIMIT, "%s is too large", path);
+	}
+	file.mode = st.st_mode & 0777;
+	file.content = buf_span(&content);
+	if (!tar_add(archive, &file))
+		return err_set(err, ERR_LIMIT, "%s is too large, or its name too long", path);
 	return 0;
 }
 
-/* Two levels: a bundle has no more. */
-static int add_tree(struct buf *archive, const char *dir, const char *below, struct err *err)
+static int add_tree(struct buf *archive, const char *dir, const struct target *target,
+		    struct err *err)
 {
 	DIR *list = opendir(dir);
 	struct dirent *entry;
@@ -68,14 +87,20 @@ static int add_tree(struct buf *archive, const char *dir, const char *below, str
 	if (!list)
 		return err_set_errno(err, errno, "list %s", dir);
 	while (result == 0 && (entry = readdir(list))) {
-		if (entry->d_name[0] == '.' || (below[0] && strcmp(below, "bin/") != 0))
-			continue;
 		/* The squashfs is the same once more. */
-		if (strcmp(entry->d_name, "berth.sqsh") != 0)
-			result = add_entry(archive, dir, entry->d_name, below, err);
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "berth.sqsh") != 0)
+			result = add_entry(archive, dir, entry->d_name, target, err);
 	}
 	closedir(list);
 	return result;
+}
+
+int docker_add_bundle(struct buf *archive, const char *bundle, const char *below,
+		      const struct owner *owner, struct err *err)
+{
+	const struct target target = { .below = below, .owner = owner };
+
+	return add_tree(archive, bundle, &target, err);
 }
 
 static int ask(struct engine *engine, const char *method, const char *path, struct err *err)
@@ -126,10 +151,10 @@ static int create_filler(struct engine *engine, const char *filler, const char *
 static int fill(struct engine *engine, const char *bundle, const char *filler, const char *name,
 		const char *image, struct err *err)
 {
-	cleanup(buf_finish) struct buf archive = BUF_INIT(BUNDLE_MAX);
+	cleanup(buf_finish) struct buf archive = BUF_INIT(DOCKER_BUNDLE_MAX);
 
 	log_info("%s: berth's programs are brought there, once for this version", engine->address);
-	if (add_tree(&archive, bundle, "", err) < 0)
+	if (docker_add_bundle(&archive, bundle, "", &(struct owner){ 0 }, err) < 0)
 		return -1;
 	if (!tar_end(&archive))
 		return err_set(err, ERR_LIMIT, "%s is too large", bundle);

@@ -7,7 +7,13 @@
  * it, which never runs: one that is left over tells that the filling died, and it is done again.
  */
 
-#include "controller/backends/docker/engine.h"
+#include "controller/backends/docker/files.h"
+
+#define DOCKER_BUNDLE_MAX (256 * 1024 * 1024)
+
+/* Its files in an archive that is unpacked elsewhere; below: "" or a path that ends with a slash. */
+int docker_add_bundle(struct buf *archive, const char *bundle, const char *below,
+		      const struct owner *owner, struct err *err) attr_must_use;
 
 /* bundle: the directory here. image: any that the engine has. *ret_name: the volume; free() it. */
 int docker_fill_volume(struct engine *engine, const char *bundle, const char *image,
