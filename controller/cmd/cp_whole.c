@@ -132,6 +132,7 @@ int cp_whole(struct controller *c, const struct cp_args *args, const struct file
 	struct showing showing = { .on = !args->quiet && isatty(STDERR_FILENO), .place = place };
 	cleanup(files_close) struct files *files = NULL;
 	cleanup(argv_finish) struct argv paths = { 0 };
+	cleanup_free char *journals = ops_files_journals(c);
 	struct fs_copy copy = {
 		.comes_here = to->is_here,
 		.recursive = args->recursive,
@@ -139,6 +140,7 @@ int cp_whole(struct controller *c, const struct cp_args *args, const struct file
 		.resume = args->resume,
 		.verify = args->verify,
 		.len = (size_t)argc - 1,
+		.journals = journals,
 		.ops = &copy_ops,
 		.user = &showing,
 	};

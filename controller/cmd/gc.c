@@ -70,6 +70,9 @@ static void show(const struct gc_report *report, bool dry_run)
 	printf("%s %zu Host blocks, %zu keys, %zu job directories%s, %zu bundles\n",
 	       dry_run ? "would remove" : "removed", report->hosts, report->keys,
 	       report->directories, sum, report->bundles);
+	if (report->transfers > 0)
+		printf("%s %zu interrupted transfers\n", dry_run ? "would end" : "ended",
+		       report->transfers);
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
@@ -95,8 +98,9 @@ const struct verb cmd_gc = {
 	.summary = "collect what ended jobs left",
 	.details =
 		"Host blocks and keys of jobs that have ended go at once, their directories after the\n"
-		"retention, bundles that no job uses after that time too. keep_size and keep_jobs of a\n"
-		"cluster in the configuration hold unless the options say otherwise.",
+		"retention, bundles that no job uses after that time too, and copies of files that were\n"
+		"interrupted. keep_size and keep_jobs of a cluster in the configuration hold unless the\n"
+		"options say otherwise.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct args),

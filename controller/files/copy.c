@@ -5,18 +5,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sha2.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controller/files/journal.h"
+#include "controller/files/sum.h"
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
 #include "init/base/text.h"
 
-#define HASH_STEP (256 * 1024)
 #define PART_SUFFIX ".berth-part"
 #define NAME_LEN_MAX 255
 
@@ -130,68 +131,93 @@ static char *part_path(const char *path, bool resume)
 			  (int)(NAME_LEN_MAX - 1 - strlen(suffix)), name, suffix);
 }
 
-static int hash_here(int fd, char ret[FS_DIGEST_SIZE], struct err *err)
+char *fs_copy_part(const char *path)
 {
-	cleanup_free uint8_t *bytes = new_array(uint8_t, HASH_STEP);
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA2_CTX hash;
-	off_t at = 0;
-	ssize_t n;
-
-	SHA256Init(&hash);
-	while ((n = pread(fd, bytes, HASH_STEP, at)) != 0) {
-		if (n < 0 && errno != EINTR)
-			return err_set_errno(err, errno, "read");
-		SHA256Update(&hash, bytes, (size_t)MAX(n, (ssize_t)0));
-		at += MAX(n, (ssize_t)0);
-	}
-	SHA256Final(digest, &hash);
-	text_hex(span_of(digest, sizeof(digest)), ret, FS_DIGEST_SIZE);
-	return 0;
+	return part_path(path, true);
 }
 
-static int compare(const struct fs_copy *plan, int fd, const char *there, struct err *err)
+/* A server that gives no sums, or only of what it reads within its time limit, tells the size. */
+static int compare_sizes(const struct fs_copy *plan, const char *there, uint64_t size,
+			 struct err *err)
 {
-	char ours[FS_DIGEST_SIZE], theirs[FS_DIGEST_SIZE];
+	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
 
-	if (hash_here(fd, ours, err) < 0 ||
-	    plan->fs->ops->checksum(plan->fs, there, theirs, err) < 0)
-		return err_wrap(err, "checksum");
-	if (strcmp(ours, theirs) != 0)
+	if (plan->fs->ops->stat(plan->fs, there, true, &entry, err) < 0)
+		return -1;
+	if (entry.size == size)
+		return 0;
+	return err_set(err, ERR_PROTOCOL, "there are %" PRIu64 " bytes of %" PRIu64, entry.size,
+		       size);
+}
+
+static bool is_no_sum(const struct err *why)
+{
+	return why->kind == ERR_TIMEOUT || why->kind == ERR_LIMIT || why->kind == ERR_UNSUPPORTED;
+}
+
+/* What is there, and the file here. */
+static int compare(const struct fs_copy *plan, const char *there, struct fs_transfer *t,
+		   struct err *err)
+{
+	bool must = plan->verify || t->doubt == FS_DOUBTFUL;
+	struct err why = { 0 };
+
+	if (t->has_no_sum && !must)
+		return compare_sizes(plan, there, t->size, err);
+	if (!t->there[0] && plan->fs->ops->checksum(plan->fs, there, t->there, &why) < 0) {
+		if (is_no_sum(&why) && !must)
+			return compare_sizes(plan, there, t->size, err);
+		return err_set(err, why.kind, "checksum: %s", why.text);
+	}
+	if (!t->here[0] && sum_file(t->fd, SUM_SHA256, 0, t->size, t->here, err) < 0)
+		return -1;
+	if (strcmp(t->here, t->there) != 0)
 		return err_set(err, ERR_PROTOCOL,
 			       "the copy is not what the source is: did it change meanwhile?");
 	return 0;
 }
 
-/* What an earlier copy left, if that was of this file: up to a boundary that it had reached. */
-static uint64_t find_done(int fd, uint64_t size)
+/*
+ * What is kept of a transfer: also of one that nobody wants to go on with, so that what it began at
+ * the server can be ended.
+ */
+static int open_journal(const struct fs_copy *plan, const char *from, const char *to,
+			const struct fs_entry *source, struct journal **ret, struct err *err)
 {
-	struct stat st;
+	const char *here = plan->comes_here ? to : from;
+	cleanup_free char *dir = here[0] == '/' ? str_dup("") : getcwd(NULL, 0);
+	cleanup_free char *path =
+		str_printf("%s%s%s", dir ? dir : "", here[0] == '/' ? "" : "/", here);
+	const struct journal_id id = {
+		.place = plan->fs->name,
+		.there = plan->comes_here ? from : to,
+		.here = path,
+		.comes_here = plan->comes_here,
+		.size = source->size,
+		.mtime_s = source->mtime_s,
+	};
 
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size > size)
-		return 0;
-	return (uint64_t)st.st_size - MIN((uint64_t)st.st_size, FS_TRANSFER_BEHIND);
+	return plan->journals ? journal_open(plan->journals, &id, ret, err) : 0;
 }
 
 static int fetch(const struct fs_copy *plan, const char *from, const struct fs_entry *source,
-		 int fd, struct err *err)
+		 struct journal *journal, int fd, struct err *err)
 {
 	struct fs_transfer transfer = { .fd = fd,
 					.size = source->size,
-					.done = plan->resume ? find_done(fd, source->size) : 0,
+					.journal = journal,
+					.keeps = plan->resume,
 					.moved = plan->ops->moved,
 					.user = plan->user };
-	uint64_t resumed = transfer.done;
 
-	if (plan->fs->ops->get(plan->fs, from, &transfer, err) < 0) {
-		/* Only what is complete from the beginning on may stay for the next time. */
-		(void)!ftruncate(fd, (off_t)transfer.done);
+	if (plan->fs->ops->get(plan->fs, from, &transfer, err) < 0)
 		return -1;
-	}
 	if (ftruncate(fd, (off_t)transfer.size) < 0)
 		return err_set_errno(err, errno, "write");
-	if ((plan->verify || resumed > 0) && compare(plan, fd, from, err) < 0) {
-		(void)!ftruncate(fd, 0);
+	if ((plan->verify || transfer.doubt != FS_SURE) &&
+	    compare(plan, from, &transfer, err) < 0) {
+		if (journal)
+			journal_drop(journal);
 		return -1;
 	}
 	return 0;
@@ -212,19 +238,23 @@ static int get_file(const struct fs_copy *plan, const char *from, const char *to
 {
 	cleanup_free char *part = part_path(to, plan->resume);
 	mode_t mode = (source->mode & 0777) | 0600;
+	cleanup(journal_close) struct journal *journal = NULL;
 	cleanup_close int fd = fd_open_mode(
 		part, O_RDWR | O_CREAT | O_NOFOLLOW | (plan->resume ? 0 : O_EXCL), mode);
-
 	int result;
 
 	if (fd < 0)
 		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
 	plan->ops->part(plan->user, plan->resume ? NULL : part);
-	result = fetch(plan, from, source, fd, err);
+	result = open_journal(plan, from, to, source, &journal, err);
+	if (result == 0)
+		result = fetch(plan, from, source, journal, fd, err);
 	if (result == 0 && plan->preserve)
 		result = keep_attributes(fd, source, err);
 	if (result == 0 && rename(part, to) < 0)
 		result = err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	if (journal && (result == 0 || !plan->resume))
+		journal_drop(journal);
 	if (result < 0 && !plan->resume)
 		unlink(part);
 	plan->ops->part(plan->user, NULL);
@@ -237,17 +267,30 @@ static int put_file(const struct fs_copy *plan, const char *from, const char *to
 		    const struct fs_entry *source, struct err *err)
 {
 	cleanup_close int fd = fd_open(from, O_RDONLY);
-	struct fs_transfer transfer = {
-		.fd = fd, .size = source->size, .moved = plan->ops->moved, .user = plan->user
-	};
+	cleanup(journal_close) struct journal *journal = NULL;
+	struct fs_transfer transfer = { .fd = fd,
+					.size = source->size,
+					.keeps = plan->resume,
+					.moved = plan->ops->moved,
+					.user = plan->user };
+	int result;
 
 	if (fd < 0)
 		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
-	if (plan->fs->ops->put(plan->fs, to, &transfer, err) < 0)
+	if (open_journal(plan, from, to, source, &journal, err) < 0)
 		return -1;
-	if (plan->preserve && plan->fs->ops->chmod(plan->fs, to, source->mode & 0777, err) < 0)
+	transfer.journal = journal;
+	if (plan->fs->ops->put(plan->fs, to, &transfer, err) < 0) {
+		if (journal && !plan->resume)
+			journal_drop(journal);
 		return -1;
-	return plan->verify || transfer.is_unproven ? compare(plan, fd, to, err) : 0;
+	}
+	result = plan->verify || transfer.doubt != FS_SURE ? compare(plan, to, &transfer, err) : 0;
+	if (journal)
+		journal_drop(journal);
+	if (result == 0 && plan->preserve)
+		result = plan->fs->ops->chmod(plan->fs, to, source->mode & 0777, err);
+	return result;
 }
 
 /* Trees */

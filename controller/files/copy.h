@@ -28,6 +28,7 @@ struct fs_copy {
 	const char *const *sources;
 	size_t len;
 	const char *target;
+	const char *journals; /* the directory of what may be gone on with (journal.h); or NULL */
 	const struct fs_copy_ops *ops;
 	void *user;
 };
@@ -37,3 +38,6 @@ struct fs_copy {
  * begun.
  */
 int fs_copy(const struct fs_copy *copy, struct err *err) attr_must_use;
+
+/* What is beside a file until it is complete, of a copy that may be gone on with. free() it. */
+char *fs_copy_part(const char *path) attr_must_use;

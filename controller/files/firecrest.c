@@ -50,7 +50,20 @@ static char *own_directory(const json_t *machine, const char *user)
 	return fs_path_join(firecrest_text(found, "path"), user);
 }
 
-int fs_firecrest_describe(struct fs_firecrest *f, struct err *err)
+static void take_system(struct fs_firecrest *f, const json_t *machine)
+{
+	const json_t *operation = json_object_get(machine, "dataOperation");
+
+	f->direct_max = firecrest_number(operation, "max_ops_file_size", NUMBER_MAX);
+	if (f->direct_max == 0)
+		f->direct_max = FIRECREST_DIRECT_MAX;
+	snprintf(f->method, sizeof(f->method), "%s",
+		 firecrest_text(json_object_get(operation, "data_transfer"), "serviceType"));
+	f->is_described = true;
+}
+
+/* The system, and where the user's directory is, which has to be asked for apart. */
+static int ask_system(struct fs_firecrest *f, bool wants_home, struct err *err)
 {
 	static const struct firecrest_request requests[] = {
 		{ .path = "/status/systems" },
@@ -58,11 +71,9 @@ int fs_firecrest_describe(struct fs_firecrest *f, struct err *err)
 	};
 	json_t *answers[ARRAY_LEN(requests)] = { NULL };
 	struct err errs[ARRAY_LEN(requests)] = { 0 };
-	const json_t *machine, *operation, *large;
+	const json_t *machine;
 
-	if (f->is_described)
-		return 0;
-	(void)!firecrest_call_many(f->fc, requests, ARRAY_LEN(requests), answers, errs);
+	(void)!firecrest_call_many(f->fc, requests, wants_home ? 2 : 1, answers, errs);
 	if (!answers[0])
 		err_set(err, errs[0].kind, "%s", errs[0].text);
 	machine = answers[0] ? find_system(answers[0], firecrest_system(f->fc)) : NULL;
@@ -70,19 +81,20 @@ int fs_firecrest_describe(struct fs_firecrest *f, struct err *err)
 		err_set(err, ERR_NOT_FOUND, "FirecREST has no system '%s'",
 			firecrest_system(f->fc));
 	if (machine) {
-		operation = json_object_get(machine, "dataOperation");
-		large = json_object_get(operation, "data_transfer");
-		f->direct_max = firecrest_number(operation, "max_ops_file_size", NUMBER_MAX);
-		if (f->direct_max == 0)
-			f->direct_max = FIRECREST_DIRECT_MAX;
-		snprintf(f->method, sizeof(f->method), "%s", firecrest_text(large, "serviceType"));
-		f->home = own_directory(
-			machine, firecrest_text(json_object_get(answers[1], "user"), "name"));
-		f->is_described = true;
+		take_system(f, machine);
+		if (wants_home && !f->home)
+			f->home = own_directory(
+				machine,
+				firecrest_text(json_object_get(answers[1], "user"), "name"));
 	}
 	json_decref(answers[0]);
 	json_decref(answers[1]);
-	return f->is_described ? 0 : -1;
+	return machine ? 0 : -1;
+}
+
+int fs_firecrest_describe(struct fs_firecrest *f, struct err *err)
+{
+	return f->is_described ? 0 : ask_system(f, false, err);
 }
 
 /* Paths */
@@ -129,7 +141,7 @@ int fs_firecrest_path(struct fs_firecrest *f, const char *path, char **ret, stru
 	if (path[0] == '~' && path[1] != '\0' && path[1] != '/')
 		return err_set(err, ERR_INVALID, "write the directory of another user as it is");
 	if (path[0] != '/') {
-		if (fs_firecrest_describe(f, err) < 0)
+		if (!f->home && ask_system(f, true, err) < 0)
 			return -1;
 		if (!f->home)
 			return err_set(err, ERR_INVALID,

@@ -39,12 +39,38 @@ int fs_firecrest_do(struct fs_firecrest *f, const char *method, const char *path
 		    struct err *err) attr_must_use;
 
 /*
- * A call of /filesystem/{system}/transfer, which starts a job. Takes the body over.
- * fs_firecrest_wait() waits for that to end well.
+ * firecrest_job.c: a call of /filesystem/{system}/transfer, which starts a job. Takes the body
+ * over.
  */
 int fs_firecrest_start(struct fs_firecrest *f, const char *path, json_t *body, json_t **ret,
 		       struct err *err) attr_must_use;
+
+/* Of the job of such an answer. 1: it ended well; 0: it has not ended; -1: nobody tells. */
+#define FS_FIRECREST_BROKE 2 /* it ended otherwise: *err says how */
+int fs_firecrest_look(struct fs_firecrest *f, const json_t *started, struct err *err) attr_must_use;
+
+/* Until it ended well. ERR_SYSTEM: otherwise; ERR_TIMEOUT: not in time. */
 int fs_firecrest_wait(struct fs_firecrest *f, const json_t *started, struct err *err) attr_must_use;
+int fs_firecrest_refuse_wait(const json_t *started, struct err *err);
+/* Cancels it, if that can be. */
+void fs_firecrest_give_up(struct fs_firecrest *f, const json_t *started);
+
+/* Sleeps; each time twice as long. */
+#define FS_FIRECREST_LOOK_NS (100 * NSEC_PER_MSEC)
+#define FS_FIRECREST_LOOK_MAX_NS (5 * NSEC_PER_SEC)
+
+struct fs_firecrest_pause {
+	uint64_t ns, max_ns;
+};
+
+void fs_firecrest_pause(struct fs_firecrest_pause *pause);
+uint64_t fs_firecrest_now_ns(void);
+
+/* firecrest_store.c: what is too large to go directly; paths are absolute. */
+int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_transfer *transfer,
+			struct err *err) attr_must_use;
+int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_transfer *transfer,
+		       struct err *err) attr_must_use;
 
 /* firecrest_read.c, firecrest_move.c: members of the vtable */
 int fs_firecrest_read(struct fs *fs, const char *path, uint64_t offset, size_t max, struct buf *ret,

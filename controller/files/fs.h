@@ -61,21 +61,28 @@ struct fs_archive {
 	bool unpacks;
 };
 
+struct journal;
+
+/* How sure a side is that the other has what it has. */
+enum fs_doubt {
+	FS_SURE,
+	FS_LIKELY,   /* SHA-256 is compared where both sides can tell it, else the size */
+	FS_DOUBTFUL, /* SHA-256 has to be compared */
+};
+
 /* A whole file on its way, between a place and a descriptor of ours. */
 struct fs_transfer {
 	int fd;
 	uint64_t size;
-	/*
-	 * get: how much at the beginning is complete, before and after. While it runs, of what is
-	 * written all is complete but the last FS_TRANSFER_BEHIND bytes.
-	 */
-	uint64_t done;
+	struct journal *journal; /* what is noted, and what an interrupted run noted; or NULL */
+	bool keeps; /* a later run goes on with it, and this one with what an earlier one left */
 	void (*moved)(void *user, uint64_t bytes); /* how much is carried; or NULL */
 	void *user;
-	bool is_unproven; /* put: nobody told what arrived: sums have to be compared */
+	/* Set: */
+	enum fs_doubt doubt;
+	char here[FS_DIGEST_SIZE], there[FS_DIGEST_SIZE]; /* SHA-256, where known by the way */
+	bool has_no_sum; /* the place cannot tell that of this file */
 };
-
-#define FS_TRANSFER_BEHIND (UINT64_C(128) * 1024 * 1024)
 
 struct fs;
 

@@ -2,37 +2,24 @@
 /* Large files to and from an S3 store; see s3.h. */
 #include "s3.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <md5.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "controller/http/http.h"
+#include "controller/files/s3_internal.h"
+#include "controller/files/sum.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
-#define ROUNDS 4
-#define TIMEOUT_MS (12 * 3600 * 1000U)
-#define STALL_MS 60000
-#define ANSWER_MAX (1024 * 1024)
 #define COMPLETE_MAX (2 * 1024 * 1024)
 #define WORD_SIZE 120
 
-/* "http://host:9000/bucket/key?..." is a server and a path. */
-struct address {
-	char *base;
-	const char *path; /* in the URL */
-};
-
-static void address_finish(struct address *address)
+void s3_address_finish(struct s3_address *address)
 {
 	free(address->base);
 }
-DEFINE_CLEANUP_VALUE(struct address, address_finish)
 
-static int split_url(const char *url, struct address *ret, struct err *err)
+int s3_split_url(const char *url, struct s3_address *ret, struct err *err)
 {
 	const char *host = strstr(url, "://"), *slash = host ? strchr(host + 3, '/') : NULL;
 
@@ -76,53 +63,90 @@ int s3_explain(int status, struct span body, struct err *err)
 		       strcmp(code, message) != 0 ? message : "");
 }
 
-/* As S3, MinIO and Ceph say it. */
-static bool is_expired(int status, struct span body)
+bool s3_has_code(const struct http_response *response, const char *code)
 {
 	char text[WORD_SIZE];
 
-	if (status != 403 && status != 400 && status != 401)
+	find_text(buf_span(&response->body), "Code", text);
+	return strcmp(text, code) == 0;
+}
+
+/* As S3, MinIO and Ceph say it. */
+bool s3_is_stale(const struct http_response *response)
+{
+	char text[WORD_SIZE];
+
+	if (response->status == 404)
+		return s3_has_code(response, "NoSuchUpload");
+	if (response->status != 403 && response->status != 400 && response->status != 401)
 		return false;
-	find_text(body, "Message", text);
-	if (strcasestr(text, "expired"))
-		return true;
-	find_text(body, "Code", text);
-	return strcmp(text, "ExpiredToken") == 0 || strcmp(text, "RequestTimeTooSkewed") == 0;
+	find_text(buf_span(&response->body), "Message", text);
+	return strcasestr(text, "expired") || s3_has_code(response, "ExpiredToken") ||
+	       s3_has_code(response, "RequestTimeTooSkewed");
 }
 
 /* Uploads */
 
+struct uploading;
+
 /* A part on its way. */
 struct sending {
+	struct uploading *uploading;
 	struct s3_part *part;
 	struct http_source source;
 	struct http_wanted wanted[2]; /* ETag */
-	MD5_CTX hash;
-	struct uploading *uploading;
 	uint64_t sent;
+	/* Its sum is made meanwhile, which takes longer than sending it on a fast network. */
+	pthread_t hasher;
+	bool has_hasher;
+	char md5[SUM_TEXT_SIZE];
+	struct err hash_why;
+	int judged; /* 0: it arrived; 1: the URL is of no use; -1: not, and why */
+	struct err why;
 };
 
 struct uploading {
 	struct s3_upload *upload;
-	struct sending sendings[S3_PARALLEL];
+	struct sending sendings[S3_TOGETHER];
 	size_t len;
+	bool is_last_round;
 	uint64_t done; /* bytes of parts that have arrived */
 };
+
+static void *hash_part(void *opaque)
+{
+	struct sending *s = opaque;
+
+	if (sum_file(s->source.fd, SUM_MD5, s->part->offset, s->part->len, s->md5, &s->hash_why) <
+	    0)
+		s->md5[0] = '\0';
+	return NULL;
+}
 
 static void on_sent(void *owner, uint64_t at, struct span bytes)
 {
 	struct sending *s = owner;
-	const struct s3_progress *progress = s->uploading->upload->progress;
+	const struct s3_watch *watch = &s->uploading->upload->watch;
 	uint64_t moved = s->uploading->done;
 
-	if (at == 0)
-		MD5Init(&s->hash);
-	MD5Update(&s->hash, bytes.ptr, bytes.len);
+	if (at == 0 && !s->has_hasher)
+		s->has_hasher = pthread_create(&s->hasher, NULL, hash_part, s) == 0;
 	s->sent = at + bytes.len;
 	for (size_t i = 0; i < s->uploading->len; i++)
 		moved += s->uploading->sendings[i].sent;
-	if (progress && progress->moved)
-		progress->moved(progress->user, moved);
+	if (watch->moved)
+		watch->moved(watch->user, moved);
+}
+
+/* What it should be by now. */
+static int take_md5(struct sending *s, struct err *err)
+{
+	if (s->has_hasher)
+		pthread_join(s->hasher, NULL);
+	else if (!s->md5[0])
+		hash_part(s);
+	s->has_hasher = false;
+	return s->md5[0] ? 0 : err_set(err, s->hash_why.kind, "%s", s->hash_why.text);
 }
 
 /* Quotes around it are part of the header; what else it may be goes into XML. */
@@ -132,25 +156,20 @@ static bool is_plain_etag(const char *etag)
 					    "GHIJKLMNOPQRSTUVWXYZ-_+/=")] == '\0';
 }
 
-static bool is_md5_of(const char *etag, MD5_CTX *hash)
+bool s3_etag_is(const char *etag, const char *md5)
 {
-	uint8_t digest[MD5_DIGEST_LENGTH];
-	char text[2 * MD5_DIGEST_LENGTH + 1];
-
-	MD5Final(digest, hash);
-	text_hex(span_of(digest, sizeof(digest)), text, sizeof(text));
 	etag += strspn(etag, "\"");
-	return strncasecmp(etag, text, strlen(text)) == 0 &&
-	       etag[strlen(text) + strspn(etag + strlen(text), "\"")] == '\0';
+	return strncasecmp(etag, md5, strlen(md5)) == 0 &&
+	       etag[strlen(md5) + strspn(etag + strlen(md5), "\"")] == '\0';
 }
 
-/* 0: it arrived; 1: too old; -1: why not. An ETag of other bytes counts once there is no better. */
-static int judge(struct sending *s, const struct http_response *response, bool is_last_round,
-		 struct err *err)
+/* An ETag of other bytes counts once there is no better. */
+static int judge(struct sending *s, const struct http_response *response, struct err *err)
 {
+	struct uploading *u = s->uploading;
 	const char *etag = s->wanted[0].value;
 
-	if (is_expired(response->status, buf_span(&response->body)))
+	if (s3_is_stale(response))
 		return 1;
 	if (response->status != 200)
 		return s3_explain(response->status, buf_span(&response->body), err);
@@ -158,34 +177,52 @@ static int judge(struct sending *s, const struct http_response *response, bool i
 		return err_set(err, ERR_PROTOCOL, "the store gave a part no ETag");
 	if (s->sent != s->part->len)
 		return err_set(err, ERR_PROTOCOL, "the store took only a part of a part");
-	if (!is_md5_of(etag, &s->hash)) {
-		if (!is_last_round)
+	if (take_md5(s, err) < 0)
+		return -1;
+	if (!s3_etag_is(etag, s->md5)) {
+		if (!u->is_last_round)
 			return err_set(err, ERR_PROTOCOL, "the store got something else");
-		s->uploading->upload->is_unproven = true;
+		u->upload->is_unproven = true;
 	}
 	snprintf(s->part->etag, sizeof(s->part->etag), "%s", etag);
-	s->uploading->done += s->part->len;
+	u->done += s->part->len;
+	s->sent = 0;
 	return 0;
 }
 
-static void prepare(struct uploading *u, struct sending *s, struct s3_part *part)
+/* The others are not sent when their URLs will be too old as well. */
+static bool on_answered(void *owner, const struct http_response *response)
 {
-	*s = (struct sending){ .part = part, .uploading = u };
+	struct sending *s = owner;
+	const struct s3_upload *upload = s->uploading->upload;
+
+	s->judged = judge(s, response, &s->why);
+	if (s->judged == 0 && upload->watch.arrived)
+		upload->watch.arrived(upload->watch.keeper, (size_t)(s->part - upload->parts),
+				      s->part->etag);
+	return s->judged <= 0;
+}
+
+static void prepare(struct uploading *u, struct s3_part *part)
+{
+	struct sending *s = &u->sendings[u->len++];
+
+	*s = (struct sending){ .uploading = u, .part = part, .judged = -1 };
+	err_set(&s->why, ERR_UNAVAILABLE, "a part got no answer");
 	s->wanted[0].name = "ETag";
 	s->source = (struct http_source){ .fd = u->upload->fd,
 					  .offset = part->offset,
 					  .len = part->len,
 					  .sent = on_sent,
 					  .owner = s };
-	MD5Init(&s->hash);
 }
 
-/* Those of the next parts that are on one server. 0: judged all; 1: too old. */
-static int send_some(struct uploading *u, const char *base, bool is_last_round, struct err *err)
+/* Those that were prepared, which are on one server. 0: all arrived; 1: of no use; -1. */
+static int send_some(struct uploading *u, const char *base, struct err *err)
 {
-	struct http_request requests[S3_PARALLEL] = { 0 };
-	struct http_response responses[S3_PARALLEL] = { 0 };
-	struct err errs[S3_PARALLEL] = { 0 };
+	struct http_request requests[S3_TOGETHER] = { 0 };
+	struct http_response responses[S3_TOGETHER] = { 0 };
+	cleanup_free struct err *errs = new_array(struct err, S3_TOGETHER);
 	cleanup(http_close) struct http *http = NULL;
 	int result = 0;
 
@@ -197,19 +234,23 @@ static int send_some(struct uploading *u, const char *base, bool is_last_round, 
 					       .path = u->sendings[i].part->url + strlen(base),
 					       .source = &u->sendings[i].source,
 					       .wanted = u->sendings[i].wanted,
-					       .timeout_ms = TIMEOUT_MS,
-					       .stall_ms = STALL_MS,
-					       .body_max = ANSWER_MAX };
+					       .answered = on_answered,
+					       .owner = &u->sendings[i],
+					       .timeout_ms = S3_TIMEOUT_MS,
+					       .stall_ms = S3_STALL_MS,
+					       .body_max = S3_ANSWER_MAX };
 	/* Each says how it went. */
 	(void)!http_send_many(http, requests, u->len, responses, errs);
 	for (size_t i = 0; i < u->len; i++) {
-		int judged = errs[i].kind != ERR_NONE
-				     ? err_set(err, errs[i].kind, "%s", errs[i].text)
-				     : judge(&u->sendings[i], &responses[i], is_last_round, err);
+		struct sending *s = &u->sendings[i];
+		const struct err *why = errs[i].kind != ERR_NONE ? &errs[i] : &s->why;
 
-		u->sendings[i].sent = 0;
-		if (judged != 0 && result <= 0)
-			result = judged;
+		if (s->judged < 0 && result == 0)
+			result = err_set(err, why->kind, "%s", why->text);
+		if (s->judged > 0)
+			result = 1;
+		if (s->has_hasher)
+			pthread_join(s->hasher, NULL);
 		http_response_finish(&responses[i]);
 	}
 	u->len = 0;
@@ -217,29 +258,29 @@ static int send_some(struct uploading *u, const char *base, bool is_last_round, 
 }
 
 /* All parts that have not arrived. */
-static int send_round(struct uploading *u, bool is_last_round, struct err *err)
+static int send_round(struct uploading *u, struct err *err)
 {
 	struct s3_upload *upload = u->upload;
 	int result = 0;
 
 	for (size_t i = 0; i < upload->len && result <= 0;) {
-		cleanup(address_finish) struct address first = { 0 };
+		cleanup(s3_address_finish) struct s3_address first = { 0 };
 
-		for (u->len = 0; i < upload->len && u->len < S3_PARALLEL; i++) {
+		for (u->len = 0; i < upload->len && u->len < S3_TOGETHER; i++) {
 			struct s3_part *part = &upload->parts[i];
 
 			if (part->etag[0])
 				continue;
-			if (!first.base && split_url(part->url, &first, err) < 0)
+			if (!first.base && s3_split_url(part->url, &first, err) < 0)
 				return -1;
 			/* Another server has a turn of its own. */
 			if (strncmp(part->url, first.base, strlen(first.base)) != 0 ||
 			    part->url[strlen(first.base)] != '/')
 				break;
-			prepare(u, &u->sendings[u->len++], part);
+			prepare(u, part);
 		}
 		if (u->len > 0) {
-			int sent = send_some(u, first.base, is_last_round, err);
+			int sent = send_some(u, first.base, err);
 
 			result = sent != 0 ? sent : result;
 		}
@@ -263,20 +304,23 @@ int s3_format_parts(const struct s3_part *parts, size_t len, struct buf *ret, st
 		       : err_set(err, ERR_LIMIT, "more parts than a store takes");
 }
 
-/* A store that takes long begins to answer 200, and says only then that it failed. */
-static int complete(const struct s3_upload *upload, struct err *err)
+/*
+ * A store that takes long begins to answer 200, and says only then that it failed. One whose answer
+ * was lost knows the upload no more.
+ */
+static int complete(const struct s3_upload *upload, bool is_again, struct err *err)
 {
 	cleanup(buf_finish) struct buf list = BUF_INIT(COMPLETE_MAX);
-	cleanup(address_finish) struct address address = { 0 };
+	cleanup(s3_address_finish) struct s3_address address = { 0 };
 	cleanup(http_close) struct http *http = NULL;
 	cleanup(http_response_finish) struct http_response response = { 0 };
 	struct http_request request = { .method = "POST",
 					.content_type = "application/xml",
-					.timeout_ms = TIMEOUT_MS,
-					.body_max = ANSWER_MAX };
+					.timeout_ms = S3_TIMEOUT_MS,
+					.body_max = S3_ANSWER_MAX };
 	struct span body;
 
-	if (split_url(upload->complete_url, &address, err) < 0 ||
+	if (s3_split_url(upload->complete_url, &address, err) < 0 ||
 	    http_open(address.base, &http, err) < 0 ||
 	    s3_format_parts(upload->parts, upload->len, &list, err) < 0)
 		return -1;
@@ -285,179 +329,48 @@ static int complete(const struct s3_upload *upload, struct err *err)
 	if (http_send(http, &request, &response, err) < 0)
 		return -1;
 	body = buf_span(&response.body);
-	if (is_expired(response.status, body))
+	if (is_again && s3_has_code(&response, "NoSuchUpload"))
+		return 0;
+	if (s3_is_stale(&response))
 		return 1;
 	if (response.status != 200 || (body.len > 0 && memmem(body.ptr, body.len, "<Error", 6)))
 		return s3_explain(response.status, body, err);
 	return 0;
 }
 
-int s3_upload(struct s3_upload *upload, struct err *err)
+static int send_all(struct s3_upload *upload, struct err *err)
 {
 	cleanup_free struct uploading *u = new_zero(struct uploading);
 	int result = -1;
 
 	u->upload = upload;
+	sum_prepare();
 	for (size_t i = 0; i < upload->len; i++)
 		u->done += upload->parts[i].etag[0] ? upload->parts[i].len : 0;
-	for (int round = 1; result < 0 && round <= ROUNDS; round++)
-		result = send_round(u, round == ROUNDS, err);
+	for (int round = 1; result < 0 && round <= S3_ROUNDS; round++) {
+		u->is_last_round = round == S3_ROUNDS;
+		result = send_round(u, err);
+	}
+	return result;
+}
+
+int s3_upload(struct s3_upload *upload, struct err *err)
+{
+	int result = send_all(upload, err);
+
 	if (result != 0)
 		return result;
 	result = -1;
-	for (int round = 1; result < 0 && round <= ROUNDS; round++) {
+	for (int round = 1; result < 0 && round <= S3_ROUNDS; round++) {
 		struct err why = { 0 };
 
-		result = complete(upload, &why);
+		result = complete(upload, round > 1, &why);
 		if (result < 0)
 			err_set(err, why.kind, "%s", why.text);
 		/* What the store refuses it refuses again. */
-		if (result < 0 && why.kind != ERR_UNAVAILABLE && why.kind != ERR_SYSTEM)
+		if (result < 0 && why.kind != ERR_UNAVAILABLE && why.kind != ERR_SYSTEM &&
+		    why.kind != ERR_PROTOCOL)
 			break;
 	}
 	return result;
-}
-
-/* Downloads */
-
-struct range {
-	struct s3_download *download;
-	struct range *all; /* S3_PARALLEL of them */
-	uint64_t offset, len, got;
-	char header[64]; /* Range: bytes=0-99 */
-	const char *headers[2];
-};
-
-static int write_at(int fd, struct span bytes, uint64_t offset, struct err *err)
-{
-	while (bytes.len > 0) {
-		ssize_t n = pwrite(fd, bytes.ptr, bytes.len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set_errno(err, errno, "write");
-		(void)span_cut(&bytes, (size_t)n);
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
-static int on_received(void *owner, struct span bytes, struct err *err)
-{
-	struct range *r = owner;
-	struct s3_download *d = r->download;
-	uint64_t moved = d->done;
-
-	if (bytes.len > r->len - r->got)
-		return err_set(err, ERR_PROTOCOL, "the store sends more than was asked for");
-	if (write_at(d->fd, bytes, r->offset + r->got, err) < 0)
-		return -1;
-	r->got += bytes.len;
-	for (size_t i = 0; i < S3_PARALLEL; i++)
-		moved += r->all[i].got;
-	if (d->progress && d->progress->moved)
-		d->progress->moved(d->progress->user, moved);
-	return 0;
-}
-
-/* 0: it is there; 1: too old; -1: it is not. */
-static int judge_range(struct range *r, const struct http_response *response, struct err *err)
-{
-	bool is_whole = r->offset == 0 && r->len == r->download->size;
-
-	if (is_expired(response->status, buf_span(&response->body)))
-		return 1;
-	if (response->status >= 300)
-		return s3_explain(response->status, buf_span(&response->body), err);
-	if (response->status != 206 && !(response->status == 200 && is_whole))
-		return err_set(err, ERR_PROTOCOL, "the store does not send parts of a file");
-	if (r->got != r->len)
-		return err_set(err, ERR_PROTOCOL, "the store sent %" PRIu64 " bytes of %" PRIu64,
-			       r->got, r->len);
-	return 0;
-}
-
-/* Prepares what is behind `done` and is not there yet; how many ranges that is. */
-static size_t cut_ranges(struct s3_download *d, struct range ranges[S3_PARALLEL])
-{
-	uint64_t offset = d->done;
-	size_t len = 0;
-
-	memset(ranges, 0, S3_PARALLEL * sizeof(*ranges));
-	for (; offset < d->size && len < S3_PARALLEL; len++) {
-		struct range *r = &ranges[len];
-
-		r->download = d;
-		r->all = ranges;
-		r->offset = offset;
-		r->len = MIN(d->size - offset, S3_RANGE);
-		offset += r->len;
-	}
-	return len;
-}
-
-/* Those that are not complete, from their beginnings on. */
-static int fetch(struct http *http, const char *path, struct range *ranges, size_t len,
-		 struct err *err)
-{
-	struct http_request requests[S3_PARALLEL] = { 0 };
-	struct http_response responses[S3_PARALLEL] = { 0 };
-	struct err errs[S3_PARALLEL] = { 0 };
-	size_t which[S3_PARALLEL], wanted = 0;
-	int result = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		struct range *r = &ranges[i];
-
-		if (r->got == r->len)
-			continue;
-		r->got = 0;
-		snprintf(r->header, sizeof(r->header), "Range: bytes=%" PRIu64 "-%" PRIu64,
-			 r->offset, r->offset + r->len - 1);
-		r->headers[0] = r->header;
-		which[wanted] = i;
-		requests[wanted++] = (struct http_request){ .path = path,
-							    .headers = r->headers,
-							    .received = on_received,
-							    .owner = r,
-							    .timeout_ms = TIMEOUT_MS,
-							    .stall_ms = STALL_MS,
-							    .body_max = ANSWER_MAX };
-	}
-	(void)!http_send_many(http, requests, wanted, responses, errs);
-	for (size_t i = 0; i < wanted; i++) {
-		int judged = errs[i].kind != ERR_NONE
-				     ? err_set(err, errs[i].kind, "%s", errs[i].text)
-				     : judge_range(&ranges[which[i]], &responses[i], err);
-
-		if (judged != 0)
-			ranges[which[i]].got = 0;
-		if (judged != 0 && result <= 0)
-			result = judged;
-		http_response_finish(&responses[i]);
-	}
-	return result;
-}
-
-int s3_download(struct s3_download *d, struct err *err)
-{
-	cleanup(address_finish) struct address address = { 0 };
-	cleanup(http_close) struct http *http = NULL;
-	struct range ranges[S3_PARALLEL];
-
-	if (split_url(d->url, &address, err) < 0 || http_open(address.base, &http, err) < 0)
-		return -1;
-	while (d->done < d->size) {
-		size_t len = cut_ranges(d, ranges);
-		int result = -1;
-
-		for (int round = 1; result < 0 && round <= ROUNDS; round++)
-			result = fetch(http, address.path, ranges, len, err);
-		for (size_t i = 0; i < len && ranges[i].got == ranges[i].len; i++)
-			d->done += ranges[i].len;
-		if (result != 0)
-			return result;
-	}
-	return 0;
 }

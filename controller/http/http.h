@@ -56,6 +56,11 @@ struct http_source {
 	void *owner;
 };
 
+struct http_response {
+	int status;
+	struct buf body;
+};
+
 struct http_request {
 	const char *method;	    /* NULL: GET */
 	const char *path;	    /* with its query, escaped; begins with a slash */
@@ -73,6 +78,11 @@ struct http_request {
 	 * is repeated after the first piece.
 	 */
 	int (*received)(void *owner, struct span bytes, struct err *err);
+	/*
+	 * Of requests that go together: is told when the answer is there, of whatever status.
+	 * False: those that have not begun are not sent any more (ERR_UNAVAILABLE). Or NULL.
+	 */
+	bool (*answered)(void *owner, const struct http_response *response);
 	void *owner;
 	struct http_wanted *wanted; /* headers of the answer, ending with a NULL name; or NULL */
 };
@@ -86,11 +96,6 @@ struct http_tls {
 	struct span certificate;
 	struct span key;
 	bool is_unchecked; /* whoever answers is believed: for who was told to */
-};
-
-struct http_response {
-	int status;
-	struct buf body;
 };
 
 void http_response_finish(struct http_response *response);
@@ -138,9 +143,11 @@ int http_upgrade(struct http *http, const struct http_request *request, int *ret
 		 struct http_response *ret, struct err *err) attr_must_use;
 
 /*
- * Sends all of them at the same time, over few connections, in whatever order; attempts that failed
- * are repeated as with http_send(), the longest time limit of any holds for all. ret and errs have
- * a place for each request; errs[i].kind is ERR_NONE where there is an answer. -1: not for all.
+ * Sends all of them at the same time, over few connections (with a source or `received` as many as
+ * there are connections: when one has ended, the next begins), in whatever order; attempts that
+ * failed are repeated as with http_send(), the longest time limit of any holds for all. ret and
+ * errs have a place for each request; errs[i].kind is ERR_NONE where there is an answer. -1: not
+ * for all.
  */
 int http_send_many(struct http *http, const struct http_request *requests, size_t len,
 		   struct http_response *ret, struct err *errs) attr_must_use;

@@ -4,6 +4,9 @@
 
 #include "controller/http/internal.h"
 
+/* Of a body that is sent or received; larger ones miss the processor's cache. */
+#define PIECE_MAX (512L * 1024L)
+
 /* Read from where it is: several requests may read one file at the same time. */
 static size_t give_body(char *room, size_t size, size_t count, void *opaque)
 {
@@ -57,10 +60,12 @@ void http_attempt_set_source(struct attempt *attempt)
 		set(easy, CURLOPT_READDATA, attempt);
 		set(easy, CURLOPT_SEEKFUNCTION, seek_body);
 		set(easy, CURLOPT_SEEKDATA, attempt);
-		set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 1024L * 1024L);
+		set(easy, CURLOPT_UPLOAD_BUFFERSIZE, PIECE_MAX);
 		if (request->method)
 			set(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	}
+	if (request->received)
+		set(easy, CURLOPT_BUFFERSIZE, PIECE_MAX);
 	if (request->stall_ms) {
 		set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		set(easy, CURLOPT_LOW_SPEED_TIME, (long)(request->stall_ms + 999) / 1000);

@@ -11,6 +11,7 @@
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
+#include "init/base/fs.h"
 #include "init/base/log.h"
 
 size_t files_place_len(const char *operand)
@@ -38,6 +39,11 @@ struct files *files_close(struct files *files)
 		free(files);
 	}
 	return NULL;
+}
+
+char *ops_files_journals(const struct controller *c)
+{
+	return fs_join(c->paths.state_dir, "transfers");
 }
 
 /* This machine */

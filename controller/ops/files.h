@@ -60,6 +60,9 @@ int ops_files_way(struct controller *c, const struct files_plan *plan, const cha
 /* The path of an operand there. free() it. */
 char *files_way_path(const struct files_way *way, const char *operand) attr_must_use;
 
+/* Where interrupted transfers are noted (controller/files/journal.h). free() it. */
+char *ops_files_journals(const struct controller *c) attr_must_use;
+
 /* The length of what stands before the colon, or 0 for a path of this machine. */
 size_t files_place_len(const char *operand);
 /* The path of an operand; "" is the directory that relative ones start at. */

@@ -27,6 +27,13 @@
 #define BUNDLE_DAYS 30 /* behind a login node */
 #define SCRIPT_MAX 65536
 
+static uint64_t before(uint64_t age_ns)
+{
+	uint64_t now = controller_now_ns();
+
+	return now > age_ns ? now - age_ns : 0;
+}
+
 void gc_note(struct collection *g, int result)
 {
 	if (result < 0) {
@@ -256,13 +263,15 @@ static int collect_bundles_there(struct site *site, const char *home, const stru
 	return 0;
 }
 
-/* What runs no commands keeps its bundles: a site with quotas on scratch removes what is old. */
-static bool keeps_bundles(struct controller *c, const struct where *where)
+static int collect_site(const struct where *where, struct site *site, const char *home,
+			const struct gc_plan *plan, uint64_t *ret_count, struct err *err)
 {
-	struct backend *backend;
-
-	return controller_backend(c, where->cluster, &backend, NULL) == 0 &&
-	       !site_can_run(backend_site(backend));
+	if (strcmp(where->backend, "firecrest") == 0)
+		return gc_firecrest_bundles(
+			site, home,
+			before(MAX(plan->retention_ns, BUNDLE_DAYS * 86400 * NSEC_PER_SEC)),
+			plan->dry_run, ret_count, err);
+	return site_can_run(site) ? collect_bundles_there(site, home, plan, ret_count, err) : 0;
 }
 
 /* One that does not answer has kept its old bundles; that is no reason to fail. */
@@ -275,7 +284,7 @@ static void collect_cluster(struct collection *g, const struct where *where)
 
 	if (controller_backend(g->c, where->cluster, &backend, &err) < 0 ||
 	    place_find(g->c, where, backend_site(backend), &place, &err) < 0 ||
-	    collect_bundles_there(backend_site(backend), place.home, g->plan, &count, &err) < 0) {
+	    collect_site(where, backend_site(backend), place.home, g->plan, &count, &err) < 0) {
 		log_info("old bundles of %s stay: %s", where->cluster, err.text);
 		return;
 	}
@@ -311,16 +320,9 @@ static void collect_remote_bundles(struct collection *g)
 			continue;
 		if (where.runs_containers && !g->plan->dry_run)
 			collect_engine(g, where.cluster);
-		else if (where.is_remote && !keeps_bundles(g->c, &where))
+		else if (where.is_remote)
 			collect_cluster(g, &where);
 	}
-}
-
-static uint64_t before(uint64_t age_ns)
-{
-	uint64_t now = controller_now_ns();
-
-	return now > age_ns ? now - age_ns : 0;
 }
 
 static void collect(struct collection *g)
@@ -347,6 +349,7 @@ int ops_collect(struct controller *c, const struct gc_plan *plan, struct gc_repo
 	gc_note(&g, g.was_refused ? -1 : 0);
 	collect(&g);
 	collect_remote_bundles(&g);
+	g.report.transfers = gc_firecrest_transfers(c, g.before_ns, plan->dry_run);
 	*ret = g.report;
 	return g.failed ? -1 : 0;
 }

@@ -36,6 +36,7 @@ struct gc_report {
 	size_t directories;    /* of these */
 	uint64_t bytes;	       /* of those that were measured */
 	size_t bundles;
+	size_t transfers; /* of files, that were interrupted */
 };
 
 void gc_report_finish(struct gc_report *report);

@@ -55,6 +55,14 @@ char *job_make_uid(struct err *err);
 void job_set_user(struct job *job);
 
 /*
+ * gc_firecrest.c: bundles at such a site that are older and no job's directory links to; and what
+ * transfers noted that were interrupted longer ago. dry_run: they are only counted.
+ */
+int gc_firecrest_bundles(struct site *site, const char *home, uint64_t before_ns, bool dry_run,
+			 uint64_t *ret_count, struct err *err) attr_must_use;
+size_t gc_firecrest_transfers(struct controller *c, uint64_t before_ns, bool dry_run);
+
+/*
  * The bundle in a directory of this machine, as <sha256>/, copied there when it is not; *ret_dir is
  * that directory. A rebuild gives another directory, so that running jobs keep theirs.
  */

@@ -66,7 +66,9 @@ class Transfers:
         key = f"down-{next(self.numbers)}"
         target = self.store.object(BUCKET, key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        script = f"cp -- {shlex.quote(body['sourcePath'])} {shlex.quote(str(target))}"
+        # An object is there as a whole or not at all.
+        part = shlex.quote(f"{target}.part")
+        script = f"cp -- {shlex.quote(body['sourcePath'])} {part} && mv -- {part} {shlex.quote(str(target))}"
         return 201, {"transferJob": self.job(script), "transferDirectives": {
             "transferMethod": "s3", "downloadUrl": self.presign("GET", BUCKET, key)}}
 

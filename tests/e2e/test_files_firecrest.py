@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
@@ -236,24 +237,118 @@ def test_an_error_page_is_no_file(remote, store, there, tmp_path):
     assert refused.status != 0 and "InternalError" in refused.stderr and os.listdir(tmp_path) == []
 
 
-def test_a_copy_that_was_interrupted_goes_on(remote, store, there, tmp_path):
-    """What had arrived is not asked for again."""
-    size, behind = 150 << 20, 128 << 20
-    for path, length in (there / "large", size), (tmp_path / ".back.berth-part", size - 100):
-        with open(path, "wb") as file:
-            file.truncate(length)
-    part = tmp_path / ".back.berth-part"
-    with open(there / "large", "r+b") as file:
-        file.seek(size - behind)
-        file.write(some(1 << 20))
+@pytest.fixture
+def interrupted(remote, store, tmp_path):
+    """interrupted("PUT", 3, "large", "alps:there"): a copy with --resume that is killed when so much arrived, and was noted."""
+    notes = remote.home.state_dir / "transfers"
+    shutil.rmtree(notes, ignore_errors=True)
+
+    def noted() -> int:
+        return sum(file.read_text().count("\n") - 1 for file in notes.iterdir()) if notes.is_dir() else 0
+
+    def run(method, parts, *operands, options=("--resume",)):
+        store.fail(method, "hang", times=100, after=parts)
+        process = subprocess.Popen([remote.program, "cp", *options, *operands], env=remote.env(**remote.extra), cwd=tmp_path)
+        try:
+            harness.until(lambda: noted() >= parts, "some of the file")
+        finally:
+            process.kill()
+            process.wait()
+            store.faults.clear()
+            store.resume()
+    yield run
+    shutil.rmtree(notes, ignore_errors=True)
+
+
+def test_an_upload_goes_on_where_it_was_interrupted(remote, server, store, there, interrupted, tmp_path):
+    (tmp_path / "large").write_bytes(some(6 * s3.PART_MIN))
+    interrupted("PUT", 3, "large", f"alps:{there}/large")
     store.requests.clear()
-    remote("cp", "--resume", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    with server.counting() as made:
+        remote("cp", "--resume", "large", f"alps:{there}/large", cwd=tmp_path).ok()
+    harness.run(["cmp", there / "large", tmp_path / "large"]).ok()
+    again = [request for request in store.requests if request[0] == "PUT"]
+    assert len(again) == 4 and len({request[2]["partNumber"] for request in again}) == 4
+    assert not any("transfer/upload" in call for call in made)
+    assert list((remote.home.state_dir / "transfers").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["changed", "bytes", "aborted", "job"])
+def test_an_upload_that_cannot_go_on_begins_again(remote, server, slurm, store, there, interrupted, tmp_path, what):
+    large = tmp_path / "large"
+    large.write_bytes(some(4 * s3.PART_MIN))
+    interrupted("PUT", 2, "large", f"alps:{there}/large")
+    seen = large.stat()
+    if what == "changed":
+        large.write_bytes(some(4 * s3.PART_MIN))
+    if what == "bytes":
+        # Other bytes of the same size and time, which only the sums of the parts tell.
+        large.write_bytes(os.urandom(1000) + large.read_bytes()[1000:])
+        os.utime(large, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    if what == "aborted":
+        for upload in list(store.uploads):
+            store.abort(upload)
+    if what == "job":
+        slurm.run("scancel", "--name=transfer").ok()
+    remote("cp", "--resume", "large", f"alps:{there}/large", cwd=tmp_path).ok()
+    harness.run(["cmp", there / "large", large]).ok()
+
+
+def test_a_download_goes_on_where_it_was_interrupted(remote, server, store, there, interrupted, tmp_path):
+    size = 150 << 20
+    with open(there / "large", "wb") as file:
+        file.truncate(size)
+        file.seek(100 << 20)
+        file.write(some(1 << 20))
+    interrupted("GET", 2, f"alps:{there}/large", "back")
+    part, = tmp_path.iterdir()
+    assert part.name == ".back.berth-part"
+    store.requests.clear()
+    with server.counting() as made:
+        remote("cp", "--resume", f"alps:{there}/large", "back", cwd=tmp_path).ok()
     harness.run(["cmp", there / "large", tmp_path / "back"]).ok()
-    begins = [int(request[4].split("=")[1].split("-")[0]) for request in store.requests if request[0] == "GET"]
-    assert not part.exists() and min(begins) == size - 100 - behind
+    assert not any("transfer/download" in call for call in made) and not part.exists()
+    assert len({request[4] for request in store.requests if request[0] == "GET"} - {s3.LOOK}) == 3
     part.write_bytes(b"something else" * 1000)
     remote("cp", "--resume", f"alps:{there}/large", "back", cwd=tmp_path).ok()
     harness.run(["cmp", there / "large", tmp_path / "back"]).ok()
+
+
+def test_what_an_interrupted_copy_began_is_collected(remote, slurm, there, interrupted, tmp_path):
+    """Its notes here, and the server's job that waits for what will never come; not while it may be gone on with."""
+    (tmp_path / "large").write_bytes(some(4 * s3.PART_MIN))
+    interrupted("PUT", 1, "large", f"alps:{there}/large", options=())
+    kept, = (remote.home.state_dir / "transfers").iterdir()
+    job = json.loads(kept.read_text().splitlines()[0])["answer"]["transferJob"]["jobId"]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    remote("gc").ok()
+    assert kept.exists()
+    os.utime(kept, (1, 1))
+    remote("gc").ok()
+    assert not kept.exists()
+    harness.until(lambda: "CANCELLED" in slurm.run("squeue", "--noheader", "--states=all", f"--jobs={job}", "-o", "%T").stdout,
+                  "end of the server's job")
+
+
+def test_what_a_job_of_the_server_lost_is_found_out(remote, transfers, there, tmp_path):
+    """A job that ends well is not believed: what it left is looked at."""
+    (tmp_path / "large").write_bytes(some(2 * s3.PART_MIN))
+    run, transfers.job = transfers.job, lambda script: run(f"{script}; truncate -s -1 {there}/large")
+    try:
+        refused = remote("cp", "large", f"alps:{there}/large", cwd=tmp_path)
+        transfers.server.fail("408", "/ops/checksum", times=10)
+        smaller = remote("cp", "large", f"alps:{there}/large", cwd=tmp_path)
+    finally:
+        transfers.job = run
+        transfers.server.faults.clear()
+    assert refused.status == 76 and "not what the source is" in refused.stderr, refused
+    assert smaller.status == 76 and "bytes of" in smaller.stderr, smaller
+    (there / "large").write_bytes(some(2 * s3.PART_MIN))
+    transfers.server.fail("408", "/ops/checksum", times=10)
+    remote("cp", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    verified = remote("cp", "--verify", f"alps:{there}/large", "again", cwd=tmp_path)
+    transfers.server.faults.clear()
+    assert verified.status == 75 and os.listdir(tmp_path) != [] and not (tmp_path / "again").exists(), verified
 
 
 @pytest.mark.parametrize("method", ["streamer", "wormhole"])

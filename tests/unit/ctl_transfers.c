@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "controller/files/journal.h"
+#include "controller/files/s3.h"
+#include "controller/files/sum.h"
+#include "init/base/alloc.h"
+#include "init/base/fd.h"
+#include "init/base/fs.h"
+
+static char *directory;
+
+static const struct journal_id upload = {
+	.place = "alps", .there = "/there", .here = "/here", .size = 100, .mtime_s = 7
+};
+
+static int make_directory(void **state)
+{
+	char path[] = "/tmp/berth-transfers.XXXXXX";
+
+	(void)state;
+	if (!mkdtemp(path))
+		return -1;
+	directory = str_dup(path);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	int result = fs_remove_tree(directory, NULL);
+
+	(void)state;
+	free(directory);
+	return result;
+}
+
+static struct journal *open_journal(const struct journal_id *id)
+{
+	struct journal *journal = NULL;
+
+	assert_int_equal(journal_open(directory, id, &journal, NULL), 0);
+	return journal;
+}
+
+static struct journal *begin_journal(const struct journal_id *id)
+{
+	cleanup(json_release) json_t *answer = json_pack("{s:{s:s}}", "transferJob", "jobId", "12");
+	struct journal *journal = open_journal(id);
+
+	assert_null(journal_answer(journal));
+	assert_int_equal(journal_begin(journal, answer, NULL), 0);
+	return journal;
+}
+
+/* The only file there; free() it. */
+static char *journal_path(void)
+{
+	struct dirent **entries = NULL;
+	int len = scandir(directory, &entries, NULL, alphasort);
+	char *path;
+
+	assert_int_equal(len, 3); /* with "." and ".." */
+	path = fs_join(directory, entries[2]->d_name);
+	while (len-- > 0)
+		free(entries[len]);
+	free(entries);
+	return path;
+}
+
+static void what_was_noted_is_there_in_the_next_run(void **state)
+{
+	struct journal *journal = begin_journal(&upload);
+
+	(void)state;
+	journal_note(journal, 3, "\"abc-1\"");
+	journal_note(journal, 0, "\"00\"");
+	assert_string_equal(journal_etag(journal, 3), "\"abc-1\"");
+	journal_close(journal);
+
+	journal = open_journal(&upload);
+	assert_non_null(journal_answer(journal));
+	assert_string_equal(journal_etag(journal, 0), "\"00\"");
+	assert_string_equal(journal_etag(journal, 3), "\"abc-1\"");
+	assert_null(journal_etag(journal, 1));
+	assert_null(journal_etag(journal, 4));
+	assert_null(journal_etag(journal, JOURNAL_WHOLE));
+	journal_note(journal, JOURNAL_WHOLE, "");
+	journal_close(journal);
+
+	journal = open_journal(&upload);
+	assert_non_null(journal_etag(journal, JOURNAL_WHOLE));
+	journal_drop(journal);
+	journal_close(journal);
+	journal = open_journal(&upload);
+	assert_null(journal_answer(journal));
+	journal_close(journal);
+}
+
+static void notes_of_another_file_or_place_are_none(void **state)
+{
+	struct journal_id other[4] = { upload, upload, upload, upload };
+	struct journal *journal = begin_journal(&upload);
+
+	(void)state;
+	journal_close(journal);
+	other[0].size++;
+	other[1].mtime_s++;
+	other[2].there = "/elsewhere";
+	other[3].comes_here = true;
+	for (size_t i = 0; i < ARRAY_LEN(other); i++) {
+		journal = open_journal(&other[i]);
+		assert_null(journal_answer(journal));
+		journal_close(journal);
+	}
+	journal = open_journal(&upload);
+	assert_non_null(journal_answer(journal));
+	journal_drop(journal);
+	journal_close(journal);
+}
+
+static void lines_that_broke_off_or_are_odd_count_as_none(void **state)
+{
+	struct journal *journal = begin_journal(&upload);
+	cleanup_free char *path = journal_path();
+	cleanup_close int fd = fd_open(path, O_WRONLY | O_APPEND);
+	struct stat st;
+
+	(void)state;
+	journal_close(journal);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(fd_write_all(fd,
+				      span_of_str("1 good\nx y\n-1 z\n99999999999999999999 a\n7\n"
+						  "\n2 broke"),
+				      NULL),
+			 0);
+	journal = open_journal(&upload);
+	assert_string_equal(journal_etag(journal, 1), "good");
+	assert_null(journal_etag(journal, 2));
+	assert_null(journal_etag(journal, 7));
+	journal_close(journal);
+	/* A first line that broke off is a file that says nothing. */
+	assert_int_equal(truncate(path, 20), 0);
+	journal = open_journal(&upload);
+	assert_null(journal_answer(journal));
+	journal_drop(journal);
+	journal_close(journal);
+}
+
+static void one_transfer_is_one_process_s_and_is_not_collected_meanwhile(void **state)
+{
+	struct journal *journal = begin_journal(&upload), *second = NULL;
+	cleanup(journal_summary_finish) struct journal_summary summary = { 0 };
+	cleanup_free char *path = journal_path();
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(journal_open(directory, &upload, &second, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
+	assert_false(journal_read_summary(path, &summary));
+	journal_close(journal);
+	assert_true(journal_read_summary(path, &summary));
+	assert_string_equal(summary.place, "alps");
+	assert_string_equal(summary.here, "/here");
+	assert_string_equal(summary.job, "12");
+	assert_false(summary.comes_here);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void sums_are_those_that_everybody_makes(void **state)
+{
+	cleanup_free char *path = str_printf("%s/abc", directory);
+	cleanup_close int fd = fd_open_mode(path, O_RDWR | O_CREAT, 0600);
+	char text[SUM_TEXT_SIZE];
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(fd_write_all(fd, span_of_str("xabcx"), NULL), 0);
+	assert_int_equal(sum_file(fd, SUM_MD5, 1, 3, text, NULL), 0);
+	assert_string_equal(text, "900150983cd24fb0d6963f7d28e17f72");
+	assert_int_equal(sum_file(fd, SUM_SHA256, 1, 3, text, NULL), 0);
+	assert_string_equal(text,
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_int_equal(sum_file(fd, SUM_SHA256, 1, 5, text, &err), -1);
+	assert_non_null(strstr(err.text, "shorter"));
+	assert_int_equal(unlink(path), 0);
+}
+
+static void an_etag_is_compared_without_its_quotes(void **state)
+{
+	(void)state;
+	assert_true(s3_etag_is("\"00FF\"", "00ff"));
+	assert_true(s3_etag_is("00ff", "00ff"));
+	assert_false(s3_etag_is("\"00ff-1\"", "00ff"));
+	assert_false(s3_etag_is("", "00ff"));
+	assert_false(s3_etag_is("\"00f", "00ff"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_noted_is_there_in_the_next_run),
+		cmocka_unit_test(notes_of_another_file_or_place_are_none),
+		cmocka_unit_test(lines_that_broke_off_or_are_odd_count_as_none),
+		cmocka_unit_test(one_transfer_is_one_process_s_and_is_not_collected_meanwhile),
+		cmocka_unit_test(sums_are_those_that_everybody_makes),
+		cmocka_unit_test(an_etag_is_compared_without_its_quotes),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
