@@ -71,7 +71,7 @@ def test_each_attempt_of_a_job_is_kept(here, ledger):
     def runs_again():
         ledger.run("scontrol", "update", f"JobId={native}", "StartTime=now")
         return here.job(name)["state"] == "RUNNING"
-    harness.until(runs_again, "another attempt", limit=100, interval=0.5)
+    harness.until(runs_again, "another attempt", limit=300, interval=0.5)
     first, second = runs(here, name)
     assert (first["attempt"], first["native_state"]) == (1, "REQUEUED") and first["started"] and first["node_list"]
     assert (second["attempt"], second["state"], second["ended"]) == (2, "RUNNING", None)
