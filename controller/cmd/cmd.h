@@ -74,6 +74,12 @@ void cmd_show_notes(const struct notes *notes);
 int cmd_act(const struct act *act, const char *done, const struct many_args *args, int argc,
 	    char **argv, struct err *err) attr_must_use;
 
+/* What a doctor found; the exit status is that of the worst of it: 0, 1 for a warning, 2. */
+struct finding_list;
+struct output;
+int cmd_show_findings(const struct finding_list *list, const struct output *output, struct err *err)
+	attr_must_use;
+
 /* Becomes another program; returns only when that fails. */
 int cmd_become(const char *const *argv, struct err *err);
 

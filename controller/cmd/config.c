@@ -25,11 +25,34 @@ static int get(struct controller *c, int argc, char **argv, struct err *err)
 	return print(&text);
 }
 
+static int change(struct controller *c, enum config_change how, int argc, char **argv,
+		  struct err *err)
+{
+	const struct config_edit edit = { how, argv[0], (const char *const *)argv + 1,
+					  (size_t)argc - 1 };
+
+	return ops_config_change(c, &edit, err);
+}
+
 static int set(struct controller *c, int argc, char **argv, struct err *err)
 {
 	if (argc < 2)
 		return err_set(err, ERR_INVALID, "usage: berth config set KEY VALUE...");
-	return ops_config_set(c, argv[0], (const char *const *)argv + 1, (size_t)argc - 1, err);
+	return change(c, CONFIG_SET, argc, argv, err);
+}
+
+static int add(struct controller *c, int argc, char **argv, struct err *err)
+{
+	if (argc < 2)
+		return err_set(err, ERR_INVALID, "usage: berth config add KEY VALUE...");
+	return change(c, CONFIG_ADD, argc, argv, err);
+}
+
+static int remove_value(struct controller *c, int argc, char **argv, struct err *err)
+{
+	if (argc < 1)
+		return err_set(err, ERR_INVALID, "usage: berth config remove KEY [VALUE...]");
+	return change(c, CONFIG_REMOVE, argc, argv, err);
 }
 
 static int show(struct controller *c, int argc, char **argv, struct err *err)
@@ -82,7 +105,8 @@ static const struct {
 	const char *name;
 	int (*run)(struct controller *c, int argc, char **argv, struct err *err);
 } actions[] = {
-	{ "get", get }, { "set", set }, { "show", show }, { "path", path }, { "example", example },
+	{ "get", get },	  { "set", set },   { "add", add },	    { "remove", remove_value },
+	{ "show", show }, { "path", path }, { "example", example },
 };
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
@@ -98,14 +122,19 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		return actions[i].run(c, argc - 1, argv + 1, err);
 	}
 	return err_set(err, ERR_INVALID,
-		       "config '%.40s': there are get, set, show, path and example", argv[0]);
+		       "config '%.40s': there are get, set, add, remove, show, path and example",
+		       argv[0]);
 }
 
 const struct verb cmd_config = {
 	.name = "config",
-	.operands = "get KEY | set KEY VALUE... | show | path | example [NAME]",
+	.operands =
+		"get KEY | set|add KEY VALUE... | remove KEY [VALUE...] | show | path | example [NAME]",
 	.summary = "show or change what is configured",
-	.details = "KEY is written like context or clusters.hpc.login; see berth-config(5).",
+	.details =
+		"KEY is written like context or clusters.hpc.login; see berth-config(5). 'add' and\n"
+		"'remove' change lists; 'remove' without a value removes the key. A relay is url=...\n"
+		"key=... and token_file=..., and removed by its URL.",
 	.mode = OPT_PERMUTE,
 	.operands_min = 1,
 	.operands_max = -1,

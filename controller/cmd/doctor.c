@@ -14,7 +14,7 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-static int run(void *opaque, int argc, char **argv, struct err *err)
+int cmd_show_findings(const struct finding_list *list, const struct output *output, struct err *err)
 {
 	static const int statuses[] = {
 		[FINDING_OK] = 0,
@@ -22,6 +22,12 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		[FINDING_WARNING] = 1,
 		[FINDING_FAILURE] = 2,
 	};
+
+	return output_findings(list, output, err) < 0 ? -1 : statuses[finding_list_worst(list)];
+}
+
+static int run(void *opaque, int argc, char **argv, struct err *err)
+{
 	cleanup(finding_list_finish) struct finding_list list = { 0 };
 	const struct args *args = opaque;
 	struct output output = { .out = stdout };
@@ -29,10 +35,9 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 
 	if (output_parse_format(args->output, &output.format, err) < 0 ||
 	    (argc > 0 && ref_parse(argv[0], &ref, err) < 0) ||
-	    ops_doctor(argc > 0 ? &ref : NULL, &list, err) < 0 ||
-	    output_findings(&list, &output, err) < 0)
+	    ops_doctor(argc > 0 ? &ref : NULL, &list, err) < 0)
 		return -1;
-	return statuses[finding_list_worst(&list)];
+	return cmd_show_findings(&list, &output, err);
 }
 
 const struct verb cmd_doctor = {

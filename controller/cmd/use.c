@@ -6,6 +6,7 @@
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	cleanup(controller_close) struct controller *c = NULL;
+	const struct config_edit change = { CONFIG_SET, "context", (const char *const *)argv, 1 };
 	const struct config_choice choice = { .context = argv[0] };
 	const struct config_context *context;
 	const struct config_cluster *cluster;
@@ -15,7 +16,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	(void)argc;
 	if (controller_open(&c, err) < 0 || ops_config(c, &config, err) < 0 ||
 	    config_choose(config, &choice, &context, &cluster, err) < 0 ||
-	    ops_config_set(c, "context", (const char *const *)argv, 1, err) < 0)
+	    ops_config_change(c, &change, err) < 0)
 		return -1;
 	printf("%s: jobs go to the cluster %s\n", argv[0], cluster->name);
 	return 0;

@@ -214,11 +214,26 @@ int config_print(const struct config *config, const char *key, struct buf *ret, 
 int config_print_all(const struct config *config, struct buf *ret, struct err *err) attr_must_use;
 
 /*
- * Sets a value in the text of a file and changes nothing else in it: comments and layout stay. The
- * result has been read back. ERR_UNSUPPORTED for what has to be written by hand.
+ * What is done to a value of a file: it is set; words are added to a list, or removed from it.
+ * Relays are words as well, "url=https://..." "key=..." for one that is set or added, and a URL for
+ * one that is removed. Removing without words removes the key.
  */
-int config_edit(const char *file, struct span text, const char *key, const char *const *values,
-		size_t len, struct buf *ret, struct err *err) attr_must_use;
+enum config_change { CONFIG_SET, CONFIG_ADD, CONFIG_REMOVE };
+
+struct config_edit {
+	enum config_change change;
+	const char *key;
+	const char *const *values;
+	size_t len;
+};
+
+/*
+ * Changes a value in the text of a file and nothing else in it: comments and layout stay. The
+ * result has been read back. ERR_NOT_FOUND: what is to be removed is not there. ERR_UNSUPPORTED for
+ * what has to be written by hand.
+ */
+int config_edit(const char *file, struct span text, const struct config_edit *change,
+		struct buf *ret, struct err *err) attr_must_use;
 
 /* The table's checks, and of a cluster's or context's name. */
 #define CONFIG_CHECKS(X) \

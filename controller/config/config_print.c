@@ -14,8 +14,17 @@ bool config_append_value(struct buf *b, const char *value)
 	static const char plain[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@%+=,-";
 	bool is_plain = isalnum((unsigned char)value[0]) || value[0] == '/';
+	const char *rest = value;
 
-	if (is_plain && value[strspn(value, plain)] == '\0' && strcasecmp(value, "null") != 0)
+	/* A colon is harmless where neither a space nor the end follows it, and no number is. */
+	if (strncmp(value, "https://", 8) == 0) {
+		rest += 8 + strspn(value + 8, plain);
+		rest += rest[0] == ':' && rest[1] ? 1 : 0;
+	} else if (strncmp(value, "~/", 2) == 0) {
+		is_plain = true;
+		rest++;
+	}
+	if (is_plain && rest[strspn(rest, plain)] == '\0' && strcasecmp(value, "null") != 0)
 		return buf_printf(b, "%s", value);
 	return buf_append_u8(b, '"') && text_append_json(b, value) && buf_append_u8(b, '"');
 }
@@ -72,7 +81,7 @@ static bool print_job(const struct config_job *job, const char *indent, struct b
 	return ok;
 }
 
-static bool print_relays(const struct config_relays *relays, const char *indent, struct buf *b)
+bool config_append_relays(struct buf *b, const struct config_relays *relays, const char *indent)
 {
 	bool ok = true;
 
@@ -140,7 +149,7 @@ static bool print_setting(const struct config_setting *s, const void *member, co
 	case CONFIG_JOB:
 		return buf_append_u8(b, '\n') && print_job(member, deeper, b);
 	case CONFIG_RELAYS:
-		return buf_append_u8(b, '\n') && print_relays(member, deeper, b);
+		return buf_append_u8(b, '\n') && config_append_relays(b, member, deeper);
 	case CONFIG_CONTEXTS:
 	case CONFIG_CLUSTERS:
 	case CONFIG_DEFAULTS:
@@ -231,7 +240,7 @@ static int print_value(const struct config_setting *s, const void *member, const
 	else if (s->kind == CONFIG_JOB)
 		ok = print_job(member, "", ret);
 	else if (s->kind == CONFIG_RELAYS)
-		ok = print_relays(member, "", ret);
+		ok = config_append_relays(ret, member, "");
 	return ok ? 0 : err_set(err, ERR_LIMIT, "too long");
 }
 

@@ -19,6 +19,10 @@ struct config_context *config_add_context(struct config *config, const char *nam
 /* A value as YAML has it: plain where that is harmless, else quoted. */
 bool config_append_value(struct buf *b, const char *value) attr_must_use;
 
+/* A list of relays, each line behind this indentation. */
+bool config_append_relays(struct buf *b, const struct config_relays *relays, const char *indent)
+	attr_must_use;
+
 /*
  * Cuts the part before the next dot off *key, which points behind the dot afterwards (NULL: that
  * was the last part). free() it.

@@ -352,6 +352,11 @@ static int make_scratch(struct examination *e, struct task *task, struct err *er
 	return 0;
 }
 
+static int add_relays(struct examination *e, const char *cluster, struct err *err)
+{
+	return make_scratch(e, add(e, "relays", doctor_relays, cluster), err);
+}
+
 /* When the configuration is wrong, that is told by its own check, and nothing is known of these. */
 static int add_clusters(struct examination *e, const char *only, struct err *err)
 {
@@ -372,7 +377,7 @@ static int add_clusters(struct examination *e, const char *only, struct err *err
 		add(e, "cluster", doctor_cluster, cluster->name);
 		/* A job has relays of its own, with which it was submitted. */
 		if (!only && config_relays(config, cluster)->len > 0 &&
-		    make_scratch(e, add(e, "relays", doctor_relays, cluster->name), err) < 0)
+		    add_relays(e, cluster->name, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -395,6 +400,21 @@ static int add_job(struct examination *e, struct err *err)
 	return 0;
 }
 
+static void examine(struct examination *e, struct finding_list *ret)
+{
+	fflush(NULL);
+	run_all(e);
+	for (size_t i = 0; i < e->len; i++) {
+		for (size_t j = 0; j < e->tasks[i].findings.len; j++) {
+			const struct finding *from = &e->tasks[i].findings.items[j];
+			struct finding *to = finding_list_add(ret, from->check, from->target);
+
+			finding_say(to, from->level, "%s", from->text);
+			to->took_ms = from->took_ms;
+		}
+	}
+}
+
 int ops_doctor(const struct ref *ref, struct finding_list *ret, struct err *err)
 {
 	cleanup(examination_finish) struct examination e = { .ref = ref };
@@ -403,16 +423,30 @@ int ops_doctor(const struct ref *ref, struct finding_list *ret, struct err *err)
 	add_machine(&e);
 	if ((ref ? add_job(&e, err) : add_clusters(&e, NULL, err)) < 0)
 		return -1;
-	fflush(NULL);
-	run_all(&e);
-	for (size_t i = 0; i < e.len; i++) {
-		for (size_t j = 0; j < e.tasks[i].findings.len; j++) {
-			const struct finding *from = &e.tasks[i].findings.items[j];
-			struct finding *to = finding_list_add(ret, from->check, from->target);
+	examine(&e, ret);
+	return 0;
+}
 
-			finding_say(to, from->level, "%s", from->text);
-			to->took_ms = from->took_ms;
-		}
+int ops_doctor_relays(struct finding_list *ret, struct err *err)
+{
+	cleanup(examination_finish) struct examination e = { 0 };
+	cleanup(controller_close) struct controller *c = NULL;
+	const struct config *config;
+
+	e.began_ns = monotonic_ns();
+	if (doctor_open(&c, err) < 0 || ops_config(c, &config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < config->clusters.len; i++) {
+		const struct config_cluster *cluster = &config->clusters.items[i];
+
+		if (config_relays(config, cluster)->len > 0 && ops_is_chosen(c, cluster->name) &&
+		    add_relays(&e, cluster->name, err) < 0)
+			return -1;
 	}
+	if (e.len == 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "no relay is configured: name one by its URL, or add it with 'berth "
+			       "config add clusters.NAME.relays url=https://... key=...'");
+	examine(&e, ret);
 	return 0;
 }

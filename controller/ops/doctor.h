@@ -15,3 +15,9 @@
 
 /* ref: a job, or NULL. ERR_NOT_FOUND when there is no such job. */
 int ops_doctor(const struct ref *ref, struct finding_list *ret, struct err *err) attr_must_use;
+
+/*
+ * Only the relays of the configuration, with their tokens: of each cluster, or of that of --cluster
+ * or --context. ERR_NOT_FOUND: there is none.
+ */
+int ops_doctor_relays(struct finding_list *ret, struct err *err) attr_must_use;

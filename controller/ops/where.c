@@ -100,8 +100,7 @@ int ops_choose(struct controller *c, const char *name, struct where *ret, struct
 	return describe(config, cluster, ret);
 }
 
-int ops_config_set(struct controller *c, const char *key, const char *const *values, size_t len,
-		   struct err *err)
+int ops_config_change(struct controller *c, const struct config_edit *change, struct err *err)
 {
 	cleanup(buf_finish) struct buf before = BUF_INIT(CONFIG_FILE_MAX);
 	cleanup(buf_finish) struct buf after = BUF_INIT(CONFIG_FILE_MAX);
@@ -111,7 +110,7 @@ int ops_config_set(struct controller *c, const char *key, const char *const *val
 
 	if (fs_read_file(file, CONFIG_FILE_MAX, &before, &own) < 0 && own.kind != ERR_NOT_FOUND)
 		return err_set(err, own.kind, "%s", own.text);
-	if (config_edit(file, buf_span(&before), key, values, len, &after, err) < 0)
+	if (config_edit(file, buf_span(&before), change, &after, err) < 0)
 		return err_wrap(err, "nothing was changed");
 	if (fs_make_dirs(c->paths.config_dir, 0700, err) < 0)
 		return -1;

@@ -31,11 +31,11 @@ int ops_config(struct controller *c, const struct config **ret, struct err *err)
 const char *ops_config_file(const struct controller *c);
 
 /*
- * Sets a value in it (config_edit()), making it when there is none; ERR_INVALID, and the file as it
- * was, when it would be wrong then.
+ * Changes a value in it (config_edit()), making it when there is none; ERR_INVALID, and the file as
+ * it was, when it would be wrong then.
  */
-int ops_config_set(struct controller *c, const char *key, const char *const *values, size_t len,
-		   struct err *err) attr_must_use;
+int ops_config_change(struct controller *c, const struct config_edit *change, struct err *err)
+	attr_must_use;
 
 /*
  * Writes a commented file for this machine; ERR_EXISTS when there is one. Every line that could be

@@ -89,3 +89,48 @@ def test_examples_are_configurations(alone):
         assert "client_id" in alone("config", "show").ok().stdout
     assert alone("config", "get", "clusters.daint.oidc").ok().stdout.startswith("https://auth.cscs.ch/")
     assert alone("config", "example", "nowhere").status == 66
+
+
+KEY = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+
+def test_lists_and_relays_are_changed_and_the_rest_of_the_file_is_kept(alone):
+    alone.home.config_dir.mkdir(parents=True)
+    path = alone.home.config_dir / "config.yaml"
+    before = "# mine\nclusters:\n  hpc:\n    login: me@login1 # why\n"
+    path.write_text(before)
+    alone("config", "add", "clusters.hpc.relays", "https://relay.example.org", f"key={KEY}", "token_file=~/token").ok()
+    alone("config", "add", "clusters.hpc.relays", "url=https://other.example.org:8443", f"key={KEY}",
+          "token_command=pass", "token_command=show relay").ok()
+    said = alone("config", "get", "clusters.hpc.relays").ok().stdout
+    assert said.count("- url:") == 2 and "token_file: ~/token" in said and 'token_command: [pass, "show relay"]' in said
+    assert all(line in path.read_text() for line in before.splitlines())
+    alone("config", "remove", "clusters.hpc.relays", "https://relay.example.org").ok()
+    assert "relay.example.org" not in path.read_text()
+    missing = alone("config", "remove", "clusters.hpc.relays", "https://relay.example.org")
+    assert missing.status == 66 and "is not there" in missing.stderr
+    alone("config", "remove", "clusters.hpc.relays").ok()
+    assert path.read_text() == before
+    for words in (("clusters.hpc.paths", "direct", "login"), ("clusters.hpc.job.env", "A=1"), ("clusters.hpc.job.env", "B=2")):
+        alone("config", "add", *words).ok()
+    alone("config", "remove", "clusters.hpc.paths", "direct").ok()
+    assert alone("config", "get", "clusters.hpc.paths").ok().stdout == "login\n"
+    assert alone("config", "get", "clusters.hpc.job.env").ok().stdout == "A=1\nB=2\n"
+    for key in "clusters.hpc.paths", "clusters.hpc.job.env":
+        alone("config", "remove", key).ok()
+    assert path.read_text() == before
+    wrong = alone("config", "add", "clusters.hpc.relays", "https://relay.example.org")
+    assert wrong.status == 64 and "key=BASE64" in wrong.stderr and path.read_text() == before
+
+
+def test_the_relays_of_the_configuration_are_checked(alone):
+    none = alone("relay", "check")
+    assert none.status == 66 and "config add" in none.stderr
+    # A port that nobody listens on, for one of two clusters.
+    alone("config", "add", "clusters.far.relays", "https://127.0.0.1:9", f"key={KEY}").ok()
+    alone("config", "set", "clusters.near.backend", "local").ok()
+    found = json.loads(alone("relay", "check", "-o", "json").stdout)
+    assert found and all("127.0.0.1" in json.dumps(each) or "far" in json.dumps(each) for each in found)
+    assert alone("relay", "check").status == 2
+    assert alone("relay", "check", "--cluster", "near").status == 66
+    assert alone("relay", "check", "--token", "/dev/null").status == 64

@@ -55,6 +55,9 @@ class Relay:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             self.said("draining|ending")
+            # With nobody to wait for it ends by itself, and takes no second signal while it does.
+            if "ending" in self.log.read_text():
+                return self.process.wait(10 * harness.PATIENCE)
         return harness.stop(self.process) if self.process else 0
 
     def said(self, pattern: str):
@@ -220,6 +223,16 @@ def test_check_says_what_works(shared, build_dir):
     relays.write_text(json.dumps([{"url": url, "key": key, "token": shared.tokens["bob"]}]))
     relays.chmod(0o600)
     shared.run("check", url, "--relays", relays).ok()
+
+
+def test_relays_of_the_configuration_are_checked_with_their_keys_and_tokens(shared, fresh_home, berth):
+    token = shared.dir / "token-configured"
+    token.write_text(shared.tokens["alice"] + "\n")
+    token.chmod(0o600)
+    here = type(berth)(berth.program, fresh_home)
+    here("config", "add", "clusters.far.relays", f"https://{shared.address}", f"key={shared.key}", f"token_file={token}").ok()
+    found = json.loads(here("relay", "check", "-o", "json").ok().stdout)
+    assert {"udp", "tcp", "token"} <= {each["check"] for each in found} and all(each["level"] == "ok" for each in found), found
 
 
 def test_check_says_what_is_wrong(shared, own):

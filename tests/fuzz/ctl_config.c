@@ -34,7 +34,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(config_free) struct config *config = config_new();
 	cleanup(buf_finish) struct buf edited = BUF_INIT(4 * CONFIG_FILE_MAX);
-	const char *const values[] = { "/a b" };
+	static const char *const home[] = { "/a b" }, *const path[] = { "direct" };
+	static const char *const relay[] = { "url=https://relay.example.org",
+					     "key=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" };
+	static const struct config_edit changes[] = {
+		{ CONFIG_SET, "clusters.hpc.home", home, 1 },
+		{ CONFIG_ADD, "clusters.hpc.paths", path, 1 },
+		{ CONFIG_ADD, "clusters.hpc.relays", relay, 2 },
+		{ CONFIG_REMOVE, "clusters.hpc.relays", NULL, 0 },
+		{ CONFIG_REMOVE, "clusters.hpc.login", NULL, 0 },
+	};
 	struct span text;
 	struct err err = { 0 };
 
@@ -46,7 +55,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		return 0;
 	}
 	use(config);
-	if (config_edit("f", text, "clusters.hpc.home", values, 1, &edited, &err) < 0)
-		assert(err.text[0] != '\0');
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		buf_clear(&edited);
+		if (config_edit("f", text, &changes[i], &edited, &err) < 0)
+			assert(err.text[0] != '\0');
+	}
 	return 0;
 }
