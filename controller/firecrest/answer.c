@@ -57,6 +57,16 @@ void firecrest_words(const json_t *value, const char *separator, char *out, size
 	text_make_printable(out);
 }
 
+/* Programs tell what they are about to do before they tell that it went wrong. */
+static const char *find_error_line(const char *said)
+{
+	const char *error = strstr(said, "error:"), *start = error;
+
+	while (start && start > said && start[-1] != '\n')
+		start--;
+	return start ? start : said;
+}
+
 /* What the server says, on one line; "" when it says nothing. */
 static void find_complaint(struct span body, char *out, size_t size)
 {
@@ -80,6 +90,7 @@ static void find_complaint(struct span body, char *out, size_t size)
 			said = inner + strlen(before_inner[i]);
 	}
 	said += strspn(said, " \t\r\n");
+	said = find_error_line(said);
 	len = MIN(strcspn(said, "\r\n"), size - 1);
 	/* More is put behind it. */
 	while (len > 0 && (said[len - 1] == '.' || said[len - 1] == ' '))

@@ -337,9 +337,13 @@ class Server(Files):
         if show.status != 0:
             raise Refusal(404, "Job not found.")
         script = self.slurm.run("scontrol", "write", "batch_script", names["job_id"], "-")
-        fields = dict(re.findall(r"(Std\w+)=(\S*)", show.stdout))
-        return 200, {"jobs": [{"jobId": names["job_id"], "script": script.stdout, "standardInput": fields.get("StdIn"),
-                               "standardOutput": fields.get("StdOut"), "standardError": fields.get("StdErr")}]}
+        found = []
+        for line in show.stdout.splitlines():
+            fields = dict(re.findall(r"(\w+)=(\S*)", line))
+            if fields:  # of an array, each task with the number that it has for itself
+                found.append({"jobId": fields["JobId"], "script": script.stdout, "standardInput": fields.get("StdIn"),
+                              "standardOutput": fields.get("StdOut"), "standardError": fields.get("StdErr")})
+        return 200, {"jobs": found}
 
     def delete_compute_jobs(self, names, query, body):
         if not re.fullmatch("[a-zA-Z0-9]+", names["job_id"]):

@@ -209,6 +209,26 @@ def test_an_array_is_one_job(site):
     assert sorted(run["exit_code"] for run in runs) == [0, 1, 2, 3]
 
 
+def test_single_tasks_are_cancelled(site):
+    """By one that runs: those that run, among them the last, whose number is the array's, and one that waits."""
+    name = site.submit("--array", "0-5%4", "--", "sleep", "1000")
+
+    def states():
+        runs = json.loads(site("get", "job-runs", name, "-o", "json").ok().stdout)
+        return {run["task"]: run["state"] for run in runs}
+    harness.until(lambda: list(states().values()).count("RUNNING") == 4, "four tasks that run")
+    site("cancel", f"{name}_[1,2,5]").ok()
+    harness.until(lambda: [states()[task] for task in (1, 2)] == ["CANCELLED"] * 2, "their end")
+    harness.until(lambda: states().get(4) == "RUNNING", "one more")
+    assert states().get(5) not in ("QUEUED", "RUNNING")  # one that never began, Slurm without accounting forgets
+    assert [states()[task] for task in (0, 3)] == ["RUNNING"] * 2
+    harness.until((there(site, name) / "endpoint.4.json").exists, "its tunnel")
+    site("signal", "TERM", f"{name}_4").ok()
+    harness.until(lambda: states()[4] not in ("RUNNING", "QUEUED"), "the end of one that was told to")
+    site("cancel", name).ok()
+    harness.until(lambda: "RUNNING" not in states().values(), "the end of all")
+
+
 def test_the_machine_is_described(site):
     assert "node1" in site("get", "nodes").ok().stdout
     assert "debug" in site("get", "queues").ok().stdout

@@ -119,10 +119,25 @@ static void a_client_wants_an_address_and_a_machine(void **state)
 	assert_int_equal(firecrest_requests(fc), 0);
 }
 
+static void of_many_lines_the_one_with_the_error_is_told(void **state)
+{
+	static const char body[] =
+		"{\"message\":\"Unexpected Slurm command response. exit_status:0 std_err:"
+		"scancel: Terminating job 3\\nscancel: error: Kill job error on job id 3: Invalid job "
+		"id specified\\n\"}";
+	struct err err;
+
+	(void)state;
+	assert_int_equal(firecrest_explain(500, span_of_str(body), &err), -1);
+	assert_string_equal(err.text, "scancel: error: Kill job error on job id 3: Invalid job id "
+				      "specified");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals_are_the_servers_own_words),
+		cmocka_unit_test(of_many_lines_the_one_with_the_error_is_told),
 		cmocka_unit_test(odd_values_are_passed_over),
 		cmocka_unit_test(paths_that_a_shell_would_take_apart_are_refused),
 		cmocka_unit_test(a_client_wants_an_address_and_a_machine),

@@ -7,6 +7,12 @@
  */
 
 #include "controller/backends/backend.h"
+#include "controller/firecrest/client.h"
+#include "controller/run/argv.h"
+
+/* Runs a command as one task of a running job; what it prints is nobody's. */
+int firecrest_attach(struct firecrest *fc, const char *id, const struct argv *argv, struct err *err)
+	attr_must_use;
 
 /* Members of the backend; see backend.h. */
 int firecrest_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
