@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "controller/ops/fetch.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/submit.h"
 #include "controller/ops/where.h"
@@ -47,7 +48,8 @@ static int choose_file(const char *option, const char **file, char out[PATH_MAX]
 	bool is_file = dot && (strcmp(dot, ".sif") == 0 || strcmp(dot, ".sqsh") == 0 ||
 			       strcmp(dot, ".toml") == 0);
 
-	if (!name || strstr(name, "://") || (name[0] != '/' && name[0] != '.' && !is_file))
+	if (!name || strstr(name, "://") || fetch_is_elsewhere(name) ||
+	    (name[0] != '/' && name[0] != '.' && !is_file))
 		return 0;
 	if (absolute(option, name, out, err) < 0)
 		return -1;

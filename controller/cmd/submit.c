@@ -4,6 +4,7 @@
 
 #include "controller/cmd/submission.h"
 #include "controller/model/spec_file.h"
+#include "controller/ops/fetch.h"
 #include "controller/ops/gc.h"
 #include "controller/ops/where.h"
 #include "init/base/fd.h"
@@ -18,7 +19,8 @@ struct args {
 };
 
 static const struct opt opts[] = {
-	OPT_STR('f', "file", struct args, file, "FILE", "job file or batch script; - is stdin"),
+	OPT_STR('f', "file", struct args, file, "FILE",
+		"job file or batch script, also CLUSTER:PATH; - is stdin"),
 	OPT_STR('b', "backend", struct args, backend, "NAME", "where, when the file does not say"),
 	OPT_FLAG(0, "dry-run", struct args, dry_run, "only show what Slurm would be handed"),
 	OPT_FLAG(0, "wait", struct args, wait, "return when the jobs run"),
@@ -26,13 +28,14 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-static int read_file(const char *name, struct spec_file *ret, struct err *err)
+static int read_file(struct controller *c, const char *name, struct spec_file *ret,
+		     char **ret_cluster, struct err *err)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(SPEC_FILE_MAX + 1);
 	bool is_stdin = strcmp(name, "-") == 0;
 
 	if (is_stdin ? fd_read_all(0, SPEC_FILE_MAX + 1, &text, err) < 0
-		     : fs_read_file(name, SPEC_FILE_MAX + 1, &text, err) < 0)
+		     : ops_fetch(c, name, SPEC_FILE_MAX, &text, ret_cluster, err) < 0)
 		return -1;
 	return spec_file_parse(is_stdin ? "stdin" : name, buf_span(&text), ret, err);
 }
@@ -88,14 +91,18 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	struct args *args = opaque;
 	cleanup(spec_file_finish) struct spec_file file = { 0 };
 	cleanup(controller_close) struct controller *c = NULL;
+	cleanup_free char *cluster = NULL;
 
 	if (argc == 1 && !args->file)
 		args->file = argv[0];
 	else if (argc > 0 || !args->file)
 		return err_set(err, ERR_INVALID, "name one file: berth submit -f FILE");
-	if (read_file(args->file, &file, err) < 0 || check_all(args, &file, err) < 0 ||
-	    controller_open(&c, err) < 0)
+	if (controller_open(&c, err) < 0 || read_file(c, args->file, &file, &cluster, err) < 0 ||
+	    check_all(args, &file, err) < 0)
 		return -1;
+	/* A script that lies on a cluster is that cluster's, unless another one is named. */
+	if (!args->backend && !controller_choice.cluster && !controller_choice.context)
+		args->backend = cluster;
 	for (size_t i = 0; i < file.len; i++) {
 		if (submit_one(c, args, file.items[i], err) < 0)
 			return err_wrap(err, "%s: job %zu", args->file, i + 1);

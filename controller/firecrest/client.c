@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "controller/firecrest/answer.h"
+#include "controller/firecrest/quoting.h"
 #include "controller/http/http.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
@@ -23,6 +24,7 @@ struct firecrest {
 	char *url, *system_name;
 	struct token_source *tokens;
 	uint64_t requests;
+	enum quoting quoting;
 };
 
 /* A request as HTTP has it; what it points to is in here. */
@@ -95,11 +97,12 @@ int firecrest_check_path(const char *path, struct err *err)
 	if (path[0] != '/')
 		return err_set(err, ERR_INVALID, "'%.200s' is no absolute path", path);
 	for (const char *p = path; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '\'')
-			return err_set(err, ERR_INVALID,
-				       "'%.200s' has a single quote or a control character, which "
-				       "FirecREST cannot be told: rename it",
-				       path);
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return err_set(
+				err, ERR_INVALID,
+				"'%.200s' has a control character, which FirecREST cannot be "
+				"told: rename it",
+				path);
 	}
 	return 0;
 }
@@ -115,45 +118,71 @@ static bool add_path(struct buf *b, const struct firecrest *fc, const char *path
 	       buf_append(b, at + strlen(SYSTEM_WORD), strlen(at + strlen(SYSTEM_WORD)));
 }
 
-static bool add_query(struct buf *b, const char *const *query)
+static bool add_query(struct buf *b, const struct firecrest *fc, const char *const *query)
 {
 	bool ok = true;
 
-	for (size_t i = 0; ok && query && query[i]; i += 2)
+	for (size_t i = 0; ok && query && query[i]; i += 2) {
+		cleanup_free char *path = strcmp(query[i], "path") == 0
+						  ? quoting_write(fc->quoting, query[i + 1])
+						  : NULL;
+
 		ok = buf_append_u8(b, i == 0 ? '?' : '&') && text_append_percent(b, query[i]) &&
-		     buf_append_u8(b, '=') && text_append_percent(b, query[i + 1]);
+		     buf_append_u8(b, '=') && text_append_percent(b, path ? path : query[i + 1]);
+	}
 	return ok;
 }
 
-static int check_query(const char *const *query, struct err *err)
+static const char *const body_paths[] = { "sourcePath", "targetPath", "linkPath" };
+
+/* The text of a body, with its paths as the server wants them; free() it. */
+static char *write_body(const struct firecrest *fc, const json_t *body)
 {
-	for (size_t i = 0; query && query[i]; i += 2) {
-		if (strcmp(query[i], "path") == 0 && firecrest_check_path(query[i + 1], err) < 0)
-			return -1;
+	cleanup(json_release) json_t *copy = json_copy((json_t *)(uintptr_t)body);
+
+	for (size_t i = 0; i < ARRAY_LEN(body_paths); i++) {
+		const char *path = json_string_value(json_object_get(body, body_paths[i]));
+		cleanup_free char *quoted = path ? quoting_write(fc->quoting, path) : NULL;
+
+		if (quoted)
+			json_object_set_new(copy, body_paths[i], json_string(quoted));
 	}
-	return 0;
+	return json_dumps(copy, JSON_COMPACT);
 }
 
-static int check_body(const json_t *body, struct err *err)
+/* Whether one of them has a quote: 1; 0; -1: one cannot be told at all. */
+static int check_paths(const struct firecrest_request *request, struct err *err)
 {
-	static const char *const paths[] = { "sourcePath", "targetPath", "linkPath" };
+	bool has_quote = false;
 
-	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-		const char *path = json_string_value(json_object_get(body, paths[i]));
+	for (size_t i = 0; request->query && request->query[i]; i += 2) {
+		if (strcmp(request->query[i], "path") != 0)
+			continue;
+		if (firecrest_check_path(request->query[i + 1], err) < 0)
+			return -1;
+		has_quote = has_quote || strchr(request->query[i + 1], '\'');
+	}
+	for (size_t i = 0; i < ARRAY_LEN(body_paths); i++) {
+		const char *path = json_string_value(json_object_get(request->body, body_paths[i]));
 
 		if (path && firecrest_check_path(path, err) < 0)
 			return -1;
+		has_quote = has_quote || (path && strchr(path, '\''));
 	}
-	return 0;
+	return has_quote;
 }
 
-static int prepare(const struct firecrest *fc, const struct firecrest_request *request,
+static int learn_quoting(struct firecrest *fc, const char *where, struct err *err);
+
+static int prepare(struct firecrest *fc, const struct firecrest_request *request,
 		   struct prepared *p, struct err *err)
 {
-	p->path = BUF_INIT(ADDRESS_MAX);
-	if (check_query(request->query, err) < 0 || check_body(request->body, err) < 0)
+	int has_quote = check_paths(request, err);
+
+	if (has_quote < 0 || (has_quote && learn_quoting(fc, request->path, err) < 0))
 		return -1;
-	if (!add_path(&p->path, fc, request->path) || !add_query(&p->path, request->query))
+	p->path = BUF_INIT(ADDRESS_MAX);
+	if (!add_path(&p->path, fc, request->path) || !add_query(&p->path, fc, request->query))
 		return err_set(err, ERR_LIMIT, "%s: what is asked for is too long", request->path);
 	p->http = (struct http_request){
 		.method = request->method,
@@ -164,7 +193,7 @@ static int prepare(const struct firecrest *fc, const struct firecrest_request *r
 	};
 	if (!request->body)
 		return 0;
-	p->body = json_dumps(request->body, JSON_COMPACT);
+	p->body = write_body(fc, request->body);
 	if (!p->body)
 		return err_set(err, ERR_INVALID, "not all of it is text in UTF-8");
 	p->http.content_type = "application/json";
@@ -231,6 +260,33 @@ static int read_answer(struct http_response *response, json_t **ret, struct err 
 			err->kind = ERR_PROTOCOL;
 		return err_wrap(err, "the server's answer");
 	}
+	return 0;
+}
+
+/* By a question of its own, with the first path that has a quote. */
+static int learn_quoting(struct firecrest *fc, const char *where, struct err *err)
+{
+	static const char *const query[] = { "path", QUOTING_PROBE, NULL };
+	const struct firecrest_request probe = { .path = "/filesystem/{system}/ops/stat",
+						 .query = query };
+	cleanup(prepared_finish) struct prepared p = { 0 };
+	cleanup(http_response_finish) struct http_response response = { 0 };
+
+	/* Jobs that carry files write paths in ways of their own. */
+	if (strstr(where, "/transfer/"))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "a path with a single quote is none for a server's job that carries "
+			       "large files: rename it");
+	if (fc->quoting != QUOTING_UNKNOWN)
+		return 0;
+	fc->quoting = QUOTING_PROPER; /* as the probe itself is written */
+	if (prepare(fc, &probe, &p, err) < 0 || send(fc, &p, &response, err) < 0) {
+		fc->quoting = QUOTING_UNKNOWN;
+		return -1;
+	}
+	fc->quoting = quoting_learn(response.status);
+	if (fc->quoting == QUOTING_UNKNOWN)
+		return firecrest_explain(response.status, buf_span(&response.body), err);
 	return 0;
 }
 
@@ -373,6 +429,21 @@ static int make_boundary(char out[BOUNDARY_SIZE], struct err *err)
 	return 0;
 }
 
+/* A form's names know no way to write a quote for a shell that all servers read in the same way. */
+static int check_name(struct firecrest *fc, const char *name, struct err *err)
+{
+	if (!strchr(name, '\''))
+		return 0;
+	if (learn_quoting(fc, name, err) < 0)
+		return -1;
+	return fc->quoting == QUOTING_PROPER
+		       ? 0
+		       : err_set(err, ERR_INVALID,
+				 "'%.200s': the name of a file that goes directly must have no single "
+				 "quote on this server: rename it",
+				 name);
+}
+
 int firecrest_upload(struct firecrest *fc, const char *dir, const char *name, struct span bytes,
 		     struct err *err)
 {
@@ -389,8 +460,8 @@ int firecrest_upload(struct firecrest *fc, const char *dir, const char *name, st
 	cleanup(json_release) json_t *answer = NULL;
 	char boundary[BOUNDARY_SIZE];
 
-	if (firecrest_check_path(path, err) < 0 || prepare(fc, &request, &p, err) < 0 ||
-	    make_boundary(boundary, err) < 0)
+	if (firecrest_check_path(path, err) < 0 || check_name(fc, name, err) < 0 ||
+	    prepare(fc, &request, &p, err) < 0 || make_boundary(boundary, err) < 0)
 		return -1;
 	if (!add_form(&form, boundary, name, bytes))
 		return err_set(err, ERR_INTERNAL, "the form has no room");

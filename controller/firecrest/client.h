@@ -18,8 +18,8 @@
  * is repeated after a broken connection, 502, 503 and 504; everything is after 429, as late as the
  * server asks (http.h). Errors are the server's own words, without control characters.
  *
- * Servers put paths between single quotes for a shell. A path with a single quote or a control
- * character is refused here, before it gets there.
+ * What a server does with a path that has a single quote is found out once (quoting.h). A path with
+ * a control character is refused here, before it gets there.
  */
 
 #include "controller/auth/token.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "controller/ops/fetch.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
 #include "init/base/fs.h"
@@ -156,23 +157,29 @@ static int hand_over(struct controller *c, const struct spec *spec, const struct
 	return 0;
 }
 
-/* A file of this machine goes with the job; a name, or an absolute path, is the cluster's. */
+/*
+ * A file of this machine, or CLUSTER:PATH, goes with the job; a name, or an absolute path, is the
+ * cluster's.
+ */
 static void choose_edf(struct way *way, struct spec *spec, const struct job *job)
 {
-	if (!way->where.is_remote || !spec->edf || spec->edf[0] == '/' || !fs_exists(spec->edf))
+	bool is_here =
+		way->where.is_remote && spec->edf && spec->edf[0] != '/' && fs_exists(spec->edf);
+
+	if (!is_here && !(spec->edf && fetch_is_elsewhere(spec->edf)))
 		return;
 	way->edf_here = str_dup(spec->edf);
 	way->edf = fs_join(job->directory, "base.toml");
 	spec->edf = way->edf;
 }
 
-static int bring_edf(const struct way *way, struct err *err)
+static int bring_edf(struct controller *c, const struct way *way, struct err *err)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(TEMPLATE_MAX);
 
 	if (!way->edf)
 		return 0;
-	if (fs_read_file(way->edf_here, TEMPLATE_MAX, &text, err) < 0)
+	if (ops_fetch(c, way->edf_here, TEMPLATE_MAX, &text, NULL, err) < 0)
 		return err_wrap(err, "--edf");
 	return site_write(way->site, way->edf, buf_span(&text), 0600, err);
 }
@@ -184,7 +191,7 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec, con
 		.site = way->site, .tunnel = way->bundle.tunnel, .job = job, .spec = spec
 	};
 
-	if (site_make_dir(way->site, job->directory, err) < 0 || bring_edf(way, err) < 0 ||
+	if (site_make_dir(way->site, job->directory, err) < 0 || bring_edf(c, way, err) < 0 ||
 	    keys_begin_job(c, &way->where, &keys, err) < 0 ||
 	    fill_directory(way->site, job, spec, way->installed, err) < 0 ||
 	    session_write(way->site, job, spec, err) < 0)

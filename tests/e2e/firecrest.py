@@ -62,6 +62,7 @@ class Server(Files):
         self.lock = threading.Lock()
         self.health = []
         self.data_transfer = None
+        self.quotes_properly = False
         # Who has a store for large files answers "METHOD /path/{template}" here: handler(server, system, query, body).
         self.extra = {}
 
@@ -155,12 +156,25 @@ class Server(Files):
             self.description.check_request(operation, dict(pairs), kind, body, what)
             if names.get("system_name", self.system).lower() != self.system:
                 raise Refusal(404, f"System {names['system_name']} not found")
+            if self.quotes_properly:
+                pairs, body = self.quote(dict(pairs), body)
             return self.dispatch(what, names, dict(pairs), body)
         except Refusal as refusal:
             return refusal.status, {"message": str(refusal), "errorType": "error"}
         except Violation as violation:
             self.violations.append(str(violation))
             return 500, {"message": f"violation: {violation}", "errorType": "validation"}
+
+    @staticmethod
+    def quote(query, body):
+        """As a server does it that leaves nothing of a path to the shell between whose single quotes it stands."""
+        def write(value):
+            return value.replace("'", "'\\''") if isinstance(value, str) else value
+        if isinstance(body, dict):
+            body = {key: write(value) if key.endswith("Path") else value for key, value in body.items()}
+        elif isinstance(body, tuple):
+            body = write(body[0]), body[1]
+        return {key: write(value) if key == "path" else value for key, value in query.items()}, body
 
     @staticmethod
     def read_body(handler, kind, raw):

@@ -11,7 +11,7 @@ import pytest
 import firecrest as firecrest_module
 import harness
 
-DENIED, UNAVAILABLE, UNSUPPORTED, INVALID = 77, 69, 69, 64
+DENIED, UNAVAILABLE, UNSUPPORTED, INVALID, NOT_FOUND = 77, 69, 69, 64, 66
 
 CONFIG = """\
 context: site
@@ -344,6 +344,52 @@ def test_an_environment_of_this_machine_goes_with_the_job(site, home):
     directory = there(site, name)
     assert (directory / "base.toml").read_text() == 'image = "ubuntu"\n'
     assert f'base_environment = "{directory}/base.toml"' in (directory / "environment.toml").read_text()
+
+
+def test_scripts_and_environments_are_taken_from_where_they_are(site, home):
+    remote = site.server.scratch / "it's here"
+    remote.mkdir()
+    (remote / "batch.sh").write_text("#!/bin/sh\n#SBATCH --job-name=from-there\necho from there\n")
+    (remote / "mine.toml").write_text('image = "debian"\n')
+    (site.server.scratch / "batch.sh").write_text((remote / "batch.sh").read_text())
+    (site.server.scratch / "mine.toml").write_text((remote / "mine.toml").read_text())
+    name = site("submit", "-f", f"site:{site.server.scratch}/batch.sh").ok().stdout.split()[0]
+    site.wait(name, "SUCCEEDED")
+    assert site("logs", name).ok().stdout == "from there\n" and site.job(name)["name"] == "from-there"
+    # What lies on a cluster is submitted there, whatever the context is.
+    other = site.with_env(BERTH_CONTEXT="local")("submit", "--dry-run", "-f", f"site:{site.server.scratch}/batch.sh")
+    assert other.ok().stdout.startswith("# POST /compute/cluster/jobs")
+    edf = site.submit("--edf", f"site:{site.server.scratch}/mine.toml", "--", "true")
+    assert (there(site, edf) / "base.toml").read_text() == 'image = "debian"\n'
+    assert site("submit", "-f", f"site:{site.server.scratch}/none.sh").status == NOT_FOUND
+
+
+@pytest.mark.parametrize("properly", (False, True), ids=("plain", "proper"))
+def test_single_quotes_in_paths_are_told_as_the_server_wants_them(site, home, properly):
+    """One that puts paths between single quotes for a shell, and one that quotes them."""
+    site.server.quotes_properly = properly
+    place = site.server.scratch / f"it's {'proper' if properly else 'plain'}; touch 'oh no'"
+    (home.root / "o'clock").write_text("here\n")
+    try:
+        site("mkdir", "-p", f"site:{place}/o'n").ok()
+        result = site("cp", home.root / "o'clock", f"site:{place}/o'n/it's")
+        assert result.status == (0 if properly else INVALID) and (properly or "rename it" in result.stderr)
+        site("cp", home.root / "o'clock", f"site:{place}/o'n/its").ok()
+        (place / "o'n" / "its").rename(place / "o'n" / "it's")
+        assert (place / "o'n" / "it's").read_text() == "here\n"
+        assert site("ls", f"site:{place}/o'n").ok().stdout == "it's\n"
+        site("cp", f"site:{place}/o'n/it's", home.root / "back").ok()
+        assert (home.root / "back").read_text() == "here\n"
+        (place / "batch.sh").write_text("#!/bin/sh\necho quoted\n")
+        name = site("submit", "-f", f"site:{place}/batch.sh").ok().stdout.split()[0]
+        site.wait(name, "SUCCEEDED")
+        assert site("logs", name).ok().stdout == "quoted\n"
+        with site.server.counting() as made:
+            site("rm", "-r", "--yes", f"site:{place}/o'n").ok()
+        assert made.count("GET /filesystem/{system_name}/ops/stat") <= 3, made
+        assert not (place / "o'n").exists() and place.exists()
+    finally:
+        site.server.quotes_properly = False
 
 
 def test_dry_run_shows_what_would_be_sent(site, home):

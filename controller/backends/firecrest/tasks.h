@@ -3,9 +3,9 @@
 
 /*
  * Single tasks of arrays. The calls of the API take whole jobs, and of an array the number that
- * Slurm gave to one task ends nothing; but steps can be attached to it. So a task is ended, and sent
- * a signal, by scancel in a step of a task that runs. Which number that has follows from the files
- * that the array's metadata names, since each task prints to one of its own (stdout.INDEX).
+ * Slurm gave to one task ends nothing; but steps can be attached to it. So a task is ended, and
+ * sent a signal, by scancel in a step of a task that runs. Which number that has follows from the
+ * files that the array's metadata names, since each task prints to one of its own (stdout.INDEX).
  */
 
 #include "controller/backends/backend.h"
