@@ -214,6 +214,10 @@ int credentials_parse_helper(struct span text, struct credentials *ret, struct e
 		return err_set(err, ERR_PROTOCOL, "what it prints is not JSON");
 	user = text_of(answer, "Username");
 	secret = text_of(answer, "Secret");
+	/* That for pass(1) says so of what it does not know. */
+	if (!secret && json_is_string(json_object_get(answer, "Secret")) &&
+	    json_string_length(json_object_get(answer, "Secret")) == 0)
+		return 0;
 	if (!secret)
 		return err_set(err, ERR_PROTOCOL, "it gives no secret");
 	if (!user || strcmp(user, TOKEN_USER) == 0) {

@@ -49,6 +49,6 @@ int credentials_parse(struct span text, const struct oci_reference *reference,
 int credentials_parse_netrc(struct span text, const char *registry, struct credentials *ret,
 			    struct err *err) attr_must_use;
 
-/* What a helper printed. */
+/* What a helper printed; nothing is set where that is empty: it knows of none. */
 int credentials_parse_helper(struct span text, struct credentials *ret, struct err *err)
 	attr_must_use;

@@ -5,9 +5,11 @@ against Debian's docker-registry."""
 import base64
 import json
 import platform
+import shutil
 
 import pytest
 
+import harness
 import registry
 
 NOT_FOUND, DENIED, UNSUPPORTED, PROTOCOL, INVALID = 66, 77, 69, 76, 64
@@ -61,6 +63,32 @@ def test_what_is_not_there_says_so(tools, stand):
     assert missing.status == NOT_FOUND and "are its name and tag right" in missing.stderr
     assert tools("describe", "image", "./image.sqsh").status == UNSUPPORTED
     assert tools("describe", "image", "me/UPPER").status == INVALID
+
+
+def test_credentials_are_those_of_a_real_helper(tools, stand):
+    """Docker's own for pass(1): what `docker login` stores there, encrypted by gpg, is what the registry gets."""
+    missing = [program for program in ("docker-credential-pass", "pass", "gpg") if not shutil.which(program)]
+    if missing:
+        pytest.skip(f"no {', '.join(missing)}: apt-get install golang-docker-credential-helpers pass")
+    env = {"GNUPGHOME": tools.dir / "gnupg", "PASSWORD_STORE_DIR": tools.dir / "store"}
+    env["GNUPGHOME"].mkdir(mode=0o700)
+
+    def run(*argv, **more):
+        return harness.run(argv, env=tools.env(**env), **more).ok()
+    stand.users = {"me": "secret"}
+    try:
+        run("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "tests", "default", "default", "never")
+        run("pass", "init", "tests")
+        secret = json.dumps({"ServerURL": stand.host, "Username": "me", "Secret": "secret"})
+        run("docker-credential-pass", "store", input=secret)
+        (tools.dir / ".docker").mkdir()
+        (tools.dir / ".docker" / "config.json").write_text(json.dumps({"credsStore": "pass"}))
+        assert describe(tools.with_env(**env), f"{stand.host}/team/tool:1.0")["user"] == "7:7"
+        run("docker-credential-pass", "erase", input=stand.host)
+        nobody = tools.with_env(**env)("describe", "image", f"{stand.host}/team/tool:1.0")
+        assert nobody.status == NOT_FOUND and "docker login" in nobody.stderr
+    finally:
+        run("gpgconf", "--kill", "all")
 
 
 @pytest.mark.parametrize("where", ["docker", "podman", "runtime", "variable", "enroot", "helper", "identity", "basic"])

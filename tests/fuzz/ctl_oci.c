@@ -67,7 +67,7 @@ static void read_credentials(struct span bytes)
 	if (credentials_parse_netrc(bytes, "r.example", &of_enroot, NULL) == 1)
 		assert(of_enroot.user && of_enroot.password);
 	if (credentials_parse_helper(bytes, &of_helper, NULL) == 0)
-		assert(of_helper.identity || of_helper.password);
+		assert(!of_helper.user == !of_helper.password);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

@@ -260,6 +260,12 @@ static void helpers_are_named_and_answer(void **state)
 	credentials_finish(&said);
 	assert_int_equal(
 		credentials_parse_helper(span_of_str("credentials not found"), &said, NULL), -1);
+	assert_int_equal(credentials_parse_helper(
+				 span_of_str("{\"Username\":\"\",\"Secret\":\"\"}"), &said, NULL),
+			 0);
+	assert_null(said.user);
+	assert_null(said.identity);
+	assert_int_equal(credentials_parse_helper(span_of_str("{\"Secret\":7}"), &said, NULL), -1);
 }
 
 static void enroots_file_is_read_but_not_run(void **state)
