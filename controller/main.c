@@ -2,6 +2,7 @@
 /* berth, the controller: submits jobs, follows them, and leads ssh into them. */
 #include "controller/auth/secret_env.h"
 #include "controller/cmd/cmd.h"
+#include "controller/model/json.h"
 
 /* In the order of --help. */
 /* clang-format off */
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
 	};
 
 	secret_env_hide();
+	json_wipe_freed();
 	controller_choice.say = say;
 	return verb_main(&program, argc, argv);
 }

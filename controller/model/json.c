@@ -2,6 +2,27 @@
 /* JSON from outside; see json.h. */
 #include "json.h"
 
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+void json_wipe(void *memory)
+{
+	if (memory)
+		explicit_bzero(memory, malloc_usable_size(memory));
+}
+
+static void wipe_and_free(void *memory)
+{
+	json_wipe(memory);
+	free(memory);
+}
+
+void json_wipe_freed(void)
+{
+	json_set_alloc_funcs(malloc, wipe_and_free);
+}
+
 int json_parse_any(struct span text, size_t max, json_t **ret, struct err *err)
 {
 	cleanup(json_release) json_t *json = NULL;

@@ -13,6 +13,16 @@
 #include "init/base/err.h"
 #include "init/base/span.h"
 
+/*
+ * From here on jansson wipes what it frees, so that tokens and secrets that were read from JSON are
+ * nowhere in memory when their values are released. Before the first value is made. Texts that
+ * json_dumps() gives are the caller's, as before.
+ */
+void json_wipe_freed(void);
+
+/* What it does to memory before that is freed; NULL is nothing. */
+void json_wipe(void *memory);
+
 static inline void json_release(json_t *json)
 {
 	json_decref(json);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/model/job.h"
@@ -226,10 +227,29 @@ static void a_long_command_line_is_cut(void **state)
 	assert_string_equal(line + strlen(line) - 3, "...");
 }
 
+static void what_json_frees_is_wiped(void **state)
+{
+	char *secret = memset(malloc(100), 's', 100);
+	json_malloc_t allocate;
+	json_free_t release;
+
+	(void)state;
+	json_wipe(secret);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(secret[i], 0);
+	json_wipe(NULL);
+	json_wipe_freed();
+	json_get_alloc_funcs(&allocate, &release);
+	assert_true(release != free);
+	release(secret);
+	json_decref(json_pack("{s:s}", "a", "b"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_state_is_read_back_from_its_word),
+		cmocka_unit_test(what_json_frees_is_wiped),
 		cmocka_unit_test(the_end_of_a_job_is_explained_by_what_is_known),
 		cmocka_unit_test(a_list_takes_jobs_over),
 		cmocka_unit_test(a_job_is_named_by_number_or_name),
