@@ -80,6 +80,7 @@ struct config_cluster {
 	char *api;
 	char *ssh_port;
 	char *max_age;
+	char *scheduler;
 	char *machine, *platform;
 	struct config_job job;
 	char *launcher;
@@ -244,6 +245,7 @@ int config_edit(const char *file, struct span text, const struct config_edit *ch
 	X(path_kind)     \
 	X(port)          \
 	X(age)           \
+	X(scheduler)     \
 	X(allow)         \
 	X(url)           \
 	X(server)        \

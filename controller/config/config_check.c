@@ -203,6 +203,13 @@ int config_check_age(const char *value, struct err *err)
 	return 0;
 }
 
+int config_check_scheduler(const char *value, struct err *err)
+{
+	if (strcmp(value, "slurm") != 0 && strcmp(value, "pbs") != 0)
+		return err_set(err, ERR_INVALID, "'%.40s' is none of slurm, pbs", value);
+	return 0;
+}
+
 int config_check_key(const char *value, struct err *err)
 {
 	uint8_t bytes[KEY_LEN];

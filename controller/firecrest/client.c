@@ -25,6 +25,7 @@ struct firecrest {
 	struct token_source *tokens;
 	uint64_t requests;
 	enum quoting quoting;
+	bool is_pbs;
 };
 
 /* A request as HTTP has it; what it points to is in here. */
@@ -62,6 +63,7 @@ int firecrest_open(const struct firecrest_config *config, struct firecrest **ret
 	fc->url = str_dup(config->url);
 	fc->system_name = str_dup(config->system_name);
 	fc->tokens = config->tokens;
+	fc->is_pbs = config->is_pbs;
 	*ret = take_ptr(fc);
 	return 0;
 }
@@ -85,6 +87,11 @@ const char *firecrest_url(const struct firecrest *fc)
 const char *firecrest_system(const struct firecrest *fc)
 {
 	return fc->system_name;
+}
+
+bool firecrest_is_pbs(const struct firecrest *fc)
+{
+	return fc->is_pbs;
 }
 
 uint64_t firecrest_requests(const struct firecrest *fc)

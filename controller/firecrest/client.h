@@ -37,6 +37,7 @@ struct firecrest_config {
 	const char *url;	     /* https://HOST[/PREFIX], to which the paths below are added */
 	const char *system_name;     /* the name of the machine */
 	struct token_source *tokens; /* borrowed; NULL: requests go without a token */
+	bool is_pbs;		     /* what its scheduler is; else Slurm */
 };
 
 /* Nothing is sent yet. ERR_INVALID names the setting that is missing. */
@@ -47,6 +48,7 @@ DEFINE_CLEANUP(struct firecrest, firecrest_close)
 
 const char *firecrest_url(const struct firecrest *fc);
 const char *firecrest_system(const struct firecrest *fc);
+bool firecrest_is_pbs(const struct firecrest *fc);
 
 /* How many requests were made, second attempts after a 401 among them. */
 uint64_t firecrest_requests(const struct firecrest *fc);

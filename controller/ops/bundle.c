@@ -17,6 +17,7 @@
 #include "init/base/log.h"
 #include "init/base/text.h"
 
+#define TEXT_SMALL (32 * 1024)
 #define PROGRAM_MAX (256 * 1024 * 1024)
 #define APPLETS_MAX (64 * 1024)
 #define APPLET_NAME_MAX 64
@@ -206,20 +207,24 @@ static int list_brought(const struct bundle *bundle, const char *dir, struct bro
 
 		if (fs_read_file(source(bundle, i), PROGRAM_MAX, &bytes, err) < 0)
 			return -1;
-		SHA256Data(buf_span(&bytes).ptr, buf_len(&bytes), ret->sums[i]);
+		/* Small texts come with the programs, and nothing runs them. */
+		if (buf_len(&bytes) < TEXT_SMALL)
+			continue;
+		SHA256Data(buf_span(&bytes).ptr, buf_len(&bytes), ret->sums[ret->len]);
 		ret->paths[ret->len++] = fs_join(dir, files[i].name);
 	}
 	return 0;
 }
 
-/* 1: all is there as it should be; 0: not. */
-static int is_there(struct site *site, const struct brought *brought, struct err *err)
+/* 1: the files from this one on are there as they should be; 0: not. */
+static int is_there(struct site *site, const struct brought *brought, size_t from, struct err *err)
 {
 	char found[ARRAY_LEN(files)][SITE_CHECKSUM_SIZE];
 
-	if (site_checksums(site, (const char *const *)brought->paths, brought->len, found, err) < 0)
+	if (site_checksums(site, (const char *const *)brought->paths + from, brought->len - from,
+			   found + from, err) < 0)
 		return -1;
-	for (size_t i = 0; i < brought->len; i++) {
+	for (size_t i = from; i < brought->len; i++) {
 		if (strcasecmp(found[i], brought->sums[i]) != 0)
 			return 0;
 	}
@@ -274,13 +279,16 @@ int bundle_bring(struct site *site, const char *images, const struct bundle *bun
 
 	if (list_brought(bundle, dir, &brought, err) < 0)
 		return -1;
-	there = is_there(site, &brought, err);
+	/* Where the last one is not, the others are not looked at. */
+	there = is_there(site, &brought, brought.len - 1, err);
+	if (there > 0)
+		there = is_there(site, &brought, 0, err);
 	if (there != 0)
 		return there < 0 ? -1 : 0;
 	log_info("uploading berth's programs to %s, once for this version", site->login);
 	if (bring_all(site, bundle, dir, err) < 0)
 		return -1;
-	there = is_there(site, &brought, err);
+	there = is_there(site, &brought, 0, err);
 	if (there == 0)
 		return err_set(err, ERR_SYSTEM,
 			       "what arrived in %s is not what was sent: is the disk full?", dir);

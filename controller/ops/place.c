@@ -28,8 +28,10 @@ static int open_firecrest(struct controller *c, const struct where *where, struc
 		.url = config_text(c->config, where->settings, "url"),
 		.system_name = config_text(c->config, where->settings, "system"),
 	};
+	const char *scheduler = config_text(c->config, where->settings, "scheduler");
 	struct firecrest *fc;
 
+	config.is_pbs = scheduler && strcmp(scheduler, "pbs") == 0;
 	if (tokens_of(c, where, &config.tokens, err) < 0 || firecrest_open(&config, &fc, err) < 0)
 		return -1;
 	*ret = site_firecrest_new(fc);

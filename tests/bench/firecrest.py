@@ -46,7 +46,8 @@ class Bench:
         token.write_text(self.server.token)
         self.home.config_dir.mkdir(parents=True)
         (self.home.config_dir / "config.yaml").write_text(CONFIG.format(url=self.server.url, token=token))
-        self.job = harness.run([self.program, "run", "-q", "--", "sleep", "1000"], env=self.env).ok().stdout.strip()
+        with self.server.counting() as self.first:
+            self.job = harness.run([self.program, "run", "-q", "--", "sleep", "1000"], env=self.env).ok().stdout.strip()
         jobs = self.server.scratch / self.server.user / ".berth" / "jobs"
         harness.until(lambda: list(jobs.glob("*/endpoint.0.json")), "endpoint of a job")
         harness.run(["ssh", "-o", "BatchMode=yes", self.job, "true"], env=self.env).ok()
@@ -59,7 +60,7 @@ class Bench:
     def settle(self) -> None:
         """The end of each job is seen once, and what that costs is no list's."""
         def one_runs():
-            listed = harness.run([self.program, "get", "jobs", "--state", "open", "-o", "name"], env=self.env).ok()
+            listed = harness.run([self.program, "get", "jobs", "--refresh", "--state", "open", "-o", "name"], env=self.env).ok()
             return listed.stdout.split() == [self.job]
         harness.until(one_runs, "end of the short jobs", interval=0.2)
 
@@ -84,10 +85,11 @@ def main() -> int:
     bench = None
     try:
         bench = Bench(work)
-        commands = {"submit": (bench.program, "run", "-q", "--", "true"), "list": (bench.program, "get", "jobs"),
+        commands = {"submit": (bench.program, "run", "-q", "--", "true"), "list": (bench.program, "get", "jobs", "--refresh"),
                     "log": (bench.program, "logs", bench.job),
                     "ssh": ("ssh", "-o", "BatchMode=yes", bench.job, "true")}
         print(Row.HEAD, flush=True)
+        print(f"(the first submission to a site, which brings the programs: {len(bench.first)} requests)", flush=True)
         for name in args.cases or COMAN:
             print(bench.row(name, *commands[name]), flush=True)
     except (slurm_module.Unavailable, firecrest_module.Unavailable) as reason:

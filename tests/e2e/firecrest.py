@@ -63,6 +63,7 @@ class Server(Files):
         self.health = []
         self.data_transfer = None
         self.quotes_properly = False
+        self.pbs = None  # a pbs.Queue in the place of Slurm
         # Who has a store for large files answers "METHOD /path/{template}" here: handler(server, system, query, body).
         self.extra = {}
 
@@ -250,7 +251,7 @@ class Server(Files):
                                  {"serviceType": "filesystem", "healthy": True, "path": str(self.scratch)}]
         return 200, {"systems": [{
             "name": self.system, "ssh": {"host": "localhost", "port": 22},
-            "scheduler": {"type": "slurm", "version": "22.05.8"}, "probing": {"intervalCheck": 60},
+            "scheduler": {"type": "pbs" if self.pbs else "slurm", "version": "22.05.8"}, "probing": {"intervalCheck": 60},
             "servicesHealth": health, "fieldOfTheFuture": {"a": [1]},
             "fileSystems": [{"path": str(self.users), "dataType": "users", "defaultWorkDir": True},
                             {"path": str(self.scratch), "dataType": "scratch"}],
@@ -297,6 +298,8 @@ class Server(Files):
 
     def post_compute_jobs(self, names, query, body):
         job = body["job"]
+        if self.pbs:
+            return self.submit_pbs(job)
         environment = ",".join(f"{key}={value}" for key, value in job.get("env", {"F7T_version": "v2.0.0"}).items())
         argv = ["sbatch", f"--export=ALL,{environment}", f"--chdir={job['workingDirectory']}"]
         for key, option in (("partition", "partition"), ("reservation", "reservation"), ("account", "account"),
@@ -311,6 +314,20 @@ class Server(Files):
         if result.status != 0 or not found:
             raise Refusal(500, f"Unexpected Slurm command response. exit_status:{result.status} std_err:{result.stderr}")
         return 201, {"jobId": found.group(1)}
+
+    def submit_pbs(self, job):
+        """`qsub -- SCRIPT` runs a file and reads no lines of it: only what comes inline gets what it asks for."""
+        if "scriptPath" in job or not job.get("script"):
+            raise Violation("a job for PBS has no script of its own")
+        try:
+            return 201, {"jobId": self.pbs.submit(job)}
+        except ValueError as error:
+            raise Refusal(500, f"Unexpected PBS command response. exit_status:1 std_err:{error} stdout:") from None
+
+    def get_pbs_jobs(self, number):
+        if number and number not in self.pbs.jobs:
+            raise Refusal(500, f"Unexpected PBS qstat response. exit_status:153 std_err:qstat: Unknown Job Id {number}.pbs")
+        return 200, {"jobs": [self.pbs.describe(each) for each in ([number] if number else self.pbs.jobs)]}
 
     def list_jobs(self, *options):
         form = ",".join(f"{field}:|" for field in JOB_FIELDS)
@@ -337,6 +354,8 @@ class Server(Files):
                          "limit": None, "suspended": None}}
 
     def get_compute_jobs(self, names, query, body):
+        if self.pbs:
+            return self.get_pbs_jobs(names.get("job_id"))
         if not names.get("job_id"):
             return 200, {"jobs": self.list_jobs(*(() if query.get("allusers") == "true" else ("--user=root",)))}
         if not re.fullmatch("[a-zA-Z0-9]+", names["job_id"]):
@@ -362,6 +381,11 @@ class Server(Files):
     def delete_compute_jobs(self, names, query, body):
         if not re.fullmatch("[a-zA-Z0-9]+", names["job_id"]):
             raise Refusal(400, "1 validation error")
+        if self.pbs:
+            if not self.pbs.delete(names["job_id"]):
+                raise Refusal(500, "Unexpected PBS qdel response. exit_status:35 std_err:qdel: Job has finished "
+                                   f"{names['job_id']}.pbs")
+            return 204, None
         result = self.slurm.run("scancel", "--verbose", names["job_id"])
         if result.status != 0 or "error:" in result.stderr:
             raise Refusal(500, "Unexpected Slurm command response. "
@@ -369,6 +393,8 @@ class Server(Files):
         return 204, None
 
     def put_compute_jobs_attach(self, names, query, body):
+        if self.pbs:
+            raise Refusal(501, "Interactive attach is not supported in PBS CLI client")
         line = f"srun --jobid='{names['job_id']}' --overlap {body['command']}"
         result = harness.run(["timeout", "5", "sh", "-c", line], env=self.slurm.env())
         if result.status != 0:

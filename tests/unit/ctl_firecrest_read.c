@@ -61,9 +61,9 @@ static void every_state_of_slurm_and_pbs_is_one_of_ours(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		cleanup(json_release) json_t *json =
-			json_pack("{s:s, s:{s:s, s:i}}", "jobId", "7", "status", "state",
-				  cases[i].word, "exitCode", (int)cases[i].exit);
+		cleanup(json_release) json_t *json = json_pack(
+			"{s:s, s:{s:s, s:i}, s:{s:i}}", "jobId", "7", "status", "state",
+			cases[i].word, "exitCode", (int)cases[i].exit, "time", "start", 1);
 		struct firecrest_job job;
 
 		assert_true(firecrest_read_job(json, &job));
@@ -71,6 +71,22 @@ static void every_state_of_slurm_and_pbs_is_one_of_ours(void **state)
 			fail_msg("%s is %s", cases[i].word, job_state_word(job.seen.state));
 		assert_string_equal(job.seen.native_state, cases[i].word);
 	}
+}
+
+static void a_job_of_pbs_that_never_began_did_not_succeed(void **state)
+{
+	cleanup(json_release) json_t *deleted = parse(
+		"{\"jobId\":\"7\",\"status\":{\"state\":\"F\",\"exitCode\":0},\"time\":{\"start\":null}}");
+	cleanup(json_release) json_t *refused =
+		parse("{\"jobId\":\"7\",\"status\":{\"state\":\"F\",\"exitCode\":-3}}");
+	struct firecrest_job job;
+
+	(void)state;
+	assert_true(firecrest_read_job(deleted, &job));
+	assert_int_equal(job.seen.state, JOB_CANCELLED);
+	assert_true(firecrest_read_job(refused, &job));
+	assert_int_equal(job.seen.state, JOB_FAILED);
+	assert_int_equal(job.seen.exit_code, 126);
 }
 
 static void the_end_of_a_job_is_told(void **state)
@@ -222,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_state_of_slurm_and_pbs_is_one_of_ours),
+		cmocka_unit_test(a_job_of_pbs_that_never_began_did_not_succeed),
 		cmocka_unit_test(the_end_of_a_job_is_told),
 		cmocka_unit_test(tasks_of_arrays_are_known_by_the_whole),
 		cmocka_unit_test(a_system_is_described),

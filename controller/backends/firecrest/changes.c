@@ -6,17 +6,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "controller/firecrest/archive.h"
-#include "controller/run/child.h"
+#include "controller/backends/firecrest/parcel.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
 
 #define FILE_MAX ((size_t)512 * 1024 * 1024)
-#define ARCHIVE_MAX ((size_t)1024 * 1024 * 1024)
-#define PACK_TIMEOUT_MS 300000
 #define REMOVED_AT_ONCE 64
-#define ENTRY_MAX 4096 /* what an archive has of an entry beside its bytes */
-#define TOGETHER_ALWAYS 65536
 
 /* The name that a path has from this directory on, or NULL when it is not below it. */
 static const char *below(const char *dir, const char *path)
@@ -45,6 +40,8 @@ void changes_finish(struct changes *changes)
 		free(changes->removed[i]);
 	free(changes->items);
 	free(changes->removed);
+	free(changes->archive);
+	free(changes->home);
 	*changes = (struct changes){ 0 };
 }
 
@@ -114,113 +111,6 @@ static char *parent_of(const char *path)
 	return str_dup_len(path, slash && slash > path ? (size_t)(slash - path) : 1);
 }
 
-static int call(struct firecrest *fc, const char *method, const char *path, json_t *body,
-		struct err *err)
-{
-	/* Directories, modes and unpacking: twice is once. */
-	const struct firecrest_request request = {
-		.method = method, .path = path, .body = body, .may_repeat = true
-	};
-	cleanup(json_release) json_t *answer = NULL;
-	cleanup(json_release) json_t *owned = body;
-
-	if (!owned)
-		return err_set(err, ERR_INVALID, "a name is no text in UTF-8");
-	return firecrest_call(fc, &request, &answer, err);
-}
-
-static int make_private(struct firecrest *fc, const char *dir, struct err *err)
-{
-	if (call(fc, "POST", "/filesystem/{system}/ops/mkdir",
-		 json_pack("{s:s, s:b}", "sourcePath", dir, "parent", 1), err) < 0)
-		return -1;
-	return call(fc, "PUT", "/filesystem/{system}/ops/chmod",
-		    json_pack("{s:s, s:s}", "sourcePath", dir, "mode", "700"), err);
-}
-
-/* In a directory that was there before, or is made now, for ourselves alone. */
-static int upload(struct firecrest *fc, const char *dir, const char *name, struct span bytes,
-		  struct err *err)
-{
-	struct err own;
-
-	if (firecrest_upload(fc, dir, name, bytes, &own) == 0)
-		return 0;
-	if (own.kind != ERR_NOT_FOUND)
-		return err_set(err, own.kind, "%s", own.text);
-	if (make_private(fc, dir, err) < 0)
-		return -1;
-	return firecrest_upload(fc, dir, name, bytes, err);
-}
-
-static bool add_to_archive(struct buf *tar, const char *name, const struct file_change *change)
-{
-	switch (change->kind) {
-	case CHANGE_DIR:
-		return archive_add_dir(tar, name, change->mode);
-	case CHANGE_FILE:
-		return archive_add_file(tar, name, change->mode, buf_span(&change->bytes));
-	case CHANGE_LINK:
-		return archive_add_link(tar, name, change->target);
-	}
-	return false;
-}
-
-/* Changes from `first` on, up to `end`, as one archive. */
-static int make_archive(const struct changes *changes, size_t first, size_t end, const char *dir,
-			struct buf *ret, struct err *err)
-{
-	bool ok = true;
-
-	for (size_t i = first; ok && i < end; i++) {
-		const char *name = below(dir, changes->items[i].path);
-
-		if (!name || name[0] == '\0')
-			return err_set(err, ERR_INTERNAL, "%s is not in %s", changes->items[i].path,
-				       dir);
-		ok = add_to_archive(ret, name, &changes->items[i]);
-	}
-	return ok && archive_end(ret) ? 0 : err_set(err, ERR_LIMIT, "too large for an archive");
-}
-
-/* Programs that are where tar is, the one that packs better first. */
-static const struct packer {
-	const char *argv[4];
-	const char *name; /* for the API */
-} packers[] = {
-	{ { "xz", "-1", "-c", NULL }, "xz" },
-	{ { "gzip", "-9", "-c", NULL }, "gzip" },
-};
-
-static int pack(struct buf *archive, const char **ret_compression, struct err *err)
-{
-	for (size_t i = 0; i < ARRAY_LEN(packers); i++) {
-		const struct child_plan plan = { .argv = packers[i].argv,
-						 .input = buf_span(archive),
-						 .timeout_ms = PACK_TIMEOUT_MS };
-		cleanup(child_finish) struct child child = { 0 };
-		struct err why;
-
-		if (child_run(&plan, &child, &why) < 0 || child.status != 0)
-			continue;
-		buf_clear(archive);
-		if (!buf_append_span(archive, buf_span(&child.output)))
-			return err_set(err, ERR_INTERNAL, "what is packed is larger");
-		*ret_compression = packers[i].name;
-		return 0;
-	}
-	return err_set(err, ERR_UNAVAILABLE, "no xz and no gzip on this machine: install one");
-}
-
-static int unpack_there(struct firecrest *fc, const char *dir, const char *path,
-			const char *compression, struct err *err)
-{
-	return call(fc, "POST", "/filesystem/{system}/ops/extract",
-		    json_pack("{s:s, s:s, s:s}", "sourcePath", path, "targetPath", dir,
-			      "compression", compression),
-		    err);
-}
-
 static char *archive_name(struct err *err)
 {
 	uint64_t number;
@@ -232,45 +122,71 @@ static char *archive_name(struct err *err)
 	return str_printf(".%016" PRIx64 ".tar", number);
 }
 
-/* An archive of these changes gets there and is unpacked; removals take the name of the archive. */
-static int bring(struct changes *changes, size_t first, size_t end, const char *dir,
-		 struct firecrest *fc, size_t direct_max, struct err *err)
+/* Of an entry with its bytes, at most. */
+static size_t size_of(const struct changes *changes)
 {
-	cleanup(buf_wipe) struct buf archive = BUF_INIT(ARCHIVE_MAX);
-	cleanup_free char *name = archive_name(err), *path = NULL;
-	const char *compression = "none";
+	size_t total = 0;
 
-	if (!name || make_archive(changes, first, end, dir, &archive, err) < 0)
-		return -1;
-	if (buf_len(&archive) > direct_max && pack(&archive, &compression, err) < 0)
-		return -1;
-	if (buf_len(&archive) > direct_max)
-		return err_set(err, ERR_LIMIT,
-			       "the server takes files of at most %zu bytes directly, and this has "
-			       "%zu%s",
-			       direct_max, buf_len(&archive),
-			       strcmp(compression, "gzip") == 0 ? ": install xz, which packs better"
-								: "");
-	path = str_printf("%s/%s", dir, name);
-	if (upload(fc, dir, name, buf_span(&archive), err) < 0)
-		return -1;
-	changes_add_removal(changes, path);
-	return unpack_there(fc, dir, path, compression, err);
+	for (size_t i = 0; i < changes->len; i++)
+		total += buf_len(&changes->items[i].bytes) + PARCEL_ENTRY_MAX;
+	return total;
 }
 
-/* Where the next archive ends, so that only a file that is too large alone has to be packed. */
-static size_t end_of_archive(const struct changes *changes, size_t first, size_t direct_max)
+/* Where all of it is: the site's own directory, when it was asked for just now, or the first's. */
+static char *find_dir(const struct changes *changes)
 {
-	size_t total = 0, at = first;
+	bool all = changes->home;
 
-	for (; at < changes->len; at++) {
-		size_t size = buf_len(&changes->items[at].bytes) + ENTRY_MAX;
+	for (size_t i = 0; all && i < changes->len; i++)
+		all = below(changes->home, changes->items[i].path) != NULL;
+	return all ? str_dup(changes->home) : parent_of(changes->items[0].path);
+}
 
-		if (total > TOGETHER_ALWAYS && total + size > direct_max)
-			break;
-		total += size;
+/* Directories that are on the way to the first are private, too. */
+static int add_parents(struct parcel *parcel, const char *name, struct err *err)
+{
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		cleanup_free char *parent = str_dup_len(name, (size_t)(slash - name));
+		const struct file_change dir = { .kind = CHANGE_DIR, .mode = 0700 };
+
+		if (parcel_add(parcel, &dir, parent, err) < 0)
+			return -1;
 	}
-	return at;
+	return 0;
+}
+
+static int fill(const struct changes *changes, const char *dir, struct parcel *parcel,
+		struct err *err)
+{
+	for (size_t i = 0; i < changes->len; i++) {
+		const char *name = below(dir, changes->items[i].path);
+
+		if (!name || name[0] == '\0')
+			return err_set(err, ERR_INTERNAL, "%s is not in %s", changes->items[i].path,
+				       dir);
+		if ((i == 0 && add_parents(parcel, name, err) < 0) ||
+		    parcel_add(parcel, &changes->items[i], name, err) < 0)
+			return -1;
+	}
+	return parcel_end(parcel, err);
+}
+
+/* As an archive, which is unpacked there; who is next removes it, or writes over it. */
+static int bring(struct changes *changes, struct firecrest *fc, size_t direct_max, struct err *err)
+{
+	cleanup_free char *dir = find_dir(changes);
+	const char *left = changes->archive ? below(dir, changes->archive) : NULL;
+	cleanup_free char *name = left && !strchr(left, '/') ? str_dup(left) : archive_name(err);
+	cleanup(parcel_finish) struct parcel parcel =
+		PARCEL_INIT(fc, dir, name, direct_max, size_of(changes) > direct_max);
+
+	if (!name)
+		return -1;
+	if (changes->archive && !left)
+		changes_add_removal(changes, changes->archive);
+	free(changes->archive);
+	changes->archive = str_printf("%s/%s", dir, name);
+	return fill(changes, dir, &parcel, err);
 }
 
 static int link_there(struct firecrest *fc, const struct file_change *change, struct err *err)
@@ -300,7 +216,7 @@ static int make_alone(const struct changes *changes, struct firecrest *fc, size_
 	if (only->kind == CHANGE_LINK)
 		return link_there(fc, only, err) < 0 ? -1 : 1;
 	if (only->kind == CHANGE_DIR)
-		return make_private(fc, only->path, err) < 0 ? -1 : 1;
+		return parcel_make_private(fc, only->path, err) < 0 ? -1 : 1;
 	/* It keeps the mode of the file that is there. */
 	if (only->mode != 0600 || buf_len(&only->bytes) > direct_max)
 		return 0;
@@ -313,17 +229,11 @@ static int make_alone(const struct changes *changes, struct firecrest *fc, size_
 static int make_all(struct changes *changes, struct firecrest *fc, size_t direct_max,
 		    struct err *err)
 {
-	cleanup_free char *dir = parent_of(changes->items[0].path);
 	int alone = make_alone(changes, fc, direct_max, err);
 
 	if (alone != 0)
 		return alone < 0 ? -1 : 0;
-	for (size_t first = 0, end; first < changes->len; first = end) {
-		end = end_of_archive(changes, first, direct_max);
-		if (bring(changes, first, end, dir, fc, direct_max, err) < 0)
-			return -1;
-	}
-	return 0;
+	return bring(changes, fc, direct_max, err);
 }
 
 /* What is gone already is removed. */
@@ -361,7 +271,12 @@ int changes_flush(struct changes *changes, struct firecrest *fc, size_t direct_m
 	struct changes now = *changes;
 	int result = 0;
 
-	*changes = (struct changes){ 0 };
+	*changes = (struct changes){ .home = take_ptr(now.home) };
+	/* An archive that is not written over again. */
+	if (now.archive && now.len == 0) {
+		changes_add_removal(&now, now.archive);
+		free(take_ptr(now.archive));
+	}
 	for (size_t at = 0; result == 0 && at < now.removed_len; at += REMOVED_AT_ONCE)
 		result = remove_all(now.removed + at,
 				    MIN(now.removed_len - at, (size_t)REMOVED_AT_ONCE), fc, err);
@@ -370,9 +285,12 @@ int changes_flush(struct changes *changes, struct firecrest *fc, size_t direct_m
 	free(now.removed);
 	now.removed = NULL;
 	now.removed_len = 0;
+	now.home = changes->home;
 	if (result == 0 && now.len > 0)
 		result = make_all(&now, fc, direct_max, err);
 	/* What make_all() leaves to be removed. */
+	now.home = NULL;
+	changes->archive = take_ptr(now.archive);
 	changes->removed = now.removed;
 	changes->removed_len = now.removed_len;
 	now.removed = NULL;

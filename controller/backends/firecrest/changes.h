@@ -23,6 +23,8 @@ struct changes {
 	size_t len;
 	char **removed; /* what is to go, after all else */
 	size_t removed_len;
+	char *archive; /* lies there since a flush before: to be removed, or written over */
+	char *home;    /* below which all is brought in one archive, or NULL */
 };
 
 void changes_finish(struct changes *changes);
@@ -36,8 +38,8 @@ void changes_add_removal(struct changes *changes, const char *path);
 
 /*
  * Makes all of them, in their order, and forgets them, whatever comes of it. direct_max is what the
- * server takes in one piece. The archive's removal is put off again, for the next flush: nobody
- * waits for it.
+ * server takes in one piece. The archive stays until the next flush: nobody waits for its removal,
+ * and what follows at once may take its place.
  */
 int changes_flush(struct changes *changes, struct firecrest *fc, size_t direct_max, struct err *err)
 	attr_must_use;

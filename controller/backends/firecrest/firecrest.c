@@ -8,6 +8,7 @@
 
 #include "controller/backends/firecrest/act.h"
 #include "controller/backends/firecrest/observe.h"
+#include "controller/backends/firecrest/pbs.h"
 #include "controller/backends/firecrest/read.h"
 #include "controller/backends/firecrest/site.h"
 #include "controller/backends/firecrest/submit.h"
@@ -27,18 +28,36 @@ static struct firecrest *client_of(const struct backend *backend)
 	return site_firecrest_client(backend->site);
 }
 
+static bool is_pbs(const struct backend *backend)
+{
+	return firecrest_is_pbs(client_of(backend));
+}
+
+/* The batch script, and the body of the call. */
+static int write_job(const struct backend *backend, const struct submission *submission,
+		     struct buf *ret_script, json_t **ret_body, struct err *err)
+{
+	if (!is_pbs(backend))
+		return firecrest_write_script(submission, ret_script, err) < 0 ||
+				       firecrest_make_submission(submission, ret_body, err) < 0
+			       ? -1
+			       : 0;
+	if (pbs_write_script(submission, ret_script, err) < 0)
+		return -1;
+	return pbs_make_submission(submission, buf_str(ret_script), ret_body, err);
+}
+
 /* All that the job needs, put off: it goes as one archive. */
-static int put_files(struct site *site, const struct submission *submission, struct err *err)
+static int put_files(struct site *site, const struct submission *submission, struct span text,
+		     struct err *err)
 {
 	const char *dir = submission->job->directory;
 	cleanup_free char *script = fs_join(dir, FIRECREST_SCRIPT);
 	cleanup_free char *variables = fs_join(dir, FIRECREST_VARIABLES);
-	cleanup(buf_finish) struct buf text = BUF_INIT(SLURM_SCRIPT_MAX);
 	cleanup(buf_wipe) struct buf values = BUF_INIT(SLURM_SCRIPT_MAX);
 
-	if (firecrest_write_script(submission, &text, err) < 0 ||
-	    firecrest_write_variables(submission, &values, err) < 0 ||
-	    site_write(site, script, buf_span(&text), 0700, err) < 0 ||
+	if (firecrest_write_variables(submission, &values, err) < 0 ||
+	    site_write(site, script, text, 0700, err) < 0 ||
 	    launcher_write_file(submission, site, err) < 0)
 		return -1;
 	if (buf_len(&values) > 0 && site_write(site, variables, buf_span(&values), 0600, err) < 0)
@@ -80,9 +99,10 @@ static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
 	cleanup(json_release) json_t *body = NULL;
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
 
-	if (firecrest_make_submission(submission, &body, err) < 0 ||
-	    put_files(backend->site, submission, err) < 0 ||
+	if (write_job(backend, submission, &script, &body, err) < 0 ||
+	    put_files(backend->site, submission, buf_span(&script), err) < 0 ||
 	    hand_over(backend, body, submission, ret, err) < 0)
 		return -1;
 	slurm_link_output(backend->site, submission, ret->native_id);
@@ -95,16 +115,20 @@ static int render(struct backend *backend, const struct submission *submission, 
 		  struct err *err)
 {
 	cleanup(json_release) json_t *body = NULL;
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
 	cleanup_free char *text = NULL;
 
-	(void)backend;
-	if (firecrest_make_submission(submission, &body, err) < 0)
+	if (write_job(backend, submission, &script, &body, err) < 0)
 		return -1;
+	/* It is what follows. */
+	json_object_del(json_object_get(body, "job"), "script");
 	text = json_dumps(body, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	if (!text || !buf_printf(ret, "# POST /compute/%s/jobs %s\n",
 				 firecrest_system(client_of(backend)), text))
 		return err_set(err, ERR_LIMIT, "longer than %d bytes", SLURM_SCRIPT_MAX);
-	return firecrest_write_script(submission, ret, err);
+	return buf_append_span(ret, buf_span(&script))
+		       ? 0
+		       : err_set(err, ERR_LIMIT, "longer than %d bytes", SLURM_SCRIPT_MAX);
 }
 
 static int get_status(struct backend *backend, const char *const *paths, size_t len, json_t **ret,

@@ -6,7 +6,7 @@
  * submitted with the path of its script; options are #SBATCH lines of that, since the API has but
  * few. Jobs are asked about with one list for all of them; one alone by its id.
  *
- * Batch scripts are Slurm's. States, nodes and queues are read of PBS too.
+ * Batch scripts are Slurm's, or those of PBS (pbs.h) where the setting `scheduler` says so.
  */
 
 #include "controller/backends/backend.h"

@@ -3,6 +3,7 @@
 #include "observe.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +69,17 @@ static int ask_singly(struct firecrest *fc, struct slurm_index *index, struct er
 	return result;
 }
 
+/* PBS tells of a job that qdel ended the signal alone. */
+static void tell_cancelled(const struct job *const *jobs, size_t len, struct observation *seen)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (jobs[i]->cancel_requested && seen[i].state == JOB_FAILED &&
+		    (seen[i].signal == SIGTERM || seen[i].signal == SIGKILL ||
+		     seen[i].exit_code == 128 + SIGTERM))
+			seen[i].state = JOB_CANCELLED;
+	}
+}
+
 int firecrest_observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		      struct observation *ret, struct err *err)
 {
@@ -83,6 +95,8 @@ int firecrest_observe(struct backend *backend, const struct job *const *jobs, si
 	if (ask_singly(fc, &index, err) < 0)
 		return -1;
 	slurm_index_add_status(&index, backend->site);
+	if (firecrest_is_pbs(fc))
+		tell_cancelled(jobs, len, ret);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #define MEGABYTE (UINT64_C(1) << 20)
 #define NUMBER_MAX (UINT64_C(1) << 40)
 #define PBS_SIGNAL 256
+#define PBS_NOT_RUN 126 /* as a shell says it of what cannot be run */
 
 static void add_text(char *out, size_t size, const char *separator, const char *text)
 {
@@ -180,6 +181,10 @@ static bool is_pbs(const char *state)
 	return state[0] && !state[1];
 }
 
+/*
+ * One that ended without having begun was deleted while it waited. A status below 0 is PBS's own
+ * (JOB_EXEC_...): the job could not be run.
+ */
 static void observe_pbs(const struct slurm_facts *facts, uint64_t exit_status,
 			struct observation *ret)
 {
@@ -194,7 +199,9 @@ static void observe_pbs(const struct slurm_facts *facts, uint64_t exit_status,
 	if (ret->state == JOB_SUCCEEDED)
 		own.state = "COMPLETED";
 	slurm_observe_facts(&own, ret);
-	ret->state = firecrest_pbs_state(facts->state, exit_status);
+	ret->state = facts->state[0] == 'F' && !facts->start_s && exit_status == 0
+			     ? JOB_CANCELLED
+			     : firecrest_pbs_state(facts->state, exit_status);
 	snprintf(ret->native_state, sizeof(ret->native_state), "%s", facts->state);
 }
 
@@ -235,6 +242,9 @@ bool firecrest_read_job(const json_t *json, struct firecrest_job *ret)
 	cleanup_free char *number =
 		json_is_integer(id) ? str_printf("%lld", json_integer_value(id)) : NULL;
 
+	/* Slurm has none below 0. */
+	if (json_integer_value(json_object_get(status, "exitCode")) < 0)
+		exit_status = facts.exit_code = PBS_NOT_RUN;
 	*ret = (struct firecrest_job){ 0 };
 	if (!set_id(number ? number : firecrest_text(json, "jobId"), ret))
 		return false;

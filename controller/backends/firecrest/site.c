@@ -128,27 +128,34 @@ static int remove_tree(struct site *site, const char *path, struct err *err)
 }
 
 /* The system as the server describes it. */
+static int find_machine(const struct site_firecrest *s, const json_t *answer, const json_t **ret,
+			struct err *err)
+{
+	char names[200];
+
+	*ret = firecrest_find_system(answer, s->base.login);
+	if (*ret)
+		return 0;
+	firecrest_system_names(answer, names, sizeof(names));
+	return err_set(err, ERR_INVALID, "system '%s': the server has %s", s->base.login,
+		       names[0] ? names : "none for you");
+}
+
 static int ask_systems(struct site_firecrest *s, json_t **ret_answer, const json_t **ret,
 		       struct err *err)
 {
 	const struct firecrest_request request = { .path = "/status/systems" };
-	char names[200];
 
 	if (firecrest_call(s->fc, &request, ret_answer, err) < 0)
 		return -1;
-	*ret = firecrest_find_system(*ret_answer, s->base.login);
-	if (*ret)
-		return 0;
-	firecrest_system_names(*ret_answer, names, sizeof(names));
-	return err_set(err, ERR_INVALID, "system '%s': the server has %s", s->base.login,
-		       names[0] ? names : "none for you");
+	return find_machine(s, *ret_answer, ret, err);
 }
 
 static int flush(struct site *site, struct err *err)
 {
 	struct site_firecrest *s = site_of(site);
 
-	if (s->changes.len == 0 && s->changes.removed_len == 0)
+	if (s->changes.len == 0 && s->changes.removed_len == 0 && !s->changes.archive)
 		return 0;
 	/* A job's directory is far below any limit; what is not asks for it. */
 	return changes_flush(&s->changes, s->fc,
@@ -294,28 +301,41 @@ static char *expand(const json_t *machine, const char *home, const char *user)
 	return dir ? str_printf("%s%s", dir, rest) : NULL;
 }
 
-static int check_scheduler(const json_t *machine, struct err *err)
+static int check_scheduler(const struct firecrest *fc, const json_t *machine, struct err *err)
 {
-	if (strcmp(firecrest_scheduler(machine), "pbs") != 0)
+	const char *scheduler = firecrest_scheduler(machine);
+	bool is_pbs = strcmp(scheduler, "pbs") == 0;
+
+	if (is_pbs == firecrest_is_pbs(fc))
 		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "its scheduler is PBS, for which berth has no batch script: jobs of others "
-		       "can be looked at there, none submitted");
+	if (is_pbs)
+		return err_set(err, ERR_INVALID, "its scheduler is PBS: set 'scheduler: pbs'");
+	return err_set(err, ERR_INVALID, "'scheduler': it is %s there: leave the setting out",
+		       scheduler[0] ? scheduler : "Slurm");
 }
 
-static int find_home(struct site *site, const char *home, char **ret_home, char **ret_user_home,
-		     struct err *err)
+/* Who we are there, and what is there: at the same time. */
+static int ask_both(struct site_firecrest *s, json_t *ret[2], const json_t **ret_machine,
+		    struct err *err)
 {
-	struct site_firecrest *s = site_of(site);
-	const struct firecrest_request info = { .path = "/status/{system}/userinfo" };
-	cleanup(json_release) json_t *systems = NULL;
-	cleanup(json_release) json_t *answer = NULL;
-	const json_t *machine;
+	static const struct firecrest_request requests[] = {
+		{ .path = "/status/systems" }, { .path = "/status/{system}/userinfo" }
+	};
+	struct err errs[ARRAY_LEN(requests)];
+
+	if (firecrest_call_many(s->fc, requests, ARRAY_LEN(requests), ret, errs) < 0 && !ret[0])
+		return err_set(err, errs[0].kind, "%s", errs[0].text);
+	/* A machine that is not there has no users: that is said first. */
+	if (find_machine(s, ret[0], ret_machine, err) < 0)
+		return -1;
+	return ret[1] ? 0 : err_set(err, errs[1].kind, "%s", errs[1].text);
+}
+
+static int take_home(struct site_firecrest *s, const json_t *machine, const json_t *answer,
+		     const char *home, char **ret_home, char **ret_user_home, struct err *err)
+{
 	const char *user;
 
-	if (ask_systems(s, &systems, &machine, err) < 0 || check_scheduler(machine, err) < 0 ||
-	    firecrest_call(s->fc, &info, &answer, err) < 0)
-		return -1;
 	user = firecrest_text(json_object_get(answer, "user"), "name");
 	if (!user[0] || strchr(user, '/') || user[0] == '.')
 		return err_set(err, ERR_PROTOCOL, "the server does not tell your name there");
@@ -324,11 +344,30 @@ static int find_home(struct site *site, const char *home, char **ret_home, char 
 		return err_set(err, ERR_INVALID,
 			       "'home': the server does not tell what %s is: set an absolute path",
 			       home ? home : "the scratch file system");
+	free(s->changes.home);
+	s->changes.home = str_dup(*ret_home);
 	*ret_user_home = expand(machine, "~", user);
 	if (!*ret_user_home)
 		*ret_user_home = str_dup(*ret_home);
 	s->direct_max = firecrest_direct_max(machine);
 	return firecrest_check_path(*ret_home, err);
+}
+
+static int find_home(struct site *site, const char *home, char **ret_home, char **ret_user_home,
+		     struct err *err)
+{
+	struct site_firecrest *s = site_of(site);
+	json_t *answers[2] = { NULL };
+	const json_t *machine;
+	int result = ask_both(s, answers, &machine, err);
+
+	if (result == 0)
+		result = check_scheduler(s->fc, machine, err);
+	if (result == 0)
+		result = take_home(s, machine, answers[1], home, ret_home, ret_user_home, err);
+	json_decref(answers[0]);
+	json_decref(answers[1]);
+	return result;
 }
 
 /* Before something large is written: what goes directly. */

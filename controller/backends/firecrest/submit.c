@@ -69,8 +69,7 @@ static int add_lines(const struct submission *submission, struct buf *ret, struc
 	return 0;
 }
 
-/* How much of a script is comments and empty lines: there sbatch looks for its own. */
-static size_t head_len(struct span script)
+size_t firecrest_head_len(struct span script)
 {
 	size_t at = 0;
 
@@ -148,24 +147,28 @@ static bool add_directory(const struct spec *spec, struct buf *b)
 				      buf_printf(b, " || exit\n"));
 }
 
+bool firecrest_add_environment(const struct submission *submission, struct buf *b)
+{
+	cleanup_free char *variables = fs_join(submission->job->directory, FIRECREST_VARIABLES);
+
+	return add_directory(submission->spec, b) &&
+	       (!has_variables(submission->spec) ||
+		(buf_printf(b, ". ") && text_append_shell(b, variables) && buf_append_u8(b, '\n')));
+}
+
 int firecrest_write_script(const struct submission *submission, struct buf *ret, struct err *err)
 {
 	cleanup(buf_finish) struct buf plain = BUF_INIT(SLURM_SCRIPT_MAX);
-	cleanup_free char *variables = fs_join(submission->job->directory, FIRECREST_VARIABLES);
 	struct span rest;
 	bool ok;
 
 	if (slurm_write_script(submission, &plain, err) < 0)
 		return -1;
 	rest = buf_span(&plain);
-	ok = buf_append_span(ret, span_cut(&rest, head_len(rest)));
+	ok = buf_append_span(ret, span_cut(&rest, firecrest_head_len(rest)));
 	if (ok && add_lines(submission, ret, err) < 0)
 		return -1;
-	ok = ok && add_directory(submission->spec, ret);
-	if (ok && has_variables(submission->spec))
-		ok = buf_printf(ret, ". ") && text_append_shell(ret, variables) &&
-		     buf_append_u8(ret, '\n');
-	ok = ok && buf_append_span(ret, rest);
+	ok = ok && firecrest_add_environment(submission, ret) && buf_append_span(ret, rest);
 	return ok ? 0
 		  : err_set(err, ERR_LIMIT, "the script is longer than %d bytes", SLURM_SCRIPT_MAX);
 }

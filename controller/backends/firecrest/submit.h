@@ -28,5 +28,11 @@ int firecrest_write_variables(const struct submission *submission, struct buf *r
 int firecrest_make_submission(const struct submission *submission, json_t **ret, struct err *err)
 	attr_must_use;
 
+/* How much of a script is comments and empty lines: there a scheduler looks for its own. */
+size_t firecrest_head_len(struct span script);
+
+/* What stands before the command: the directory of the job, and its variables. */
+bool firecrest_add_environment(const struct submission *submission, struct buf *b) attr_must_use;
+
 /* A word for a line of #SBATCH. */
 bool firecrest_append_word(struct buf *b, const char *word) attr_must_use;
