@@ -79,7 +79,7 @@ packages_test=(clang-format shellcheck procps)
 
 # What the end-to-end tests need: the stock clients, bubblewrap, a real Slurm, a real Docker and what its images are
 # made of, and the inits that ours is compared with.
-packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml openssh-client openssh-server podman crun runc dropbear-bin putty-tools openssl util-linux
+packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml python3-kubernetes openssh-client openssh-server podman crun runc dropbear-bin putty-tools openssl util-linux
 	bubblewrap procps strace valgrind iproute2 nftables conntrack tinyproxy-bin nginx munge slurmctld slurmd slurm-client
 	slurmrestd slurm-wlm-jwt-plugin mariadb-server slurmdbd docker.io busybox-static tini dumb-init catatonit
 	mmdebstrap sshfs rsync git tmux zsh fish ansible-core lftp python3-paramiko chromium
@@ -88,7 +88,7 @@ packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml openssh-cli
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 
 # What ci/kubernetes needs beside Go.
-packages_kubernetes=(etcd-server openssl)
+packages_kubernetes=(etcd-server openssl python3-kubernetes)
 
 # What the benches need, by their names.
 packages_bench_ssh=(python3 openssh-client openssh-server openssl util-linux bubblewrap iproute2)

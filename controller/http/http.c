@@ -47,35 +47,12 @@ bool http_url_is_valid(const char *url)
 	       !strpbrk(url, "?#@");
 }
 
-static struct span copy_text(struct span text)
-{
-	uint8_t *copy = text.len ? alloc_zero(1, text.len) : NULL;
-
-	if (copy)
-		memcpy(copy, text.ptr, text.len);
-	return span_of(copy, text.len);
-}
-
 static void wipe_text(struct span text)
 {
 	if (text.ptr) {
 		explicit_bzero((void *)(uintptr_t)text.ptr, text.len);
 		free((void *)(uintptr_t)text.ptr);
 	}
-}
-
-int http_open_tls(const char *url, const struct http_tls *tls, struct http **ret, struct err *err)
-{
-	struct http *http;
-
-	if (http_open(url, &http, err) < 0)
-		return -1;
-	http->tls = *tls;
-	http->tls.authorities = copy_text(tls->authorities);
-	http->tls.certificate = copy_text(tls->certificate);
-	http->tls.key = copy_text(tls->key);
-	*ret = http;
-	return 0;
 }
 
 int http_open_program(const char *name, const char *const *argv, struct http **ret, struct err *err)
@@ -137,6 +114,9 @@ struct http *http_close(struct http *http)
 		free(http->url);
 		free(http->base);
 		free(http->socket);
+		free(http->proxy);
+		free(http->host);
+		http->curl->slist_free_all(http->connect_to);
 		free(http);
 	}
 	return NULL;
@@ -181,6 +161,8 @@ struct curl_slist *http_make_headers(const struct http *http, const struct http_
 	struct curl_slist *list = add_header(http, NULL, "Expect:");
 	cleanup_free char *type = NULL;
 
+	if (http->host)
+		list = add_header(http, list, http->host);
 	if (request->content_type) {
 		type = str_printf("Content-Type: %s", request->content_type);
 		list = add_header(http, list, type);
@@ -201,56 +183,6 @@ void http_free_headers(const struct http *http, struct curl_slist *list)
 static const char *method_of(const struct http_request *request)
 {
 	return request->method ? request->method : "GET";
-}
-
-static void set_blob(const struct http *http, CURL *easy, CURLoption option, struct span text)
-{
-	struct curl_blob blob = { .data = (void *)(uintptr_t)text.ptr,
-				  .len = text.len,
-				  .flags = CURL_BLOB_NOCOPY };
-
-	if (text.len > 0)
-		http->curl->easy_setopt(easy, option, &blob);
-}
-
-static curl_socket_t dial(void *opaque, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	int fd = http_dial(opaque);
-
-	(void)purpose, (void)address;
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int is_connected(void *opaque, curl_socket_t fd, curlsocktype purpose)
-{
-	(void)opaque, (void)fd, (void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
-void http_set_target(const struct http *http, CURL *easy)
-{
-	__typeof__(curl_easy_setopt) *set = http->curl->easy_setopt;
-
-	set(easy, CURLOPT_NOSIGNAL, 1L);
-	set(easy, CURLOPT_NOPROGRESS, 1L);
-	set(easy, CURLOPT_TCP_KEEPALIVE, http->program ? 0L : 1L);
-	if (http->socket) {
-		set(easy, CURLOPT_UNIX_SOCKET_PATH, http->socket);
-		set(easy, CURLOPT_PROXY, "");
-	}
-	if (http->program) {
-		set(easy, CURLOPT_OPENSOCKETFUNCTION, dial);
-		set(easy, CURLOPT_OPENSOCKETDATA, http);
-		set(easy, CURLOPT_SOCKOPTFUNCTION, is_connected);
-		set(easy, CURLOPT_PROXY, "");
-	}
-	set_blob(http, easy, CURLOPT_CAINFO_BLOB, http->tls.authorities);
-	set_blob(http, easy, CURLOPT_SSLCERT_BLOB, http->tls.certificate);
-	set_blob(http, easy, CURLOPT_SSLKEY_BLOB, http->tls.key);
-	if (http->tls.is_unchecked) {
-		set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
 }
 
 /* One line of a head, with its end; after an answer that was not the last one, others come. */

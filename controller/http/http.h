@@ -96,6 +96,10 @@ struct http_tls {
 	struct span certificate;
 	struct span key;
 	bool is_unchecked; /* whoever answers is believed: for who was told to */
+	/* The name in its certificate, where that is not the one in its address; or NULL. */
+	const char *server_name;
+	/* http://, https:// or socks5://, in place of the one in the environment; or NULL. */
+	const char *proxy;
 };
 
 void http_response_finish(struct http_response *response);

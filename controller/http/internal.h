@@ -20,7 +20,11 @@ struct http {
 	char *socket;
 	char **program;	     /* NULL-terminated, or NULL */
 	struct http_tls tls; /* owns its texts */
-	CURLM *multi;	     /* of requests that go together; NULL until there are some */
+	char *proxy;
+	/* Of a server whose certificate has another name: `base` has that, and here is where. */
+	struct curl_slist *connect_to;
+	char *host;   /* header, or NULL */
+	CURLM *multi; /* of requests that go together; NULL until there are some */
 };
 
 /* One attempt at a request: what became of it. It must stay where it is while it runs. */

@@ -290,8 +290,9 @@ static bool engine_takes(const char *name)
 /* A scheduler of containers takes what an engine takes, and these. */
 static bool pods_take(const char *name)
 {
-	static const char *const names[] = { "array", "constraint", "exclude", "gpus-per-task",
-					     "gres",  "nodelist",   "qos",     "requeue" };
+	static const char *const names[] = { "array",	      "constraint", "exclude",
+					     "gpus-per-task", "gres",	    "nodelist",
+					     "mem-per-cpu",   "qos",	    "requeue" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (strcmp(name, names[i]) == 0)

@@ -85,9 +85,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     return self.answer(fault.code, fault.body, fault.headers)
                 if self.headers.get("Authorization") != f"Bearer {server.token}":
                     raise Refused(401, "Unauthorized", "Unauthorized")
-                answer = None if "watch" in query else server.act(self.command, parts.path, query, body)
+                answer = None if "watch" in query or query.get("follow") == "true" else server.act(self.command, parts.path, query, body)
             if answer is None:
-                return self.stream(server.watch(parts.path, query))
+                events = server.watch(parts.path, query) if "watch" in query else server.follow(parts.path, query)
+                return self.stream(events)
             self.answer(*answer)
         except Refused as refused:
             self.answer(refused.code, refused.body)
@@ -310,6 +311,21 @@ class StandIn(kube.Cluster):
             raise Refused(400, f'container "main" in pod "{name}" is waiting to start', "BadRequest")
         text = self.logs[name]
         return "".join(text.splitlines(True)[-int(query["tailLines"]):]) if "tailLines" in query else text
+
+    def follow(self, path: str, query: dict):
+        """A log as it grows, to the end of its pod or until streams are broken."""
+        name, sent, mine = PATH.fullmatch(path).group(3), 0, self.watches
+        while True:
+            with self.lock:
+                text = self.log_of(name, {}).encode()
+                is_over = self.find("pods", name)["status"]["phase"] in ("Succeeded", "Failed") or self.watches != mine
+                if len(text) == sent and not is_over:
+                    self.lock.wait(0.05)
+            if len(text) > sent:
+                yield text[sent:]
+                sent = len(text)
+            elif is_over:
+                return
 
     def items_of(self, kind: str, query: dict) -> dict:
         """A page; the place in a list is a number of items and the version that it had."""

@@ -175,3 +175,32 @@ def test_a_conflict_with_the_controller_is_tried_again(here, quiet):
     runs = json.loads(here("get", "job-runs", name, "-o", "json").ok().stdout)
     assert [run["state"] for run in runs if run["id"].endswith("_1")] == ["CANCELLED"]
     here("cancel", name).ok()
+
+
+def test_a_log_is_followed_and_not_read_again_and_again(here, quiet):
+    name, _, pod = started(here, quiet, "--", "work")
+    quiet.bind(pod)
+    quiet.say(pod, "Running", {"running": {"startedAt": kube.now()}})
+    here.wait(name, "RUNNING")
+    quiet.logs[pod] = "line 0\n"
+    process = subprocess.Popen([here.program, "logs", "-f", name], env=here.env(), text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == "line 0\n"
+        follows = lambda: [path for _, path, _ in quiet.seen if "follow=true" in path]  # noqa: E731
+        harness.until(follows, "a stream")
+        for n in range(1, 30):
+            quiet.logs[pod] += f"line {n}\n"
+            assert process.stdout.readline() == f"line {n}\n"
+        assert len(follows()) == 1
+        quiet.drop_watches()
+        harness.until(lambda: len(follows()) == 2, "another stream")
+        quiet.logs[pod] += "after the break\n"
+        assert process.stdout.readline() == "after the break\n"
+        quiet.logs[pod] += "the end\n"
+        quiet.end(pod, 0)
+        assert ends(process, 0) == "the end\n"
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

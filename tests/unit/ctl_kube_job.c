@@ -134,10 +134,9 @@ static void ranks_are_pods_with_names_that_end_together(void **state)
 	gives(&spec, NULL, "\"subdomain\":\"berth-u1\"");
 	gives(&spec, NULL, "\"value\":\"berth-u1-0.berth-u1\"");
 	gives(&spec, NULL, "{\"name\":\"SLURM_PROCID\",\"valueFrom\":" INDEX "}");
-	gives(&spec, NULL, "\"limits\":{\"nvidia.com/gpu\":2}");
+	gives(&spec, NULL, "\"limits\":{\"nvidia.com/gpu\":\"2\"}");
 	spec.nodes = 2;
 	gives(&spec, NULL, "\"topologyKey\":\"kubernetes.io/hostname\"");
-	assert_true(kube_needs_service(&spec));
 	service = kube_make_service(&job, owner);
 	text = json_dumps(service, JSON_COMPACT | JSON_SORT_KEYS);
 	assert_non_null(strstr(text, "\"clusterIP\":\"None\""));
@@ -162,7 +161,7 @@ static void places_are_asked_for_by_labels_and_names(void **state)
 	      "\"values\":[\"n1\",\"n2\"]}]},"
 	      "{\"matchExpressions\":[{\"key\":\"gpu\",\"operator\":\"Exists\"},");
 	gives(&spec, NULL, "\"priorityClassName\":\"high\"");
-	gives(&spec, NULL, "\"limits\":{\"amd.com/gpu\":2,\"x.y/z\":1}");
+	gives(&spec, NULL, "\"limits\":{\"amd.com/gpu\":\"2\",\"x.y/z\":\"1\"}");
 	/* What a template asks for holds as well. */
 	spec.constraint = NULL;
 	gives(&spec,

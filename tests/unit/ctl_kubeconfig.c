@@ -20,8 +20,7 @@
 	"    server: https://a:6443\n"                                          \
 	"    certificate-authority-data: UEVN\n"                                \
 	"- name: b\n"                                                           \
-	"  cluster: {server: 'https://b', certificate-authority: pki/ca.crt,\n" \
-	"    insecure-skip-tls-verify: true}\n"                                 \
+	"  cluster: {server: 'https://b', certificate-authority: pki/ca.crt}\n" \
 	"users:\n"                                                              \
 	"- name: ann\n"                                                         \
 	"  user: {token: first}\n"                                              \
@@ -68,7 +67,6 @@ static void a_context_leads_to_a_cluster_and_a_user(void **state)
 	assert_string_equal(ops.key_file, "/keys/bob.key");
 	assert_null(ops.namespace);
 	assert_null(ops.token);
-	assert_true(ops.is_unchecked);
 	assert_int_equal(kubeconfig_choose(&config, "nobody", &nobody, NULL), 0);
 	assert_null(nobody.token);
 }
@@ -132,8 +130,14 @@ static void what_is_wrong_is_said(void **state)
 	refuses("users: {a: b}", NULL, ERR_INVALID, "k: users: a list");
 	refuses("users: [{name: a}]", NULL, ERR_INVALID, "item 1 needs a name and a user");
 	refuses(ONE("", ""), "x", ERR_INVALID, "has no server");
-	refuses(ONE("server: http://c, proxy-url: x", ""), "x", ERR_UNSUPPORTED, "https_proxy");
-	refuses(ONE("server: http://c", "as: root"), "x", ERR_UNSUPPORTED, "'as'");
+	refuses(ONE("server: http://c, proxy-url: x", ""), "x", ERR_INVALID, "socks5://");
+	refuses(ONE("server: http://c, proxy-url: 'ftp://x'", ""), "x", ERR_INVALID, "proxy-url");
+	refuses(ONE("server: http://c, tls-server-name: a/b", ""), "x", ERR_INVALID, "no name");
+	refuses(ONE("server: http://c, insecure-skip-tls-verify: true, certificate-authority: a",
+		    ""),
+		"x", ERR_INVALID, "leave one of them out");
+	refuses(ONE("server: http://c", "as-groups: [a]"), "x", ERR_INVALID, "no 'as'");
+	refuses(ONE("server: http://c", "as: \"a\\nb\""), "x", ERR_INVALID, "Impersonate-User");
 	refuses(ONE("server: http://c", "auth-provider: {}"), "x", ERR_UNSUPPORTED, "exec plugin");
 	refuses(ONE("server: http://c", "token: 'a b'"), "x", ERR_INVALID, "token");
 	refuses(ONE("server: http://c, certificate-authority-data: '!'", ""), "x", ERR_INVALID,
@@ -145,6 +149,45 @@ static void what_is_wrong_is_said(void **state)
 	refuses(EXEC(", command: a, interactiveMode: Always"), "x", ERR_UNSUPPORTED, "terminal");
 	refuses(EXEC(", command: a, args: [1]"), "x", ERR_INVALID, "quotes");
 	refuses(EXEC(", command: a, env: [{name: A=B, value: c}]"), "x", ERR_INVALID, "env");
+}
+
+static void a_cluster_is_reached_as_it_says(void **state)
+{
+	cleanup(kubeconfig_finish) struct kubeconfig config = { 0 };
+	cleanup(kube_access_finish) struct kube_access access = { 0 };
+
+	(void)state;
+	add(&config,
+	    ONE("server: https://c, tls-server-name: api.example, proxy-url: socks5://p, "
+		"insecure-skip-tls-verify: true",
+		"as: ann, as-uid: '7', as-groups: [a, b c], as-user-extra: {scopes/x: [v]}"));
+	assert_int_equal(kubeconfig_choose(&config, "x", &access, NULL), 0);
+	assert_true(access.is_unchecked);
+	assert_string_equal(access.server_name, "api.example");
+	assert_string_equal(access.proxy, "socks5://p");
+	assert_int_equal(access.as.len, 5);
+	assert_string_equal(access.as.items[0], "Impersonate-User: ann");
+	assert_string_equal(access.as.items[1], "Impersonate-Uid: 7");
+	assert_string_equal(access.as.items[3], "Impersonate-Group: b c");
+	assert_string_equal(access.as.items[4], "Impersonate-Extra-scopes%2Fx: v");
+}
+
+static void a_plugin_may_know_all_of_the_cluster(void **state)
+{
+	cleanup(kubeconfig_finish) struct kubeconfig config = { 0 };
+	cleanup(kube_access_finish) struct kube_access access = { 0 };
+	cleanup_free char *told = NULL;
+
+	(void)state;
+	add(&config,
+	    ONE("server: https://c, tls-server-name: n, proxy-url: http://p, extensions: [{"
+		"name: client.authentication.k8s.io/exec, extension: {audience: a}}]",
+		"exec: {apiVersion: client.authentication.k8s.io/v1, command: p, "
+		"interactiveMode: Never, provideClusterInfo: true}"));
+	assert_int_equal(kubeconfig_choose(&config, "x", &access, NULL), 0);
+	told = json_dumps(access.plugin.cluster, JSON_COMPACT | JSON_SORT_KEYS);
+	assert_string_equal(told, "{\"config\":{\"audience\":\"a\"},\"proxy-url\":\"http://p\","
+				  "\"server\":\"https://c\",\"tls-server-name\":\"n\"}");
 }
 
 static void deep_nesting_is_refused(void **state)
@@ -299,6 +342,8 @@ int main(void)
 		cmocka_unit_test(of_several_files_the_first_wins),
 		cmocka_unit_test(json_is_a_kubeconfig_too),
 		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(a_cluster_is_reached_as_it_says),
+		cmocka_unit_test(a_plugin_may_know_all_of_the_cluster),
 		cmocka_unit_test(deep_nesting_is_refused),
 		cmocka_unit_test(files_that_a_context_names_are_read),
 		cmocka_unit_test(a_pod_has_its_service_account),

@@ -10,6 +10,7 @@
 #define STATUS_MAX (256 * 1024)
 #define WORDS_MAX 300
 #define WORDS_WAIT_MS 2000
+#define HEADERS_MAX (KUBE_AS_MAX + 3)
 #define UNAUTHORIZED 401
 #define GONE 410
 
@@ -72,7 +73,9 @@ static int connect(struct kube *kube, struct err *err)
 	struct http_tls tls = { .authorities = buf_span(&access->authorities),
 				.certificate = buf_span(&access->certificate),
 				.key = buf_span(&access->key),
-				.is_unchecked = access->is_unchecked };
+				.is_unchecked = access->is_unchecked,
+				.server_name = access->server_name,
+				.proxy = access->proxy };
 
 	if (kube->given.certificate) {
 		tls.certificate = span_of_str(kube->given.certificate);
@@ -138,18 +141,21 @@ static int find_token(struct kube *kube, bool fresh, const char **ret, struct er
 }
 
 /* The headers of a request; own: what of them is to be wiped. */
-static int make_headers(struct kube *kube, bool fresh, const char *ret[3], char **own,
+static int make_headers(struct kube *kube, bool fresh, const char *ret[HEADERS_MAX], char **own,
 			struct err *err)
 {
+	const struct argv *as = &kube->access.as;
+	size_t len = 0;
 	const char *token;
 
 	if (prepare(kube, fresh, err) < 0 || find_token(kube, fresh, &token, err) < 0)
 		return -1;
-	ret[0] = "Accept: application/json, */*";
+	ret[len++] = "Accept: application/json, */*";
+	for (size_t i = 0; i < MIN(as->len, (size_t)KUBE_AS_MAX); i++)
+		ret[len++] = as->items[i];
 	if (token)
-		*own = str_printf("Authorization: Bearer %s", token);
-	ret[1] = *own;
-	ret[2] = NULL;
+		ret[len++] = *own = str_printf("Authorization: Bearer %s", token);
+	ret[len] = NULL;
 	return 0;
 }
 
@@ -164,7 +170,7 @@ static int send_once(struct kube *kube, const struct http_request *request, bool
 		     struct http_response *ret, struct err *err)
 {
 	struct http_request own = *request;
-	const char *headers[3];
+	const char *headers[HEADERS_MAX];
 	char *header = NULL;
 	int result;
 
@@ -251,7 +257,7 @@ static int stream_once(struct kube *kube, const char *path, bool fresh, struct h
 		       struct err *err)
 {
 	struct http_request request = { .path = path };
-	const char *headers[3];
+	const char *headers[HEADERS_MAX];
 	char *header = NULL;
 	int result;
 

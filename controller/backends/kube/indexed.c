@@ -88,7 +88,9 @@ static void spread(json_t *pod, const char *uid)
 static void fill_ranks(json_t *pod, json_t *env, const struct submission *submission,
 		       uint64_t ranks)
 {
-	cleanup_free char *name = kube_job_name(submission->job);
+	/* One that is only shown has no uid yet, and a name does not end with a dash. */
+	cleanup_free char *name =
+		submission->job->uid[0] ? kube_job_name(submission->job) : str_dup("berth-uid");
 	cleanup_free char *first = str_printf("%s-0.%s", name, name);
 
 	add_index(env, "SLURM_PROCID");
@@ -121,11 +123,6 @@ int kube_fill_indexed(json_t *job_spec, const struct submission *submission, str
 		return fill_array(job_spec, env, spec, ranks, err);
 	fill_ranks(pod, env, submission, ranks);
 	return 0;
-}
-
-bool kube_needs_service(const struct spec *spec)
-{
-	return !spec->array && spec_ranks(spec) > 1;
 }
 
 json_t *kube_make_service(const struct job *job, const json_t *owner)

@@ -26,8 +26,7 @@
 int kube_fill_indexed(json_t *job_spec, const struct submission *submission, struct err *err)
 	attr_must_use;
 
-/* Whether it needs the Service, and its body; owner: the Job as the server made it. */
-bool kube_needs_service(const struct spec *spec);
+/* The Service that gives ranks their names; owner: the Job as the server made it. */
 json_t *kube_make_service(const struct job *job, const json_t *owner);
 
 /* The number of a pod among those of its Job; 0 of a Job that is not indexed. */

@@ -24,6 +24,7 @@ struct kube_backend {
 	struct token_source *tokens;
 	struct kube_job_watch *watch; /* NULL: jobs are listed when they are asked about */
 	bool cannot_watch;
+	struct kube_reading readings[KUBE_READINGS_MAX];
 };
 
 static struct kube_backend *kube_of(struct backend *backend)
@@ -87,20 +88,19 @@ static int create(struct kube *kube, const char *api, const char *kind, json_t *
 	return kube_call(kube, &call, ret, err);
 }
 
-/* Names for ranks. A Job that does not get them is not what was asked for. */
-static int create_service(struct kube *kube, const struct submission *submission,
-			  const json_t *made, struct err *err)
+/* Names for ranks; made: the Job. One that is there already is that of the same job. */
+static int create_service(struct kube *kube, const struct job *job, const json_t *made,
+			  struct err *err)
 {
 	cleanup(json_release) json_t *service = NULL;
+	struct err own;
 
-	if (!kube_needs_service(submission->spec))
+	if (job_is_array(job) || job->tasks <= 1)
 		return 0;
-	service = kube_make_service(submission->job, made);
-	if (create(kube, CORE, "services", service, NULL, err) == 0)
+	service = kube_make_service(job, made);
+	if (create(kube, CORE, "services", service, NULL, &own) == 0 || own.kind == ERR_EXISTS)
 		return 0;
-	if (delete_job(kube, submission->job, "Background", NULL) < 0)
-		log_debug("Job of %s is left over", submission->job->uid);
-	return err_wrap(err, "the Service that gives ranks their names");
+	return err_set(err, own.kind, "the Service that gives ranks their names: %s", own.text);
 }
 
 static int submit(struct backend *backend, const struct submission *submission,
@@ -113,9 +113,14 @@ static int submit(struct backend *backend, const struct submission *submission,
 
 	if (kube_make_job(submission, &body, err) < 0 || find_kube(backend, &kube, err) < 0 ||
 	    set_id(kube, name, ret->native_id, err) < 0 ||
-	    create(kube, JOBS, "jobs", body, &made, err) < 0 ||
-	    create_service(kube, submission, made, err) < 0)
+	    create(kube, JOBS, "jobs", body, &made, err) < 0)
 		return -1;
+	if (create_service(kube, submission->job, made, err) < 0) {
+		/* Not what was asked for. The first error is the one to report. */
+		if (delete_job(kube, submission->job, "Background", NULL) < 0)
+			log_debug("Job of %s is left over", submission->job->uid);
+		return -1;
+	}
 	ret->state = JOB_QUEUED;
 	return 0;
 }
@@ -167,6 +172,7 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 		struct err *err)
 {
 	cleanup_free char *name = kube_job_name(job);
+	cleanup(json_release) json_t *made = NULL;
 	cleanup_free char *path = NULL;
 	struct kube_call call = { 0 };
 	struct kube *kube;
@@ -176,8 +182,12 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 		return -1;
 	path = kube_path(kube, JOBS, "jobs", name);
 	call.path = path;
-	if (kube_call(kube, &call, NULL, &own) == 0)
-		return set_id(kube, name, ret_id, err) < 0 ? -1 : 1;
+	/* Who was killed behind the Job may not have made what belongs to it. */
+	if (kube_call(kube, &call, &made, &own) == 0)
+		return create_service(kube, job, made, err) < 0 ||
+				       set_id(kube, name, ret_id, err) < 0
+			       ? -1
+			       : 1;
 	return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 }
 
@@ -228,7 +238,7 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 
 	if (find_kube(backend, &kube, err) < 0)
 		return -1;
-	return kube_read_log(kube, job, part, ret, err);
+	return kube_read_log(kube, kube_of(backend)->readings, job, part, ret, err);
 }
 
 static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
@@ -291,6 +301,8 @@ static void close_backend(struct backend *backend)
 	struct kube_backend *own = kube_of(backend);
 
 	kube_job_watch_free(own->watch);
+	for (size_t i = 0; i < KUBE_READINGS_MAX; i++)
+		kube_reading_finish(&own->readings[i]);
 	kube_close(own->kube);
 	free(own->kubeconfig);
 	free(own->context);

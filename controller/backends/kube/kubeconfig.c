@@ -30,6 +30,9 @@ void kube_access_finish(struct kube_access *access)
 	free(access->context);
 	free(access->server);
 	free(access->namespace);
+	free(access->server_name);
+	free(access->proxy);
+	argv_finish(&access->as);
 	free(access->authorities_file);
 	free(access->certificate_file);
 	free(access->key_file);
@@ -208,11 +211,6 @@ static int refuse_unknown(const json_t *cluster, const json_t *user, struct err 
 		const char *key;
 		const char *instead;
 	} cannot[] = {
-		{ "proxy-url", "set the variable https_proxy in its place" },
-		{ "tls-server-name", "use a name in 'server' that the certificate has" },
-		{ "as", "use a user that has the rights itself" },
-		{ "as-groups", "use a user that has the rights itself" },
-		{ "as-uid", "use a user that has the rights itself" },
 		{ "username", "API servers take no passwords any more: use a token" },
 		{ "auth-provider", "kubectl has it no more: use an exec plugin" },
 	};
@@ -225,23 +223,135 @@ static int refuse_unknown(const json_t *cluster, const json_t *user, struct err 
 	return 0;
 }
 
+/* What goes into a header, or into an address, as it is. */
+static bool is_plain(const char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text <= 0x1f || *text == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static int add_as(struct argv *as, const char *header, const json_t *value, struct err *err)
+{
+	const char *text = json_string_value(value);
+
+	if (!text || text[0] == '\0' || !is_plain(text))
+		return err_set(err, ERR_INVALID, "the kubeconfig's user: as: '%s' is not a text",
+			       header);
+	if (as->len == KUBE_AS_MAX)
+		return err_set(err, ERR_LIMIT, "the kubeconfig's user acts as more than %d groups",
+			       KUBE_AS_MAX);
+	argv_addf(as, "%s: %s", header, text);
+	return 0;
+}
+
+/* "as-user-extra": keys become a part of the header's name. */
+static int add_extra(struct argv *as, const json_t *extra, struct err *err)
+{
+	const char *key;
+	json_t *values, *value;
+	size_t i;
+
+	json_object_foreach((json_t *)(uintptr_t)extra, key, values) {
+		cleanup(buf_finish) struct buf name = BUF_INIT(1024);
+		cleanup_free char *header = NULL;
+
+		if (!buf_printf(&name, "Impersonate-Extra-") || !text_append_percent(&name, key))
+			return err_set(err, ERR_LIMIT, "as-user-extra: a key is too long");
+		header = buf_take_str(&name);
+		json_array_foreach(values, i, value) {
+			if (add_as(as, header, value, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int take_as(const json_t *user, struct argv *as, struct err *err)
+{
+	const json_t *name = json_object_get(user, "as"), *uid = json_object_get(user, "as-uid");
+	const json_t *groups = json_object_get(user, "as-groups"), *group;
+	const json_t *extra = json_object_get(user, "as-user-extra");
+	size_t i;
+
+	if (!name && (uid || groups || extra))
+		return err_set(err, ERR_INVALID,
+			       "the kubeconfig's user has as-uid, as-groups or as-user-extra, and "
+			       "no 'as'");
+	if ((name && add_as(as, "Impersonate-User", name, err) < 0) ||
+	    (uid && add_as(as, "Impersonate-Uid", uid, err) < 0))
+		return -1;
+	json_array_foreach(groups, i, group) {
+		if (add_as(as, "Impersonate-Group", group, err) < 0)
+			return -1;
+	}
+	return add_extra(as, extra, err);
+}
+
+static bool is_proxy(const char *url)
+{
+	return (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0 ||
+		strncmp(url, "socks5://", 9) == 0 || strncmp(url, "socks5h://", 10) == 0) &&
+	       is_plain(url);
+}
+
 static int take_cluster(const json_t *cluster, struct kube_access *access, struct err *err)
 {
 	access->server = copy_of(cluster, "server");
 	access->authorities_file = copy_of(cluster, "certificate-authority");
 	access->is_unchecked = json_is_true(json_object_get(cluster, "insecure-skip-tls-verify"));
+	access->server_name = copy_of(cluster, "tls-server-name");
+	access->proxy = copy_of(cluster, "proxy-url");
 	if (!access->server)
 		return err_set(err, ERR_INVALID, "the cluster of the kubeconfig has no server");
+	if (access->server_name && strpbrk(access->server_name, "/:@?# \t\r\n"))
+		return err_set(err, ERR_INVALID, "tls-server-name of the kubeconfig is no name");
+	if (access->proxy && !is_proxy(access->proxy))
+		return err_set(err, ERR_INVALID,
+			       "proxy-url of the kubeconfig is no address: http://, https:// and "
+			       "socks5:// are known");
+	if (access->is_unchecked &&
+	    (access->authorities_file || text_of(cluster, "certificate-authority-data")))
+		return err_set(err, ERR_INVALID,
+			       "the cluster of the kubeconfig has insecure-skip-tls-verify and a "
+			       "certificate authority: leave one of them out");
 	return decode(cluster, "certificate-authority-data", &access->authorities, err);
+}
+
+/* What a plugin may be told about the cluster: the members that ExecCredential has, too. */
+static json_t *describe(const json_t *cluster)
+{
+	static const char *const keys[] = { "server",
+					    "certificate-authority-data",
+					    "insecure-skip-tls-verify",
+					    "tls-server-name",
+					    "proxy-url",
+					    "disable-compression" };
+	const json_t *extensions = json_object_get(cluster, "extensions"), *item;
+	json_t *told = json_object(), *value;
+	size_t i;
+
+	for (size_t n = 0; n < ARRAY_LEN(keys); n++) {
+		value = json_object_get(cluster, keys[n]);
+		if (value)
+			json_object_set(told, keys[n], value);
+	}
+	json_array_foreach(extensions, i, item) {
+		const char *name = text_of(item, "name");
+
+		if (name && strcmp(name, "client.authentication.k8s.io/exec") == 0)
+			json_object_set(told, "config", json_object_get(item, "extension"));
+	}
+	return told;
 }
 
 static int take_user(const json_t *user, const json_t *cluster, struct kube_access *access,
 		     struct err *err)
 {
-	cleanup(json_release) json_t *told = json_object();
+	cleanup(json_release) json_t *told = describe(cluster);
 	const json_t *exec = json_object_get(user, "exec");
-	json_t *server = json_object_get(cluster, "server");
-	json_t *authorities = json_object_get(cluster, "certificate-authority-data");
 
 	access->certificate_file = copy_of(user, "client-certificate");
 	access->key_file = copy_of(user, "client-key");
@@ -250,13 +360,11 @@ static int take_user(const json_t *user, const json_t *cluster, struct kube_acce
 	if (access->token && !kube_token_is_valid(access->token))
 		return err_set(err, ERR_INVALID, "the token of the kubeconfig is none");
 	if (decode(user, "client-certificate-data", &access->certificate, err) < 0 ||
-	    decode(user, "client-key-data", &access->key, err) < 0)
+	    decode(user, "client-key-data", &access->key, err) < 0 ||
+	    take_as(user, &access->as, err) < 0)
 		return -1;
 	if (!json_is_object(exec))
 		return 0;
-	json_object_set(told, "server", server);
-	if (authorities)
-		json_object_set(told, "certificate-authority-data", authorities);
 	return kube_plugin_read(exec, told, &access->plugin, err);
 }
 
@@ -301,12 +409,27 @@ static int load(const char *path, struct buf *ret, struct err *err)
 	return fs_read_file(path, KUBE_PEM_MAX, ret, err);
 }
 
+/* A plugin that is told about the cluster gets what is in the file, not where that is. */
+static void tell_authorities(struct kube_access *access)
+{
+	static const char key[] = "certificate-authority-data";
+	struct span pem = buf_span(&access->authorities);
+	cleanup_free char *text = NULL;
+
+	if (!access->plugin.cluster || pem.len == 0 || json_object_get(access->plugin.cluster, key))
+		return;
+	text = alloc_zero(1, pem.len / 3 * 4 + 8);
+	text_base64(pem, text, pem.len / 3 * 4 + 8);
+	json_object_set_new(access->plugin.cluster, key, json_string(text));
+}
+
 int kube_access_load(struct kube_access *access, struct err *err)
 {
 	if (load(access->authorities_file, &access->authorities, err) < 0 ||
 	    load(access->certificate_file, &access->certificate, err) < 0 ||
 	    load(access->key_file, &access->key, err) < 0)
 		return -1;
+	tell_authorities(access);
 	if ((buf_len(&access->certificate) > 0) != (buf_len(&access->key) > 0))
 		return err_set(err, ERR_INVALID,
 			       "the user of the kubeconfig has a client certificate or a key, and "

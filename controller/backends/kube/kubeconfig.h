@@ -15,8 +15,8 @@
  *		return -1;
  *
  * Foreign input: KUBECONFIG_MAX bytes a file, KUBECONFIG_FILES_MAX files. What is unknown is passed
- * over, as kubectl does; what we know and cannot do (a proxy, impersonation, passwords) is
- * ERR_UNSUPPORTED. Secrets are in no message.
+ * over, as kubectl does; what we know and cannot do (passwords) is ERR_UNSUPPORTED. Secrets are in
+ * no message.
  */
 
 #include "controller/backends/kube/plugin.h"
@@ -26,6 +26,7 @@
 #define KUBECONFIG_MAX (1024 * 1024)
 #define KUBECONFIG_FILES_MAX 32
 #define KUBE_PEM_MAX (256 * 1024)
+#define KUBE_AS_MAX 64
 
 /* Names of clusters, users and contexts, and what each stands for. All-zero is empty. */
 struct kubeconfig {
@@ -42,6 +43,9 @@ struct kube_access {
 	char *server;
 	char *namespace;
 	bool is_unchecked; /* insecure-skip-tls-verify */
+	char *server_name; /* tls-server-name */
+	char *proxy;	   /* proxy-url */
+	struct argv as;	   /* headers that say as whom to act (impersonation) */
 	/* PEM; each is there, or in a file that kube_access_load() reads, or is not needed. */
 	struct buf authorities, certificate, key;
 	char *authorities_file, *certificate_file, *key_file;

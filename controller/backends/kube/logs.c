@@ -10,6 +10,11 @@
 #include "controller/backends/kube/observe.h"
 #include "controller/backends/kube/pod_state.h"
 #include "init/base/alloc.h"
+#include "init/base/log.h"
+
+/* How long is waited for what is added to a log, and for what it had before. */
+#define FOLLOW_MS 20
+#define SKIP_MS 5000
 
 struct reading {
 	uint64_t seen; /* bytes */
@@ -80,39 +85,128 @@ static bool find_index(const struct job *job, const struct log_part *part, uint6
 	return kube_index_of_rank(job, part->of_rank ? part->rank : 0, ret);
 }
 
-int kube_read_log(struct kube *kube, const struct job *job, const struct log_part *part,
-		  struct buf *ret, struct err *err)
+void kube_reading_finish(struct kube_reading *reading)
 {
-	cleanup_free char *pod = NULL, *base = NULL, *path = NULL;
+	http_stream_close(reading->stream);
+	free(reading->uid);
+	*reading = (struct kube_reading){ 0 };
+}
+
+static bool is_at(const struct kube_reading *reading, const struct job *job,
+		  const struct log_part *part)
+{
+	return reading->stream && strcmp(reading->uid, job->uid) == 0 &&
+	       reading->rank == part->rank && reading->offset == part->offset;
+}
+
+/* Whether somebody comes again for more of what goes on. */
+static bool is_followed(const struct job *job, const struct log_part *part)
+{
+	return part->offset > 0 && part->offset != LOG_END && part->rank < KUBE_READINGS_MAX &&
+	       !job_state_is_ended(job->state);
+}
+
+static char *log_path(const struct kube *kube, const char *pod, const char *more)
+{
+	cleanup_free char *base = kube_path(kube, "/api/v1", "pods", pod);
+
+	return str_printf("%s/log?container=" KUBE_CONTAINER "%s", base, more);
+}
+
+/* Begins to follow; that it cannot be done is no failure: it is read as a whole then. */
+static void begin_to_follow(struct kube *kube, struct kube_reading *reading, const struct job *job,
+			    const struct log_part *part, const char *pod)
+{
+	cleanup_free char *path = log_path(kube, pod, "&follow=true");
+	uint64_t later_ms;
+	struct err why;
+
+	kube_reading_finish(reading);
+	if (kube_stream(kube, path, &reading->stream, &later_ms, &why) < 0) {
+		log_debug("the log of %s is not followed: %s", pod, why.text);
+		return;
+	}
+	reading->uid = str_dup(job->uid);
+	reading->rank = part->rank;
+	reading->offset = reading->skip = part->offset;
+}
+
+/* What has come; a stream that breaks is left, and the next look reads from the beginning. */
+static int go_on(struct kube_reading *reading, const struct log_part *part, struct buf *ret,
+		 struct err *err)
+{
+	while (buf_len(ret) < part->max) {
+		unsigned int wait_ms = reading->skip > 0 ? SKIP_MS : FOLLOW_MS;
+		struct buf *bytes = NULL;
+		size_t len, skip;
+		int got = http_stream_read(reading->stream, wait_ms, &bytes, NULL);
+
+		if (got == 0)
+			return 0;
+		if (got < 0 || buf_len(bytes) == 0) {
+			kube_reading_finish(reading);
+			return 0;
+		}
+		skip = (size_t)MIN(reading->skip, (uint64_t)buf_len(bytes));
+		buf_consume(bytes, skip);
+		reading->skip -= skip;
+		len = MIN(buf_len(bytes), part->max - buf_len(ret));
+		if (!buf_append(ret, buf_span(bytes).ptr, len))
+			return err_set(err, ERR_LIMIT, "no room for more of the log");
+		buf_consume(bytes, len);
+		reading->offset += len;
+	}
+	return 0;
+}
+
+/* The log as a whole, of which a part is wanted. */
+static int read_whole(struct kube *kube, const char *pod, const struct log_part *part,
+		      struct buf *ret, struct err *err)
+{
+	cleanup_free char *path = log_path(kube, pod, "");
 	struct reading reading = {
 		.from = part->offset, .max = part->max, .last = BUF_INIT(2 * part->max), .ret = ret
 	};
-	struct kube_call call = { .received = take, .owner = &reading };
-	struct err own = { 0 };
-	uint64_t index;
-	int result;
+	struct kube_call call = { .path = path, .received = take, .owner = &reading };
+	int result = kube_read(kube, &call, NULL, err);
 
-	if (!find_index(job, part, &index))
-		return 0;
-	if (find_pod(kube, job, index, &pod, err) < 0)
-		return -1;
-	if (pod[0] == '\0')
-		return 0;
-	base = kube_path(kube, "/api/v1", "pods", pod);
-	path = str_printf("%s/log?container=" KUBE_CONTAINER, base);
-	call.path = path;
-	result = kube_read(kube, &call, NULL, &own);
 	if (result == 0 && part->offset == LOG_END) {
 		struct span last = buf_span(&reading.last);
 
 		if (last.len > part->max)
 			span_cut(&last, last.len - part->max);
 		if (!buf_append_span(ret, last))
-			result = err_set(&own, ERR_LIMIT, "no room for the log");
+			result = err_set(err, ERR_LIMIT, "no room for the log");
 	}
 	buf_finish(&reading.last);
+	return result;
+}
+
+int kube_read_log(struct kube *kube, struct kube_reading *readings, const struct job *job,
+		  const struct log_part *part, struct buf *ret, struct err *err)
+{
+	struct kube_reading *reading = &readings[part->rank % KUBE_READINGS_MAX];
+	cleanup_free char *pod = NULL;
+	struct err own = { 0 };
+	uint64_t index;
+
+	if (!find_index(job, part, &index))
+		return 0;
+	/* The end of one that has ended is in the log, and perhaps not yet in the stream. */
+	if (is_at(reading, job, part) && !job_state_is_ended(job->state))
+		return go_on(reading, part, ret, err);
+	if (find_pod(kube, job, index, &pod, err) < 0)
+		return -1;
+	if (pod[0] == '\0')
+		return 0;
+	if (is_followed(job, part)) {
+		begin_to_follow(kube, reading, job, part, pod);
+		if (reading->stream)
+			return go_on(reading, part, ret, err);
+	}
 	/* "waiting to start" is 400; a pod that went in between, 404. */
-	if (result == 0 || own.kind == ERR_INVALID || own.kind == ERR_NOT_FOUND)
+	if (read_whole(kube, pod, part, ret, &own) == 0 || own.kind == ERR_INVALID ||
+	    own.kind == ERR_NOT_FOUND)
 		return 0;
 	return err_set(err, own.kind, "the log of %s: %s", job->native_id, own.text);
 }

@@ -2,6 +2,8 @@
 /* Pieces of manifests; see manifest.h. */
 #include "manifest.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 json_t *kube_object_at(json_t *object, const char *key)
@@ -29,6 +31,14 @@ json_t *kube_array_at(json_t *object, const char *key)
 void kube_set_text(json_t *object, const char *key, const char *text)
 {
 	json_object_set_new(object, key, json_string(text));
+}
+
+void kube_set_count(json_t *object, const char *key, uint64_t count)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, count);
+	kube_set_text(object, key, text);
 }
 
 json_t *kube_item_with(json_t *list, const char *key, const char *value)

@@ -14,6 +14,9 @@ json_t *kube_array_at(json_t *object, const char *key);
 
 void kube_set_text(json_t *object, const char *key, const char *text);
 
+/* A quantity, which is a text, also where it is a whole number. */
+void kube_set_count(json_t *object, const char *key, uint64_t count);
+
 /* The item of a list that says so of itself: {"name": "main"}. NULL: there is none. */
 json_t *kube_item_with(json_t *list, const char *key, const char *value);
 

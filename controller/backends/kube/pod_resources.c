@@ -34,7 +34,7 @@ static int set_gpus(json_t *limits, const char *option, const char *gpus, uint64
 			       "--%s: %" PRIu64 " GPUs are not the same number for each of %" PRIu64
 			       " tasks: say --gpus-per-task",
 			       option, count, pods);
-	json_object_set_new(limits, name, json_integer((json_int_t)(count / pods)));
+	kube_set_count(limits, name, count / pods);
 	return 0;
 }
 
@@ -54,7 +54,7 @@ static int set_gres(json_t *limits, const char *gres, struct err *err)
 				       "--gres: '%.80s': resources of nodes are called such as "
 				       "amd.com/gpu:2 ('kubectl describe nodes' lists them)",
 				       gres);
-		json_object_set_new(limits, name, json_integer((json_int_t)count));
+		kube_set_count(limits, name, count);
 		gres += len + (gres[len] == ',');
 	}
 	return 0;
@@ -84,7 +84,7 @@ int kube_fill_resources(json_t *container, const struct spec *spec, struct err *
 	uint64_t milli;
 
 	if (spec->cpus)
-		json_object_set_new(requests, "cpu", json_integer((json_int_t)spec->cpus));
+		kube_set_count(requests, "cpu", spec->cpus);
 	if (spec->cpu_limit) {
 		cleanup_free char *text = NULL;
 
@@ -95,8 +95,8 @@ int kube_fill_resources(json_t *container, const struct spec *spec, struct err *
 		kube_set_text(limits, "cpu", text);
 	}
 	if (memory) {
-		json_object_set_new(requests, "memory", json_integer((json_int_t)memory));
-		json_object_set_new(limits, "memory", json_integer((json_int_t)memory));
+		kube_set_count(requests, "memory", memory);
+		kube_set_count(limits, "memory", memory);
 	}
 	return set_devices(limits, spec, err);
 }

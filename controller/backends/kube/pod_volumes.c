@@ -19,8 +19,7 @@ static json_t *volume_of(const struct mount *mount, const char *name)
 	case MOUNT_MEMORY:
 		memory = json_pack("{s:s}", "medium", "Memory");
 		if (mount->size)
-			json_object_set_new(memory, "sizeLimit",
-					    json_integer((json_int_t)mount->size));
+			kube_set_count(memory, "sizeLimit", mount->size);
 		json_object_set_new(volume, "emptyDir", memory);
 		break;
 	}
