@@ -97,7 +97,7 @@ class Real(Cluster):
     def make_keys(self) -> None:
         self.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt",
                      "-subj", "/CN=tests", "-days", "2")
-        (self.dir / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+        (self.dir / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:api.tests\n")
         for name, subject in (("server", "/CN=127.0.0.1"), ("admin", "/O=system:masters/CN=admin")):
             self.openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr",
                          "-subj", subject)

@@ -80,6 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             with server.lock:
                 server.seen.append((self.command, self.path, self.headers.get("Authorization")))
+                server.headers = self.headers
                 fault = server.next_fault(self.path)
                 if fault:
                     return self.answer(fault.code, fault.body, fault.headers)
@@ -111,7 +112,7 @@ class StandIn(kube.Cluster):
         self.lock = threading.Condition()
         self.objects, self.logs, self.history = {}, {}, []
         self.version, self.oldest, self.watches, self.bookmarks = 100, 0, 0, 0
-        self.faults, self.seen, self.token = [], [], kube.TOKEN
+        self.faults, self.seen, self.headers, self.token = [], [], {}, kube.TOKEN
         self.page = 0  # the largest page, whatever is asked for; 0: as large as is asked for
 
     def start(self) -> "StandIn":

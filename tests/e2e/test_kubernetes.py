@@ -15,6 +15,7 @@ DENIED, UNSUPPORTED = 77, 69
 def test_a_job_waits_starts_runs_and_succeeds(here, cluster):
     name, uid, pod = started(here, cluster, "-t", "10m", "--", "echo", "two words")
     job = here.job(name)
+    assert job["queue"] == "default"
     assert (job["state"], job["native_state"], job["native_id"]) == ("QUEUED", "Pending", f"default/berth-{uid}")
     cluster.say(pod, "Pending", conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
                                              "message": "0/0 nodes are available"}])

@@ -307,15 +307,15 @@ void kube_read_job(const struct job *record, const json_t *job, const json_t *li
 
 	*ret = unknown(runs);
 	pods_init(&pods, list, runs ? runs->len : MAX(record->tasks, UINT64_C(1)));
-	if (!runs) {
+	if (!runs)
 		read_whole(job, &pods, ret);
-		return;
-	}
 	/* The runs of an array are all of its tasks, in their order. */
-	for (size_t i = 0; i < runs->len; i++) {
+	for (size_t i = 0; runs && i < runs->len; i++) {
 		struct observation one = unknown(NULL);
 
 		read_task(job, &pods, i, &one);
 		observation_to_run(&one, &runs->items[i]);
 	}
+	jobdir_copy_text(ret->queue, sizeof(ret->queue),
+			 kube_text(json_object_get(job, "metadata"), "namespace"));
 }
