@@ -6,62 +6,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "controller/model/constraint.h"
 #include "init/base/alloc.h"
 
 int fit_check(const struct node_request *request, struct err *err)
 {
-	const char *constraint = request->constraint;
-
-	if (constraint && (!constraint[0] || constraint[strcspn(constraint, "()[]*")]))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--constraint: '%.80s': only features joined by & (both) and | "
-			       "(either), with ! for none such, are understood here",
-			       constraint);
-	return 0;
-}
-
-static bool has_feature(const char *features, const char *name, size_t len)
-{
-	for (const char *p = features; *p; p += strspn(p, ",")) {
-		size_t feature = strcspn(p, ",");
-
-		if (feature == len && memcmp(p, name, len) == 0)
-			return true;
-		p += feature;
-	}
-	return false;
-}
-
-/* All of "a&b&!c"; a comma is an & to Slurm, too. */
-static bool has_all(const char *features, const char *names, size_t len)
-{
-	while (len > 0) {
-		bool is_not = *names == '!';
-		size_t name = 0;
-
-		names += is_not;
-		len -= is_not;
-		while (name < len && names[name] != '&' && names[name] != ',')
-			name++;
-		if (name > 0 && has_feature(features, names, name) == is_not)
-			return false;
-		names += MIN(name + 1, len);
-		len -= MIN(name + 1, len);
-	}
-	return true;
-}
-
-static bool matches_constraint(const char *features, const char *constraint)
-{
-	for (const char *p = constraint;; p++) {
-		size_t len = strcspn(p, "|");
-
-		if (has_all(features, p, len))
-			return true;
-		p += len;
-		if (*p == '\0')
-			return false;
-	}
+	return request->constraint ? constraint_check(request->constraint, err) : 0;
 }
 
 static bool matches_queue(const struct node *node, const char *pattern)
@@ -111,7 +61,7 @@ static bool has_enough(const struct node *node, const struct node_request *reque
 
 enum node_fit fit_node(const struct node *node, const struct node_request *request)
 {
-	if ((request->constraint && !matches_constraint(node->features, request->constraint)) ||
+	if ((request->constraint && !constraint_allows(request->constraint, node->features)) ||
 	    (request->queue && !matches_queue(node, request->queue)) ||
 	    (request->state && !is_in_state(node, request->state)) ||
 	    !has_enough(node, request, true))

@@ -16,7 +16,7 @@ struct node_request {
 	uint64_t memory; /* bytes */
 	uint64_t gpus;
 	char gpu_type[GPUS_TYPE_SIZE]; /* "": of any type */
-	const char *constraint;	       /* features: "a&b|!c", where & binds first */
+	const char *constraint;	       /* features, as constraint.h reads them */
 	const char *queue;	       /* a pattern of fnmatch(3) */
 	const char *state;	       /* the scheduler's word, such as "idle", in any case */
 };
@@ -28,7 +28,7 @@ enum node_fit {
 	FIT_NEVER,
 };
 
-/* Refuses constraints that are not understood here: parentheses, brackets and counts. */
+/* Refuses a constraint that is none. */
 int fit_check(const struct node_request *request, struct err *err) attr_must_use;
 
 enum node_fit fit_node(const struct node *node, const struct node_request *request);
