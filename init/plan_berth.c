@@ -21,7 +21,7 @@
 struct args {
 	const char *dir, *tunnel, *hold, *parent_death;
 	uint64_t rank, grace, limit, verbose;
-	bool no_tunnel, single_child, subreaper, warn_on_reap, help, version;
+	bool no_tunnel, single_child, subreaper, warn_on_reap, marked, help, version;
 	struct opt_list remap, rewrite;
 };
 
@@ -48,6 +48,8 @@ static const struct opt opts[] = {
 		"get this signal when the parent dies"),
 	OPT_FLAG(0, "subreaper", struct args, subreaper,
 		 "adopt orphans also where this is not PID 1 (the default)"),
+	OPT_FLAG(0, "marked", struct args, marked,
+		 "each word of the command begins with a + that is not its own"),
 	OPT_FLAG(0, "warn-on-reap", struct args, warn_on_reap, "tell of each orphan that ended"),
 	OPT_COUNT('v', "verbose", struct args, verbose,
 		  "tell on standard error what happens (-vv: more, -vvv: all)"),
@@ -185,6 +187,16 @@ static int plan_end(const struct args *args, struct plan *plan, struct err *err)
 	return 0;
 }
 
+static int unmark(char **words, int len, struct err *err)
+{
+	for (int i = 0; i < len; i++) {
+		if (*words[i]++ != '+')
+			return err_set(err, ERR_INVALID, "--marked: '%.80s' begins with no +",
+				       words[i] - 1);
+	}
+	return 0;
+}
+
 static enum plan_talk choose_talk(const struct args *args)
 {
 	if (args->verbose > 0)
@@ -220,6 +232,8 @@ static int make(int argc, char **argv, struct plan *plan, struct err *err)
 	plan->subreaper = args.subreaper;
 	plan->warn_on_reap = args.warn_on_reap;
 	plan->talk = choose_talk(&args);
+	if (args.marked && unmark(argv, operands, err) < 0)
+		return -1;
 	if (plan_signals(&args, plan, err) < 0 || plan_end(&args, plan, err) < 0)
 		return -1;
 	return plan_dir(&args, plan, err) < 0 ? -1 : PLAN_RUN;

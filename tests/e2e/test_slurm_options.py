@@ -116,16 +116,15 @@ def test_every_word_and_value_reaches_the_command_as_it_is(here):
 
     def word():
         return "".join(draw.choices(PIECES, k=draw.randrange(8)))
-    # An array takes another way: each of its tasks prints them.
-    for array in (), ("--array", "3"):
-        words, values = ["\r\n", *(word() for _ in range(40))], [word() for _ in range(20)]
+    # An array takes another way: each of its tasks prints them; and ranks another one: srun has a use for a colon.
+    for way, file in ((), "stdout"), (("--array", "3"), "stdout.3"), (("-n", "2"), "stdout.1"):
+        words, values = ["\r\n", ":", *(word() for _ in range(40))], [word() for _ in range(20)]
         assignments = [f"V{i}={value}" for i, value in enumerate(values)]
         script = r'printf "%s\0" "$@"; ' + " ".join(rf'printf "%s\0" "$V{i}";' for i in range(len(values)))
-        name = here.run(*array, *(part for each in assignments for part in ("-e", each)),
+        name = here.run(*way, *(part for each in assignments for part in ("-e", each)),
                         "--", "sh", "-c", script, "sh", *words)
         here.wait(name, "SUCCEEDED")
-        output = here.job_dir(name) / ("stdout.3" if array else "stdout")
-        assert output.read_bytes().decode().split("\0")[:-1] == words + values, f"seed {seed}"
+        assert (here.job_dir(name) / file).read_bytes().decode().split("\0")[:-1] == words + values, f"seed {seed}"
 
 
 @pytest.mark.parametrize("name", ["a b", "a'b", "a;b", "$x", "*", "../x", "a\nb", "-x", "a/b", "é", "%j", "7", "x" * 64])

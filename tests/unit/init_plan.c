@@ -42,6 +42,21 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void marks_are_taken_off_the_command(void **state)
+{
+	char *argv[] = { "berth-init", "--marked", "--", "+sh", "+:", "+", "++x", NULL };
+
+	(void)state;
+	assert_int_equal(make(argv), PLAN_RUN);
+	assert_string_equal(plan.command[0], "sh");
+	assert_string_equal(plan.command[1], ":");
+	assert_string_equal(plan.command[2], "");
+	assert_string_equal(plan.command[3], "+x");
+	assert_null(plan.command[4]);
+	assert_int_equal(MAKE("--marked", "+sh", ""), -1);
+	assert_non_null(strstr(err.text, "'' begins with no +"));
+}
+
 static void options_end_at_the_command(void **state)
 {
 	char *argv[] = { "berth-init", "--grace", "1m", "sh", "-v", "--dir", NULL };
@@ -243,6 +258,7 @@ static void wrong_command_lines_of_others_are_refused_as_they_do(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(marks_are_taken_off_the_command),
 		cmocka_unit_test(options_end_at_the_command),
 		cmocka_unit_test(a_directory_brings_a_status_and_a_tunnel),
 		cmocka_unit_test(relative_paths_are_from_where_it_was_started),

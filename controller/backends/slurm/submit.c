@@ -221,6 +221,28 @@ static bool add_start(struct buf *b, const struct submission *submission,
 	       (ranks <= 1 || add_rank_files(b, submission)) && add_words(b, &words->step);
 }
 
+/* srun takes a ":" wherever it stands for the begin of another job component. */
+static bool has_separator(const struct spec *spec)
+{
+	for (const char *const *word = spec->command; *word; word++) {
+		if (strcmp(*word, ":") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool add_command_words(const struct spec *spec, bool is_marked, struct buf *b)
+{
+	bool ok = buf_printf(b, is_marked ? " --marked --" : " --");
+
+	for (const char *const *word = spec->command; ok && *word; word++) {
+		cleanup_free char *marked = str_printf("%s%s", is_marked ? "+" : "", *word);
+
+		ok = add_word(b, marked);
+	}
+	return ok;
+}
+
 static bool add_command(const struct submission *submission, bool is_inside, struct buf *b)
 {
 	cleanup_free char *init =
@@ -232,15 +254,15 @@ static bool add_command(const struct submission *submission, bool is_inside, str
 		ok = ok && buf_printf(b, " --rank \"$SLURM_ARRAY_TASK_ID\"");
 	if (submission->spec->hold)
 		ok = ok && add_word(b, "--hold") && add_word(b, submission->spec->hold);
-	ok = ok && add_word(b, "--");
 	if (submission->spec->script) {
 		cleanup_free char *script = fs_join(submission->job->directory, SPEC_SCRIPT_NAME);
 
-		return ok && add_word(b, script);
+		return ok && add_word(b, "--") && add_word(b, script);
 	}
-	for (const char *const *word = submission->spec->command; ok && *word; word++)
-		ok = add_word(b, *word);
-	return ok;
+	return ok && add_command_words(submission->spec,
+				       slurm_has_steps(submission->spec) &&
+					       has_separator(submission->spec),
+				       b);
 }
 
 /* The words of a template; bytes that are no text are passed on as they are. */
