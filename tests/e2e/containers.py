@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Containers that Slurm's jobs run in, made of what the machine has: a root directory of busybox, podman with that as an
-image, and oci.conf, by which Slurm starts OCI bundles with crun."""
+image, and oci.conf, by which Slurm starts OCI bundles
+with crun or runc."""
 
 import os
 import pathlib
@@ -8,14 +9,13 @@ import shutil
 
 import harness
 
-# As in Slurm's guide to containers, for a runtime that needs no daemon.
+# As in Slurm's guide to containers, for a runtime that needs no daemon; and exec, so that no shell is between Slurm's signals
+# and the runtime.
 OCI = """\
-EnvExclude="^(SLURM_CONF|SLURM_CONF_SERVER)="
-RunTimeEnvExclude="^(SLURM_CONF|SLURM_CONF_SERVER)="
-RunTimeQuery="{crun} --rootless=true --root={dir} state %n.%u.%j.%s.%t"
-RunTimeKill="{crun} --rootless=true --root={dir} kill -a %n.%u.%j.%s.%t"
-RunTimeDelete="{crun} --rootless=true --root={dir} delete --force %n.%u.%j.%s.%t"
-RunTimeRun="{crun} --rootless=true --cgroup-manager=disabled --root={dir} run --bundle %b %n.%u.%j.%s.%t"
+RunTimeQuery="{runtime} --root={dir} state %n.%u.%j.%s.%t"
+RunTimeKill="{runtime} --root={dir} kill -a %n.%u.%j.%s.%t"
+RunTimeDelete="{runtime} --root={dir} delete --force %n.%u.%j.%s.%t"
+RunTimeRun="exec {runtime} --root={dir} run --bundle %b %n.%u.%j.%s.%t"
 """
 
 
@@ -27,6 +27,13 @@ def find(*programs: str) -> None:
     missing = [program for program in programs if not shutil.which(program)]
     if missing:
         raise Unavailable(f"no {', '.join(missing)}: apt-get install {' '.join(missing)}")
+
+
+def runtime() -> str:
+    """crun does not take a machine with both versions of control groups; runc does."""
+    name = "runc" if pathlib.Path("/sys/fs/cgroup/unified").exists() else "crun"
+    find(name)
+    return name
 
 
 def root(dir: pathlib.Path) -> pathlib.Path:
@@ -54,10 +61,7 @@ class Podman:
         self.name = "localhost/berth-busybox:1"
         dir.mkdir()
         (dir / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{dir}/store"\nrunroot = "{dir}/run"\n')
-        # crun does not take a machine with both versions of control groups; runc does.
-        runtime = "runc" if pathlib.Path("/sys/fs/cgroup/unified").exists() else "crun"
-        find(runtime)
-        (dir / "containers.conf").write_text(f'[engine]\nruntime = "{runtime}"\ncgroup_manager = "cgroupfs"\n'
+        (dir / "containers.conf").write_text(f'[engine]\nruntime = "{runtime()}"\ncgroup_manager = "cgroupfs"\n'
                                              'events_logger = "file"\n[containers]\nlog_driver = "k8s-file"\n'
                                              'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
         self.env = {"CONTAINERS_STORAGE_CONF": str(dir / "storage.conf"), "CONTAINERS_CONF": str(dir / "containers.conf")}
@@ -71,8 +75,15 @@ class Podman:
         return harness.run(["podman", "ps", "--all", "--format={{.Status}} {{.Command}}"], env={**os.environ, **self.env}).ok().stdout
 
 
-def write_oci(config: pathlib.Path, dir: pathlib.Path) -> None:
-    """oci.conf beside slurm.conf."""
-    find("crun")
-    dir.mkdir()
-    (config.parent / "oci.conf").write_text(OCI.format(dir=dir, crun=shutil.which("crun")))
+class Oci:
+    """oci.conf beside slurm.conf, which slurmstepd reads for each container; and a root directory for such."""
+
+    def __init__(self, config: pathlib.Path, dir: pathlib.Path):
+        program = runtime()
+        dir.mkdir()
+        self.state, self.root = dir / "state", root(dir / "root")
+        (config.parent / "oci.conf").write_text(OCI.format(dir=self.state, runtime=shutil.which(program)))
+
+    def left(self) -> str:
+        """Containers that nobody removed."""
+        return " ".join(path.name for path in self.state.iterdir()) if self.state.exists() else ""

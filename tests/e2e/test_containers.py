@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Slurm's jobs in containers: with podman, for real."""
+"""Slurm's jobs in containers, for real: with podman, and with Slurm's own, which run by runc or crun."""
 
 import os
 import random
@@ -13,53 +13,74 @@ from test_slurm_options import PIECES
 INVALID, UNSUPPORTED = 64, 69
 
 
-@pytest.fixture(scope="module")
-def podman(session_dir):
+class Podman:
+    """What jobs in its containers are started with, see and leave."""
+    options = ["--launcher=podman"]
+    of_image = "image"
+
+    def __init__(self, dir, cluster):
+        engine = containers.Podman(dir)
+        self.env, self.image, self.left = engine.env, engine.name, engine.left
+
+
+class Oci:
+    options = ["--launcher=oci"]
+    of_image = ""
+
+    def __init__(self, dir, cluster):
+        oci = containers.Oci(cluster.config, dir)
+        self.env, self.image, self.left = {}, oci.root, oci.left
+
+
+LAUNCHERS = {"podman": Podman, "oci": Oci}
+
+
+@pytest.fixture(scope="module", params=[("podman", "slurm"), ("podman", "slurmrest"), ("oci", "slurm"), ("oci", "slurmrest")],
+                ids="-".join)
+def here(request, berth, session_dir):
+    launcher, name = request.param
+    cluster = request.getfixturevalue(name)
     try:
-        return containers.Podman(session_dir / "podman")
+        made = LAUNCHERS[launcher](session_dir / f"{launcher}-{name}", cluster)
     except containers.Unavailable as reason:
-        pytest.skip(f"no podman: {reason}")
-
-
-@pytest.fixture(scope="module", params=["slurm", "slurmrest"])
-def here(request, berth, podman):
-    cluster = request.getfixturevalue(request.param)
+        pytest.skip(f"no {launcher}: {reason}")
     options = ["-b", "slurm"]
-    if request.param == "slurmrest":
+    if name == "slurmrest":
         cluster.configure(berth.home, "rest")
-        options = ["-b", "rest", "--export", ",".join(podman.env)]
-    here = berth.with_env(SLURM_CONF=cluster.config, **podman.env)
-    here.run = lambda *argv, **more: here.submit(*options, "--launcher=podman", "--image", podman.name, *argv, **more)
+        options = ["-b", "rest", *(["--export", ",".join(made.env)] if made.env else [])]
+    here = berth.with_env(SLURM_CONF=cluster.config, **made.env)
+    here.run = lambda *argv, **more: here.submit(*options, *made.options, "--image", made.image, *argv, **more)
+    here.of_image, here.left = made.of_image, made.left
     return here
 
 
-def test_a_job_runs_in_the_container_and_its_exit_status_comes_out(here, podman):
+def test_a_job_runs_in_the_container_and_its_exit_status_comes_out(here):
     name = here.run("-C", "/tmp", "--", "sh", "-c", "cat /etc/inside; pwd; echo $OF_IMAGE $SLURM_JOB_ID; exit 7")
     job = here.wait(name, "FAILED")
     assert job["exit_code"] == 7, here("logs", "--stderr", name)
-    assert here("logs", name).ok().stdout == f"yes\n/tmp\nimage {here.job(name)['native_id']}\n"
-    assert podman.left() == ""
+    assert here("logs", name).ok().stdout == f"yes\n/tmp\n{here.of_image} {here.job(name)['native_id']}\n".replace("\n ", "\n")
+    assert here.left() == ""
 
 
-def test_ssh_lands_in_the_container(here, ssh, podman):
+def test_ssh_lands_in_the_container(here, ssh):
     name = here.run("-e", "WINS=user", "--", "sleep", "1000")
     here.wait(name, "RUNNING")
     ssh = ssh.with_env(SLURM_CONF=here.extra["SLURM_CONF"])
-    assert ssh(name, "cat /etc/inside; echo $OF_IMAGE $WINS").ok().stdout == "yes\nimage user\n"
+    assert ssh(name, "cat /etc/inside; echo $OF_IMAGE $WINS").ok().stdout == f"yes\n{here.of_image} user\n".replace("\n ", "\n")
     ssh(name, "kill -TERM $(pidof sleep)")  # the job may end before the command does
     job = here.wait(name, "FAILED")
     assert (job["exit_code"], job["signal"]) in ((143, 0), (-1, 15), (None, 15))
-    harness.until(lambda: podman.left() == "", "no container left")
+    harness.until(lambda: here.left() == "", "no container left")
 
 
-def test_a_cancelled_job_ends_with_its_container(here, podman):
+def test_a_cancelled_job_ends_with_its_container(here):
     name = here.run("--", "sh", "-c", "trap 'echo told; exit 0' TERM; trap 'echo usr1' USR1; echo up; while :; do sleep 0.1; done")
     harness.until(lambda: here("logs", name).stdout == "up\n", "output")
     here("signal", "USR1", name).ok()
     harness.until(lambda: here("logs", name).stdout == "up\nusr1\n", "the signal")
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")
-    harness.until(lambda: podman.left() == "", "no container left")
+    harness.until(lambda: here.left() == "", "no container left")
 
 
 def test_every_word_and_value_reaches_the_command_in_the_container_as_it_is(here):
@@ -68,11 +89,12 @@ def test_every_word_and_value_reaches_the_command_in_the_container_as_it_is(here
 
     def word():
         return "".join(draw.choices(PIECES, k=draw.randrange(8)))
-    words, values = ["\r\n", *(word() for _ in range(40))], [word() for _ in range(20)]
+    words, values = ["\r\n", ":", *(word() for _ in range(40))], [word() for _ in range(20)]
     script = r'printf "%s\0" "$@"; ' + " ".join(rf'printf "%s\0" "$V{i}";' for i in range(len(values)))
     name = here.run(*(part for i, value in enumerate(values) for part in ("-e", f"V{i}={value}")),
                     "--", "sh", "-c", script, "sh", *words)
-    here.wait(name, "SUCCEEDED")
+    job = here.wait(name, "SUCCEEDED", "FAILED")
+    assert job["state"] == "SUCCEEDED", (seed, job, here("logs", "--stderr", name))
     assert (here.job_dir(name) / "stdout").read_bytes().decode().split("\0")[:-1] == words + values, f"seed {seed}"
 
 

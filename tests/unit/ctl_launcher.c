@@ -83,14 +83,56 @@ static void each_launcher_has_a_line_of_its_own(void **state)
 		      "export BERTH_ENV_B=\"$B\"\n"
 		      "exec srun --ntasks=1 --environment=/j/environment.toml /berth/berth-init "
 		      "--dir /j -- true\n");
-	assert_script("oci", "/root",
-		      "bundle=/j/container\n"
-		      "mkdir -p \"$bundle\" && sed -e \"s/\\\"@UID@\\\"/$(id -u)/\" "
-		      "-e \"s/\\\"@GID@\\\"/$(id -g)/\" /j/container.json "
-		      ">\"$bundle/$$.part\" &&\n"
-		      "\tmv \"$bundle/$$.part\" \"$bundle/config.json\" || exit 125\n"
-		      "exec srun --ntasks=1 --container=/j/container /berth/berth-init --dir /j "
-		      "-- true\n");
+	assert_script(
+		"oci", "/root",
+		"bundle=/j/container\n"
+		"image=/root\n"
+		"mkdir -p \"$bundle\"\n"
+		"conf=${SLURM_CONF:-$(scontrol show config | sed -n 's/^SLURM_CONF *= //p')}\n"
+		"if grep -qs '^ *RunTime.*runc ' \"${conf%/*}/oci.conf\"; then\n"
+		"\tmkdir -p \"$bundle/rootfs\"\n"
+		"\tover=/\n"
+		"else\n"
+		"\tln -sfn \"$image\" \"$bundle/rootfs\"\n"
+		"\tover=/tmp\n"
+		"fi\n"
+		"sed -e \"s/\\\"@UID@\\\"/$(id -u)/\" -e \"s/\\\"@GID@\\\"/$(id -g)/\" "
+		"-e \"s|@ROOT@|$over|\" /j/container.json "
+		">\"$bundle/$$.part\" &&\n"
+		"\tmv \"$bundle/$$.part\" \"$bundle/config.json\" || exit 125\n"
+		"exec srun --ntasks=1 --container=/j/container /berth/berth-init --dir /j "
+		"-- true\n");
+}
+
+static void a_separator_of_srun_goes_through_it_marked(void **state)
+{
+	static const char *const separated[] = { "a b", ":", "", NULL };
+	static const struct {
+		const char *launcher;
+		uint64_t tasks;
+		const char *end;
+	} cases[] = {
+		{ "pyxis", 1, " --marked -- '+a b' +: +\n" },
+		{ NULL, 2, " --marked -- '+a b' +: +\n" },
+		{ "apptainer", 1, " -- 'a b' : ''\n" },
+		{ NULL, 1, " -- 'a b' : ''\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+		struct world world;
+		const char *text;
+
+		make(&world, cases[i].launcher, cases[i].launcher ? "x:1" : NULL);
+		world.spec.command = separated;
+		world.spec.tasks = cases[i].tasks;
+		assert_int_equal(slurm_write_script(&world.submission, &script, NULL), 0);
+		text = buf_str(&script);
+		assert_true(strlen(text) > strlen(cases[i].end));
+		assert_string_equal(text + strlen(text) - strlen(cases[i].end), cases[i].end);
+		job_finish(&world.job);
+	}
 }
 
 static void assert_inferred(const char *image, const char *edf, const char *expected)
@@ -307,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_launcher_has_a_line_of_its_own),
+		cmocka_unit_test(a_separator_of_srun_goes_through_it_marked),
 		cmocka_unit_test(an_image_says_what_starts_it_where_only_one_can),
 		cmocka_unit_test(what_cannot_be_mounted_is_refused),
 		cmocka_unit_test(an_environment_file_quotes_what_toml_could_misread),

@@ -7,6 +7,10 @@
  * Who runs it is known on the cluster only, so that the batch script puts in the two numbers. A
  * runtime without root needs a user namespace; the user is root in it, as `crun spec --rootless`
  * has it.
+ *
+ * Slurm 22.05 takes "rootfs" in the bundle for the root directory, whatever config.json names. crun
+ * goes through a link there; runc refuses links, but lets the real one be mounted over the root.
+ * crun does not, so that the script looks into oci.conf, and that mount comes to lie under /tmp.
  */
 #include <jansson.h>
 #include <string.h>
@@ -17,6 +21,7 @@
 
 #define UID "@UID@"
 #define GID "@GID@"
+#define ROOT "@ROOT@"
 
 /* Where the filled-in file is: a directory is the bundle. */
 static char *bundle_of(const struct submission *submission)
@@ -24,27 +29,41 @@ static char *bundle_of(const struct submission *submission)
 	return fs_join(submission->job->directory, "container");
 }
 
+/* $over is where the root directory is mounted once more, as part of an expression of sed. */
+static const char find_runtime[] =
+	"conf=${SLURM_CONF:-$(scontrol show config | sed -n 's/^SLURM_CONF *= //p')}\n"
+	"if grep -qs '^ *RunTime.*runc ' \"${conf%/*}/oci.conf\"; then\n"
+	"\tmkdir -p \"$bundle/rootfs\"\n"
+	"\tover=/\n"
+	"else\n"
+	"\tln -sfn \"$image\" \"$bundle/rootfs\"\n"
+	"\tover=/tmp\n"
+	"fi\n";
+
 /* Tasks of an array make the same file at the same time, each under a name of its own first. */
 int launcher_oci_add(const struct launcher *launcher, const struct submission *submission,
 		     struct launch_words *ret, struct err *err)
 {
 	cleanup_free char *file = launcher_file(launcher, submission);
 	cleanup_free char *bundle = bundle_of(submission);
+	const char *image = submission->spec->image ? submission->spec->image : "";
 	bool ok = buf_printf(&ret->setup, "bundle=") && text_append_shell(&ret->setup, bundle) &&
-		  buf_printf(&ret->setup, "\nmkdir -p \"$bundle\" && sed "
-					  "-e \"s/\\\"" UID "\\\"/$(id -u)/\" "
-					  "-e \"s/\\\"" GID "\\\"/$(id -g)/\" ") &&
+		  buf_printf(&ret->setup, "\nimage=") && text_append_shell(&ret->setup, image) &&
+		  buf_printf(&ret->setup, "\nmkdir -p \"$bundle\"\n%s", find_runtime) &&
+		  buf_printf(&ret->setup, "sed -e \"s/\\\"" UID "\\\"/$(id -u)/\" "
+					  "-e \"s/\\\"" GID "\\\"/$(id -g)/\" "
+					  "-e \"s|" ROOT "|$over|\" ") &&
 		  text_append_shell(&ret->setup, file) &&
 		  buf_printf(&ret->setup, " >\"$bundle/$$.part\" &&\n\tmv \"$bundle/$$.part\" "
 					  "\"$bundle/config.json\" || exit 125\n");
 
 	if (!ok)
 		return err_set(err, ERR_LIMIT, "the job directory has too long a name");
-	if (!submission->spec->image || submission->spec->image[0] != '/')
+	if (image[0] != '/')
 		return err_set(err, ERR_INVALID,
 			       "--image: '%.80s' is not the absolute path of a root directory on "
 			       "the cluster",
-			       submission->spec->image ? submission->spec->image : "");
+			       image);
 	argv_addf(&ret->step, "--container=%s", bundle);
 	return 0;
 }
@@ -69,6 +88,7 @@ static json_t *mounts(const struct submission *submission)
 	const char *dir = submission->job->directory;
 	json_t *list = json_array();
 
+	json_array_append_new(list, mount(ROOT, "none", submission->spec->image, own));
 	json_array_append_new(list, mount("/proc", "proc", "proc", plain));
 	/* GPUs and the interconnect are devices of the node. */
 	json_array_append_new(list, mount("/dev", "none", "/dev", own));
