@@ -158,6 +158,19 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 	return 0;
 }
 
+bool backend_prepares(const struct backend *backend)
+{
+	return backend->ops->prepare && !site_is_remote(backend->site);
+}
+
+void backend_prepare(struct backend *backend, const struct submission *submission)
+{
+	assert_own(backend, submission->job);
+	/* What is refused has nothing to begin. */
+	if (backend_prepares(backend) && check(backend, submission->spec, NULL) == 0)
+		backend->ops->prepare(backend, submission);
+}
+
 void backend_expect(struct backend *backend)
 {
 	if (backend->ops->expect)

@@ -33,7 +33,10 @@
 #define BACKEND_QUEUE_MAX 64
 #define BACKEND_NODES_MAX 256
 
-/* What submit gets. The job directory exists and holds spec.json and tunnel.json. */
+/*
+ * What submit gets. The job directory exists and holds spec.json and tunnel.json. What prepare gets
+ * is a job without a number, an empty directory, and no bundle.
+ */
 struct submission {
 	const struct spec *spec;
 	const struct job *job;
@@ -91,6 +94,15 @@ struct backend_ops {
 	/* Mandatory. Starts or enqueues the job. When it fails, nothing runs. */
 	int (*submit)(struct backend *backend, const struct submission *submission,
 		      struct submitted *ret, struct err *err);
+
+	/*
+	 * Says that submit is going to be called for this job: what takes its time begins, and
+	 * nobody waits for it yet. The job does not start before submit, also not when we are
+	 * killed meanwhile; what goes wrong is found out by submit. Called only where files are
+	 * here; what it leaves in the directory of a job that is never recorded is known to
+	 * jobdir_remove_left(). NULL: there is nothing to begin.
+	 */
+	void (*prepare)(struct backend *backend, const struct submission *submission);
 
 	/*
 	 * Appends what submit would hand over, for people to read; the job directory need not
@@ -289,6 +301,8 @@ struct site *backend_site(const struct backend *backend);
 
 int backend_submit(struct backend *backend, const struct submission *submission,
 		   struct submitted *ret, struct err *err) attr_must_use;
+bool backend_prepares(const struct backend *backend); /* never where files are elsewhere */
+void backend_prepare(struct backend *backend, const struct submission *submission);
 int backend_render(struct backend *backend, const struct submission *submission, struct buf *ret,
 		   struct err *err) attr_must_use;
 int backend_observe(struct backend *backend, const struct job *const *jobs, size_t len,

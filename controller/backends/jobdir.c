@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "init/base/fd.h"
 #include "init/base/fs.h"
@@ -231,4 +231,16 @@ void jobdir_add_located(const struct located *located, struct job_list *ret)
 	job_set_text(&job.native_state, state);
 	job_set_text(&job.name, located->name);
 	job_list_take(ret, &job);
+}
+
+bool jobdir_remove_left(const char *directory, uint64_t before_ns)
+{
+	cleanup_free char *script = fs_join(directory, "script.sh");
+	char target[sizeof(JOBDIR_NO_SCRIPT)];
+	ssize_t len = readlink(script, target, sizeof(target));
+
+	if (len == sizeof(target) - 1 && memcmp(target, JOBDIR_NO_SCRIPT, (size_t)len) == 0)
+		return fs_is_older(script, before_ns) && fs_remove_tree(directory, NULL) == 0;
+	/* Or it has not even that. */
+	return len < 0 && fs_is_older(directory, before_ns) && rmdir(directory) == 0;
 }

@@ -50,6 +50,14 @@ struct located {
 #define JOBDIR_SCRIPT "script.sh"
 
 /*
+ * Where script.sh leads in the directory of a job that is about to be submitted: to what its
+ * submitter is told later.
+ */
+#define JOBDIR_NO_SCRIPT "/proc/self/fd/0"
+/* Removes a directory whose submitter died before this time with no more than that in it. */
+bool jobdir_remove_left(const char *directory, uint64_t before_ns);
+
+/*
  * Adds a record of it with directory, uid, created_ns and what stands above, unless it is none of
  * ours. What is listed with the same directory again is a task of the same array: when one runs,
  * the job does.

@@ -5,6 +5,7 @@
 #include "controller/cmd/submission.h"
 #include "controller/model/spec_options.h"
 #include "controller/ops/gc.h"
+#include "controller/ops/submit.h"
 
 struct args {
 	const char *backend;
@@ -68,6 +69,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	    cmd_submit_one(c, &how, &args->spec, err) < 0)
 		return -1;
 	ops_collect_in_passing(c);
+	ops_make_spare(c);
 	return 0;
 }
 

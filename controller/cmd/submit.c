@@ -6,6 +6,7 @@
 #include "controller/model/spec_file.h"
 #include "controller/ops/fetch.h"
 #include "controller/ops/gc.h"
+#include "controller/ops/submit.h"
 #include "controller/ops/where.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
@@ -107,8 +108,10 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 		if (submit_one(c, args, file.items[i], err) < 0)
 			return err_wrap(err, "%s: job %zu", args->file, i + 1);
 	}
-	if (!args->dry_run)
+	if (!args->dry_run) {
 		ops_collect_in_passing(c);
+		ops_make_spare(c);
+	}
 	return 0;
 }
 

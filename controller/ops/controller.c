@@ -32,9 +32,9 @@ int controller_open(struct controller **ret, struct err *err)
 
 	set_verbose();
 
-	if (paths_init(&c->paths, err) < 0 || paths_make_state(&c->paths, err) < 0 ||
-	    store_open(c->paths.database, &c->store, err) < 0)
+	if (paths_init(&c->paths, err) < 0 || paths_make_state(&c->paths, err) < 0)
 		return -1;
+	c->store = store_new(c->paths.database);
 	c->ssh = (struct sshconf){
 		.config = c->paths.ssh_config,
 		.jobs_dir = c->paths.ssh_jobs_dir,
@@ -57,6 +57,7 @@ struct controller *controller_close(struct controller *c)
 			free(c->tokens[i].cluster);
 			token_source_close(c->tokens[i].source);
 		}
+		argv_finish(&c->spare);
 		store_close(c->store);
 		config_free(c->config);
 		paths_finish(&c->paths);

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
+#include "controller/ops/spare.h"
 #include "controller/backends/site_ssh.h"
 #include "controller/run/remote.h"
 #include "init/base/fs.h"
@@ -73,13 +73,6 @@ static void collect_hosts(struct collection *g)
 	}
 }
 
-static bool is_older(const char *path, uint64_t before_ns)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0 && (uint64_t)st.st_mtim.tv_sec < before_ns / NSEC_PER_SEC;
-}
-
 /* keys/UID.json of a job that has ended, or of none and old (a submission that died). */
 static void collect_key(struct collection *g, const char *name)
 {
@@ -95,7 +88,7 @@ static void collect_key(struct collection *g, const char *name)
 	if (store_find_by_uid(g->c->store, uid, &job, &err) == 0) {
 		if (!job_state_is_ended(job.state))
 			return;
-	} else if (err.kind != ERR_NOT_FOUND || !is_older(path, g->settled_ns)) {
+	} else if (err.kind != ERR_NOT_FOUND || !fs_is_older(path, g->settled_ns)) {
 		return;
 	}
 	if (g->plan->dry_run) {
@@ -220,7 +213,7 @@ static void collect_bundles(struct collection *g)
 	while ((entry = readdir(dir))) {
 		cleanup_free char *path = fs_join(g->c->paths.images_dir, entry->d_name);
 
-		if (!is_bundle_name(entry->d_name) || !is_older(path, g->settled_ns) ||
+		if (!is_bundle_name(entry->d_name) || !fs_is_older(path, g->settled_ns) ||
 		    is_linked(g, entry->d_name))
 			continue;
 		if (!g->plan->dry_run && fs_remove_tree(path, g->err) < 0)
@@ -334,7 +327,12 @@ static void collect(struct collection *g)
 		collect_lost(g);
 	collect_hosts(g);
 	collect_keys(g);
+	if (!g->plan->dry_run)
+		gc_note(g, spare_collect(g->c, g->settled_ns, g->err));
 	gc_collect_directories(g);
+	/* It takes a look into each directory. */
+	if (!g->plan->dry_run && !g->in_passing)
+		gc_note(g, leftovers_remove_unrecorded(g->c, g->settled_ns, g->err));
 	collect_bundles(g);
 }
 

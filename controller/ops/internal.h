@@ -37,6 +37,7 @@ struct controller {
 		struct token_source *source;
 	} tokens[CONTROLLER_CLUSTERS_MAX];
 	size_t tokens_len;
+	struct argv spare; /* what makes the next spare keys (spare.h); empty: none are wanted */
 };
 
 /* What runs the jobs of a cluster; opened when first asked for. */
@@ -79,20 +80,25 @@ void keys_add_workstation(struct argv *argv);
 int keys_make_host(struct controller *c, const char *tunnel, struct err *err) attr_must_use;
 
 /*
- * The two key files of a job, which take as long as all else that is done for it here: they are
- * begun when there is a job directory, and have to have come to their end before it is handed over.
- * making_finish() stops what is still being made.
+ * The two key files of a job: spare ones, or else made now, which takes as long as all else that is
+ * done for it here. They are begun when there is a job directory, and have to have come to their
+ * end before it is handed over. making_finish() stops what is still being made.
  */
 struct making {
 	struct site *site;
 	const char *tunnel;
+	const char *bundle; /* the directory that it came from, named by a digest */
 	const struct job *job;
 	const struct spec *spec;
 	/* What follows is keys_begin_job()'s. */
 	struct argv argv;
-	struct running *running;
+	struct running *running; /* NULL: they were there */
 	char *job_file, *staged, *relays;
+	bool is_staged; /* the job's file waits in `staged` to be brought to where the job is */
 };
+
+/* Words of making.argv that say where the files go; what follows says what they are like. */
+enum { MAKING_JOB_FILE = 3, MAKING_CLIENT_FILE = 5, MAKING_FILES_LEN };
 
 int keys_begin_job(struct controller *c, const struct where *where, struct making *m,
 		   struct err *err) attr_must_use;
@@ -119,6 +125,13 @@ int leftovers_release_here(struct controller *c, const struct job *job, struct e
 
 /* What a rotation of its key that was interrupted left beside the client file. */
 int leftovers_remove_beside(struct controller *c, const struct job *job, struct err *err)
+	attr_must_use;
+
+/*
+ * Removes directories that were made before this time for jobs that were never recorded, by
+ * whatever workstation.
+ */
+int leftovers_remove_unrecorded(struct controller *c, uint64_t before_ns, struct err *err)
 	attr_must_use;
 
 /*

@@ -8,6 +8,7 @@
 
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
+#include "controller/ops/spare.h"
 #include "controller/run/argv.h"
 #include "controller/run/child.h"
 #include "init/base/fs.h"
@@ -94,6 +95,7 @@ int keys_begin_job(struct controller *c, const struct where *where, struct makin
 	cleanup_free char *client_file = paths_client_key(&c->paths, m->job->uid);
 	struct child_plan plan = { .timeout_ms = KEYGEN_TIMEOUT_MS };
 
+	m->is_staged = m->site != NULL;
 	m->job_file = fs_join(m->job->directory, "tunnel.json");
 	m->staged = str_printf("%s.job.part", client_file);
 	m->relays = str_printf("%s.relays.part", client_file);
@@ -104,21 +106,32 @@ int keys_begin_job(struct controller *c, const struct where *where, struct makin
 		argv_add_words(&m->argv, "--allow", m->spec->allow.items[i], NULL);
 	if (place_add_paths(c, where, m->relays, &m->argv, err) < 0)
 		return -1;
+	if (spare_take(c, m, client_file)) {
+		m->is_staged = m->site || rename(m->staged, m->job_file) < 0;
+		return 0;
+	}
 	plan.argv = argv_words(&m->argv);
 	if (child_start(&plan, &m->running, err) < 0)
 		return err_wrap(err, "cannot make keys");
 	return 0;
 }
 
-int keys_end_job(struct making *m, struct err *err)
+static int end_keygen(struct making *m, struct err *err)
 {
 	cleanup(child_finish) struct child child = { 0 };
 
 	if (child_end(m->running, &child, err) < 0)
 		return err_wrap(err, "cannot make keys");
-	if (check_keygen(&child, m->argv.items[0], err) < 0 || fs_remove_tree(m->relays, err) < 0)
+	if (check_keygen(&child, m->argv.items[0], err) < 0)
 		return -1;
-	return m->site ? move_there(m->site, m->staged, m->job_file, err) : 0;
+	return fs_remove_tree(m->relays, err);
+}
+
+int keys_end_job(struct making *m, struct err *err)
+{
+	if (m->running && end_keygen(m, err) < 0)
+		return -1;
+	return m->is_staged ? move_there(m->site, m->staged, m->job_file, err) : 0;
 }
 
 void making_finish(struct making *m)

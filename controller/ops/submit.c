@@ -39,8 +39,9 @@ void job_set_user(struct job *job)
 	job_set_text(&job->user, user ? user->pw_name : number);
 }
 
-static int define(struct controller *c, const char *cluster, const struct place *place,
-		  const struct spec *spec, struct job *job, struct err *err)
+/* What the job is, without its number. */
+static int define(const char *cluster, const struct place *place, const struct spec *spec,
+		  struct job *job, struct err *err)
 {
 	cleanup_free char *uid = job_make_uid(err);
 	cleanup_free char *line = spec_command_line(spec);
@@ -61,7 +62,7 @@ static int define(struct controller *c, const char *cluster, const struct place 
 	job->nodes = MAX(spec->nodes, UINT64_C(1));
 	job->tasks = spec_ranks(spec);
 	job_set_text(&job->array, spec->array ? spec->array : "");
-	return store_add_job(c->store, job, err);
+	return 0;
 }
 
 /*
@@ -105,6 +106,7 @@ static void tell_degraded(struct controller *c, const char *backend, const char 
 /* Where it goes, what is there, and with what it is submitted. */
 struct way {
 	struct where where;
+	struct backend *backend;
 	struct site *site;
 	struct place place;
 	struct bundle bundle;
@@ -124,35 +126,38 @@ static void way_finish(struct way *way)
 }
 DEFINE_CLEANUP_VALUE(struct way, way_finish)
 
+static struct submission describe(const struct spec *spec, const struct way *way,
+				  const struct job *job)
+{
+	return (struct submission){ .spec = spec,
+				    .job = job,
+				    .bundle = way->installed,
+				    .has_squashfs = way->bundle.image != NULL,
+				    .home = way->where.is_remote ? way->place.user_home : NULL,
+				    .template = way->template };
+}
+
 static int hand_over(struct controller *c, const struct spec *spec, const struct way *way,
 		     struct job *job, struct notes *notes, struct err *err)
 {
-	const struct submission submission = { .spec = spec,
-					       .job = job,
-					       .bundle = way->installed,
-					       .has_squashfs = way->bundle.image != NULL,
-					       .home = way->where.is_remote ? way->place.user_home
-									    : NULL,
-					       .template = way->template };
+	const struct submission submission = describe(spec, way, job);
 	struct submitted submitted;
-	struct backend *backend;
 	struct err own;
 
-	if (controller_backend(c, job->cluster, &backend, err) < 0 ||
-	    backend_submit(backend, &submission, &submitted, err) < 0)
+	if (backend_submit(way->backend, &submission, &submitted, err) < 0)
 		return -1;
 	job_set_text(&job->native_id, submitted.native_id);
 	job->state = submitted.state;
 	if (store_update_job(c->store, job, err) < 0) {
 		/* Nobody would find it again: better that it does not run. */
-		if (backend_cancel(backend, &(const struct job *){ job }, 1, NULL) < 0)
+		if (backend_cancel(way->backend, &(const struct job *){ job }, 1, NULL) < 0)
 			return err_wrap(err, "%s runs it as %s, and it could not be recorded",
 					job->backend, job->native_id);
 		return -1;
 	}
 	tell_degraded(c, job->backend, submitted.degraded, notes);
 	/* Links to files of the user's choice are a convenience. */
-	if (site_flush(backend_site(backend), &own) < 0)
+	if (site_flush(way->site, &own) < 0)
 		log_debug("job-%" PRIu64 ": %s", job->id, own.text);
 	return 0;
 }
@@ -187,9 +192,11 @@ static int bring_edf(struct controller *c, const struct way *way, struct err *er
 static int prepare_and_submit(struct controller *c, const struct spec *spec, const struct way *way,
 			      struct job *job, struct notes *notes, struct err *err)
 {
-	cleanup(making_finish) struct making keys = {
-		.site = way->site, .tunnel = way->bundle.tunnel, .job = job, .spec = spec
-	};
+	cleanup(making_finish) struct making keys = { .site = way->site,
+						      .tunnel = way->bundle.tunnel,
+						      .bundle = way->installed,
+						      .job = job,
+						      .spec = spec };
 
 	if (site_make_dir(way->site, job->directory, err) < 0 || bring_edf(c, way, err) < 0 ||
 	    keys_begin_job(c, &way->where, &keys, err) < 0 ||
@@ -253,21 +260,60 @@ static bool wants_home(const struct where *where, struct spec *spec, const char 
 	return !is_contained;
 }
 
-/* Finds or makes all that does not belong to one job. */
+/* Who takes the job, and where its files are. */
 static int open_way(struct controller *c, struct way *way, struct job *job, struct err *err)
 {
-	struct backend *backend;
-
-	if (controller_backend(c, way->where.cluster, &backend, err) < 0 ||
-	    bundle_find(c->paths.program, &way->bundle, err) < 0)
+	if (controller_backend(c, way->where.cluster, &way->backend, err) < 0)
 		return -1;
-	way->site = backend_site(backend);
-	job_set_text(&job->backend, backend_name(backend));
-	if (place_find(c, &way->where, way->site, &way->place, err) < 0 ||
+	way->site = backend_site(way->backend);
+	job_set_text(&job->backend, backend_name(way->backend));
+	return place_find(c, &way->where, way->site, &way->place, err);
+}
+
+/* Finds or makes all else that does not belong to one job. */
+static int prepare_way(struct controller *c, struct way *way, struct err *err)
+{
+	if (bundle_find(c->paths.program, &way->bundle, err) < 0 ||
 	    place_install_bundle(c, &way->where, way->site, &way->place, &way->bundle,
 				 &way->installed, err) < 0)
 		return -1;
 	return keys_make_host(c, way->bundle.tunnel, err);
+}
+
+/*
+ * A backend may begin before there is a record: then the directory is there before that, too, and
+ * collecting knows it when we die in between (jobdir_remove_left()).
+ */
+static int begin(const struct spec *spec, const struct way *way, const struct job *job,
+		 struct err *err)
+{
+	const struct submission submission = describe(spec, way, job);
+
+	if (!backend_prepares(way->backend))
+		return 0;
+	if (site_make_dir(way->site, job->directory, err) < 0)
+		return -1;
+	backend_prepare(way->backend, &submission);
+	return 0;
+}
+
+/* The first error is the one to report; what this leaves, collecting finds later. */
+static int undo(struct controller *c, const struct way *way, const struct job *job, struct err *err)
+{
+	struct err own;
+
+	/* What was remembered of the cluster may not be true any more. */
+	if (way->where.is_remote && job->id > 0)
+		place_forget(c, &way->where);
+	if (job->id == 0) {
+		if (backend_prepares(way->backend) &&
+		    site_remove(way->site, job->directory, &own) < 0)
+			log_debug("%s", own.text);
+		return -1;
+	}
+	if (leftovers_remove(c, job, NULL) == 0 && store_delete_job(c->store, job->id, NULL) == 0)
+		return -1;
+	return err_wrap(err, "job-%" PRIu64 " (not cleared away: run 'berth gc')", job->id);
 }
 
 int ops_submit(struct controller *c, const char *cluster, const struct spec *asked,
@@ -287,21 +333,14 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 		return -1;
 	if (at_home)
 		spec->workdir = way.place.user_home;
-	if (define(c, way.where.cluster, &way.place, spec, &job, err) < 0)
+	if (define(way.where.cluster, &way.place, spec, &job, err) < 0)
 		return -1;
+	if (begin(spec, &way, &job, err) < 0 || prepare_way(c, &way, err) < 0 ||
+	    store_add_job(c->store, &job, err) < 0)
+		return undo(c, &way, &job, err);
 	choose_edf(&way, spec, &job);
-	if (prepare_and_submit(c, spec, &way, &job, notes, err) < 0) {
-		/*
-		 * The first error is the one to report; what this leaves, collecting finds later.
-		 * What was remembered of the cluster may not be true any more.
-		 */
-		if (way.where.is_remote)
-			place_forget(c, &way.where);
-		if (leftovers_remove(c, &job, NULL) == 0 &&
-		    store_delete_job(c->store, job.id, NULL) == 0)
-			return -1;
-		return err_wrap(err, "job-%" PRIu64 " (not cleared away: run 'berth gc')", job.id);
-	}
+	if (prepare_and_submit(c, spec, &way, &job, notes, err) < 0)
+		return undo(c, &way, &job, err);
 	*ret_job = job;
 	job = (struct job){ 0 };
 	return 0;

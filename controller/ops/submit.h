@@ -12,6 +12,12 @@
 int ops_submit(struct controller *c, const char *cluster, const struct spec *spec,
 	       struct job *ret_job, struct notes *notes, struct err *err) attr_must_use;
 
+/*
+ * For when the user has the answer: begins what makes the next submission quick, a pair of spare
+ * keys, in a process that nobody waits for.
+ */
+void ops_make_spare(struct controller *c);
+
 /* What the backend would be handed; nothing is recorded or made. */
 int ops_render(struct controller *c, const char *cluster, const struct spec *spec, struct buf *ret,
 	       struct err *err) attr_must_use;

@@ -2,7 +2,9 @@
 /* Runs another program to its end; see child.h. */
 #include "child.h"
 
+#include <assert.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -21,7 +23,7 @@
 /* The ends that we keep (read) and that the child gets (write). */
 struct pipes {
 	int output[2], errors[2];
-	int input[2]; /* a socket pair: ours to write is input[1]; -1 without input */
+	int input[2]; /* a socket pair, or a pipe: ours to write is input[1]; -1 without input */
 };
 
 static void pipes_close(struct pipes *p)
@@ -36,13 +38,18 @@ static void pipes_close(struct pipes *p)
 struct running {
 	struct child_plan plan;
 	struct pipes pipes;
-	uint64_t deadline; /* 0: none */
-	pid_t pid;	   /* 0: there is none, or it was waited for */
+	struct child child; /* what it has said so far */
+	struct span input;  /* what is left to give */
+	uint64_t deadline;  /* 0: none */
+	pid_t pid;	    /* 0: there is none, or it was waited for */
 };
 
-static int pipes_open(struct pipes *p, bool has_input, struct err *err)
+static int pipes_open(struct pipes *p, const struct child_plan *plan, struct err *err)
 {
-	if (pipe2(p->output, O_CLOEXEC) < 0 || pipe2(p->errors, O_CLOEXEC) < 0)
+	bool has_input = plan->talks || plan->input.len > 0;
+
+	if (pipe2(p->output, O_CLOEXEC) < 0 || pipe2(p->errors, O_CLOEXEC) < 0 ||
+	    (plan->waits && pipe2(p->input, O_CLOEXEC) < 0))
 		return err_set_errno(err, errno, "pipe");
 	/* Writing to a socket that nobody reads any more can be told not to raise SIGPIPE. */
 	if (has_input && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->input) < 0)
@@ -176,45 +183,59 @@ static void read_along(const struct child_reader *reader, struct buf *output)
 		buf_consume(output, reader->take(reader->owner, buf_span(output)));
 }
 
-/*
- * Collects both streams until both end; false when the deadline passed or the output is too large.
- */
-static bool collect(struct running *r, const struct child_reader *reader, struct child *child,
-		    bool *ret_overflow)
+static bool has_line(const struct running *r)
 {
-	struct pipes *p = &r->pipes;
-	struct span input = r->plan.input;
-	struct pollfd fds[3] = {
-		{ .fd = p->output[0], .events = POLLIN },
-		{ .fd = p->errors[0], .events = POLLIN },
-		{ .fd = p->input[1], .events = POLLOUT },
-	};
-	struct buf *bufs[2] = { &child->output, &child->errors };
+	struct span printed = buf_span(&r->child.output);
 
-	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+	return printed.len > 0 && memchr(printed.ptr, '\n', printed.len);
+}
+
+/* What poll(2) said; false when the output is too large. */
+static bool serve(struct running *r, const struct pollfd fds[3], const struct child_reader *reader)
+{
+	struct child *child = &r->child;
+	struct pipes *p = &r->pipes;
+	bool overflow = false;
+
+	if (fds[2].revents)
+		feed(r, &r->input);
+	if (fds[1].revents && !take(p->errors[0], &child->errors, true, &overflow))
+		p->errors[0] = fd_close(p->errors[0]);
+	if (fds[0].revents && !take(p->output[0], &child->output, false, &overflow))
+		p->output[0] = fd_close(p->output[0]);
+	if (overflow)
+		return false;
+	if (fds[0].revents && reader)
+		read_along(reader, &child->output);
+	return true;
+}
+
+enum collected { COLLECTED, TOO_LATE, TOO_MUCH };
+
+/* Collects both streams until both end, or until there is a line. */
+static enum collected collect(struct running *r, const struct child_reader *reader, bool until_line)
+{
+	while ((r->pipes.output[0] >= 0 || r->pipes.errors[0] >= 0) &&
+	       !(until_line && has_line(r))) {
+		struct pollfd fds[3] = {
+			{ .fd = r->pipes.output[0], .events = POLLIN },
+			{ .fd = r->pipes.errors[0], .events = POLLIN },
+			{ .fd = r->plan.input.len > 0 ? r->pipes.input[1] : -1, .events = POLLOUT },
+		};
 		uint64_t now = now_ms();
 		int wait = r->deadline ? (int)(r->deadline - MIN(r->deadline, now)) : -1;
 
 		if (r->deadline && now >= r->deadline)
-			return false;
-		if (poll(fds, 3, wait) < 0 && errno != EINTR)
-			return false;
-		if (fds[2].fd >= 0 && fds[2].revents) {
-			feed(r, &input);
-			fds[2].fd = p->input[1];
+			return TOO_LATE;
+		if (poll(fds, 3, wait) < 0) {
+			if (errno != EINTR)
+				return TOO_LATE;
+			continue;
 		}
-		for (int i = 0; i < 2; i++) {
-			if (fds[i].fd < 0 || !fds[i].revents)
-				continue;
-			if (!take(fds[i].fd, bufs[i], i == 1, ret_overflow))
-				fds[i].fd = -1;
-			if (*ret_overflow)
-				return false;
-			if (i == 0 && reader)
-				read_along(reader, bufs[0]);
-		}
+		if (!serve(r, fds, reader))
+			return TOO_MUCH;
 	}
-	return true;
+	return COLLECTED;
 }
 
 static int wait_for(pid_t pid)
@@ -241,6 +262,7 @@ struct running *running_stop(struct running *r)
 			wait_for(r->pid);
 		}
 		pipes_close(&r->pipes);
+		child_finish(&r->child);
 		free(r);
 	}
 	return NULL;
@@ -253,9 +275,11 @@ int child_start(const struct child_plan *plan, struct running **ret, struct err 
 	int os;
 
 	r->plan = *plan;
+	r->input = plan->input;
+	r->child = (struct child){ BUF_INIT(CHILD_OUTPUT_MAX), BUF_INIT(CHILD_ERRORS_MAX), 0 };
 	r->pipes = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	r->deadline = plan->timeout_ms ? now_ms() + plan->timeout_ms : 0;
-	if (pipes_open(p, plan->talks || plan->input.len > 0, err) < 0)
+	if (pipes_open(p, plan, err) < 0)
 		return -1;
 	os = spawn(plan, p, &r->pid);
 	if (os != 0) {
@@ -264,9 +288,55 @@ int child_start(const struct child_plan *plan, struct running **ret, struct err 
 	}
 	p->output[1] = fd_close(p->output[1]);
 	p->errors[1] = fd_close(p->errors[1]);
-	p->input[0] = fd_close(p->input[0]);
+	/* As long as we could read ourselves what we write into a pipe, no SIGPIPE is raised. */
+	if (!plan->waits)
+		p->input[0] = fd_close(p->input[0]);
 	*ret = take_ptr(r);
 	return 0;
+}
+
+static void close_input(struct pipes *p)
+{
+	p->input[1] = fd_close(p->input[1]);
+	p->input[0] = fd_close(p->input[0]);
+}
+
+void child_give(struct running *r, struct span input)
+{
+	static_assert(CHILD_PIECE_MAX <= PIPE_BUF, "more is not written at once");
+	ssize_t n;
+
+	assert(r->plan.waits && input.len <= CHILD_PIECE_MAX);
+	do
+		n = write(r->pipes.input[1], input.ptr, input.len);
+	while (n < 0 && errno == EINTR);
+	close_input(&r->pipes);
+}
+
+int child_detach(const struct child_plan *plan, struct err *err)
+{
+	cleanup_free const char **env = make_environment(plan->env);
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int os = posix_spawn_file_actions_init(&actions);
+	pid_t pid;
+
+	if (os != 0)
+		return err_set_errno(err, os, "run '%s'", plan->argv[0]);
+	os = posix_spawnattr_init(&attributes);
+	for (int fd = 0; os == 0 && fd <= 2; fd++)
+		os = posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+	if (os == 0 && plan->dir)
+		os = posix_spawn_file_actions_addchdir_np(&actions, plan->dir);
+	if (os == 0)
+		os = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+	if (os == 0)
+		os = posix_spawnp(&pid, plan->argv[0], &actions, &attributes,
+				  (char *const *)(uintptr_t)plan->argv,
+				  (char *const *)(uintptr_t)env);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	return os == 0 ? 0 : explain_exec(plan, os, err);
 }
 
 int child_end(struct running *r, struct child *ret, struct err *err)
@@ -274,26 +344,34 @@ int child_end(struct running *r, struct child *ret, struct err *err)
 	return child_follow(r, NULL, ret, err);
 }
 
+int child_await_line(struct running *r, struct span *ret)
+{
+	if (collect(r, NULL, true) != COLLECTED || !has_line(r))
+		return 0;
+	*ret = buf_span(&r->child.output);
+	return 1;
+}
+
 int child_follow(struct running *r, const struct child_reader *reader, struct child *ret,
 		 struct err *err)
 {
-	cleanup(child_finish) struct child child = { BUF_INIT(CHILD_OUTPUT_MAX),
-						     BUF_INIT(CHILD_ERRORS_MAX), 0 };
-	bool overflow = false, ended;
+	enum collected collected;
 
-	ended = collect(r, reader, &child, &overflow);
-	if (!ended)
+	if (r->plan.waits)
+		close_input(&r->pipes);
+	collected = collect(r, reader, false);
+	if (collected != COLLECTED)
 		kill(r->pid, SIGKILL);
-	child.status = wait_for(r->pid);
+	r->child.status = wait_for(r->pid);
 	r->pid = 0;
-	if (overflow)
+	if (collected == TOO_MUCH)
 		return err_set(err, ERR_LIMIT, "'%s' wrote more than %d MiB", r->plan.argv[0],
 			       CHILD_OUTPUT_MAX >> 20);
-	if (!ended)
+	if (collected == TOO_LATE)
 		return err_set(err, ERR_TIMEOUT, "'%s' did not end within %u s", r->plan.argv[0],
 			       r->plan.timeout_ms / 1000);
-	*ret = child;
-	child = (struct child){ 0 };
+	*ret = r->child;
+	r->child = (struct child){ 0 };
 	return 0;
 }
 

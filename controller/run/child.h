@@ -37,6 +37,7 @@ struct child_plan {
 	unsigned int timeout_ms;	       /* 0: none */
 	const struct child_progress *progress; /* or NULL */
 	bool talks;			       /* for child_talk() instead of child_end() */
+	bool waits; /* standard input is a pipe, for child_give() before child_end() */
 };
 
 struct child {
@@ -71,6 +72,25 @@ int child_follow(struct running *running, const struct child_reader *reader, str
 		 struct err *err) attr_must_use;
 struct running *running_stop(struct running *running);
 DEFINE_CLEANUP(struct running, running_stop)
+
+/*
+ * Waits until it has printed a line: 1, and what it has printed so far is at *ret, newline and all;
+ * it may be ending still. 0: it came to its end before. What went wrong is told by child_end().
+ */
+int child_await_line(struct running *running, struct span *ret) attr_must_use;
+
+/*
+ * Gives one that was started with `waits` its whole input: all of it or, when we are killed before,
+ * nothing, which a pipe promises of so many bytes (pipe(7)). Nobody may be reading any more.
+ */
+#define CHILD_PIECE_MAX 4096
+void child_give(struct running *running, struct span input);
+
+/*
+ * Starts one that nobody waits for and that may outlive us: in a session of its own, with nothing
+ * to read and nobody to tell. Only argv, env and dir of the plan count.
+ */
+int child_detach(const struct child_plan *plan, struct err *err) attr_must_use;
 
 /*
  * A turn of a conversation with one that was started with `talks`: gives it what it takes of *out,

@@ -43,8 +43,12 @@ int statement_fail(struct store *store, struct err *err)
 	}
 }
 
+static int ensure_open(struct store *store, struct err *err);
+
 static int execute(struct store *store, const char *sql, struct err *err)
 {
+	if (ensure_open(store, err) < 0)
+		return -1;
 	return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK
 		       ? 0
 		       : statement_fail(store, err);
@@ -52,6 +56,8 @@ static int execute(struct store *store, const char *sql, struct err *err)
 
 int statement_prepare(struct store *store, const char *sql, sqlite3_stmt **ret, struct err *err)
 {
+	if (ensure_open(store, err) < 0)
+		return -1;
 	return sqlite3_prepare_v2(store->db, sql, -1, ret, NULL) == SQLITE_OK
 		       ? 0
 		       : statement_fail(store, err);
@@ -151,22 +157,50 @@ static int use_write_ahead_log(struct store *store, struct err *err)
 	}
 }
 
-int store_open(const char *path, struct store **ret, struct err *err)
+static int set_up(struct store *store, struct err *err)
 {
-	cleanup(store_close) struct store *store = new_zero(struct store);
-	mode_t before = umask(0077);
+	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+	if (use_write_ahead_log(store, err) < 0 ||
+	    execute(store, "PRAGMA synchronous=NORMAL", err) < 0)
+		return -1;
+	return migrate(store, err);
+}
+
+static int ensure_open(struct store *store, struct err *err)
+{
+	mode_t before;
 	int result;
 
-	store->path = str_dup(path);
-	result = sqlite3_open_v2(path, &store->db,
+	if (store->db)
+		return 0;
+	before = umask(0077);
+	result = sqlite3_open_v2(store->path, &store->db,
 				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 				 NULL);
 	umask(before);
 	if (result != SQLITE_OK)
-		return statement_fail(store, err);
-	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-	if (use_write_ahead_log(store, err) < 0 ||
-	    execute(store, "PRAGMA synchronous=NORMAL", err) < 0 || migrate(store, err) < 0)
+		statement_fail(store, err);
+	else if (set_up(store, err) == 0)
+		return 0;
+	/* The next question gets the same answer, or a better one. */
+	sqlite3_close(store->db);
+	store->db = NULL;
+	return -1;
+}
+
+struct store *store_new(const char *path)
+{
+	struct store *store = new_zero(struct store);
+
+	store->path = str_dup(path);
+	return store;
+}
+
+int store_open(const char *path, struct store **ret, struct err *err)
+{
+	cleanup(store_close) struct store *store = store_new(path);
+
+	if (ensure_open(store, err) < 0)
 		return -1;
 	*ret = take_ptr(store);
 	return 0;

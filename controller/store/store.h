@@ -20,6 +20,11 @@
 
 struct store;
 
+/*
+ * A store that is opened by the first question: not everybody has one, and some have better things
+ * to do first. That fails as store_open() does.
+ */
+struct store *store_new(const char *path);
 /* Creates the file (0600) when it is not there; its directory must exist. */
 int store_open(const char *path, struct store **ret, struct err *err) attr_must_use;
 struct store *store_close(struct store *store);

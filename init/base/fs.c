@@ -182,6 +182,13 @@ bool fs_exists(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+bool fs_is_older(const char *path, uint64_t before_ns)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && (uint64_t)st.st_mtim.tv_sec < before_ns / NSEC_PER_SEC;
+}
+
 char *fs_join(const char *dir, const char *name)
 {
 	size_t len = strlen(dir);

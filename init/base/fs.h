@@ -45,5 +45,8 @@ int fs_remove_tree(const char *path, struct err *err) attr_must_use;
 
 bool fs_exists(const char *path);
 
+/* Whether it is there, and was last changed before this time (of CLOCK_REALTIME, whole seconds). */
+bool fs_is_older(const char *path, uint64_t before_ns);
+
 /* "a/b" from "a" and "b"; an absolute second part wins. free() it. */
 char *fs_join(const char *dir, const char *name) attr_must_use;

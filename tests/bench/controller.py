@@ -3,7 +3,10 @@
 
 A real Slurm of this machine is filled with held jobs (sbatch, some minutes for ten thousand), each of which has a
 record of berth's. Both sides list all of them and print to a file. Figures are ratios of medians taken in turns, or
-milliseconds.
+milliseconds. All files, Slurm's and ours, are in memory (/dev/shm) where there is room: what making a file costs differs
+between file systems by more than all else.
+
+A submission leaves a process that makes keys for the next one; each measurement begins when that has ended.
 
 All of it are short programs that wait for one another: where the machine has other work, each of them queues for a core,
 and whoever starts more of them loses. --realtime lets them, and Slurm, go first while something is measured.
@@ -26,6 +29,8 @@ from report import Aim, Row, ms, timed, turns
 import slurm as slurm_module  # noqa: E402
 
 RUNS = 7
+SUBMISSIONS = 31
+MEMORY = 1 << 30
 SUBMITTERS = 4
 # All that squeue has to tell for what berth shows.
 FIELDS = "JobArrayID:|,State:|,exit_code:|,StartTime:|,EndTime:|,Partition:|,NodeList:|,RestartCnt:|,Reason:"
@@ -56,9 +61,13 @@ class Bench:
 
     def turns(self, runs: int, ours: list, theirs: list) -> tuple:
         """Medians of two command lines, in seconds."""
+        def quietly(argv: list) -> float:
+            if ours[1] == "run":
+                harness.until(lambda: list((self.home.state_dir / "keys" / "spare").glob("*.job")), "spare keys")
+            return self.timed(*argv)
         self.schedule(os.SCHED_FIFO, 10)
         try:
-            return turns(runs, lambda: self.timed(*ours), lambda: self.timed(*theirs))
+            return turns(runs, lambda: quietly(ours), lambda: quietly(theirs))
         finally:
             self.schedule(os.SCHED_OTHER, 0)
 
@@ -99,14 +108,15 @@ def list_jobs(bench: Bench) -> Row:
 def submit(bench: Bench) -> Row:
     begin = "--begin=now+1hour"
     bench.berth("run", "-b", "slurm", begin, "--", "true")  # the bundle is there from now on
-    ours, theirs = bench.turns(RUNS, [bench.program, "run", "-b", "slurm", begin, "--", "true"],
+    ours, theirs = bench.turns(SUBMISSIONS, [bench.program, "run", "-b", "slurm", begin, "--", "true"],
                                ["sbatch", begin, "--output=/dev/null", "--wrap=true"])
-    return Row("run", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.5))
+    return Row("run", SUBMISSIONS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.5))
 
 
 def array(bench: Bench) -> Row:
     """A thousand tasks are one submission: beside one of a single job."""
     options = ["--begin=now+1hour", "--array=0-999"]
+    bench.berth("run", "-b", "slurm", *options, "--", "true")
     ours, theirs = bench.turns(RUNS, [bench.program, "run", "-b", "slurm", *options, "--", "true"],
                                ["sbatch", *options, "--output=/dev/null", "--wrap=true"])
     return Row("array of 1000", RUNS, ms(ours), ms(theirs), ours / theirs, Aim("<=", 1.5))
@@ -147,7 +157,8 @@ def main() -> int:
     wrong = set(args.cases) - set(CASES)
     if wrong:
         parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(CASES)}")
-    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > MEMORY else None
+    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench.", dir=memory))
     work.chmod(0o755)
     bench = None
     try:

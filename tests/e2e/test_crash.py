@@ -9,10 +9,12 @@ it has started goes on, as it does after a kill.
 import collections
 import contextlib
 import json
+import os
 import pathlib
 import re
 import shutil
 import sqlite3
+import time
 
 import pytest
 
@@ -104,6 +106,12 @@ def count_steps(here, place, trace) -> collections.Counter:
     return collections.Counter(re.findall(r"^(\w+)\(", trace.read_text(), re.M))
 
 
+def drop_spares(here) -> None:
+    """The next submission makes its keys itself."""
+    for path in (here.home.state_dir / "keys" / "spare").glob("*"):
+        path.unlink(missing_ok=True)
+
+
 def points(counted: collections.Counter):
     for step, count in sorted(counted.items()):
         stride = -(-count // EACH_MAX)
@@ -112,6 +120,9 @@ def points(counted: collections.Counter):
 
 def make_old(here) -> None:
     """What was begun long ago is not being submitted any more; for a test it is only said to be old."""
+    jobs = here.home.berth_home / "jobs"
+    for path in [*jobs.glob("*/script.sh"), *jobs.iterdir()]:
+        os.utime(path, (time.time() - LONG_AGO,) * 2, follow_symlinks=False)
     store = sqlite3.connect(here.home.state_dir / "berth.db", timeout=30)
     with store:
         store.execute("UPDATE jobs SET created_ns = created_ns - ? * 1000000000", (LONG_AGO,))
@@ -126,13 +137,21 @@ def open_jobs(here) -> dict:
     return {job["uid"]: job for job in records(here) if job["state"] in ("QUEUED", "STARTING", "RUNNING")}
 
 
+def secret(path: pathlib.Path) -> str:
+    return json.loads(path.read_text())["secret"]
+
+
 def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, place, short_dir):
     # The bundle, the host key and the Include line are there already.
     here("run", "-q", *place.waiting).ok()
-    table = list(points(count_steps(here, place, short_dir / "trace")))
+    counted = count_steps(here, place, short_dir / "trace")
+    drop_spares(here)
+    table = list(points(counted | count_steps(here, place, short_dir / "trace")))
     steps = {step for step, _ in table}
     assert steps >= {"mkdir", "rename", "wait4"} and steps & {"clone", "clone3"}, table
-    for step, n in table:
+    for at, (step, n) in enumerate(table):
+        if at % 2:
+            drop_spares(here)
         result = traced(here, place, "/dev/null", "-e", f"trace={step}", "-e", f"inject={step}:signal=KILL:when={n}")
         assert result.status in (-9, KILLED, 0), f"{step} {n}: {result}"
     unrecorded = {job["uid"] for job in records(here) if job["state"] == "DEFINED"}
@@ -147,7 +166,12 @@ def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, place
     assert {job["state"] for job in records(here)} <= {"QUEUED", "RUNNING", "FAILED"}
     home = here.home
     assert {path.name for path in (home.berth_home / "jobs").iterdir()} == set(jobs)
-    assert {path.name for path in (home.state_dir / "keys").iterdir()} == {f"{uid}.json" for uid in jobs}
+    keys = home.state_dir / "keys"
+    assert {path.name for path in keys.iterdir()} - {"spare"} == {f"{uid}.json" for uid in jobs}
+    # Each of them has a pair of keys of its own, which is nobody's spare.
+    pairs = [(secret(keys / f"{uid}.json"), secret(home.berth_home / "jobs" / uid / "tunnel.json")) for uid in jobs]
+    assert all(ours == theirs for ours, theirs in pairs) and len(set(pairs)) == len(jobs)
+    assert not {secret(path) for path in (keys / "spare").glob("*.job")} & {ours for ours, _ in pairs}
     blocks = {path.name for path in (home.ssh_dir / "berth").iterdir() if path.name != ".lock"}
     assert blocks == {f"{job['id']}.conf" for job in jobs.values()}
     harness.run(["ssh", "-G", "job-1"], env=here.env()).ok()

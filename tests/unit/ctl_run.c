@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "controller/run/argv.h"
 #include "controller/run/child.h"
@@ -49,6 +54,94 @@ static void output_can_be_read_along_and_the_rest_is_left(void **state)
 	assert_int_equal(child_follow(running, &reader, &child, NULL), 0);
 	assert_string_equal(buf_str(&lines), "one\ntwo\n");
 	assert_string_equal(buf_str(&child.output), "rest");
+}
+
+static void what_waits_for_its_input_gets_all_of_it_or_nothing(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "exec cat /proc/self/fd/0 /proc/self/fd/0", NULL };
+	const struct child_plan plan = { .argv = argv, .timeout_ms = 10000, .waits = true };
+	static char piece[CHILD_PIECE_MAX];
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece));
+	for (size_t len = 0; len <= sizeof(piece); len += sizeof(piece)) {
+		cleanup(running_stop) struct running *running = NULL;
+		cleanup(child_finish) struct child child = { 0 };
+
+		assert_int_equal(child_start(&plan, &running, NULL), 0);
+		if (len > 0)
+			child_give(running, span_of(piece, len));
+		assert_int_equal(child_end(running, &child, NULL), 0);
+		assert_int_equal(child.status, 0);
+		assert_int_equal(buf_len(&child.output), len);
+	}
+}
+
+static void giving_to_one_that_has_ended_harms_nobody(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "exec 0<&-; echo no >&2; exit 1", NULL };
+	const struct child_plan plan = { .argv = argv, .timeout_ms = 10000, .waits = true };
+	cleanup(running_stop) struct running *running = NULL;
+	cleanup(child_finish) struct child child = { 0 };
+	struct span line;
+
+	(void)state;
+	assert_int_equal(child_start(&plan, &running, NULL), 0);
+	assert_int_equal(child_await_line(running, &line), 0);
+	child_give(running, span_of_str("#!/bin/sh\n"));
+	assert_int_equal(child_end(running, &child, NULL), 0);
+	assert_int_equal(child.status, 1);
+	assert_string_equal(buf_str(&child.errors), "no\n");
+}
+
+static void a_line_is_there_before_its_program_ends(void **state)
+{
+	const char *const argv[] = { "sh", "-c", "echo 17; read x; echo $x; exit 5", NULL };
+	const struct child_plan plan = { .argv = argv, .timeout_ms = 10000, .waits = true };
+	cleanup(running_stop) struct running *running = NULL;
+	cleanup(child_finish) struct child child = { 0 };
+	struct span line;
+
+	(void)state;
+	assert_int_equal(child_start(&plan, &running, NULL), 0);
+	assert_int_equal(child_await_line(running, &line), 1);
+	assert_true(span_equal(line, span_of_str("17\n")));
+	child_give(running, span_of_str("more\n"));
+	assert_int_equal(child_end(running, &child, NULL), 0);
+	assert_int_equal(child.status, 5);
+	assert_string_equal(buf_str(&child.output), "17\nmore\n");
+}
+
+static void one_that_is_detached_has_a_session_of_its_own_and_nobody_to_tell(void **state)
+{
+	char path[] = "/tmp/berth-test.XXXXXX", text[256] = "";
+	/* The sixth field is the session; proc(5). */
+	const char *const argv[] = { "sh", "-c",
+				     "exec > \"$0.part\"; cut -d' ' -f6 /proc/$$/stat; "
+				     "readlink /proc/$$/fd/0 /proc/$$/fd/2; mv \"$0.part\" \"$0\"",
+				     path, NULL };
+	const char *const none[] = { "/nonexistent/program", NULL };
+	const struct timespec pause = { .tv_nsec = 10000000 };
+	cleanup_close int made = mkstemp(path);
+	char expected[64];
+	struct err err;
+	long sid = 0;
+
+	(void)state;
+	assert_int_equal(child_detach(&(struct child_plan){ .argv = none }, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_int_equal(child_detach(&(struct child_plan){ .argv = argv }, NULL), 0);
+	for (int i = 0; i < 3000 && text[0] == '\0'; i++) {
+		cleanup_close int fd = open(path, O_RDONLY);
+
+		assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) >= 0);
+		nanosleep(&pause, NULL);
+	}
+	unlink(path);
+	sid = strtol(text, NULL, 10);
+	assert_true(sid > 0 && sid != getsid(0));
+	snprintf(expected, sizeof(expected), "%ld\n/dev/null\n/dev/null\n", sid);
+	assert_string_equal(text, expected);
 }
 
 static void words_reach_the_program_as_they_are(void **state)
@@ -160,6 +253,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_streams_and_the_status_are_kept),
 		cmocka_unit_test(output_can_be_read_along_and_the_rest_is_left),
+		cmocka_unit_test(what_waits_for_its_input_gets_all_of_it_or_nothing),
+		cmocka_unit_test(giving_to_one_that_has_ended_harms_nobody),
+		cmocka_unit_test(a_line_is_there_before_its_program_ends),
+		cmocka_unit_test(one_that_is_detached_has_a_session_of_its_own_and_nobody_to_tell),
 		cmocka_unit_test(words_reach_the_program_as_they_are),
 		cmocka_unit_test(a_program_that_is_not_there_is_named),
 		cmocka_unit_test(a_program_that_hangs_is_killed_at_the_deadline),

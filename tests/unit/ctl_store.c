@@ -401,6 +401,24 @@ static void a_directory_that_is_missing_is_named(void **state)
 	assert_non_null(strstr(err.text, "/nonexistent/berth.db"));
 }
 
+static void a_store_is_opened_by_the_first_question(void **state)
+{
+	cleanup(store_close) struct store *nowhere = store_new("/nonexistent/berth.db");
+	cleanup(store_close) struct store *store = store_new(path);
+	cleanup_free char *note = NULL;
+	struct err err;
+
+	(void)state;
+	unlink(path);
+	assert_int_equal(store_put_note(nowhere, "a", "b", &err), -1);
+	assert_int_equal(err.kind, ERR_DENIED);
+	assert_int_equal(store_begin(nowhere, &err), -1);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(store_get_note(store, "a", &note, NULL), 0);
+	assert_null(note);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static bool has_log(void)
 {
 	char log[sizeof(path) + 8];
@@ -446,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_database_of_the_first_berth_keeps_its_jobs),
 		cmocka_unit_test(a_database_of_a_newer_berth_is_refused),
 		cmocka_unit_test(a_directory_that_is_missing_is_named),
+		cmocka_unit_test(a_store_is_opened_by_the_first_question),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -12,7 +12,7 @@ char *slurm_script_path(const struct job *job)
 	return fs_join(job->directory, JOBDIR_SCRIPT);
 }
 
-static int put_script(struct site *site, const struct submission *submission, struct err *err)
+int slurm_put_script(struct site *site, const struct submission *submission, struct err *err)
 {
 	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
 	cleanup_free char *path = slurm_script_path(submission->job);
@@ -24,7 +24,7 @@ static int put_script(struct site *site, const struct submission *submission, st
 
 int slurm_put_files(struct site *site, const struct submission *submission, struct err *err)
 {
-	if (put_script(site, submission, err) < 0 || launcher_write_file(submission, site, err) < 0)
+	if (launcher_write_file(submission, site, err) < 0)
 		return -1;
 	return site_need(site, submission->bundle, err);
 }

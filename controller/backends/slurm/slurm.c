@@ -21,35 +21,37 @@
 #include "controller/backends/slurm/submit.h"
 #include "init/base/text.h"
 
-static const char **make_environment(const struct spec *spec)
+/* With everything there, and nothing begun. */
+static int submit_file(struct backend *backend, const struct submission *submission,
+		       uint64_t *ret_id, struct err *err)
 {
-	const char **env = new_array(const char *, spec->env.len + 1);
+	cleanup_free char *script = slurm_script_path(submission->job);
+	cleanup_free const char **env = slurm_submit_environment(submission->spec);
+	cleanup(argv_finish) struct argv argv = { 0 };
+	cleanup(child_finish) struct child child = { 0 };
 
-	for (size_t i = 0; i < spec->env.len; i++)
-		env[i] = spec->env.items[i];
-	return env;
+	if (slurm_put_script(backend->site, submission, err) < 0)
+		return -1;
+	slurm_add_options(&argv, submission);
+	argv_add(&argv, script);
+	if (slurm_run(backend, argv_words(&argv), env, &child, err) < 0)
+		return -1;
+	if (!slurm_parse_submitted(buf_span(&child.output), ret_id))
+		return err_set(err, ERR_PROTOCOL, "%s", slurm_no_id);
+	return 0;
 }
 
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
-	cleanup_free char *script = slurm_script_path(submission->job);
-	cleanup(argv_finish) struct argv argv = { 0 };
-	cleanup(child_finish) struct child child = { 0 };
-	cleanup_free const char **env = NULL;
 	uint64_t id;
+	int done;
 
 	if (slurm_put_files(backend->site, submission, err) < 0)
 		return -1;
-	slurm_add_options(&argv, submission);
-	argv_add(&argv, script);
-	env = make_environment(submission->spec);
-	if (slurm_run(backend, argv_words(&argv), env, &child, err) < 0)
+	done = early_submit(&slurm_of(backend)->early, submission, &id, err);
+	if (done < 0 || (done == 0 && submit_file(backend, submission, &id, err) < 0))
 		return -1;
-	if (!slurm_parse_submitted(buf_span(&child.output), &id))
-		return err_set(err, ERR_PROTOCOL,
-			       "sbatch did not print a job id: look with squeue whether it took "
-			       "the job");
 	snprintf(ret->native_id, sizeof(ret->native_id), "%" PRIu64, id);
 	slurm_link_output(backend->site, submission, ret->native_id);
 	ret->state = JOB_QUEUED;
@@ -76,6 +78,7 @@ static void close_backend(struct backend *backend)
 {
 	struct slurm *slurm = slurm_of(backend);
 
+	early_finish(&slurm->early);
 	running_stop(slurm->queue);
 	site_close(backend->site);
 	free(slurm);
@@ -84,6 +87,7 @@ static void close_backend(struct backend *backend)
 static const struct backend_ops slurm_backend_ops = {
 	.name = "slurm",
 	.submit = submit,
+	.prepare = slurm_prepare,
 	.render = render,
 	.observe = slurm_observe,
 	.expect = slurm_expect,

@@ -9,10 +9,12 @@
  */
 
 #include "controller/backends/backend.h"
+#include "controller/backends/slurm/early.h"
 #include "controller/run/child.h"
 
 struct slurm {
 	struct backend base;
+	struct early early;    /* an sbatch that slurm_prepare() has begun */
 	struct running *queue; /* a squeue that slurm_expect() has begun, or NULL */
 };
 

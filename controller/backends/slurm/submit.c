@@ -162,7 +162,8 @@ void slurm_add_options(struct argv *argv, const struct submission *submission)
 	}
 	argv_add_words(argv, "sbatch", "--parsable", "--input=/dev/null", NULL);
 	add_export(argv, spec);
-	argv_addf(argv, "--job-name=%s", name);
+	if (spec->name || submission->job->id > 0)
+		argv_addf(argv, "--job-name=%s", name);
 	argv_addf(argv, "--chdir=%s", slurm_directory(submission));
 	add_files(argv, submission);
 	argv_addf(argv, "--ntasks=%" PRIu64, slurm_ranks_of_one(spec));
@@ -348,6 +349,9 @@ int slurm_write_script(const struct submission *submission, struct buf *ret, str
 		return -1;
 	return render(submission, launcher, &words, ret, err);
 }
+
+const char slurm_no_id[] =
+	"sbatch did not print a job id: look with squeue whether it took the job";
 
 bool slurm_parse_submitted(struct span text, uint64_t *ret_id)
 {

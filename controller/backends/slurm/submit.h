@@ -43,12 +43,18 @@ char *slurm_file_pattern(const char *dir, const char *name);
  */
 char *slurm_own_file(const struct submission *submission, const char *name);
 
-/* sbatch and its options, without the script. */
+/*
+ * sbatch and its options, without the script; without a name where the job has none yet (id 0) and
+ * the user gave it none.
+ */
 void slurm_add_options(struct argv *argv, const struct submission *submission);
 
 /* The batch script: one task is berth-init itself, more are started by srun. */
 int slurm_write_script(const struct submission *submission, struct buf *ret, struct err *err)
 	attr_must_use;
+
+/* What is said when there is none. */
+extern const char slurm_no_id[];
 
 /* The id in what `sbatch --parsable` prints: "123" or "123;cluster". */
 bool slurm_parse_submitted(struct span text, uint64_t *ret_id) attr_must_use;

@@ -39,6 +39,7 @@ static int put_files(struct site *site, const struct submission *submission, str
 	cleanup_free char *input = fs_join(submission->job->directory, SLURMREST_INPUT);
 
 	if (slurm_put_files(site, submission, err) < 0 ||
+	    slurm_put_script(site, submission, err) < 0 ||
 	    site_link(site, "/dev/null", input, err) < 0)
 		return -1;
 	return site_flush(site, err);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Key files in reserve; see spare.h. */
+#include "spare.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controller/model/digest.h"
+#include "controller/ops/submit.h"
+#include "init/base/fs.h"
+#include "init/base/log.h"
+
+#define FILES_MAX 8 /* two for each kind */
+#define MAKING_NS (60 * NSEC_PER_SEC)
+#define RECIPE_MAX (1024 * 1024)
+
+static char *spare_dir(const struct controller *c)
+{
+	return fs_join(c->paths.keys_dir, "spare");
+}
+
+/* The words of keygen that say what the keys are like; the first ones say where they go. */
+static bool describe(const struct making *m, char ret[DIGEST_HEX_SIZE])
+{
+	cleanup(buf_finish) struct buf recipe = BUF_INIT(RECIPE_MAX);
+	bool ok = buf_append(&recipe, m->bundle, strlen(m->bundle) + 1);
+
+	for (size_t i = MAKING_FILES_LEN; ok && i < m->argv.len; i++) {
+		if (strcmp(m->argv.items[i], "--relays") == 0)
+			return false;
+		ok = buf_append(&recipe, m->argv.items[i], strlen(m->argv.items[i]) + 1);
+	}
+	digest_sha256_hex(buf_span(&recipe), ret);
+	return ok;
+}
+
+static void plan_next(struct controller *c, const struct making *m, const char *job,
+		      const char *client)
+{
+	argv_finish(&c->spare);
+	argv_add_words(&c->spare, m->tunnel, "keygen", "--job-file", job, "--client-file", client,
+		       NULL);
+	for (size_t i = MAKING_FILES_LEN; i < m->argv.len; i++)
+		argv_add(&c->spare, m->argv.items[i]);
+}
+
+bool spare_take(struct controller *c, const struct making *m, const char *client_file)
+{
+	cleanup_free char *dir = spare_dir(c), *job = NULL, *client = NULL;
+	char name[DIGEST_HEX_SIZE];
+
+	if (!describe(m, name))
+		return false;
+	job = str_printf("%s/%s.job", dir, name);
+	client = str_printf("%s/%s.client", dir, name);
+	plan_next(c, m, job, client);
+	if (rename(job, m->staged) < 0)
+		return false;
+	if (rename(client, client_file) == 0)
+		return true;
+	unlink(m->staged); /* somebody removed its other half */
+	return false;
+}
+
+/* Removes the files that were made before this time, and counts the others. */
+static int sweep(const struct controller *c, uint64_t before_ns, size_t *ret_left, struct err *err)
+{
+	cleanup_free char *path = spare_dir(c);
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int result = 0;
+
+	*ret_left = 0;
+	if (!dir)
+		return errno == ENOENT ? 0 : err_set_errno(err, errno, "list %s", path);
+	while ((entry = readdir(dir))) {
+		cleanup_free char *file = fs_join(path, entry->d_name);
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (!fs_is_older(file, before_ns))
+			++*ret_left;
+		else if (unlink(file) < 0 && errno != ENOENT)
+			result = err_set_errno(err, errno, "remove %s", file);
+	}
+	closedir(dir);
+	return result;
+}
+
+int spare_collect(struct controller *c, uint64_t before_ns, struct err *err)
+{
+	size_t left;
+
+	return sweep(c, before_ns, &left, err);
+}
+
+/* Half a pair is either being made now, or keeps others from being made. */
+static bool is_due(const struct controller *c, const char *job, const char *client, uint64_t old_ns)
+{
+	size_t left;
+
+	if (fs_exists(job))
+		return false;
+	if (fs_is_older(client, old_ns))
+		unlink(client);
+	if (sweep(c, 0, &left, NULL) < 0)
+		return false;
+	/* Too many kinds: one that is used will be there again. */
+	return left < FILES_MAX || (sweep(c, old_ns, &left, NULL) == 0 && left < FILES_MAX);
+}
+
+void ops_make_spare(struct controller *c)
+{
+	const struct child_plan plan = { .argv = argv_words(&c->spare) };
+	cleanup_free char *dir = spare_dir(c);
+	struct err why;
+
+	if (c->spare.len == 0 ||
+	    !is_due(c, c->spare.items[MAKING_JOB_FILE], c->spare.items[MAKING_CLIENT_FILE],
+		    controller_now_ns() - MAKING_NS))
+		return;
+	if (fs_make_dirs(dir, 0700, &why) < 0 || child_detach(&plan, &why) < 0)
+		log_debug("no spare keys: %s", why.text);
+}
