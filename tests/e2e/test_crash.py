@@ -145,6 +145,7 @@ def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, place
     # The bundle, the host key and the Include line are there already.
     here("run", "-q", *place.waiting).ok()
     counted = count_steps(here, place, short_dir / "trace")
+    harness.until(lambda: list((here.home.state_dir / "keys" / "spare").glob("*.job")), "spare keys")
     drop_spares(here)
     table = list(points(counted | count_steps(here, place, short_dir / "trace")))
     steps = {step for step, _ in table}

@@ -69,8 +69,8 @@ def test_a_spare_that_was_not_finished_keeps_nobody_from_making_another(here):
 
 
 def test_a_job_without_a_name_is_called_by_its_number_whatever_the_environment_says(here, slurm):
-    for env in {}, {"SBATCH_JOB_NAME": "elsewhere"}:
-        name = here.submit(*WAITING, "--", "true", env=env)
+    for env, options in ({}, ()), ({"SBATCH_JOB_NAME": "elsewhere"}, ()), ({}, ("--env", "SBATCH_JOB_NAME=elsewhere")):
+        name = here.submit(*WAITING, *options, "--", "true", env=env)
         id = here.job(name)["native_id"]
         assert slurm.run("squeue", "-h", "-j", id, "-o", "%j").ok().stdout.strip() == name
         # As Slurm knows it, it was submitted by its path, and the file is what Slurm has.

@@ -41,10 +41,16 @@ void early_finish(struct early *early)
 	*early = (struct early){ 0 };
 }
 
-/* Whether sbatch would have to be told the number of the job, in words that win over these. */
-static bool is_named_elsewhere(const struct spec *spec)
+/* Words that win over a line of the script, of a job that is to be called by its number. */
+static bool is_named_elsewhere(const struct submission *submission)
 {
-	return !spec->name && !spec->script && getenv("SBATCH_JOB_NAME");
+	static const char name[] = "SBATCH_JOB_NAME";
+	const struct spec *spec = submission->spec;
+	bool is_named = submission->template || getenv(name);
+
+	for (size_t i = 0; i < spec->env.len; i++)
+		is_named = is_named || strncmp(spec->env.items[i], name, sizeof(name) - 1) == 0;
+	return is_named && !spec->name && !spec->script;
 }
 
 static int begin(struct early *early, const struct submission *submission, struct err *err)
@@ -68,7 +74,7 @@ void slurm_prepare(struct backend *backend, const struct submission *submission)
 	struct err why;
 
 	early_finish(early);
-	if (is_named_elsewhere(submission->spec))
+	if (is_named_elsewhere(submission))
 		return;
 	early->uid = str_dup(submission->job->uid);
 	if (begin(early, submission, &why) == 0)

@@ -13,7 +13,7 @@
  * even be a record: jobdir_remove_left() tells whoever collects.
  *
  * The number of the job is not known when sbatch gets its arguments; a job without a name gets it
- * by a line of the script, unless the environment gives it another one.
+ * by a line of the script, unless the environment or a template of the site could say another one.
  *
  * Only on this machine, and for scripts that a pipe takes at once (CHILD_PIECE_MAX), which nearly
  * all are. Everything else goes the usual way.
