@@ -252,6 +252,20 @@ int backend_read_log(struct backend *backend, const struct job *job, const struc
 	return backend->ops->read_log(backend, job, part, ret, err);
 }
 
+int backend_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
+		      uint64_t since_ns, uint64_t *ret_offset, struct err *err)
+{
+	assert_own(backend, job);
+	if (!backend->ops->log_since)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s: it is not known when its jobs printed what: leave --since out, "
+			       "or say how many lines with --tail",
+			       backend->ops->name);
+	if (backend->ops->log_since(backend, job, part, since_ns, ret_offset, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err)
 {

@@ -184,6 +184,15 @@ struct backend_ops {
 			struct buf *ret, struct err *err);
 
 	/*
+	 * Where what was printed since then begins in a log (of the part, its stream and rank), or
+	 * a few seconds before that. ERR_UNSUPPORTED where nobody noted when it grew. NULL: nobody
+	 * ever does.
+	 */
+	int (*log_since)(struct backend *backend, const struct job *job,
+			 const struct log_part *part, uint64_t since_ns, uint64_t *ret_offset,
+			 struct err *err);
+
+	/*
 	 * Mandatory. A local file with the endpoint of this rank, for berth-tunnel; ERR_NOT_FOUND
 	 * when the rank has not said yet where it listens. free() it.
 	 */
@@ -328,6 +337,8 @@ int backend_kill(struct backend *backend, const struct job *job, struct err *err
 int backend_release(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 int backend_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		     struct buf *ret, struct err *err) attr_must_use;
+int backend_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
+		      uint64_t since_ns, uint64_t *ret_offset, struct err *err) attr_must_use;
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err) attr_must_use;
 /* Success, and nothing done, where the backend has no such. */

@@ -12,6 +12,7 @@
 
 #include "init/base/fd.h"
 #include "init/base/fs.h"
+#include "init/base/log_times.h"
 
 #define MINUTE_NS (60 * NSEC_PER_SEC)
 #define REASON_OOM "killed by the kernel: out of memory"
@@ -143,6 +144,41 @@ int jobdir_read_log(struct backend *backend, const struct job *job, const struct
 
 	if (site_read(backend->site, path, part->offset, part->max, ret, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	return 0;
+}
+
+/* What was printed with nobody to note it. */
+static int refuse_unnoted(struct backend *backend, const char *log, struct err *err)
+{
+	cleanup(buf_finish) struct buf byte = BUF_INIT(1);
+	struct err own;
+
+	if (site_read(backend->site, log, 0, 1, &byte, &own) < 0)
+		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	if (buf_len(&byte) == 0)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "nobody noted when it printed what (berth-tunnel does, beside the log): "
+		       "leave --since out, or say how many lines with --tail");
+}
+
+int jobdir_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
+		     uint64_t since_ns, uint64_t *ret_offset, struct err *err)
+{
+	cleanup_free char *log = log_path(job, part), *path = str_printf("%s.times", log);
+	cleanup(buf_finish) struct buf text = BUF_INIT(LOG_TIMES_TEXT_MAX);
+	uint64_t second = since_ns / NSEC_PER_SEC;
+	struct log_times times;
+	struct err own;
+
+	*ret_offset = 0;
+	if (site_read(backend->site, path, 0, LOG_TIMES_TEXT_MAX, &text, &own) < 0)
+		return own.kind == ERR_NOT_FOUND ? refuse_unnoted(backend, log, err)
+						 : err_set(err, own.kind, "%s", own.text);
+	if (log_times_parse(buf_span(&text), &times, err) < 0)
+		return err_wrap(err, "%s", path);
+	/* What was noted in this very second may have been printed after the moment. */
+	*ret_offset = log_times_offset(&times, second - MIN(second, UINT64_C(1)));
 	return 0;
 }
 

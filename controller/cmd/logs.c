@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "controller/cmd/cmd.h"
+#include "controller/model/moment.h"
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
 #include "init/base/fd.h"
@@ -21,12 +22,14 @@
 struct args {
 	bool follow;
 	bool errors;
-	const char *tail;
+	const char *tail, *since;
 };
 
 static const struct opt opts[] = {
 	OPT_FLAG('f', "follow", struct args, follow, "go on until the job ends"),
 	OPT_STR('n', "tail", struct args, tail, "LINES", "only the last lines"),
+	OPT_STR(0, "since", struct args, since, "TIME",
+		"only what it printed since then: 10m, 14:30, 2026-11-21T14:30"),
 	OPT_FLAG(0, "stderr", struct args, errors, "what it wrote to standard error"),
 	OPT_END,
 };
@@ -176,36 +179,81 @@ static int follow(struct log *log, struct err *err)
 	return copy_what_is_there(log, true, err);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/* Where each of them begins. 1: it had ended before. */
+static int begin_since(struct log *log, uint64_t since_ns, struct err *err)
+{
+	if (job_state_is_ended(log->job.state) && log->job.ended_ns > 0 &&
+	    log->job.ended_ns + NSEC_PER_SEC < since_ns)
+		return 1;
+	if (log->job.started_ns > since_ns)
+		return 0;
+	for (size_t i = 0; i < log->len; i++) {
+		if (ops_log_since(log->c, &log->job, since_ns, &log->sources[i].part, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What --tail and --since mean, where they are given. */
+struct from {
+	uint64_t lines, since_ns;
+};
+
+static int parse(const struct args *args, struct from *ret, struct err *err)
+{
+	if (args->tail && !text_parse_uint(args->tail, TAIL_MAX, &ret->lines))
+		return err_set(err, ERR_INVALID,
+			       "--tail: '%.40s' is not a number of lines up to %d", args->tail,
+			       TAIL_MAX);
+	if (args->since && !moment_parse(args->since, now_ns(), &ret->since_ns))
+		return err_set(err, ERR_INVALID,
+			       "--since: '%.40s' is no time in the past, such as 10m, 14:30, "
+			       "2026-11-21T14:30",
+			       args->since);
+	return 0;
+}
+
+static int copy(struct log *log, const struct args *args, const struct from *from, struct err *err)
+{
+	int before = args->since ? begin_since(log, from->since_ns, err) : 0;
+
+	if (before != 0)
+		return before < 0 ? -1 : 0;
+	for (size_t i = 0; args->tail && i < log->len; i++) {
+		if (skip_to_tail(log, &log->sources[i], from->lines, err) < 0)
+			return -1;
+	}
+	return args->follow ? follow(log, err) : copy_what_is_there(log, true, err);
+}
+
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	const struct args *args = opaque;
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(log_finish) struct log log = { 0 };
-	uint64_t tail = 0;
+	struct from from = { 0 };
 	struct ref ref;
 	bool is_remote;
 
 	(void)argc;
-	if (args->tail && !text_parse_uint(args->tail, TAIL_MAX, &tail))
-		return err_set(err, ERR_INVALID,
-			       "--tail: '%.40s' is not a number of lines up to %d", args->tail,
-			       TAIL_MAX);
-	if (ref_parse(argv[0], &ref, err) < 0 || controller_open(&c, err) < 0 ||
-	    ops_find(c, &ref, &log.job, err) < 0)
+	if (parse(args, &from, err) < 0 || ref_parse(argv[0], &ref, err) < 0 ||
+	    controller_open(&c, err) < 0 || ops_find(c, &ref, &log.job, err) < 0)
 		return -1;
 	is_remote = ops_job_is_remote(c, &log.job);
 	log.chunk = is_remote ? CHUNK_REMOTE : CHUNK;
 	log.poll_ms = is_remote ? POLL_REMOTE_MS : POLL_MS;
 	if (ops_job_is_dear(c, &log.job))
 		log.poll_ms = POLL_DEAR_MS;
-	if (choose_sources(&log, &ref, args->errors, err) < 0)
-		return -1;
 	log.c = c;
-	for (size_t i = 0; args->tail && i < log.len; i++) {
-		if (skip_to_tail(&log, &log.sources[i], tail, err) < 0)
-			return -1;
-	}
-	if (args->follow ? follow(&log, err) < 0 : copy_what_is_there(&log, true, err) < 0)
+	if (choose_sources(&log, &ref, args->errors, err) < 0 || copy(&log, args, &from, err) < 0)
 		return -1;
 	ops_collect_in_passing(c);
 	return 0;

@@ -228,17 +228,36 @@ int ops_select(struct controller *c, const struct selection *selection, struct j
 	return refreshed < 0 ? 1 : 0;
 }
 
+/* Who has its logs, as long as there are any. */
+static int open_logs(struct controller *c, const struct job *job, struct backend **ret,
+		     struct err *err)
+{
+	if (job->collected)
+		return err_set(err, ERR_NOT_FOUND,
+			       "job-%" PRIu64 ": what it printed has been collected", job->id);
+	return controller_backend(c, job->cluster, ret, err);
+}
+
 int ops_read_log(struct controller *c, const struct job *job, const struct log_part *part,
 		 struct buf *ret, struct err *err)
 {
 	struct backend *backend;
 
-	if (job->collected)
-		return err_set(err, ERR_NOT_FOUND,
-			       "job-%" PRIu64 ": what it printed has been collected", job->id);
-	if (controller_backend(c, job->cluster, &backend, err) < 0)
+	if (open_logs(c, job, &backend, err) < 0)
 		return -1;
 	return backend_read_log(backend, job, part, ret, err);
+}
+
+int ops_log_since(struct controller *c, const struct job *job, uint64_t since_ns,
+		  struct log_part *part, struct err *err)
+{
+	struct backend *backend;
+
+	if (open_logs(c, job, &backend, err) < 0)
+		return -1;
+	if (backend_log_since(backend, job, part, since_ns, &part->offset, err) < 0)
+		return err_wrap(err, "job-%" PRIu64, job->id);
+	return 0;
 }
 
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)

@@ -72,6 +72,10 @@ int ops_cancel(struct controller *c, struct job_list *jobs, unsigned int patienc
 int ops_read_log(struct controller *c, const struct job *job, const struct log_part *part,
 		 struct buf *ret, struct err *err) attr_must_use;
 
+/* Lets a part begin where what was printed since then does, or a few seconds before that. */
+int ops_log_since(struct controller *c, const struct job *job, uint64_t since_ns,
+		  struct log_part *part, struct err *err) attr_must_use;
+
 /* How often it is worth asking about this job again. */
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
 

@@ -14,6 +14,7 @@
 #include "tunnel/net/job_file.h"
 #include "tunnel/net/job_watch.h"
 #include "tunnel/net/jsonfile.h"
+#include "tunnel/net/log_watch.h"
 #include "tunnel/net/presence.h"
 #include "tunnel/net/punch.h"
 #include "tunnel/net/rest.h"
@@ -63,6 +64,7 @@ struct serve {
 	struct sessions sessions;
 	uv_signal_t term, interrupt;
 	uv_timer_t limit;
+	struct log_watch logs;
 	struct rest rest;
 	char *endpoint;	    /* path */
 	unsigned int polls; /* of the status file, at the end */
@@ -152,8 +154,9 @@ static void on_services_closed(void *owner)
 	uv_close((uv_handle_t *)&s->limit, NULL);
 	rest_close(&s->rest);
 	job_watch_close(&s->watch);
+	log_watch_close(&s->logs);
 	/* A thread that waits for a file system must not hold up the end. */
-	if (s->watch.reading)
+	if (s->watch.reading || s->logs.looking)
 		uv_stop(&s->loop);
 }
 
@@ -213,6 +216,7 @@ static void on_signal(uv_signal_t *watcher, int number)
 	s->ending = true;
 	log_info("serve: ending on signal %d", number);
 	service_env_end(&s->services);
+	log_watch_look(&s->logs);
 	unlink(s->endpoint);
 	uv_close((uv_handle_t *)&s->term, NULL);
 	uv_close((uv_handle_t *)&s->interrupt, NULL);
@@ -405,6 +409,7 @@ static int start(struct serve *s, struct err *err)
 	rest_open(&s->rest, &s->loop, REST_AFTER_MS);
 	job_file_keys(&s->job, &peers);
 	job_watch_open(&s->watch, &s->loop, s->job_path, &peers, &watch_ops);
+	log_watch_open(&s->logs, &s->loop, s->args->dir, services.rank);
 	return 0;
 }
 
@@ -443,6 +448,8 @@ static int run(void *user, int argc, char **argv, struct err *err)
 		return -1;
 	uv_run(&s.loop, UV_RUN_DEFAULT);
 	sessions_close(&s.sessions);
+	if (!s.logs.looking)
+		log_watch_finish(&s.logs);
 	tls_context_free(s.tls);
 	key_pair_finish(&s.key);
 	secret_finish(&s.reset_key);

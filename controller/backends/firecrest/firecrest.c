@@ -235,6 +235,7 @@ static const struct backend_ops firecrest_backend_ops = {
 		    [ACT_UPDATE] = CANNOT("update") },
 	.release = firecrest_release,
 	.read_log = jobdir_read_log,
+	.log_since = jobdir_log_since,
 	.endpoint = jobdir_endpoint,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,

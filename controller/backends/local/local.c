@@ -319,6 +319,7 @@ static const struct backend_ops local_backend_ops = {
 	.kill = kill_now,
 	.release = release,
 	.read_log = jobdir_read_log,
+	.log_since = jobdir_log_since,
 	.endpoint = jobdir_endpoint,
 	.list_nodes = local_list_nodes,
 	.observes_at_once = true,

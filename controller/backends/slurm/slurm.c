@@ -97,6 +97,7 @@ static const struct backend_ops slurm_backend_ops = {
 	.act = slurm_act,
 	.release = slurm_release,
 	.read_log = jobdir_read_log,
+	.log_since = jobdir_log_since,
 	.endpoint = jobdir_endpoint,
 	.list_nodes = slurm_list_nodes,
 	.list_queues = slurm_list_queues,

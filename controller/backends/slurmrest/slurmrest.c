@@ -147,6 +147,7 @@ static const struct backend_ops slurmrest_backend_ops = {
 	.cannot = { [ACT_REQUEUE] = NO_REQUEUE },
 	.release = slurmrest_release,
 	.read_log = jobdir_read_log,
+	.log_since = jobdir_log_since,
 	.endpoint = jobdir_endpoint,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
