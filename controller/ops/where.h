@@ -37,12 +37,6 @@ const char *ops_config_file(const struct controller *c);
 int ops_config_change(struct controller *c, const struct config_edit *change, struct err *err)
 	attr_must_use;
 
-/*
- * Writes a commented file for this machine; ERR_EXISTS when there is one. Every line that could be
- * of use here is in it, what is not there as a comment.
- */
-int ops_config_init(struct controller *c, struct err *err) attr_must_use;
-
 /* Whether --cluster and --context leave this one in. */
 bool ops_is_chosen(struct controller *c, const char *cluster);
 

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from terminal import Terminal
+
 
 @pytest.fixture
 def alone(fresh_home, berth):
@@ -34,6 +36,67 @@ def test_a_first_configuration_is_written_once_and_changed_in_place(alone):
                                                                                      ["context: local"])
     wrong = alone("config", "set", "clusters.hpc.lgin", "x")
     assert wrong.status == 64 and "did you mean 'login'" in wrong.stderr
+
+
+def test_init_asks_on_a_terminal_and_shows_what_it_is_going_to_write(alone):
+    path = alone.home.config_dir / "config.yaml"
+    with Terminal([alone.program, "init"], alone.env()) as screen:
+        screen.expect("Where shall jobs run?")
+        screen.expect("kind [")
+        screen.type("nonsense\n")
+        screen.expect("one of the first words")
+        screen.type("login\n")
+        screen.expect("called here [hpc]")
+        screen.type("big\n")
+        screen.expect("login node")
+        for wrong, answer in ("", "an answer is needed"), ("-x", "no destination of ssh"):
+            screen.type(f"{wrong}\n")
+            screen.expect(answer)
+        screen.type("me@login1\n")
+        screen.expect("[~/.berth]")
+        screen.type("$SCRATCH/berth\n")
+        screen.expect("account")
+        screen.type("\n")
+        screen.expect("login: me@login1")
+        screen.expect("yes or no [yes]")
+        assert not path.exists()
+        screen.type("\n")
+        screen.expect(str(path))
+        assert screen.end() == 0
+    assert alone("config", "get", "clusters.big.login").ok().stdout == "me@login1\n"
+    assert alone("config", "get", "clusters.big.home").ok().stdout == "$SCRATCH/berth\n"
+    assert current(alone) == "big"
+    with Terminal([alone.program, "init"], alone.env()) as screen:
+        screen.expect("is there already")
+        assert screen.end() == 73
+    path.unlink()
+    for words in ("no\n",), ("\x04",):
+        with Terminal([alone.program, "init"], alone.env()) as screen:
+            screen.expect("kind [")
+            screen.type("local\n")
+            screen.expect("yes or no")
+            screen.type(*words)
+            screen.expect("nothing was written")
+            screen.end()
+        assert not path.exists()
+
+
+def test_init_takes_options_for_answers_and_finds_what_there_is(alone, short_dir):
+    wrong = alone("init", "--login", "-x")
+    assert wrong.status == 64 and "no destination of ssh" in wrong.stderr
+    assert alone("init", "--name", "a b", "-b", "slurm").status == 64
+    config, sbatch = short_dir / "kube", short_dir / "sbatch"
+    config.write_text("")
+    sbatch.write_text("#!/bin/sh\n")
+    sbatch.chmod(0o755)
+    found = {"KUBECONFIG": config, "PATH": f"{short_dir}:/nonexistent"}
+    said = alone("init", "--dry-run", "--url", "https://api.example.org", "-b", "firecrest", env=found).ok().stdout
+    assert "context: hpc" in said and "url: https://api.example.org" in said
+    assert "Slurm's sbatch" in said and "a kubeconfig" in said and "no bwrap" in said
+    with Terminal([alone.program, "init", "--login", "login1", "--account", "main"], alone.env()) as screen:
+        screen.expect("config.yaml")
+        assert screen.end() == 0
+    assert alone("config", "get", "clusters.hpc").ok().stdout == "backend: slurm\nlogin: login1\njob:\n  account: main\n"
 
 
 def test_flag_environment_project_and_user_choose_in_this_order(alone, short_dir):
