@@ -21,6 +21,7 @@
 #define POLL_REMOTE_MS 500
 #define POLL_DEAR_MS 2000
 /* The scheduler may learn of a job's end some seconds after us. */
+#define KNOCK_TIMEOUT_MS 10000
 #define LOCATE_WAIT_NS (8 * NSEC_PER_SEC)
 #define LINE_SIZE 256
 #define CLIENT_FILE_MAX 65536
@@ -61,6 +62,7 @@ struct visit {
 	uint64_t running_since; /* monotonic, 0 before */
 	enum job_state said;
 	bool has_relays; /* the job can be met without knowing where it listens */
+	bool was_said;	 /* that nobody answers who knows whether it runs */
 };
 
 static void visit_finish(struct visit *v)
@@ -203,22 +205,55 @@ static int take_imported(const struct visit *v, char **ret_endpoint, struct err 
 		       v->label);
 }
 
-/* Without an endpoint, by the relays: when nobody can be asked for it, or it does not show. */
-static bool goes_by_relays(struct visit *v, uint64_t now, int found, const struct err *why)
+/* Whether a job of which nothing is known now runs by now: then it is at its relays. */
+static bool answers_at_relays(const struct visit *v)
+{
+	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	cleanup_free char *key = paths_client_key(&v->c->paths, v->job.uid);
+	cleanup(argv_finish) struct argv argv = { 0 };
+	cleanup(child_finish) struct child child = { 0 };
+	struct child_plan plan = { .timeout_ms = KNOCK_TIMEOUT_MS };
+
+	if (bundle_find(v->c->paths.program, &bundle, NULL) < 0)
+		return false;
+	argv_add_words(&argv, bundle.tunnel, "knock", "--client-file", key, "--wait=0s", NULL);
+	argv_addf(&argv, "--rank=%u", v->rank);
+	argv_addf(&argv, "--name=%s", v->label);
+	plan.argv = argv_words(&argv);
+	return child_run(&plan, &child, NULL) == 0 && child.status == 0;
+}
+
+static void say_of_site(struct visit *v, const struct err *why, const char *what)
 {
 	char line[LINE_SIZE];
 
+	if (v->was_said || !v->progress->say)
+		return;
+	v->was_said = true;
+	snprintf(line, sizeof(line), "%.200s: %s", why->text, what);
+	v->progress->say(v->progress->arg, line);
+}
+
+/*
+ * Without an endpoint, by the relays: when nobody can be asked for it, or it does not show. 1: they
+ * lead to it. 0: it depends on what was found. -1: who knows does not answer, and the job waited
+ * when it was seen last: it goes on being waited for.
+ */
+static int try_relays(struct visit *v, uint64_t now, int found, const struct err *why)
+{
 	if (!v->has_relays)
-		return false;
+		return 0;
 	if (found == 0)
 		return v->running_since && now - v->running_since > RELAY_AFTER_NS;
 	if (why->kind != ERR_UNAVAILABLE && why->kind != ERR_TIMEOUT)
-		return false;
-	if (v->progress->say) {
-		snprintf(line, sizeof(line), "%.200s: asking the relays", why->text);
-		v->progress->say(v->progress->arg, line);
+		return 0;
+	if (v->job.state == JOB_RUNNING || now >= v->deadline) {
+		v->was_said = false;
+		say_of_site(v, why, "asking the relays");
+		return 1;
 	}
-	return true;
+	say_of_site(v, why, "waiting for it, or for the job at its relays");
+	return answers_at_relays(v) ? 1 : -1;
 }
 
 static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *err)
@@ -230,14 +265,17 @@ static int wait_for_endpoint(struct visit *v, char **ret_endpoint, struct err *e
 	for (;;) {
 		uint64_t now = monotonic_ns();
 		int found = look(v, now, ret_endpoint, err);
+		int relays = found <= 0 ? try_relays(v, now, found, err) : 0;
 
-		if (found <= 0 && goes_by_relays(v, now, found, err))
+		if (relays > 0)
 			return 0;
-		if (found != 0)
+		if (relays == 0 && found != 0)
 			return found < 0 ? -1 : 0;
-		if (check_patience(v, now, err) < 0)
-			return -1;
-		say_waiting(v);
+		if (relays == 0) {
+			if (check_patience(v, now, err) < 0)
+				return -1;
+			say_waiting(v);
+		}
 		nanosleep(&(struct timespec){ .tv_sec = poll_ms / 1000,
 					      .tv_nsec = poll_ms % 1000 * 1000000L },
 			  NULL);

@@ -338,6 +338,28 @@ def test_a_job_is_entered_through_a_relay_when_nobody_can_be_asked_where_it_list
     relayed.berth("cancel", name).ok()
 
 
+def test_a_waiting_job_is_waited_for_while_its_login_node_is_down(relayed, node, slurm):
+    name = relayed.berth.submit("met-later", "--begin", "now+1hour", "--", "sleep", "1000")
+    native = relayed.berth.job(name)["native_id"]
+    with node.unreachable():
+        brief = relayed.berth("exec", "--wait", "1s", name, "--", "true")
+        assert brief.status != 0 and "waiting for it" in brief.stderr and "asking the relays" in brief.stderr
+        relayed.act()
+        client = subprocess.Popen(["ssh", "-o", "BatchMode=yes", name, "echo in"], env=relayed.run_ssh.env(),
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            line = client.stderr.readline().decode()
+            assert "cannot be reached" in line and "waiting for it" in line
+            assert client.poll() is None
+            # Nobody tells that it runs but the relay.
+            slurm.run("scontrol", "update", f"JobId={native}", "StartTime=now").ok()
+            assert client.communicate(timeout=120 * harness.PATIENCE)[0] == b"in\n"
+        finally:
+            client.kill()
+            client.communicate()
+    relayed.berth("cancel", name).ok()
+
+
 def test_an_sshd_in_the_job_is_led_to(workstations, node, session_dir):
     """The site's own: ssh logs in there as it is used to, with keys of the user's, and knows it by the session's variables."""
     port, = free_ports(1)
