@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "controller/backends/docker/container.h"
 #include "controller/backends/docker/exec.h"
 #include "controller/backends/docker/files.h"
 #include "controller/backends/docker/tar.h"
@@ -54,14 +55,6 @@ static const char leave[] = "if " IS_ALIVE "; then kill \"$p\"; n=0\n"
 			    "while kill -0 \"$p\" 2>/dev/null && [ $n -lt 60 ]; do sleep 0.05; "
 			    "n=$((n + 1)); done\nkill -KILL \"$p\" 2>/dev/null; fi; :";
 
-static int inspect(struct engine *engine, const char *id, json_t **ret, struct err *err)
-{
-	cleanup_free char *path = str_printf("/containers/%s/json", id);
-	const struct engine_call call = { .path = path };
-
-	return engine_call(engine, &call, ret, err);
-}
-
 static bool runs(const json_t *container)
 {
 	return json_is_true(json_object_get(json_object_get(container, "State"), "Running"));
@@ -73,7 +66,7 @@ static bool seems_to_run(struct engine *engine, const char *id)
 	cleanup(json_release) json_t *container = NULL;
 	struct err own;
 
-	if (inspect(engine, id, &container, &own) < 0)
+	if (docker_inspect(engine, id, &container, &own) < 0)
 		return own.kind != ERR_NOT_FOUND;
 	return runs(container);
 }
@@ -110,7 +103,7 @@ int docker_find_foreign(struct engine *engine, const char *name, struct job *ret
 
 	if (!text_append_percent(&escaped, name))
 		return err_set(err, ERR_INVALID, "the name of the container is too long");
-	if (inspect(engine, buf_str(&escaped), &container, err) < 0)
+	if (docker_inspect(engine, buf_str(&escaped), &container, err) < 0)
 		return -1;
 	id = json_string_value(json_object_get(container, "Id"));
 	state = json_string_value(json_object_get(json_object_get(container, "State"), "Status"));
@@ -278,7 +271,7 @@ static int copy_in(struct engine *engine, const struct submission *submission, c
 	const char *user;
 	struct err own;
 
-	if (inspect(engine, job->native_id, &container, err) < 0)
+	if (docker_inspect(engine, job->native_id, &container, err) < 0)
 		return -1;
 	user = json_string_value(json_object_get(json_object_get(container, "Config"), "User"));
 	if (docker_find_owner(engine, job->native_id, user, &owner, err) < 0 ||

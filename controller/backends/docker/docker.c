@@ -8,14 +8,13 @@
 #include <string.h>
 
 #include "controller/backends/docker/adopt.h"
+#include "controller/backends/docker/container.h"
 #include "controller/backends/docker/create.h"
 #include "controller/backends/docker/exec.h"
 #include "controller/backends/docker/files.h"
-#include "controller/backends/docker/image.h"
 #include "controller/backends/docker/logs.h"
 #include "controller/backends/docker/observe.h"
 #include "controller/backends/docker/volume.h"
-#include "controller/backends/jobdir.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
 
@@ -42,145 +41,23 @@ static int find_engine(struct backend *backend, struct engine **ret, struct err 
 	return 0;
 }
 
-static int post(struct engine *engine, const char *id, const char *what, struct err *err)
-{
-	cleanup_free char *path = str_printf("/containers/%s/%s", id, what);
-	const struct engine_call call = { .method = "POST", .path = path };
-
-	return engine_call(engine, &call, NULL, err);
-}
-
-/* With its anonymous volumes. What is gone is success. */
-static int remove_container(struct engine *engine, const char *name, struct err *err)
-{
-	cleanup_free char *path = str_printf("/containers/%s?force=true&v=true", name);
-	const struct engine_call call = { .method = "DELETE", .path = path };
-	struct err own;
-
-	if (engine_call(engine, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
-		return 0;
-	return err_set(err, own.kind, "%s", own.text);
-}
-
-static int check(const struct submission *submission, struct err *err)
-{
-	cleanup(json_release) json_t *body = NULL;
-
-	if (spec_check_engine(submission->spec, err) < 0)
-		return -1;
-	if (!submission->spec->image)
-		return err_set(err, ERR_INVALID, "--image: is missing");
-	return docker_make_container(submission, NULL, submission->bundle, &body, err);
-}
-
-static int create(struct engine *engine, const struct submission *submission, const json_t *config,
-		  const char *bundle, char ret_id[BACKEND_ID_MAX], struct err *err)
-{
-	cleanup(json_release) json_t *body = NULL;
-	cleanup(json_release) json_t *answer = NULL;
-	cleanup_free char *name = docker_container_name(submission->job);
-	cleanup_free char *path = str_printf("/containers/create?name=%s", name);
-	struct engine_call call = { .method = "POST", .path = path };
-	const char *id;
-
-	if (docker_make_container(submission, config, bundle, &body, err) < 0)
-		return -1;
-	call.body = body;
-	if (engine_call(engine, &call, &answer, err) < 0)
-		return -1;
-	id = json_string_value(json_object_get(answer, "Id"));
-	if (!id || !id[0] || strlen(id) >= BACKEND_ID_MAX)
-		return err_set(err, ERR_PROTOCOL, "the engine gave the container no id");
-	snprintf(ret_id, BACKEND_ID_MAX, "%s", id);
-	return 0;
-}
-
-static int inspect(struct engine *engine, const char *id, json_t **ret, struct err *err)
-{
-	cleanup_free char *path = str_printf("/containers/%s/json", id);
-	const struct engine_call call = { .path = path };
-
-	return engine_call(engine, &call, ret, err);
-}
-
-/* The files of the job directory, or one of them, for whom the container runs as. */
-static int put_files(struct engine *engine, const char *id, const struct job *job, const char *name,
-		     struct err *err)
-{
-	cleanup(json_release) json_t *answer = NULL;
-	struct owner owner;
-	const char *user;
-
-	if (inspect(engine, id, &answer, err) < 0)
-		return -1;
-	user = json_string_value(json_object_get(json_object_get(answer, "Config"), "User"));
-	if (docker_find_owner(engine, id, user, &owner, err) < 0)
-		return -1;
-	return docker_put_job_files(engine, id, job->directory, name, &owner, err);
-}
-
-/* Such as an engine whose socket is here and whose files are not. */
-static bool is_about(const struct err *why, const char *path)
-{
-	return strstr(why->text, path) != NULL;
-}
-
-static int create_somehow(struct engine *engine, const struct submission *submission,
-			  const json_t *config, char ret_id[BACKEND_ID_MAX], struct err *err)
-{
-	cleanup_free char *volume = NULL;
-	struct err own;
-
-	if (engine->is_here) {
-		if (create(engine, submission, config, submission->bundle, ret_id, &own) == 0)
-			return 0;
-		if (!is_about(&own, submission->bundle))
-			return err_set(err, own.kind, "%s", own.text);
-		log_info("%s does not see the files of this machine: %s", engine->address,
-			 own.text);
-	}
-	if (docker_fill_volume(engine, submission->bundle, submission->spec->image, &volume, err) <
-	    0)
-		return -1;
-	return create(engine, submission, config, volume, ret_id, err);
-}
-
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
-	const struct spec *spec = submission->spec;
-	cleanup(json_release) json_t *config = NULL;
 	struct engine *engine;
 
 	/* What is wrong with it is told before an image is fetched. */
-	if (check(submission, err) < 0 || find_engine(backend, &engine, err) < 0 ||
-	    image_find(engine, spec->image, spec->pull, &config, err) < 0 ||
-	    create_somehow(engine, submission, config, ret->native_id, err) < 0)
+	if (docker_check(submission, err) < 0 || find_engine(backend, &engine, err) < 0)
 		return -1;
-	if (put_files(engine, ret->native_id, submission->job, NULL, err) < 0 ||
-	    post(engine, ret->native_id, "start", err) < 0) {
-		/* The first error is the one to report; 'berth gc' finds what is left. */
-		if (remove_container(engine, ret->native_id, NULL) < 0)
-			log_debug("container %s is left over", ret->native_id);
-		return -1;
-	}
-	ret->state = JOB_STARTING;
-	return 0;
+	return docker_submit(engine, submission, ret, err);
 }
 
 /* What would be sent; what the image itself says of its command is known to the engine only. */
 static int render(struct backend *backend, const struct submission *submission, struct buf *ret,
 		  struct err *err)
 {
-	cleanup(json_release) json_t *body = NULL;
-
 	(void)backend;
-	if (check(submission, err) < 0 ||
-	    docker_make_container(submission, NULL, submission->bundle, &body, err) < 0)
-		return -1;
-	if (!json_append_readable(ret, body))
-		return err_set(err, ERR_LIMIT, "the description of the container is too long");
-	return 0;
+	return docker_render(submission, ret, err);
 }
 
 static int observe(struct backend *backend, const struct job *const *jobs, size_t len,
@@ -210,7 +87,7 @@ static int send_signal(struct engine *engine, const struct job *job, const char 
 	cleanup_free char *what = str_printf("kill?signal=%s", signal);
 	struct err own;
 
-	if (post(engine, job->native_id, what, &own) == 0 || own.kind == ERR_NOT_FOUND ||
+	if (docker_post(engine, job->native_id, what, &own) == 0 || own.kind == ERR_NOT_FOUND ||
 	    own.kind == ERR_EXISTS)
 		return 0;
 	return err_set(err, own.kind, "%s", own.text);
@@ -249,7 +126,7 @@ static bool may_restart(struct engine *engine, const struct job *job)
 	const json_t *policy;
 	const char *name;
 
-	if (inspect(engine, job->native_id, &answer, NULL) < 0)
+	if (docker_inspect(engine, job->native_id, &answer, NULL) < 0)
 		return false;
 	policy = json_object_get(json_object_get(answer, "HostConfig"), "RestartPolicy");
 	name = json_string_value(json_object_get(policy, "Name"));
@@ -301,7 +178,24 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 			       err);
 }
 
-/* The status comes along: it tells whether the rank has ended. */
+/*
+ * What a container that has ended still holds leads nowhere. To ask how it is costs the engine less
+ * than another file of it.
+ */
+static int fetch_endpoint(struct engine *engine, const struct job *job, const char *name,
+			  struct err *err)
+{
+	cleanup(json_release) json_t *answer = NULL;
+	const json_t *running;
+
+	if (docker_fetch_job_file(engine, job->native_id, job->directory, name, err) < 0 ||
+	    docker_inspect(engine, job->native_id, &answer, err) < 0)
+		return -1;
+	running = json_object_get(json_object_get(answer, "State"), "Running");
+	return json_is_true(running) ? 0
+				     : err_set(err, ERR_NOT_FOUND, "the container does not run");
+}
+
 static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err)
 {
@@ -310,12 +204,8 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 
 	if (find_engine(backend, &engine, err) < 0 ||
 	    (job_is_adopted(job) ? docker_adopted_endpoint(engine, job, err)
-				 : docker_fetch_job_file(engine, job->native_id, job->directory,
-							 name, err)) < 0)
+				 : fetch_endpoint(engine, job, name, err)) < 0)
 		return -1;
-	if (!job_is_adopted(job) && docker_fetch_job_file(engine, job->native_id, job->directory,
-							  "status.0.json", NULL) < 0)
-		log_debug("container %s has no status yet", job->native_id);
 	*ret = fs_join(job->directory, name);
 	return 0;
 }
@@ -361,7 +251,7 @@ static int forget(struct backend *backend, const struct job *job, struct err *er
 	struct engine *engine;
 	struct err own;
 
-	if (find_engine(backend, &engine, &own) == 0 && remove_container(engine, name, &own) == 0)
+	if (find_engine(backend, &engine, &own) == 0 && docker_remove(engine, name, &own) == 0)
 		return 0;
 	/* One that could not be handed over has no container; of a crashed berth's, find tells. */
 	if (job->native_id[0] == '\0' && own.kind == ERR_UNAVAILABLE)
@@ -386,7 +276,7 @@ static int deliver(struct backend *backend, const struct job *job, const char *n
 	if (find_engine(backend, &engine, err) < 0)
 		return -1;
 	return job_is_adopted(job) ? docker_adopted_deliver(engine, job, name, err)
-				   : put_files(engine, job->native_id, job, name, err);
+				   : docker_put_file(engine, job, name, err);
 }
 
 static int find_foreign(struct backend *backend, const char *name, struct job *ret, struct err *err)

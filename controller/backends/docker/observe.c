@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controller/backends/docker/container.h"
 #include "controller/backends/docker/create.h"
 #include "controller/backends/docker/files.h"
 #include "controller/backends/jobdir.h"
@@ -156,21 +157,13 @@ static void read_status(const struct job *job, struct observation *ret)
 	}
 }
 
-static int inspect(struct engine *engine, const char *id, json_t **ret, struct err *err)
-{
-	cleanup_free char *path = str_printf("/containers/%s/json", id);
-	const struct engine_call call = { .path = path };
-
-	return engine_call(engine, &call, ret, err);
-}
-
 static void look_closer(struct engine *engine, const struct job *job, struct observation *ret)
 {
 	cleanup(json_release) json_t *container = NULL;
 	bool has_ended = ret->state == JOB_FAILED;
 	struct err err;
 
-	if (inspect(engine, job->native_id, &container, &err) < 0) {
+	if (docker_inspect(engine, job->native_id, &container, &err) < 0) {
 		/* It went in between: the next look tells. */
 		ret->state = job->state;
 		jobdir_copy_text(ret->reason, sizeof(ret->reason), err.text);
@@ -194,7 +187,7 @@ static void observe_adopted(struct engine *engine, const struct job *job, struct
 	struct err err;
 
 	ret->exit_code = JOB_NO_EXIT_CODE;
-	if (inspect(engine, job->native_id, &container, &err) < 0) {
+	if (docker_inspect(engine, job->native_id, &container, &err) < 0) {
 		ret->state = err.kind == ERR_NOT_FOUND ? JOB_CANCELLED : job->state;
 		jobdir_copy_text(ret->reason, sizeof(ret->reason),
 				 err.kind == ERR_NOT_FOUND ? REMOVED : err.text);
