@@ -86,6 +86,12 @@ struct backend_exec {
 /* Gives a task of an array what was seen of it; one that has ended keeps what it has. */
 void observation_to_run(const struct observation *seen, struct run *run);
 
+/*
+ * Makes what is known of an array from its tasks: it is what they are, and the words are those of
+ * the scheduler for the first of them.
+ */
+void observation_fold(struct observation *ret);
+
 struct backend;
 
 struct backend_ops {

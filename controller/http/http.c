@@ -116,7 +116,8 @@ struct http *http_close(struct http *http)
 		free(http->socket);
 		free(http->proxy);
 		free(http->host);
-		http->curl->slist_free_all(http->connect_to);
+		if (http->connect_to)
+			http->curl->slist_free_all(http->connect_to);
 		free(http);
 	}
 	return NULL;
