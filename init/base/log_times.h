@@ -5,7 +5,7 @@
  * When a log was how long. Lines of a log carry no times; whoever watches it grow notes its size
  * from time to time, and what was printed since some moment is what lies behind the size of then.
  *
- *	123 4096		a line of the file: at this second (since 1970) there were so many bytes
+ *	123 4096	a line of the file: at this second (since 1970) there were so many bytes
  *
  * Times and sizes grow from line to line. A log that is shorter than before was begun anew, and
  * what was known of it means nothing any more. There are at most LOG_TIMES_MAX notes: when there is
