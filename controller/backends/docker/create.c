@@ -170,6 +170,8 @@ static int add_gpus(json_t *host, const char *gpus, struct err *err)
 	json_t *request, *sets, *set;
 	uint64_t count = 0;
 
+	if (strcmp(gpus, "0") == 0)
+		return 0;
 	if (strcmp(gpus, "all") != 0 && (!text_parse_uint(gpus, INT32_MAX, &count) || count == 0))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--gpus: '%.40s': an engine takes a number of GPUs, or all", gpus);
