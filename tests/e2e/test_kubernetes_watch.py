@@ -15,8 +15,8 @@ from kube_fixtures import cluster, here, started  # noqa: F401
 
 PLUGIN = """\
 import json, pathlib
-count = pathlib.Path({count!r})
-count.write_text(str(int(count.read_text() or 0) + 1) if count.exists() else "1")
+with open({count!r}, "ab") as count:
+    count.write(b"x")  # one byte for each time
 token = pathlib.Path({token!r}).read_text()
 print(json.dumps({{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": {{"token": token}}}}))
 """
@@ -146,11 +146,11 @@ def test_a_token_that_expires_in_between_is_asked_for_again(here, quiet):
     try:
         name, _, pod = started(here, quiet, "--", "work")
         with waiting(here, quiet, name) as process:
-            asked = int((place / "count").read_text())
+            asked = (place / "count").stat().st_size
             quiet.token = "another"
             (place / "token").write_text("another")
             quiet.drop_watches()
-            harness.until(lambda: int((place / "count").read_text()) > asked, "the plugin to be asked")
+            harness.until(lambda: (place / "count").stat().st_size > asked, "the plugin to be asked")
             tests, kube.TOKEN = kube.TOKEN, "another"
             try:
                 finish(quiet, pod, 0)
@@ -158,7 +158,7 @@ def test_a_token_that_expires_in_between_is_asked_for_again(here, quiet):
                 kube.TOKEN = tests
             ends(process, 0)
             # Each of the two watches was refused once at most.
-            assert int((place / "count").read_text()) <= asked + 2
+            assert (place / "count").stat().st_size <= asked + 2
     finally:
         config.write_text(kept)
 
