@@ -67,6 +67,17 @@ def via(request, here, busy):
     return cluster
 
 
+@pytest.mark.parametrize("options, field, expected", [
+    (("-G", "a100:2"), "TresPerJob", "gpu:a100:2"), (("--gpus-per-node", "v100:1"), "TresPerNode", "gpu:v100:1"),
+    (("-n", "2", "--gpus-per-task", "a100:1"), "TresPerTask", "gpu:a100:1"), (("--gres", "gpu:a100:1"), "TresPerNode", "gpu:a100:1"),
+    (("--exclude", "broken"), "ExcNodeList", "broken"), (("--nodelist", "broken"), "ReqNodeList", "broken")])
+def test_what_a_job_asks_for_is_what_slurm_heard(via, server, options, field, expected):
+    name = via.submit("--begin", "now+1hour", *options, "--", "true")
+    heard = server.job(via.job(name)["native_id"])
+    assert expected in heard.get(field, "").replace("=", ":"), heard
+    via("cancel", name).ok()
+
+
 def test_resources_are_added_up_by_queue_and_in_all(via):
     debug, long, total = via.json("get", "resources")
     assert [each["queue"] for each in (debug, long, total)] == ["debug", "long", None]
