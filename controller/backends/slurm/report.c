@@ -287,11 +287,23 @@ int slurm_list_queued(struct backend *backend, struct queued_list *ret, struct e
 	return 0;
 }
 
+/* About these jobs; ids is NULL for all that wait. */
+static int ask_priorities(struct backend *backend, const char *ids, struct child *ret,
+			  struct err *err)
+{
+	const char *const argv[] = {
+		"sprio", "--noheader", "--format", SLURM_FACTORS_FORMAT, ids ? "--jobs" : NULL,
+		ids,	 NULL
+	};
+
+	return slurm_run(backend, argv, NULL, ret, err);
+}
+
 int slurm_list_priorities(struct backend *backend, const struct job *const *jobs, size_t len,
 			  struct priority *ret, struct err *err)
 {
 	cleanup(buf_finish) struct buf ids = BUF_INIT(IDS_MAX);
-	cleanup(child_finish) struct child child = { 0 };
+	cleanup(child_finish) struct child some = { 0 }, all = { 0 };
 	struct priority priority;
 	char id[QUEUED_ID_SIZE];
 	struct span text;
@@ -302,12 +314,13 @@ int slurm_list_priorities(struct backend *backend, const struct job *const *jobs
 		if (!buf_printf(&ids, "%s%s", i > 0 ? "," : "", jobs[i]->native_id))
 			return err_set(err, ERR_LIMIT, "too many jobs at once: name some");
 	}
-	if (slurm_run(backend,
-		      (const char *const[]){ "sprio", "--noheader", "--jobs", buf_str(&ids),
-					     "--format", SLURM_FACTORS_FORMAT, NULL },
-		      NULL, &child, err) < 0)
+	if (ask_priorities(backend, buf_str(&ids), &some, NULL) == 0)
+		text = buf_span(&some.output);
+	/* Slurm 24.11 says nothing at all when one of them has no priority (yet, or any more). */
+	else if (ask_priorities(backend, NULL, &all, err) < 0)
 		return -1;
-	text = buf_span(&child.output);
+	else
+		text = buf_span(&all.output);
 	while ((kind = slurm_next_factors(&text, id, &priority)) >= 0) {
 		for (size_t i = 0; kind == 1 && i < len; i++) {
 			if (strcmp(jobs[i]->native_id, id) == 0)
