@@ -295,23 +295,63 @@ static int put_file(const struct fs_copy *plan, const char *from, const char *to
 
 /* Trees */
 
+static int list_side(const struct fs_copy *plan, bool is_there, const char *path,
+		     struct fs_list *ret, struct err *err)
+{
+	return is_there ? plan->fs->ops->list(plan->fs, path, ret, err) : list_here(path, ret, err);
+}
+
+/*
+ * Into a directory that is new: what is replaced in another is not an archive's to decide. What
+ * comes here has to be counted there first, which is done once for all of it.
+ */
+static bool copy_tree(const struct fs_copy *plan, const struct todo *t, bool is_named)
+{
+	const struct fs_tree tree = { .from = t->from,
+				      .to = t->to,
+				      .preserve = plan->preserve,
+				      .part = plan->ops->part,
+				      .user = plan->user };
+	bool (*copy)(struct fs * fs, const struct fs_tree *tree) =
+		plan->comes_here ? plan->fs->ops->get_tree : plan->fs->ops->put_tree;
+
+	return copy && (is_named || !plan->comes_here) && copy(plan->fs, &tree);
+}
+
+/* 1: it was there already. */
+static int make_target(const struct fs_copy *plan, const struct todo *t,
+		       const struct fs_entry *source, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (plan->comes_here) {
+		bool was_there = access(t->to, F_OK) == 0;
+
+		return make_dir_here(t->to, source->mode & 0777, err) < 0 ? -1 : was_there;
+	}
+	if (plan->fs->ops->make_dir(plan->fs, t->to, &why) == 0)
+		return 0;
+	return why.kind == ERR_EXISTS ? 1 : err_set(err, why.kind, "%s", why.text);
+}
+
 static int open_dir(struct copying *c, const struct todo *t, const struct fs_entry *source,
-		    struct err *err)
+		    bool is_named, struct err *err)
 {
 	const struct fs_copy *plan = c->plan;
 	cleanup(fs_list_finish) struct fs_list list = { 0 };
 	struct err why = { 0 };
+	int was_there;
 
 	if (!plan->recursive)
 		return err_set(err, ERR_INVALID, "is a directory: -r copies it");
-	if (plan->comes_here ? make_dir_here(t->to, source->mode & 0777, &why) < 0
-			     : plan->fs->ops->make_dir(plan->fs, t->to, &why) < 0 &&
-				       why.kind != ERR_EXISTS) {
+	was_there = make_target(plan, t, source, &why);
+	if (was_there < 0) {
 		fail(c, t->to, !plan->comes_here, &why);
 		return 0;
 	}
-	if ((plan->comes_here ? plan->fs->ops->list(plan->fs, t->from, &list, err)
-			      : list_here(t->from, &list, err)) < 0)
+	if (was_there == 0 && copy_tree(plan, t, is_named))
+		return 0;
+	if (list_side(plan, plan->comes_here, t->from, &list, err) < 0)
 		return -1;
 	for (size_t i = list.len; i-- > 0;)
 		add_todo(c, fs_path_join(t->from, list.items[i].name),
@@ -328,7 +368,7 @@ static int copy_one(struct copying *c, const struct todo *t, bool is_named, stru
 	if (stat_side(plan, plan->comes_here, t->from, is_named, &source, err) < 0)
 		return -1;
 	if (source.type == 'd')
-		return open_dir(c, t, &source, err);
+		return open_dir(c, t, &source, is_named, err);
 	if (source.type != '-')
 		return err_set(err, ERR_UNSUPPORTED,
 			       "neither a file nor a directory: it is left out");

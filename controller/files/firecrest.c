@@ -184,17 +184,19 @@ int fs_firecrest_do(struct fs_firecrest *f, const char *method, const char *path
 	return result;
 }
 
-/* A question about a path. */
+/* A question about a path. What is listed has a slash behind it: a link there is followed. */
 static int ask(struct fs_firecrest *f, const char *what, const char *path, const char *option,
 	       json_t **ret, struct err *err)
 {
-	cleanup_free char *whole = NULL, *call = str_printf(OPS "%s", what);
+	bool is_dir = strcmp(what, "ls") == 0;
+	cleanup_free char *whole = NULL, *call = str_printf(OPS "%s", what), *with_slash = NULL;
 	const char *query[] = { "path", NULL, option, "true", NULL };
 	const struct firecrest_request request = { .path = call, .query = query };
 
 	if (fs_firecrest_path(f, path, &whole, err) < 0)
 		return -1;
-	query[1] = whole;
+	with_slash = fs_path_join(whole, "");
+	query[1] = is_dir ? with_slash : whole;
 	return firecrest_call(f->fc, &request, ret, err);
 }
 
@@ -419,29 +421,34 @@ static int checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], s
 }
 
 /* A server gives such a call a minute or so; what takes longer is a job. */
+int fs_firecrest_archive(struct fs_firecrest *f, const char *from, const char *to, bool unpacks,
+			 struct err *err)
+{
+	cleanup(json_release) json_t *started = NULL;
+	struct err why = { 0 };
+
+	if (fs_firecrest_do(f, "POST", unpacks ? OPS "extract" : OPS "compress",
+			    fs_firecrest_body(from, to, &why), &why) == 0)
+		return 0;
+	if (why.kind != ERR_TIMEOUT)
+		return err_set(err, why.kind, "%s", why.text);
+	/* What takes the server too long a job of it does. */
+	if (fs_firecrest_start(f, unpacks ? "extract" : "compress",
+			       fs_firecrest_body(from, to, err), &started, err) < 0)
+		return -1;
+	return fs_firecrest_wait(f, started, err);
+}
+
 static int archive(struct fs *fs, const struct fs_archive *plan, struct err *err)
 {
 	struct fs_firecrest *f = fs_firecrest_of(fs);
 	cleanup_free char *from = NULL, *to = NULL;
-	json_t *started = NULL;
-	struct err why = { 0 };
-	int result;
 
 	if (fs_firecrest_path(f, plan->from, &from, err) < 0 ||
 	    fs_firecrest_path(f, plan->to, &to, err) < 0 ||
 	    (plan->unpacks && fs_make_dir(fs, to, true, err) < 0))
 		return -1;
-	if (fs_firecrest_do(f, "POST", plan->unpacks ? OPS "extract" : OPS "compress",
-			    fs_firecrest_body(from, to, &why), &why) == 0)
-		return 0;
-	if (why.kind != ERR_TIMEOUT)
-		return err_set(err, why.kind, "%s", why.text);
-	result = fs_firecrest_start(f, plan->unpacks ? "extract" : "compress",
-				    fs_firecrest_body(from, to, err), &started, err);
-	if (result == 0)
-		result = fs_firecrest_wait(f, started, err);
-	json_decref(started);
-	return result;
+	return fs_firecrest_archive(f, from, to, plan->unpacks, err);
 }
 
 static void close_fs(struct fs *fs)
@@ -466,6 +473,8 @@ static const struct fs_ops firecrest_ops = {
 	.read = fs_firecrest_read,
 	.checksum = checksum,
 	.archive = archive,
+	.get_tree = fs_firecrest_get_tree,
+	.put_tree = fs_firecrest_put_tree,
 	.get = fs_firecrest_get,
 	.put = fs_firecrest_put,
 	.close = close_fs,

@@ -16,7 +16,8 @@ struct fs_firecrest {
 	/* Of the system's description, asked for when it is needed. */
 	bool is_described;
 	uint64_t direct_max;
-	char method[32]; /* of large transfers: "s3", "streamer", "wormhole", or "" */
+	char method[32];   /* of large transfers: "s3", "streamer", "wormhole", or "" */
+	bool has_no_trees; /* an archive was refused */
 	/* The last file that was read in parts, and what is in it. */
 	char *read_path;
 	struct buf read_bytes;
@@ -72,7 +73,13 @@ int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_tran
 int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_transfer *transfer,
 		       struct err *err) attr_must_use;
 
-/* firecrest_read.c, firecrest_move.c: members of the vtable */
+/* Packs or unpacks, both absolute; the directory to unpack in has to be there. */
+int fs_firecrest_archive(struct fs_firecrest *f, const char *from, const char *to, bool unpacks,
+			 struct err *err) attr_must_use;
+
+/* firecrest_read.c, firecrest_move.c, firecrest_tree.c: members of the vtable */
+bool fs_firecrest_get_tree(struct fs *fs, const struct fs_tree *tree);
+bool fs_firecrest_put_tree(struct fs *fs, const struct fs_tree *tree);
 int fs_firecrest_read(struct fs *fs, const char *path, uint64_t offset, size_t max, struct buf *ret,
 		      struct err *err);
 int fs_firecrest_get(struct fs *fs, const char *path, struct fs_transfer *transfer,

@@ -84,6 +84,14 @@ struct fs_transfer {
 	bool has_no_sum; /* the place cannot tell that of this file */
 };
 
+/* A directory with what is in it, and one on the other side, which is there and empty. */
+struct fs_tree {
+	const char *from, *to;
+	bool preserve;
+	void (*part)(void *user, const char *path); /* as in copy.h */
+	void *user;
+};
+
 struct fs;
 
 struct fs_ops {
@@ -125,6 +133,13 @@ struct fs_ops {
 	 */
 	int (*get)(struct fs *fs, const char *path, struct fs_transfer *transfer, struct err *err);
 	int (*put)(struct fs *fs, const char *path, struct fs_transfer *transfer, struct err *err);
+
+	/*
+	 * A tree as a whole, where that is quicker than its files one by one, or keeps more of it.
+	 * False: it did not go, for whatever reason; some of it may be there. NULL: never.
+	 */
+	bool (*get_tree)(struct fs *fs, const struct fs_tree *tree);
+	bool (*put_tree)(struct fs *fs, const struct fs_tree *tree);
 
 	/* NULL: cannot. */
 	int (*archive)(struct fs *fs, const struct fs_archive *archive, struct err *err);

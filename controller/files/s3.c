@@ -111,6 +111,7 @@ struct uploading {
 	size_t len;
 	bool is_last_round;
 	uint64_t done; /* bytes of parts that have arrived */
+	size_t proven; /* parts whose ETag is their MD5 */
 };
 
 static void *hash_part(void *opaque)
@@ -179,7 +180,9 @@ static int judge(struct sending *s, const struct http_response *response, struct
 		return err_set(err, ERR_PROTOCOL, "the store took only a part of a part");
 	if (take_md5(s, err) < 0)
 		return -1;
+	u->proven += s3_etag_is(etag, s->md5);
 	if (!s3_etag_is(etag, s->md5)) {
+		snprintf(s->part->other, sizeof(s->part->other), "%s", etag);
 		if (!u->is_last_round)
 			return err_set(err, ERR_PROTOCOL, "the store got something else");
 		u->upload->is_unproven = true;
@@ -338,6 +341,36 @@ static int complete(const struct s3_upload *upload, bool is_again, struct err *e
 	return 0;
 }
 
+/*
+ * A store whose ETags are all something else encrypts what it gets: to send that again proves
+ * nothing either. One part alone may just have been damaged.
+ */
+static bool takes_others(const struct uploading *u)
+{
+	const struct s3_upload *upload = u->upload;
+
+	for (size_t i = 0; i < upload->len; i++) {
+		if (!upload->parts[i].other[0])
+			return false;
+	}
+	return u->proven == 0 && upload->len > 1;
+}
+
+static int adopt_others(struct uploading *u)
+{
+	struct s3_upload *upload = u->upload;
+
+	for (size_t i = 0; i < upload->len; i++) {
+		struct s3_part *part = &upload->parts[i];
+
+		memcpy(part->etag, part->other, sizeof(part->etag));
+		if (upload->watch.arrived)
+			upload->watch.arrived(upload->watch.keeper, i, part->etag);
+	}
+	upload->is_unproven = true;
+	return 0;
+}
+
 static int send_all(struct s3_upload *upload, struct err *err)
 {
 	cleanup_free struct uploading *u = new_zero(struct uploading);
@@ -350,6 +383,8 @@ static int send_all(struct s3_upload *upload, struct err *err)
 	for (int round = 1; result < 0 && round <= S3_ROUNDS; round++) {
 		u->is_last_round = round == S3_ROUNDS;
 		result = send_round(u, err);
+		if (result < 0 && takes_others(u))
+			result = adopt_others(u);
 	}
 	return result;
 }

@@ -35,9 +35,10 @@ struct s3_watch {
 };
 
 struct s3_part {
-	const char *url;	 /* presigned, for PUT */
-	uint64_t offset, len;	 /* of the file */
-	char etag[S3_ETAG_SIZE]; /* as the store gave it; "": not sent yet */
+	const char *url;	  /* presigned, for PUT */
+	uint64_t offset, len;	  /* of the file */
+	char etag[S3_ETAG_SIZE];  /* as the store gave it; "": not sent yet */
+	char other[S3_ETAG_SIZE]; /* one that is not the MD5 of what was sent */
 };
 
 struct s3_upload {

@@ -2,18 +2,19 @@
 """berth cp against scp through the same login node, and through FirecREST's store against one stream of curl.
 
 A real sshd on loopback; a stand-in FirecREST and S3 store with a real Slurm, all on this machine, so that FirecREST's figure is
-about what berth adds to the store's own speed: jobs that carry files, parts, checks. Sides take turns; figures are ratios of
-medians.
+about what berth adds to the store's own speed: jobs that carry files, parts, checks. What of it is the server's is told apart. Sides
+take turns; figures are ratios of medians.
 """
 
-import argparse
+import functools
 import os
 import pathlib
+import re
 import shutil
+import statistics
 import sys
-import tempfile
-import time
 
+import cases
 from parties import harness  # and with it the path of tests/e2e
 from report import Aim, Row, rate, timed, turns
 
@@ -52,6 +53,7 @@ class Bench:
         self.berth("ls", "hpc:")  # the connection that all use
         return node
 
+    @functools.lru_cache(maxsize=1)
     def site(self) -> tuple:
         (self.work / "slurm").mkdir(mode=0o755)
         (self.work / "site").mkdir(mode=0o755)
@@ -78,8 +80,8 @@ class Bench:
     def berth(self, *argv) -> None:
         harness.run([self.program, *argv], env=self.env(), timeout=600).ok()
 
-    def timed(self, *argv) -> float:
-        took = timed([str(word) for word in argv], env=self.env())
+    def timed(self, *argv, **more) -> float:
+        took = timed([str(word) for word in argv], env=self.env(), limit=600, **more)
         for copy in self.copies.iterdir():
             assert copy.stat().st_size == self.size, copy
             copy.unlink()
@@ -99,53 +101,99 @@ def login_rows(bench: Bench) -> list:
             bench.row("login down", ["cp", f"hpc:{bench.source}", there], [*scp, f"root@127.0.0.1:{bench.source}", there], Aim(">=", 1))]
 
 
+class Phases:
+    """How long what took, from what `berth cp -v` tells."""
+
+    WORDS = {"begun": r"has begun after (\d+) ms", "staged": r"into the store after (\d+) ms", "sent": r"store has it after (\d+) ms",
+             "came": r"came here after (\d+) ms", "job": r"has ended after another (\d+) ms"}
+
+    def __init__(self, bench: Bench):
+        self.bench, self.seen = bench, {word: [] for word in self.WORDS}
+
+    def timed(self, *argv) -> float:
+        log = self.bench.work / "log"
+        with open(log, "wb") as errors:
+            took = self.bench.timed(self.bench.program, "cp", "-v", *argv, stderr=errors)
+        for word, pattern in self.WORDS.items():
+            if found := re.search(pattern, log.read_text()):
+                self.seen[word].append(int(found.group(1)) / 1000)
+        return took
+
+    def median(self, word: str) -> float:
+        # Without the first turn, as turns() has it.
+        return statistics.median(self.seen[word][1:])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{word} {self.median(word):.2f} s" for word in self.WORDS if self.seen[word])
+
+
+def parallel_curl(bench: Bench, *transfers) -> list:
+    """One curl that makes all of these transfers at the same time."""
+    words = ["curl", "-sfZ", "--no-progress-meter", "--parallel-max", "8"]
+    for number, transfer in enumerate(transfers):
+        words += [*(["--next", "-sf"] if number else []), *transfer]
+    return words
+
+
 def firecrest_rows(bench: Bench) -> list:
+    """Whole copies against one stream; and the bytes alone, without the server's share, against curl with the same parts."""
     server, store = bench.site()
-    there = bench.copies / "copy"
+    there, whole = bench.copies / "copy", str(bench.source)
     store.object("b", "one").parent.mkdir(parents=True)
     shutil.copy(bench.source, store.object("b", "one"))
-    curl = ["curl", "-sf", "-o", "/dev/null"]
-    with server.counting() as made:
-        bench.timed(bench.program, "cp", bench.source, f"alps:{there}")
-    print(f"firecrest: {len(made)} requests for an upload: {', '.join(dict.fromkeys(made))}", file=sys.stderr)
-    return [bench.row("firecrest up", ["cp", bench.source, f"alps:{there}"],
-                      [*curl, "-T", bench.source, store.presign("PUT", "b", "two")], Aim(">=", 0.5)),
-            bench.row("firecrest down", ["cp", f"alps:{bench.source}", there],
-                      ["curl", "-sf", "-o", there, store.presign("GET", "b", "one")], Aim(">=", 0.5))]
+    parts = range(0, bench.size, PART)
+    for begin in parts:
+        with open(bench.source, "rb") as file, open(bench.work / f"part{begin}", "wb") as part:
+            os.sendfile(part.fileno(), file.fileno(), begin, min(PART, bench.size - begin))
+    upload = store.initiate("b", "two")
+    one = {"up": ["curl", "-sf", "-o", "/dev/null", "-T", whole, store.presign("PUT", "b", "three")],
+           "down": ["curl", "-sf", "-o", there, store.presign("GET", "b", "one")]}
+    many = {"up": parallel_curl(bench, *(
+                ["-o", "/dev/null", "-T", bench.work / f"part{begin}",
+                 store.presign("PUT", "b", "two", {"uploadId": upload, "partNumber": begin // PART + 1})] for begin in parts)),
+            "down": parallel_curl(bench, *(
+                ["-o", bench.work / f"part{begin}", "-r", f"{begin}-{min(begin + PART, bench.size) - 1}", store.presign("GET", "b", "one")]
+                for begin in parts))}
+    rows = []
+    for way, operands, data in ("up", [bench.source, f"alps:{there}"], "sent"), ("down", [f"alps:{bench.source}", there], "came"):
+        phases = Phases(bench)
+        mine, stream, streams = turns(bench.runs, lambda: phases.timed(*operands), lambda: bench.timed(*one[way]),
+                                      lambda: bench.timed(*many[way]))
+        rows += [Row(f"firecrest {way}", bench.runs, rate(bench.size, mine), rate(bench.size, stream), stream / mine, Aim(">=", 0.5)),
+                 Row(f"its bytes {way}", bench.runs, rate(bench.size, phases.median(data)), rate(bench.size, streams),
+                     streams / phases.median(data), Aim(">=", 0.5))]
+        print(f"firecrest {way}: {mine:.2f} s, of which {phases}", file=sys.stderr)
+    return rows
 
 
-CASES = {"login": login_rows, "firecrest": firecrest_rows}
+def requests_rows(bench: Bench) -> list:
+    """Against coman's, as its source makes them: a list and the transfer, then, twice a second for what it sends and every two
+    seconds for what it fetches, job and metadata; each call has a token of its own, which is two requests more."""
+    server, _ = bench.site()
+    there = server.scratch / server.user / "large"
+    rows = []
+    for way, pause, operands in ("up", 0.5, [bench.source, f"alps:{there}"]), ("down", 2, [f"alps:{there}", bench.copies / "copy"]):
+        phases = Phases(bench)
+        with server.counting() as made:
+            took = phases.timed(*operands)
+        waited, = phases.seen["job"] or phases.seen["staged"]
+        theirs = 2 * 3 + (1 + int(waited / pause)) * 4
+        rows.append(Row(f"requests {way}", 1, f"{len(made)} / {took:.1f} s", f"{theirs}", len(made) / theirs, Aim("<=", 0.34)))
+    return rows
+
+
+CASES = {"requests": requests_rows, "login": login_rows, "firecrest": firecrest_rows}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="ci/bench files", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(CASES)}; all of them by default")
+    parser = cases.parser("files", __doc__, CASES)
     parser.add_argument("--quick", action="store_true", help="once, with 16 MiB")
+    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file (1024)")
     args = parser.parse_args()
-    wrong = set(args.cases) - set(CASES)
-    if wrong:
-        parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(CASES)}")
-    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
-    work.chmod(0o755)
-    bench = None
-    try:
-        bench = Bench(work, 16 << 20 if args.quick else 1 << 30, 1 if args.quick else RUNS)
-        print(Row.HEAD, flush=True)
-        for name in args.cases or CASES:
-            for row in CASES[name](bench):
-                print(row, flush=True)
-    except (slurm_module.Unavailable, firecrest.Unavailable, loginnode.Unavailable) as reason:
-        print(f"not measured: {reason}", file=sys.stderr)
-        return 69
-    finally:
-        if bench:
-            bench.close()
-        shutil.rmtree(work, ignore_errors=True)
-    return 0
+    size, runs = (16 << 20, 1) if args.quick else (args.size << 20, RUNS)
+    return cases.run(parser, args, CASES, lambda work: Bench(work, size, runs),
+                     (slurm_module.Unavailable, firecrest.Unavailable, loginnode.Unavailable))
 
 
 if __name__ == "__main__":
-    started = time.monotonic()
-    status = main()
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-    sys.exit(status)
+    cases.end(main)

@@ -9,7 +9,7 @@ goes wrong here when a test asks for it:
     store = S3(path).start()
     upload = store.initiate("me", "file")
     url = store.presign("PUT", "me", "file", {"uploadId": upload, "partNumber": 1}, expires=60)
-    store.fail("PUT", "reset", part=2)      # once; also: 500, 503, slow, hang, truncate, bad-etag, no-etag, error-200
+    store.fail("PUT", "reset", part=2)      # once; also: 403, 500, 503, slow, hang, truncate, bad-etag, no-etag, error-200
     store.requests                          # what came: method, bucket/key, query, status, Range
 """
 
@@ -33,6 +33,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 ACCESS = "stand-in"
 REGION = "here"
 CHUNK = 1024 * 1024
+REFUSALS = {"403": "AccessDenied", "500": "InternalError", "503": "SlowDown"}
 LOOK = "bytes=0-0"  # whether an object is there; no fault is spent on that
 
 
@@ -121,7 +122,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def read_to(self, file) -> str:
         """The body into a file; its MD5."""
-        digest = hashlib.md5()
+        digest = hashlib.md5(b"a key" if self.server.store.encrypts else b"")
         while self.left > 0:
             chunk = self.rfile.read(min(self.left, CHUNK))
             if not chunk:
@@ -141,8 +142,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "hang":
             store.resumed.wait()
             raise ConnectionError("nobody waits any more")
-        if fault in ("500", "503"):
-            raise Refusal(int(fault), "InternalError" if fault == "500" else "SlowDown")
+        if fault in REFUSALS:
+            raise Refusal(int(fault), REFUSALS[fault])
         store.signer.check(self.command, self.headers["Host"], path, query)
         bucket, _, key = urllib.parse.unquote(path).lstrip("/").partition("/")
         if not bucket or not key or ".." in key.split("/"):
@@ -234,6 +235,7 @@ class S3:
         self.stopped, self.resumed = threading.Event(), threading.Event()
         self.slow_s = 2.0
         self.running = self.most = 0
+        self.encrypts = False  # ETags are of what it keeps, not of what it got
 
     def start(self) -> "S3":
         (self.dir / "parts").mkdir(parents=True)

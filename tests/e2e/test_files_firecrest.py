@@ -5,74 +5,15 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 
 import pytest
 
-import firecrest
-import firecrest_transfer
 import harness
 import s3
 import terminal
-
-DIRECT = 100_000
-
-
-@pytest.fixture(scope="module")
-def server(session_dir, slurm):
-    path = session_dir / "files-firecrest"
-    path.mkdir(mode=0o755)
-    missing = firecrest.programs_missing()
-    if missing:
-        pytest.skip(f"no {', '.join(missing)}")
-    try:
-        server = firecrest.Server(path, slurm, direct_max=DIRECT).start()
-    except firecrest.Unavailable as reason:
-        pytest.skip(f"no FirecREST: {reason}")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def store(session_dir):
-    store = s3.S3(session_dir / "files-store").start()
-    yield store
-    store.stop()
-
-
-@pytest.fixture(scope="module")
-def transfers(server, store, session_dir):
-    return firecrest_transfer.Transfers(server, store, session_dir / "files-transfers")
-
-
-@pytest.fixture(scope="module")
-def remote(berth, server, transfers, slurm):
-    token = berth.home.root / "token"
-    token.write_text(server.token + "\n")
-    path = berth.home.config_dir / "config.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"clusters:\n  alps:\n    backend: firecrest\n    url: {server.url}\n    system: {server.system}\n"
-                    f"    token_file: {token}\n")
-    return berth.with_env(SLURM_CONF=slurm.config)
-
-
-@pytest.fixture
-def there(server, tmp_path) -> pathlib.Path:
-    path = server.users / server.user / tmp_path.name
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def at(remote, there):
-    """at("ls", "name", options=["-l"]): a verb on names in this test's directory of the cluster."""
-    return lambda verb, *names, options=(), **more: remote(verb, *options, *(f"alps:{there}/{name}" for name in names), **more)
-
-
-def some(size: int) -> bytes:
-    return os.urandom(min(size, 1 << 20)) * (size // (1 << 20) + 1)
+from remote_files import DIRECT, at, remote, server, some, store, there, transfers  # noqa: F401
 
 
 def test_verbs_of_files(at, there, server):
@@ -186,6 +127,61 @@ def test_trees_go_both_ways(remote, there, tmp_path):
     assert result.status != 0 and "link" in result.stderr and not pathlib.Path("/etc/astray").exists()
 
 
+def make_odd_tree(path: pathlib.Path) -> None:
+    """What cannot be told to FirecREST in a path, or not at all."""
+    for number, name in enumerate(["it's", "new\nline", '"q"', "back\\slash", "\udcff", "-n", " ", "*", "\u00fc"]):
+        (path / "d" / name).mkdir(parents=True)
+        (path / "d" / name / "file").write_bytes(os.urandom(number * 10))
+    (path / "empty").mkdir(mode=0o700)
+    (path / "d" / "-n" / "file").chmod(0o750)
+    os.symlink("d/-n/file", path / "link")
+    os.symlink("/nonexistent", path / "dangling")
+
+
+def assert_same_tree(one: pathlib.Path, other: pathlib.Path) -> None:
+    harness.run(["diff", "-r", "--no-dereference", one, other]).ok()
+    assert os.readlink(other / "link") == "d/-n/file" and os.readlink(other / "dangling") == "/nonexistent"
+    assert (other / "empty").is_dir() and (other / "d" / "-n" / "file").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_tree_of_many_files_goes_as_an_archive(remote, server, there, tmp_path):
+    make_odd_tree(tmp_path / "tree")
+    home = server.users / server.user
+    before = os.listdir(home)
+    with server.counting() as up:
+        told = remote("cp", "-rpv", "tree", f"alps:{there}", cwd=tmp_path).ok().stderr
+    assert_same_tree(tmp_path / "tree", there / "tree")
+    assert "9 files and 2 links went as one archive" in told and sum("/ops/upload" in call for call in up) == 1
+    with server.counting() as down:
+        remote("cp", "-rp", f"alps:{there}/tree", "back", cwd=tmp_path).ok()
+    assert_same_tree(tmp_path / "tree", tmp_path / "back")
+    assert sum("/ops/download" in call for call in down) == 1
+    assert os.listdir(home) == before and sorted(os.listdir(tmp_path)) == ["back", "tree"]
+    # A name that is a link to it: what it leads to.
+    os.symlink("tree", there / "to-it")
+    remote("cp", "-r", f"alps:{there}/to-it", "again", cwd=tmp_path)
+    assert (tmp_path / "again" / "d" / "-n" / "file").exists()
+
+
+def test_a_tree_goes_one_by_one_where_archives_are_refused(remote, server, there, tmp_path):
+    for number in range(10):
+        file = tmp_path / "tree" / f"d{number % 2}" / f"{number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(number))
+    server.fail("403", "/ops/extract", times=100)
+    server.fail("403", "/ops/compress", times=100)
+    try:
+        with server.counting() as made:
+            told = remote("cp", "-rv", "tree", f"alps:{there}", cwd=tmp_path).ok().stderr
+        remote("cp", "-r", f"alps:{there}/tree", "back", cwd=tmp_path).ok()
+    finally:
+        server.faults.clear()
+    assert "one by one" in told and sum("/ops/extract" in call for call in made) == 1
+    for copy in there / "tree", tmp_path / "back":
+        harness.run(["diff", "-r", tmp_path / "tree", copy]).ok()
+    assert not list((server.users / server.user).glob(".*.tar.gz")) and not list((tmp_path / "back").glob(".berth*"))
+
+
 @pytest.mark.parametrize("how", ["reset", "500", "503", "bad-etag", "no-etag"])
 def test_a_part_that_went_wrong_goes_again(remote, store, there, tmp_path, how):
     content = some(3 * s3.PART_MIN + 5)
@@ -193,6 +189,18 @@ def test_a_part_that_went_wrong_goes_again(remote, store, there, tmp_path, how):
     store.fail("PUT", how, part=2)
     remote("cp", "large", f"alps:{there}/large", cwd=tmp_path).ok()
     assert (there / "large").read_bytes() == content and all(fault["times"] == 0 for fault in store.faults)
+
+
+def test_a_store_that_encrypts_gets_each_part_once_and_the_whole_is_compared(remote, store, there, tmp_path):
+    (tmp_path / "large").write_bytes(some(2 * s3.PART_MIN))
+    store.requests.clear()
+    store.encrypts = True
+    try:
+        remote("cp", "large", f"alps:{there}/large", cwd=tmp_path).ok()
+    finally:
+        store.encrypts = False
+    harness.run(["cmp", there / "large", tmp_path / "large"]).ok()
+    assert sum(request[0] == "PUT" for request in store.requests) == 3
 
 
 def test_parts_go_at_the_same_time_and_a_store_that_fails_late_is_asked_again(remote, store, there, tmp_path):
@@ -229,105 +237,21 @@ def test_a_download_that_breaks_goes_on(remote, store, there, tmp_path, how):
     assert (tmp_path / "back").read_bytes() == content and os.listdir(tmp_path) == ["back"]
 
 
+def test_what_the_store_does_not_allow_is_told_and_what_it_began_is_ended(remote, store, slurm, there, tmp_path):
+    (tmp_path / "large").write_bytes(some(2 * s3.PART_MIN))
+    store.fail("PUT", "403", times=100)
+    refused = remote("cp", "large", f"alps:{there}/large", cwd=tmp_path)
+    store.faults.clear()
+    assert refused.status == 77 and "AccessDenied" in refused.stderr and not (there / "large").exists(), refused
+    harness.until(lambda: "transfer" not in slurm.run("squeue", "--noheader", "-o", "%j").stdout, "end of the server's job")
+
+
 def test_an_error_page_is_no_file(remote, store, there, tmp_path):
     (there / "large").write_bytes(some(s3.PART_MIN))
     store.fail("GET", "500", times=100)
     refused = remote("cp", f"alps:{there}/large", "back", cwd=tmp_path)
     store.faults.clear()
     assert refused.status != 0 and "InternalError" in refused.stderr and os.listdir(tmp_path) == []
-
-
-@pytest.fixture
-def interrupted(remote, store, tmp_path):
-    """interrupted("PUT", 3, "large", "alps:there"): a copy with --resume that is killed when so much arrived, and was noted."""
-    notes = remote.home.state_dir / "transfers"
-    shutil.rmtree(notes, ignore_errors=True)
-
-    def noted() -> int:
-        return sum(file.read_text().count("\n") - 1 for file in notes.iterdir()) if notes.is_dir() else 0
-
-    def run(method, parts, *operands, options=("--resume",)):
-        store.fail(method, "hang", times=100, after=parts)
-        process = subprocess.Popen([remote.program, "cp", *options, *operands], env=remote.env(**remote.extra), cwd=tmp_path)
-        try:
-            harness.until(lambda: noted() >= parts, "some of the file")
-        finally:
-            process.kill()
-            process.wait()
-            store.faults.clear()
-            store.resume()
-    yield run
-    shutil.rmtree(notes, ignore_errors=True)
-
-
-def test_an_upload_goes_on_where_it_was_interrupted(remote, server, store, there, interrupted, tmp_path):
-    (tmp_path / "large").write_bytes(some(6 * s3.PART_MIN))
-    interrupted("PUT", 3, "large", f"alps:{there}/large")
-    store.requests.clear()
-    with server.counting() as made:
-        remote("cp", "--resume", "large", f"alps:{there}/large", cwd=tmp_path).ok()
-    harness.run(["cmp", there / "large", tmp_path / "large"]).ok()
-    again = [request for request in store.requests if request[0] == "PUT"]
-    assert len(again) == 4 and len({request[2]["partNumber"] for request in again}) == 4
-    assert not any("transfer/upload" in call for call in made)
-    assert list((remote.home.state_dir / "transfers").iterdir()) == []
-
-
-@pytest.mark.parametrize("what", ["changed", "bytes", "aborted", "job"])
-def test_an_upload_that_cannot_go_on_begins_again(remote, server, slurm, store, there, interrupted, tmp_path, what):
-    large = tmp_path / "large"
-    large.write_bytes(some(4 * s3.PART_MIN))
-    interrupted("PUT", 2, "large", f"alps:{there}/large")
-    seen = large.stat()
-    if what == "changed":
-        large.write_bytes(some(4 * s3.PART_MIN))
-    if what == "bytes":
-        # Other bytes of the same size and time, which only the sums of the parts tell.
-        large.write_bytes(os.urandom(1000) + large.read_bytes()[1000:])
-        os.utime(large, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    if what == "aborted":
-        for upload in list(store.uploads):
-            store.abort(upload)
-    if what == "job":
-        slurm.run("scancel", "--name=transfer").ok()
-    remote("cp", "--resume", "large", f"alps:{there}/large", cwd=tmp_path).ok()
-    harness.run(["cmp", there / "large", large]).ok()
-
-
-def test_a_download_goes_on_where_it_was_interrupted(remote, server, store, there, interrupted, tmp_path):
-    size = 150 << 20
-    with open(there / "large", "wb") as file:
-        file.truncate(size)
-        file.seek(100 << 20)
-        file.write(some(1 << 20))
-    interrupted("GET", 2, f"alps:{there}/large", "back")
-    part, = tmp_path.iterdir()
-    assert part.name == ".back.berth-part"
-    store.requests.clear()
-    with server.counting() as made:
-        remote("cp", "--resume", f"alps:{there}/large", "back", cwd=tmp_path).ok()
-    harness.run(["cmp", there / "large", tmp_path / "back"]).ok()
-    assert not any("transfer/download" in call for call in made) and not part.exists()
-    assert len({request[4] for request in store.requests if request[0] == "GET"} - {s3.LOOK}) == 3
-    part.write_bytes(b"something else" * 1000)
-    remote("cp", "--resume", f"alps:{there}/large", "back", cwd=tmp_path).ok()
-    harness.run(["cmp", there / "large", tmp_path / "back"]).ok()
-
-
-def test_what_an_interrupted_copy_began_is_collected(remote, slurm, there, interrupted, tmp_path):
-    """Its notes here, and the server's job that waits for what will never come; not while it may be gone on with."""
-    (tmp_path / "large").write_bytes(some(4 * s3.PART_MIN))
-    interrupted("PUT", 1, "large", f"alps:{there}/large", options=())
-    kept, = (remote.home.state_dir / "transfers").iterdir()
-    job = json.loads(kept.read_text().splitlines()[0])["answer"]["transferJob"]["jobId"]
-    assert kept.stat().st_mode & 0o777 == 0o600
-    remote("gc").ok()
-    assert kept.exists()
-    os.utime(kept, (1, 1))
-    remote("gc").ok()
-    assert not kept.exists()
-    harness.until(lambda: "CANCELLED" in slurm.run("squeue", "--noheader", "--states=all", f"--jobs={job}", "-o", "%T").stdout,
-                  "end of the server's job")
 
 
 def test_what_a_job_of_the_server_lost_is_found_out(remote, transfers, there, tmp_path):

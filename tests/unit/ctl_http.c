@@ -287,6 +287,50 @@ static void many_requests_have_an_answer_each(void **state)
 		http_response_finish(&responses[i]);
 }
 
+static int swallow(void *owner, struct span bytes, struct err *err)
+{
+	(void)owner, (void)bytes, (void)err;
+	return 0;
+}
+
+static bool count_and_stop(void *owner, const struct http_response *response)
+{
+	++*(size_t *)owner;
+	return response->status != 200;
+}
+
+/* Bodies go eight at once: those behind them have not begun when the first answer comes. */
+static void what_has_not_begun_is_not_sent_when_an_answer_says_so(void **state)
+{
+	static const char bye[] = "HTTP/1.1 200 OK\r\nConnection: Close\r\n"
+				  "Content-Length: 2\r\n\r\nok";
+	struct http_request requests[20] = { 0 };
+	struct http_response responses[ARRAY_LEN(requests)] = { 0 };
+	struct err errs[ARRAY_LEN(requests)];
+	size_t answered = 0, refused = 0;
+	struct http *http = NULL;
+	struct server s;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+		requests[i] = (struct http_request){ .path = "/",
+						     .received = swallow,
+						     .answered = count_and_stop,
+						     .owner = &answered };
+	start(&s, ANSWERS(bye, bye, bye, bye, bye, bye, bye, bye), false);
+	assert_int_equal(http_open(s.url, &http, NULL), 0);
+	assert_int_equal(http_send_many(http, requests, ARRAY_LEN(requests), responses, errs), -1);
+	stop(&s);
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		refused += errs[i].kind == ERR_UNAVAILABLE;
+		http_response_finish(&responses[i]);
+	}
+	assert_int_equal(answered, 8);
+	assert_int_equal(s.requests, 8);
+	assert_int_equal(refused, ARRAY_LEN(requests) - 8);
+	http_close(http);
+}
+
 /* What a source told of itself. */
 struct told {
 	char text[64];
@@ -380,6 +424,7 @@ int main(void)
 		cmocka_unit_test(redirects_are_not_followed),
 		cmocka_unit_test(nobody_there_is_said),
 		cmocka_unit_test(many_requests_have_an_answer_each),
+		cmocka_unit_test(what_has_not_begun_is_not_sent_when_an_answer_says_so),
 		cmocka_unit_test(a_body_is_read_from_a_descriptor_also_when_it_goes_again),
 		cmocka_unit_test(a_source_that_became_shorter_is_told),
 		cmocka_unit_test(addresses_are_checked),
