@@ -64,8 +64,8 @@ def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(alone, clus
     jobs = test_crash.open_jobs(alone)
     assert unrecorded & set(jobs) and unrecorded - set(jobs), "nothing was handed over and not recorded"
     assert uids(cluster, kube.JOBS) == set(jobs)
-    # A Job that was taken and whose Service was not made yet gets it when it is found.
-    assert uids(cluster, KINDS[1]) == set(jobs)
+    # A Job that was taken and whose Service was not made yet gets it when it is found; others go with their Jobs.
+    harness.until(lambda: uids(cluster, KINDS[1]) == set(jobs), "a Service for each job", 60)
     for kind in KINDS:
         harness.until(lambda kind=kind: uids(cluster, kind) <= set(jobs), f"{kind} of known jobs", 60)
     home = alone.home
