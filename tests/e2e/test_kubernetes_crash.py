@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`berth run` killed at each of its steps, many jobs at once, and long lists: nothing of ours is left on Kubernetes that
-no record knows of."""
+"""`berth run` killed at each of its steps, many jobs at once, and long lists: nothing of ours is left on Kubernetes
+that no record knows of."""
 
 import concurrent.futures
 import json
