@@ -348,8 +348,18 @@ def test_a_first_submission_brings_the_programs_in_few_requests(site, home):
     try:
         with site.server.counting() as made:
             name = fresh.submit("--", "true")
-        assert len(made) <= 21, made  # 19 where the programs are stripped
+        assert len(made) <= 22, made  # 20 where the programs are stripped
         fresh.wait(name, "SUCCEEDED")
+        # One more workstation, where that directory is open to all: nothing secret is put into it.
+        place.chmod(0o755)
+        where = []
+        upload = site.server.post_filesystem_ops_upload
+        site.server.post_filesystem_ops_upload = lambda names, query, body: (where.append(query["path"]),
+                                                                             upload(names, query, body))[1]
+        site.with_env(XDG_STATE_HOME=home.root / "cold-state-2").submit("--", "true")
+        assert where == [str(place / "jobs")]
+        del site.server.post_filesystem_ops_upload
+        place.chmod(0o700)
         assert not list(place.rglob("*.tar")) and stat.S_IMODE(place.stat().st_mode) == 0o700
         assert {stat.S_IMODE(each.stat().st_mode) for each in (place / "images", place / "jobs")} == {0o700}
     finally:

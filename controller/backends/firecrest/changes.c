@@ -132,27 +132,27 @@ static size_t size_of(const struct changes *changes)
 	return total;
 }
 
-/* Where all of it is: the site's own directory, when it was asked for just now, or the first's. */
-static char *find_dir(const struct changes *changes)
+/*
+ * Whether it is the first that a site gets, and nothing but programs: these are no secret, while
+ * the directory that all is in may be open to others.
+ */
+static bool is_first(const struct changes *changes)
 {
-	bool all = changes->home;
+	cleanup_free char *images = changes->home ? str_printf("%s/images", changes->home) : NULL;
+	bool all = images;
 
 	for (size_t i = 0; all && i < changes->len; i++)
-		all = below(changes->home, changes->items[i].path) != NULL;
-	return all ? str_dup(changes->home) : parent_of(changes->items[0].path);
+		all = below(images, changes->items[i].path) != NULL;
+	return all;
 }
 
-/* Directories that are on the way to the first are private, too. */
-static int add_parents(struct parcel *parcel, const char *name, struct err *err)
+/* The private directories of programs and of jobs: what comes next finds its own. */
+static int add_parents(struct parcel *parcel, struct err *err)
 {
-	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
-		cleanup_free char *parent = str_dup_len(name, (size_t)(slash - name));
-		const struct file_change dir = { .kind = CHANGE_DIR, .mode = 0700 };
+	const struct file_change dir = { .kind = CHANGE_DIR, .mode = 0700 };
 
-		if (parcel_add(parcel, &dir, parent, err) < 0)
-			return -1;
-	}
-	return 0;
+	return parcel_add(parcel, &dir, "images", err) < 0 ? -1
+							   : parcel_add(parcel, &dir, "jobs", err);
 }
 
 static int fill(const struct changes *changes, const char *dir, struct parcel *parcel,
@@ -164,8 +164,7 @@ static int fill(const struct changes *changes, const char *dir, struct parcel *p
 		if (!name || name[0] == '\0')
 			return err_set(err, ERR_INTERNAL, "%s is not in %s", changes->items[i].path,
 				       dir);
-		if ((i == 0 && add_parents(parcel, name, err) < 0) ||
-		    parcel_add(parcel, &changes->items[i], name, err) < 0)
+		if (parcel_add(parcel, &changes->items[i], name, err) < 0)
 			return -1;
 	}
 	return parcel_end(parcel, err);
@@ -174,18 +173,23 @@ static int fill(const struct changes *changes, const char *dir, struct parcel *p
 /* As an archive, which is unpacked there; who is next removes it, or writes over it. */
 static int bring(struct changes *changes, struct firecrest *fc, size_t direct_max, struct err *err)
 {
-	cleanup_free char *dir = find_dir(changes);
-	const char *left = changes->archive ? below(dir, changes->archive) : NULL;
-	cleanup_free char *name = left && !strchr(left, '/') ? str_dup(left) : archive_name(err);
+	bool at_home = is_first(changes);
+	cleanup_free char *dir =
+		at_home ? str_dup(changes->home) : parent_of(changes->items[0].path);
+	const char *before = changes->archive ? below(dir, changes->archive) : NULL;
+	bool is_same_dir = before && !strchr(before, '/');
+	cleanup_free char *name = is_same_dir ? str_dup(before) : archive_name(err);
 	cleanup(parcel_finish) struct parcel parcel =
 		PARCEL_INIT(fc, dir, name, direct_max, size_of(changes) > direct_max);
 
 	if (!name)
 		return -1;
-	if (changes->archive && !left)
+	if (changes->archive && !is_same_dir)
 		changes_add_removal(changes, changes->archive);
 	free(changes->archive);
 	changes->archive = str_printf("%s/%s", dir, name);
+	if (at_home && add_parents(&parcel, err) < 0)
+		return -1;
 	return fill(changes, dir, &parcel, err);
 }
 

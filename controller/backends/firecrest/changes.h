@@ -24,7 +24,7 @@ struct changes {
 	char **removed; /* what is to go, after all else */
 	size_t removed_len;
 	char *archive; /* lies there since a flush before: to be removed, or written over */
-	char *home;    /* below which all is brought in one archive, or NULL */
+	char *home;    /* the site's own directory when it was asked for just now, or NULL */
 };
 
 void changes_finish(struct changes *changes);
