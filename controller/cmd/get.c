@@ -163,6 +163,10 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	const struct get_args *args = opaque;
 
+	if (argc == 0)
+		return err_set(
+			err, ERR_INVALID,
+			"get what? jobs, nodes or queues, for example: 'berth get --help' names all");
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
 		const struct resource *resource = &resources[i];
 
@@ -188,7 +192,7 @@ const struct verb cmd_get = {
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct get_args),
-	.operands_min = 1,
+	.operands_min = 0,
 	.operands_max = -1,
 	.run = run,
 };

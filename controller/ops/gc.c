@@ -73,18 +73,31 @@ static void collect_hosts(struct collection *g)
 	}
 }
 
-/* keys/UID.json of a job that has ended, or of none and old (a submission that died). */
+/* The uid in "UID.json", or in the name of what a berth left beside it that was killed. */
+static char *uid_of_key(const char *name)
+{
+	static const char end[] = ".json";
+	const char *at = strstr(name, end);
+	size_t len = strlen(name);
+
+	if (!at || at == name)
+		return NULL;
+	if (at[strlen(end)] != '\0' && strcmp(name + len - 4, ".new") != 0 &&
+	    strcmp(name + len - 5, ".part") != 0)
+		return NULL;
+	return str_dup_len(name, (size_t)(at - name));
+}
+
+/* A file of a job that has ended, or of none and old (a submission that died). */
 static void collect_key(struct collection *g, const char *name)
 {
 	cleanup_free char *path = fs_join(g->c->paths.keys_dir, name);
 	cleanup(job_finish) struct job job = { 0 };
-	size_t len = strlen(name);
-	cleanup_free char *uid = NULL, *tickets = NULL;
+	cleanup_free char *uid = uid_of_key(name), *tickets = NULL;
 	struct err err;
 
-	if (len <= 5 || strcmp(name + len - 5, ".json") != 0)
+	if (!uid)
 		return;
-	uid = str_dup_len(name, len - 5);
 	if (store_find_by_uid(g->c->store, uid, &job, &err) == 0) {
 		if (!job_state_is_ended(job.state))
 			return;

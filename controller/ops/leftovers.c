@@ -114,13 +114,19 @@ static int forget_secrets(struct site *site, const struct job *job, struct err *
 	return 0;
 }
 
+/*
+ * No directory is looked through here: of thousands of jobs that end at once, each would look at
+ * what all of them have. What a berth that was killed left under another name is for collecting.
+ */
 int leftovers_release_here(struct controller *c, const struct job *job, struct err *err)
 {
 	cleanup_free char *key = paths_client_key(&c->paths, job->uid);
 	cleanup_free char *tickets = paths_client_tickets(&c->paths, job->uid);
+	cleanup_free char *next = str_printf("%s.new", key), *copy = str_printf("%s.job.part", key);
 
 	if (sshconf_remove_job(&c->ssh, job->id, err) < 0 || remove_file(key, err) < 0 ||
-	    leftovers_remove_beside(c, job, err) < 0 || fs_remove_tree(tickets, err) < 0)
+	    remove_file(next, err) < 0 || remove_file(copy, err) < 0 ||
+	    fs_remove_tree(tickets, err) < 0)
 		return -1;
 	place_drop_endpoints(c, job);
 	return 0;
@@ -174,7 +180,7 @@ int leftovers_remove(struct controller *c, const struct job *job, struct err *er
 {
 	struct backend *backend;
 
-	if (leftovers_begin_removing(c, job, err) < 0 ||
+	if (leftovers_remove_beside(c, job, err) < 0 || leftovers_begin_removing(c, job, err) < 0 ||
 	    controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
 	return site_flush(backend_site(backend), err);

@@ -18,6 +18,7 @@
 #include "init/base/text.h"
 
 #define TEXT_MAX (1024 * 1024)
+#define FEW_RANKS 16
 #define PACK_MAX (512 * 1024 * 1024)
 #define ENDPOINT_MAX 65536
 
@@ -399,7 +400,7 @@ int place_keep_endpoint(struct controller *c, struct backend *backend, const str
 	return *ret ? 0 : err_set(err, ERR_NOT_FOUND, "%s: there is none", path);
 }
 
-void place_drop_endpoints(struct controller *c, const struct job *job)
+static void drop_listed_endpoints(struct controller *c, const struct job *job)
 {
 	cleanup_free char *dir = fs_join(c->paths.state_dir, "endpoints");
 	cleanup_free char *begin = str_printf("%s.", job->uid);
@@ -414,4 +415,21 @@ void place_drop_endpoints(struct controller *c, const struct job *job)
 	}
 	if (list)
 		closedir(list);
+}
+
+/* Of a job with few ranks, their names are tried; of others, the directory is looked through. */
+void place_drop_endpoints(struct controller *c, const struct job *job)
+{
+	uint64_t rank = 0;
+
+	if (job->tasks > FEW_RANKS || job_is_array(job)) {
+		drop_listed_endpoints(c, job);
+		return;
+	}
+	for (; job_next_rank(job, rank, &rank); rank++) {
+		cleanup_free char *copy = endpoint_copy(c, job, (unsigned int)rank);
+
+		if (unlink(copy) < 0 && errno != ENOENT)
+			log_debug("%s: %s", copy, strerror(errno));
+	}
 }

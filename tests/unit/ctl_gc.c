@@ -85,6 +85,24 @@ static void host_blocks_and_keys_of_jobs_that_are_gone_are_collected(void **stat
 	assert_int_equal(report.keys, 1);
 }
 
+static void what_a_killed_berth_left_beside_a_key_goes_with_its_job(void **state)
+{
+	cleanup(job_finish) struct job ended = user_submitted(NULL), running = user_submitted(NULL);
+	cleanup_free char *gone = str_printf("state/berth/keys/%s.json.42.0.part", ended.uid);
+	cleanup_free char *kept = str_printf("state/berth/keys/%s.json.42.0.part", running.uid);
+	cleanup_free char *next = str_printf("state/berth/keys/%s.json.new", ended.uid);
+	struct gc_report report;
+
+	(void)state;
+	user_put(gone, "key", 0600);
+	user_put(kept, "key", 0600);
+	user_put(next, "key", 0600);
+	fake_set(user.fake, 0, JOB_SUCCEEDED, 0);
+	assert_int_equal(user_collect(GC_RETENTION_NS, &report, NULL), 0);
+	assert_false(user_has(gone) || user_has(next));
+	assert_true(user_has(kept));
+}
+
 static void a_new_build_is_installed_beside_the_old_one(void **state)
 {
 	cleanup(job_finish) struct job before = user_submitted(NULL), same = user_submitted(NULL);
@@ -288,6 +306,7 @@ int main(void)
 		TEST(ended_jobs_are_collected_after_the_retention),
 		TEST(bundles_that_no_job_links_to_are_collected_when_they_are_old),
 		TEST(host_blocks_and_keys_of_jobs_that_are_gone_are_collected),
+		TEST(what_a_killed_berth_left_beside_a_key_goes_with_its_job),
 		TEST(a_new_build_is_installed_beside_the_old_one),
 		TEST(a_bundle_that_was_damaged_is_installed_again),
 		TEST(a_job_whose_submission_died_after_handing_over_is_taken_up),
