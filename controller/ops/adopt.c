@@ -103,9 +103,9 @@ static int prepare(struct adopting *a, const struct job *job, const struct spec 
 		   struct err *err)
 {
 	cleanup_free char *link = fs_join(job->directory, "bundle");
-	cleanup(making_finish) struct making keys = { .tunnel = a->bundle.tunnel,
-						      .job = job,
-						      .spec = spec };
+	cleanup(making_finish) struct making keys = {
+		.tunnel = a->bundle.tunnel, .bundle = a->installed, .job = job, .spec = spec
+	};
 
 	if (site_make_dir(NULL, job->directory, err) < 0 ||
 	    keys_begin_job(a->c, a->where, &keys, err) < 0 ||
