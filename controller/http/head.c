@@ -8,7 +8,7 @@
 #include "init/base/text.h"
 
 #define VERSION "HTTP/1."
-#define LENGTH "content-length:"
+#define LENGTH "content-length"
 
 static bool is_digit(uint8_t c)
 {
@@ -28,18 +28,28 @@ static bool parse_status(struct span line, int *ret)
 	return *ret >= 100;
 }
 
+/* Whether the line is the field of this name; it is cut down to its value then. */
+static bool is_field(struct span *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (line->len <= len || line->ptr[len] != ':' ||
+	    strncasecmp((const char *)line->ptr, name, len) != 0)
+		return false;
+	span_cut(line, len + 1);
+	while (line->len > 0 && line->ptr[0] == ' ')
+		span_cut(line, 1);
+	while (line->len > 0 && line->ptr[line->len - 1] == ' ')
+		line->len--;
+	return true;
+}
+
 static bool parse_field(struct span line, struct http_head *head)
 {
-	size_t len = strlen(LENGTH);
 	char digits[24];
 
-	if (line.len < len || strncasecmp((const char *)line.ptr, LENGTH, len) != 0)
-		return memchr(line.ptr, ':', line.len) != NULL;
-	span_cut(&line, len);
-	while (line.len > 0 && line.ptr[0] == ' ')
-		span_cut(&line, 1);
-	while (line.len > 0 && line.ptr[line.len - 1] == ' ')
-		line.len--;
+	if (!is_field(&line, LENGTH))
+		return line.len > 0 && memchr(line.ptr, ':', line.len) != NULL;
 	if (line.len >= sizeof(digits))
 		return false;
 	snprintf(digits, sizeof(digits), "%.*s", (int)line.len, (const char *)line.ptr);
@@ -47,18 +57,38 @@ static bool parse_field(struct span line, struct http_head *head)
 	return text_parse_uint(digits, UINT64_MAX, &head->length);
 }
 
+/* The next line, without its end; false when there is none. */
+static bool cut_line(struct span *text, struct span *ret)
+{
+	const uint8_t *end = text->len ? memchr(text->ptr, '\n', text->len) : NULL;
+
+	if (!end || end == text->ptr || end[-1] != '\r')
+		return false;
+	*ret = span_cut(text, (size_t)(end - text->ptr) + 1);
+	ret->len -= 2;
+	return true;
+}
+
+struct span http_head_field(struct span text, const char *name)
+{
+	struct span line;
+
+	while (cut_line(&text, &line)) {
+		if (is_field(&line, name))
+			return line;
+	}
+	return (struct span){ 0 };
+}
+
 bool http_head_parse(struct span text, struct http_head *ret)
 {
 	struct http_head head = { 0 };
 
 	for (bool is_first = true;; is_first = false) {
-		const uint8_t *end = text.len ? memchr(text.ptr, '\n', text.len) : NULL;
 		struct span line;
 
-		if (!end || end == text.ptr || end[-1] != '\r')
+		if (!cut_line(&text, &line))
 			return false;
-		line = span_cut(&text, (size_t)(end - text.ptr) + 1);
-		line.len -= 2;
 		if (is_first ? !parse_status(line, &head.status)
 			     : line.len > 0 && !parse_field(line, &head))
 			return false;

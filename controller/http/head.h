@@ -20,3 +20,9 @@ struct http_head {
 
 /* The whole head, with the empty line at its end. False for what is none. */
 bool http_head_parse(struct span text, struct http_head *ret) attr_must_use;
+
+/*
+ * The value of the first field of this name in a head that was parsed, without the blanks around
+ * it; empty when there is none.
+ */
+struct span http_head_field(struct span text, const char *name);

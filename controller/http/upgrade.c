@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -139,8 +140,21 @@ static bool ends_head(struct span text)
 	return text.len >= 4 && memcmp(text.ptr + text.len - 4, "\r\n\r\n", 4) == 0;
 }
 
+static void take_wanted(struct span head, struct http_wanted *wanted)
+{
+	for (; wanted && wanted->name; wanted++) {
+		struct span value = http_head_field(head, wanted->name);
+
+		if (value.len >= sizeof(wanted->value))
+			value.len = 0;
+		snprintf(wanted->value, sizeof(wanted->value), "%.*s", (int)value.len,
+			 value.len ? (const char *)value.ptr : "");
+	}
+}
+
 /* To the byte, so that nothing is taken of what follows. */
-static int read_head(struct upgrade *u, struct http_head *ret, struct err *err)
+static int read_head(struct upgrade *u, struct http_wanted *wanted, struct http_head *ret,
+		     struct err *err)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(HTTP_HEAD_MAX);
 	size_t len = 1;
@@ -149,9 +163,11 @@ static int read_head(struct upgrade *u, struct http_head *ret, struct err *err)
 		if (receive(u, 1, &text, &len, err) < 0)
 			return -1;
 	}
-	if (http_head_parse(buf_span(&text), ret))
-		return 0;
-	return err_set(err, ERR_PROTOCOL, "%s does not speak HTTP as it should", u->http->url);
+	if (!http_head_parse(buf_span(&text), ret))
+		return err_set(err, ERR_PROTOCOL, "%s does not speak HTTP as it should",
+			       u->http->url);
+	take_wanted(buf_span(&text), wanted);
+	return 0;
 }
 
 /* Why not, as far as it says so in time. */
@@ -276,7 +292,7 @@ int http_upgrade(struct http *http, const struct http_request *request, int *ret
 	if (!add_request(&text, http, request))
 		return err_set(err, ERR_LIMIT, "the request is larger than %d bytes", REQUEST_MAX);
 	if (open_connection(&u, err) < 0 || send_all(&u, buf_span(&text), err) < 0 ||
-	    read_head(&u, &head, err) < 0)
+	    read_head(&u, request->wanted, &head, err) < 0)
 		return -1;
 	ret->status = head.status;
 	if (head.status == 101 || head.status == 200)

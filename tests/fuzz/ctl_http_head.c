@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	if (!http_head_parse(span_of(bytes, len), &head))
 		return 0;
 	assert(head.status >= 100 && head.status <= 999);
+	assert(http_head_field(span_of(bytes, len), "upgrade").len < len);
 	assert(len >= 4 && memcmp(bytes + len - 4, "\r\n\r\n", 4) == 0);
 	return 0;
 }

@@ -20,7 +20,7 @@
 #include "tunnel/net/stream.h"
 #include "tunnel/net/stream_child.h"
 #include "tunnel/net/stream_race.h"
-#include "tunnel/wire/websocket.h"
+#include "init/base/websocket.h"
 
 enum stream_stage {
 	STREAM_DIALLING,  /* until there is a socket */

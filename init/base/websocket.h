@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * A byte stream as WebSocket frames (RFC 6455 section 5), for proxies that let nothing else
- * through. Where messages end means nothing here: what binary frames and their continuations carry
- * is one stream of bytes. Text frames, reserved bits and frames that are masked where they must not
- * be, or not where they must, end it.
+ * WebSocket frames (RFC 6455 section 5). Of two kinds are their users: to whom binary messages are
+ * one stream of bytes, for proxies that let nothing else through, and to whom it matters where a
+ * message begins and ends (websocket_next()). Text frames, reserved bits and frames that are masked
+ * where they must not be, or not where they must, end it.
  *
  *	struct websocket ws = WEBSOCKET_INIT(WEBSOCKET_SERVER);
  *
@@ -68,6 +68,23 @@ struct websocket {
  */
 int websocket_unwrap(struct websocket *ws, uint8_t *bytes, size_t *len, struct err *err)
 	attr_must_use;
+
+/*
+ * Part of the payload of a binary message, in the bytes as they came, unmasked. A message comes in
+ * one piece or more; an empty one is a piece of no bytes.
+ */
+struct websocket_piece {
+	uint8_t *bytes;
+	size_t len;
+	bool begins, ends; /* a message */
+};
+
+/*
+ * The next piece, which leaves *bytes. 1: it is in *ret; 0: all was taken, or the peer has closed;
+ * -1: they break the protocol.
+ */
+int websocket_next(struct websocket *ws, uint8_t **bytes, size_t *len, struct websocket_piece *ret,
+		   struct err *err) attr_must_use;
 
 bool websocket_has_answer(const struct websocket *ws);
 /* Writes the frame that is owed, which then is not owed any more; returns its length. */

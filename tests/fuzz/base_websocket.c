@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * WebSocket frames: however the bytes are split, the same stream comes out, and never more than
- * went in. The first byte chooses the role and the split.
+ * went in. Messages begin and end in turn. The first byte chooses the role and the split.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -9,13 +9,33 @@
 
 #include "init/base/alloc.h"
 #include "init/base/cleanup.h"
-#include "tunnel/wire/websocket.h"
+#include "init/base/websocket.h"
 
 struct seen {
+	bool in_message;
 	uint64_t sum;
 	size_t len;
 	bool is_closed, has_answer;
 };
+
+/* The same, piece by piece: a message begins where the one before has ended. */
+static int read_pieces(struct websocket *ws, uint8_t *bytes, size_t *len, bool *in_message)
+{
+	struct websocket_piece piece;
+	uint8_t *at = bytes;
+	size_t left = *len, kept = 0;
+	int result;
+
+	while ((result = websocket_next(ws, &at, &left, &piece, NULL)) > 0) {
+		assert(piece.bytes >= bytes && piece.bytes + piece.len <= bytes + *len);
+		assert(piece.begins ? !*in_message : *in_message);
+		*in_message = !piece.ends;
+		memmove(bytes + kept, piece.bytes, piece.len);
+		kept += piece.len;
+	}
+	*len = kept;
+	return result;
+}
 
 static int feed(enum websocket_role role, struct span input, size_t step, struct seen *seen)
 {
@@ -30,7 +50,10 @@ static int feed(enum websocket_role role, struct span input, size_t step, struct
 		size_t len = part.len;
 
 		memcpy(bytes, part.ptr, part.len);
-		result = websocket_unwrap(&ws, bytes, &len, NULL);
+		if (step % 2 == 0)
+			result = websocket_unwrap(&ws, bytes, &len, NULL);
+		else
+			result = read_pieces(&ws, bytes, &len, &seen->in_message);
 		if (result < 0)
 			break;
 		assert(len <= part.len);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "init/base/buf.h"
-#include "tunnel/wire/websocket.h"
+#include "init/base/websocket.h"
 
 static const struct websocket_key key = { { 0x37, 0xfa, 0x21, 0x3d } };
 
@@ -51,6 +51,37 @@ static void frames_become_the_bytes_they_carry_however_they_are_split(void **sta
 	expect(WEBSOCKET_CLIENT, fragments, sizeof(fragments) - 1, "Hello");
 	expect(WEBSOCKET_CLIENT, with_ping, sizeof(with_ping) - 1, "Hello");
 	expect(WEBSOCKET_CLIENT, with_empty, sizeof(with_empty) - 1, "Hello");
+}
+
+static void where_messages_begin_and_end_is_told(void **state)
+{
+	/* "ab" in two fragments with a PING between, an empty one, and the begin of another. */
+	uint8_t bytes[] = "\x02\x01"
+			  "a\x89\x00\x80\x01"
+			  "b\x82\x00\x82\x05"
+			  "cd";
+	static const struct {
+		const char *text;
+		bool begins, ends;
+	} expected[] = { { "a", true, false },
+			 { "b", false, true },
+			 { "", true, true },
+			 { "cd", true, false } };
+	struct websocket ws = WEBSOCKET_INIT(WEBSOCKET_CLIENT);
+	struct websocket_piece piece;
+	uint8_t *at = bytes;
+	size_t left = sizeof(bytes) - 1;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+		assert_int_equal(websocket_next(&ws, &at, &left, &piece, NULL), 1);
+		assert_int_equal(piece.len, strlen(expected[i].text));
+		assert_memory_equal(piece.bytes, expected[i].text, piece.len);
+		assert_int_equal(piece.begins, expected[i].begins);
+		assert_int_equal(piece.ends, expected[i].ends);
+	}
+	assert_int_equal(websocket_next(&ws, &at, &left, &piece, NULL), 0);
+	assert_int_equal(left, 0);
 }
 
 static void what_is_wrapped_comes_out_again(void **state)
@@ -181,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_become_the_bytes_they_carry_however_they_are_split),
+		cmocka_unit_test(where_messages_begin_and_end_is_told),
 		cmocka_unit_test(what_is_wrapped_comes_out_again),
 		cmocka_unit_test(a_ping_is_owed_its_bytes_and_a_pong_nothing),
 		cmocka_unit_test(after_a_close_nothing_counts),

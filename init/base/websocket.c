@@ -121,8 +121,8 @@ void websocket_mask(const struct websocket_key *key, uint64_t at, uint8_t *bytes
 		bytes[i] ^= turned[i % sizeof(turned)];
 }
 
-/* Part of a frame's payload: returns how many bytes of it are the stream's. */
-static size_t take_payload(struct websocket *ws, uint8_t *bytes, size_t len)
+/* Part of a frame's payload: unmasked in place, and kept when it is a control frame's. */
+static void take_payload(struct websocket *ws, uint8_t *bytes, size_t len)
 {
 	if (ws->role == WEBSOCKET_SERVER)
 		websocket_mask(&ws->key, ws->at, bytes, len);
@@ -131,33 +131,53 @@ static size_t take_payload(struct websocket *ws, uint8_t *bytes, size_t len)
 		memcpy(ws->control + ws->at, bytes, len);
 	}
 	ws->at += len;
-	return is_control(ws->opcode) ? 0 : len;
 }
 
-int websocket_unwrap(struct websocket *ws, uint8_t *bytes, size_t *len, struct err *err)
+int websocket_next(struct websocket *ws, uint8_t **bytes, size_t *len, struct websocket_piece *ret,
+		   struct err *err)
 {
-	size_t from = 0, to = 0;
-
-	while (!ws->is_closed && (from < *len || (ws->in_payload && ws->at == ws->len))) {
-		size_t part, kept;
+	/* A frame whose payload is empty is at its end when its head is. */
+	while (!ws->is_closed && (*len > 0 || (ws->in_payload && ws->at == ws->len))) {
+		bool begins = ws->opcode == BINARY && ws->at == 0, is_ours;
+		size_t part;
 
 		if (!ws->in_payload) {
-			ws->head[ws->head_len++] = bytes[from++];
+			ws->head[ws->head_len++] = *(*bytes)++;
+			--*len;
 			if (ws->head_len == head_size(ws) && begin_frame(ws, err) < 0)
 				return -1;
 			continue;
 		}
-		part = (size_t)MIN(ws->len - ws->at, *len - from);
-		kept = take_payload(ws, bytes + from, part);
-		if (to != from)
-			memmove(bytes + to, bytes + from, kept);
-		to += kept;
-		from += part;
-		if (ws->at == ws->len)
+		part = (size_t)MIN(ws->len - ws->at, *len);
+		is_ours = !is_control(ws->opcode);
+		*ret = (struct websocket_piece){ .bytes = *bytes, .len = part, .begins = begins };
+		take_payload(ws, *bytes, part);
+		*bytes += part;
+		*len -= part;
+		if (ws->at == ws->len) {
+			ret->ends = !ws->in_message;
 			end_frame(ws);
+		}
+		if (is_ours)
+			return 1;
+	}
+	return 0;
+}
+
+int websocket_unwrap(struct websocket *ws, uint8_t *bytes, size_t *len, struct err *err)
+{
+	struct websocket_piece piece;
+	uint8_t *from = bytes;
+	size_t left = *len, to = 0;
+	int result;
+
+	while ((result = websocket_next(ws, &from, &left, &piece, err)) > 0) {
+		if (bytes + to != piece.bytes)
+			memmove(bytes + to, piece.bytes, piece.len);
+		to += piece.len;
 	}
 	*len = to;
-	return 0;
+	return result;
 }
 
 static size_t put_frame(enum websocket_role role, uint8_t opcode, uint64_t len,
