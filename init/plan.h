@@ -65,7 +65,7 @@ DEFINE_CLEANUP_VALUE(struct plan, plan_finish)
 
 enum plan_result {
 	PLAN_RUN,
-	PLAN_DONE,   /* --help or --version: all is said */
+	PLAN_DONE,   /* --help, --version, --install: all is said and done */
 	PLAN_REFUSED /* a wrong command line, and that is said: exit with PLAN_REFUSED_STATUS */
 };
 

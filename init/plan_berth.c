@@ -15,6 +15,7 @@
 #include "init/base/fs.h"
 #include "init/base/opt.h"
 #include "init/base/text.h"
+#include "install.h"
 
 #define RANK_UNSET UINT64_MAX
 
@@ -22,7 +23,7 @@ struct args {
 	const char *dir, *tunnel, *hold, *parent_death;
 	uint64_t rank, grace, limit, verbose;
 	bool no_tunnel, single_child, subreaper, warn_on_reap, marked, help, version;
-	struct opt_list remap, rewrite;
+	struct opt_list remap, rewrite, install;
 };
 
 static const struct opt opts[] = {
@@ -51,6 +52,8 @@ static const struct opt opts[] = {
 	OPT_FLAG(0, "marked", struct args, marked,
 		 "each word of the command begins with a + that is not its own"),
 	OPT_FLAG(0, "warn-on-reap", struct args, warn_on_reap, "tell of each orphan that ended"),
+	OPT_LIST(0, "install", struct args, install, "FROM:TO:MODE",
+		 "copy the files of a directory, and end (repeatable)"),
 	OPT_COUNT('v', "verbose", struct args, verbose,
 		  "tell on standard error what happens (-vv: more, -vvv: all)"),
 	OPT_FLAG('h', "help", struct args, help, "show this"),
@@ -204,6 +207,18 @@ static enum plan_talk choose_talk(const struct args *args)
 	return args->warn_on_reap ? TALK_WARNINGS : TALK_NONE;
 }
 
+/* The whole work of an init container: no command is run. */
+static int install_all(const struct opt_list *list, int operands, struct err *err)
+{
+	if (operands > 0)
+		return err_set(err, ERR_INVALID, "--install: runs no command");
+	for (size_t i = 0; i < list->len; i++) {
+		if (install(list->items[i], err) < 0)
+			return -1;
+	}
+	return PLAN_DONE;
+}
+
 static int make(int argc, char **argv, struct plan *plan, struct err *err)
 {
 	static struct args args;
@@ -211,7 +226,7 @@ static int make(int argc, char **argv, struct plan *plan, struct err *err)
 
 	/* What is long and not used is not touched either: that would be a page of memory. */
 	memset(&args, 0, offsetof(struct args, remap));
-	args.remap.len = args.rewrite.len = 0;
+	args.remap.len = args.rewrite.len = args.install.len = 0;
 	args.rank = RANK_UNSET;
 	args.grace = plan->grace_ns;
 	args.subreaper = true;
@@ -224,6 +239,8 @@ static int make(int argc, char **argv, struct plan *plan, struct err *err)
 		printf("berth-init %s\n", BERTH_VERSION);
 	if (args.help || args.version)
 		return PLAN_DONE;
+	if (args.install.len > 0)
+		return install_all(&args.install, operands, err);
 	if (operands == 0)
 		return err_set(err, ERR_INVALID, "which command? See --help");
 	if (args.rank != RANK_UNSET && args.rank > INT_MAX)

@@ -9,7 +9,7 @@ static void every_member_is_read(void **state)
 {
 	static const char text[] =
 		"{\"version\": 1, \"uid\": \"65a0-3f\", \"job\": \"job-7\", \"name\": \"train\", "
-		"\"shell\": \"/bin/zsh\", \"time_limit_s\": 7200, \"plain_shell\": true, "
+		"\"shell\": \"/bin/zsh\", \"time_limit_s\": 7200, \"port\": 20007, \"plain_shell\": true, "
 		"\"no_motd\": true, \"no_vscode_folder\": true, \"later\": {}}";
 	cleanup(session_file_finish) struct session_file file = { 0 };
 
@@ -20,6 +20,7 @@ static void every_member_is_read(void **state)
 	assert_string_equal(file.name, "train");
 	assert_string_equal(file.shell, "/bin/zsh");
 	assert_int_equal(file.time_limit_s, 7200);
+	assert_int_equal(file.port, 20007);
 	assert_true(file.plain_shell && file.no_motd && file.no_vscode_folder);
 }
 

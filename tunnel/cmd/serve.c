@@ -284,6 +284,7 @@ static int read_keys(struct serve *s, struct err *err)
 
 /*
  * A restarted tunnel takes its old port if it can: clients find it without reading the file again.
+ * Where nobody can read it, as in a pod, the port was agreed upon before.
  */
 static struct quic_addr listen_address(const struct serve *s)
 {
@@ -294,6 +295,8 @@ static struct quic_addr listen_address(const struct serve *s)
 		(void)!addr_parse_listen(s->args->listen, &addr);
 	else if (endpoint_read(s->endpoint, &before, NULL) == 0)
 		addr = addr_any(AF_INET6, addr_port(&before.addresses.items[0]));
+	else if (s->sessions.file.port)
+		addr = addr_any(AF_INET6, (uint16_t)s->sessions.file.port);
 	return addr;
 }
 

@@ -17,7 +17,7 @@ void session_file_finish(struct session_file *file)
 	*file = (struct session_file){ 0 };
 }
 
-/* These three leave the default where the object has no such member. */
+/* These leave the default where the object has no such member. */
 static int read_text(const json_t *object, const char *name, char **ret, struct err *err)
 {
 	const json_t *member = json_object_get(object, name);
@@ -47,6 +47,13 @@ static int read_time(const json_t *object, uint64_t *ret, struct err *err)
 	return jsonfile_uint(object, "time_limit_s", SESSION_FILE_TIME_MAX_S, ret, err);
 }
 
+static int read_port(const json_t *object, uint64_t *ret, struct err *err)
+{
+	if (!json_object_get(object, "port"))
+		return 0;
+	return jsonfile_uint(object, "port", UINT16_MAX, ret, err);
+}
+
 static bool is_plain(const char *text)
 {
 	size_t len =
@@ -67,6 +74,7 @@ int session_file_parse(struct span text, struct session_file *ret, struct err *e
 	    read_text(object, "name", &file.name, err) < 0 ||
 	    read_text(object, "shell", &file.shell, err) < 0 ||
 	    read_time(object, &file.time_limit_s, err) < 0 ||
+	    read_port(object, &file.port, err) < 0 ||
 	    read_flag(object, "plain_shell", &file.plain_shell, err) < 0 ||
 	    read_flag(object, "no_motd", &file.no_motd, err) < 0 ||
 	    read_flag(object, "no_vscode_folder", &file.no_vscode_folder, err) < 0)

@@ -22,6 +22,7 @@ struct session_file {
 	char *name;	       /* or NULL */
 	char *shell;	       /* absolute path of the shell to use where there is one; or NULL */
 	uint64_t time_limit_s; /* that was asked for; 0: none */
+	uint64_t port;	       /* to listen on, if it is free; 0: any */
 	bool plain_shell;      /* not as a login shell, which would read the profiles */
 	bool no_motd;
 	bool no_vscode_folder;
