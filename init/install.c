@@ -126,23 +126,30 @@ static int copy_entry(const struct copying *c, const char *entry, struct err *er
 	return copy(c, name, part != NULL, err);
 }
 
+/* Memory is only cut from here (arena_musl.c): there are hundreds of these. */
 static int link_applets(const char *to, struct err *err)
 {
+	static char names[APPLETS_MAX + 1];
 	cleanup_free char *list = fs_join(to, "applets"), *bin = fs_join(to, "bin");
 	cleanup_free char *busybox = fs_join(to, "busybox");
-	cleanup(buf_finish) struct buf text = BUF_INIT(APPLETS_MAX);
-	const char *line;
+	cleanup_close int from = fd_open(list, O_RDONLY), dir = -1;
+	ssize_t len;
 
-	if (access(list, R_OK) < 0 || access(busybox, X_OK) < 0)
+	if (from < 0 || access(busybox, X_OK) < 0)
 		return 0;
-	if (fs_read_file(list, APPLETS_MAX, &text, err) < 0 || fs_make_dirs(bin, 0755, err) < 0)
+	if (fs_make_dirs(bin, 0755, err) < 0)
 		return -1;
-	for (line = buf_str(&text); *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		cleanup_free char *link =
-			str_printf("%s/%.*s", bin, (int)strcspn(line, "\n"), line);
-
-		if (symlink("../busybox", link) < 0 && errno != EEXIST)
-			return err_set_errno(err, errno, "create %s", link);
+	dir = fd_open(bin, O_RDONLY | O_DIRECTORY);
+	len = dir < 0 ? -1 : read(from, names, APPLETS_MAX);
+	if (len < 0)
+		return err_set_errno(err, errno, "%s", bin);
+	names[len] = '\0';
+	for (char *name = names, *end; *name; name = end) {
+		end = name + strcspn(name, "\n");
+		if (*end)
+			*end++ = '\0';
+		if (*name && symlinkat("../busybox", dir, name) < 0 && errno != EEXIST)
+			return err_set_errno(err, errno, "create %s/%s", bin, name);
 	}
 	return 0;
 }

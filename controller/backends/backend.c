@@ -22,6 +22,11 @@ bool backend_observes_at_once(const struct backend *backend)
 	return backend->ops->observes_at_once;
 }
 
+bool backend_keeps_endpoints(const struct backend *backend)
+{
+	return backend->ops->keeps_endpoints;
+}
+
 bool backend_can_kill(const struct backend *backend)
 {
 	return backend->ops->kill;
@@ -250,6 +255,23 @@ int backend_locate(struct backend *backend, const char *jobs_dir, struct job_lis
 bool backend_can_exec(const struct backend *backend)
 {
 	return backend->ops->exec != NULL;
+}
+
+bool backend_can_carry(const struct backend *backend)
+{
+	return backend->ops->carry;
+}
+
+int backend_carry(struct backend *backend, const struct job *job, unsigned int rank,
+		  const struct backend_carry *carry, struct err *err)
+{
+	assert_own(backend, job);
+	if (!backend->ops->carry)
+		return err_set(err, ERR_UNSUPPORTED, "%s: carries no bytes into jobs",
+			       backend->ops->name);
+	if (backend->ops->carry(backend, job, rank, carry, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
 }
 
 int backend_exec(struct backend *backend, const struct job *job, unsigned int rank,

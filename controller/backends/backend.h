@@ -83,6 +83,12 @@ struct backend_exec {
 	struct terminal *terminal;
 };
 
+/* A TCP port of a rank, and descriptors that lead to whoever wants it. */
+struct backend_carry {
+	uint16_t port;
+	int in, out;
+};
+
 /* Gives a task of an array what was seen of it; one that has ended keeps what it has. */
 void observation_to_run(const struct observation *seen, struct run *run);
 
@@ -255,6 +261,9 @@ struct backend_ops {
 	/* Observing costs no request to anybody: done before every connection. */
 	bool observes_at_once;
 
+	/* What endpoint found is worth keeping: later connections go there without asking. */
+	bool keeps_endpoints;
+
 	/* Jobs are containers: it takes SPEC_CONTAINER_OPTIONS, and others are refused those. */
 	bool runs_containers;
 
@@ -280,6 +289,13 @@ struct backend_ops {
 	 */
 	int (*exec)(struct backend *backend, const struct job *job, unsigned int rank,
 		    const struct backend_exec *exec, int *ret_status, struct err *err);
+
+	/*
+	 * Carries bytes to and from a port of a rank where nothing else may lead to it, until either
+	 * end is at its end. Asks nobody where the rank is: endpoint has. NULL: cannot.
+	 */
+	int (*carry)(struct backend *backend, const struct job *job, unsigned int rank,
+		     const struct backend_carry *carry, struct err *err);
 
 	/*
 	 * Containers that berth did not start ("adopted": job_is_adopted()), all three or none.
@@ -311,6 +327,7 @@ DEFINE_CLEANUP(struct backend, backend_close)
 
 const char *backend_name(const struct backend *backend);
 bool backend_observes_at_once(const struct backend *backend);
+bool backend_keeps_endpoints(const struct backend *backend);
 bool backend_can_kill(const struct backend *backend);
 struct site *backend_site(const struct backend *backend);
 
@@ -354,6 +371,9 @@ int backend_deliver(struct backend *backend, const struct job *job, const char *
 		    struct err *err) attr_must_use;
 bool backend_runs_containers(const struct backend *backend);
 
+bool backend_can_carry(const struct backend *backend);
+int backend_carry(struct backend *backend, const struct job *job, unsigned int rank,
+		  const struct backend_carry *carry, struct err *err) attr_must_use;
 bool backend_can_exec(const struct backend *backend);
 /* ERR_UNSUPPORTED where the backend cannot. */
 int backend_exec(struct backend *backend, const struct job *job, unsigned int rank,
@@ -397,6 +417,7 @@ struct backend_settings {
 	const char *api;	     /* version of the interface */
 	const char *tls_dir;	     /* directory with certificates */
 	const char *kubeconfig, *kube_context, *namespace;
+	const char *bundle_image, *bundle_volume; /* images that have berth's programs */
 };
 
 /*

@@ -8,6 +8,7 @@
 struct args {
 	uint64_t wait_ns;
 	const char *path, *ssh_port;
+	const char *stream;
 	bool locate;
 };
 
@@ -17,6 +18,8 @@ static const struct opt opts[] = {
 	CMD_OPT_SSH_PORT(struct args, ssh_port),
 	OPT_FLAG(0, "locate", struct args, locate,
 		 "only find out where the job listens; for berth-tunnel"),
+	OPT_STR(0, "stream", struct args, stream, "JOB",
+		"connect them with a port of this job, HOST being HOST:PORT; for berth-tunnel"),
 	OPT_END,
 };
 
@@ -34,6 +37,16 @@ static int locate(const struct ref *ref, struct err *err)
 	return result;
 }
 
+static int stream(const char *job, const char *to, struct err *err)
+{
+	cleanup(controller_close) struct controller *c = NULL;
+	struct ref ref;
+
+	if (ref_parse_host(job, &ref, err) < 0 || controller_open(&c, err) < 0)
+		return -1;
+	return ops_carry(c, &ref, to, err);
+}
+
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	const struct args *args = opaque;
@@ -41,6 +54,8 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	struct ref ref;
 
 	(void)argc;
+	if (args->stream)
+		return stream(args->stream, argv[0], err);
 	if (ref_parse_host(argv[0], &ref, err) < 0)
 		return -1;
 	if (args->locate)

@@ -67,6 +67,8 @@ struct config_cluster {
 	char *kubeconfig;
 	char *kube_context;
 	char *namespace;
+	char *bundle_image;
+	char *bundle_volume;
 	char *token_file;
 	struct config_texts token_command;
 	char *oidc;

@@ -41,6 +41,8 @@
 	X(CLUSTER, TEXT, "kubeconfig", kubeconfig, file, false, "$KUBECONFIG, then ~/.kube/config", "the kubeconfig that leads to it") \
 	X(CLUSTER, TEXT, "kube_context", kube_context, word, false, "its current one", "the context of the kubeconfig") \
 	X(CLUSTER, TEXT, "namespace", namespace, name, true, "the context's, then default", "the namespace of jobs") \
+	X(CLUSTER, TEXT, "bundle_image", bundle_image, word, false, "ConfigMaps", "an image with berth's programs, which an init container copies") \
+	X(CLUSTER, TEXT, "bundle_volume", bundle_volume, word, false, NULL, "the same, mounted as a volume where the server can do that") \
 	X(CLUSTER, TEXT, "token_file", token_file, file, false, NULL, "a file that holds the token for it") \
 	X(CLUSTER, LIST, "token_command", token_command, word, false, NULL, "a command that prints the token for it") \
 	X(CLUSTER, TEXT, "oidc", oidc, issuer, false, NULL, "OpenID issuer that gives tokens for it") \

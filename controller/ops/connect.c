@@ -13,6 +13,7 @@
 #include "controller/ops/place.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
+#include "init/base/text.h"
 
 /* A job that runs has its tunnel within milliseconds; after this long it has none. */
 #define TUNNEL_WAIT_NS (20 * NSEC_PER_SEC)
@@ -341,19 +342,52 @@ int ops_locate(struct controller *c, const struct ref *ref, struct err *err)
  */
 static bool take_known(const struct visit *v, const char *verb, char **ret_endpoint)
 {
-	if (!v->backend || !site_is_remote(backend_site(v->backend)) ||
+	if (!v->backend ||
+	    !(site_is_remote(backend_site(v->backend)) || backend_keeps_endpoints(v->backend)) ||
 	    v->job.state != JOB_RUNNING || strcmp(verb, "cp") == 0)
 		return false;
 	*ret_endpoint = place_known_endpoint(v->c, backend_site(v->backend), &v->job, v->rank);
 	return *ret_endpoint;
 }
 
+static void add_job(const struct visit *v, const char *option, struct argv *ret)
+{
+	argv_addf(ret, "%s=job-%" PRIu64 "%c%u", option, v->job.id,
+		  job_is_array(&v->job) ? '_' : '.', v->rank);
+}
+
+/* Where no address and no relay leads there, what stands before the cluster may. */
+static void add_through(const struct visit *v, struct argv *ret)
+{
+	if (!v->backend || !backend_can_carry(v->backend))
+		return;
+	argv_addf(ret, "--through=%s", v->c->paths.program);
+	argv_add_words(ret, "--through=proxy", "--through=--stream", NULL);
+	add_job(v, "--through", ret);
+}
+
+int ops_carry(struct controller *c, const struct ref *ref, const char *to, struct err *err)
+{
+	const char *colon = strrchr(to, ':');
+	struct backend_carry carry = { .in = STDIN_FILENO, .out = STDOUT_FILENO };
+	cleanup(job_finish) struct job job = { 0 };
+	struct backend *backend;
+	uint64_t port;
+
+	if (!colon || !text_parse_uint(colon + 1, UINT16_MAX, &port) || port == 0)
+		return err_set(err, ERR_INVALID, "'%s' is not HOST:PORT", to);
+	carry.port = (uint16_t)port;
+	if (ops_find(c, ref, &job, err) < 0 ||
+	    controller_backend(c, job.cluster, &backend, err) < 0)
+		return -1;
+	return backend_carry(backend, &job, ref->rank, &carry, err);
+}
+
 static void add_refresh(const struct visit *v, struct argv *ret)
 {
 	argv_addf(ret, "--refresh=%s", v->c->paths.program);
 	argv_add_words(ret, "--refresh=proxy", "--refresh=--locate", NULL);
-	argv_addf(ret, "--refresh=job-%" PRIu64 "%c%u", v->job.id,
-		  job_is_array(&v->job) ? '_' : '.', v->rank);
+	add_job(v, "--refresh", ret);
 }
 
 int ops_connect(struct controller *c, const struct connect_plan *plan, struct argv *ret,
@@ -380,6 +414,8 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 		argv_add_words(ret, "--endpoint", endpoint, NULL);
 	if (is_known)
 		add_refresh(&v, ret);
+	if (strcmp(plan->verb, "cp") != 0)
+		add_through(&v, ret);
 	if (strcmp(plan->verb, "ssh") == 0)
 		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);
 	argv_addf(ret, "--rank=%u", v.rank);

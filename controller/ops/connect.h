@@ -32,6 +32,13 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 int ops_locate(struct controller *c, const struct ref *ref, struct err *err) attr_must_use;
 
 /*
+ * Connects standard input and output with HOST:PORT of the job, of which the port counts, by what
+ * the backend has for that; for berth-tunnel, whose last way it is.
+ */
+int ops_carry(struct controller *c, const struct ref *ref, const char *to, struct err *err)
+	attr_must_use;
+
+/*
  * From now on ops_ssh_command() goes this way only: direct, relay, relay-tcp or login. path lives
  * as long as the controller; NULL is any.
  */

@@ -123,6 +123,8 @@ static int open_backend(struct controller *c, const struct where *where, struct 
 		settings.kubeconfig = config_text(c->config, where->settings, "kubeconfig");
 		settings.kube_context = config_text(c->config, where->settings, "kube_context");
 		settings.namespace = config_text(c->config, where->settings, "namespace");
+		settings.bundle_image = config_text(c->config, where->settings, "bundle_image");
+		settings.bundle_volume = config_text(c->config, where->settings, "bundle_volume");
 		settings.api = config_text(c->config, where->settings, "api");
 	}
 	return backend_open(where->backend, &settings, site, ret, err);

@@ -6,6 +6,7 @@ import pytest
 
 import kube_standin
 
+# No registry is asked what an image runs.
 CONFIG = """\
 clusters:
   kube:
@@ -13,10 +14,12 @@ clusters:
     kubeconfig: {path}
     kube_context: tests
     namespace: default
+    job: {{entrypoint: ""}}
   template:
     backend: kubernetes
     kubeconfig: {path}
     template: {template}
+    job: {{entrypoint: ""}}
 """
 
 TEMPLATE = """\

@@ -72,14 +72,19 @@ def test_fields_reach_the_pod_and_the_template_stays(here, cluster):
     assert made["spec"]["template"]["metadata"]["labels"]["team"] == "physics"
     assert (pod["nodeSelector"], pod["tolerations"][0]["key"]) == ({"disk": "ssd"}, "gpu")
     assert [c["name"] for c in pod["containers"]] == ["main", "side"]
-    assert (main["command"], main["args"], main["env"]) == (["/bin/sh"], ["-c", "true"], [{"name": "A", "value": "b c"}])
+    assert main["command"] == ["/berth/berth-init", "--dir", "/berth-job/job", "--rank", "0", "--"]
+    assert (main["args"], main["env"]) == (["/bin/sh", "-c", "true"], [{"name": "A", "value": "b c"}])
     assert {k: str(v) for k, v in main["resources"]["limits"].items()} in (
         {"cpu": "2500m", "memory": "67108864", "nvidia.com/gpu": "1"}, {"cpu": "2500m", "memory": "64Mi", "nvidia.com/gpu": "1"})
     assert main["securityContext"] == {"runAsUser": 1000, "runAsGroup": 100}
     assert main["imagePullPolicy"] == "Never"
-    assert [m["mountPath"] for m in main["volumeMounts"]] == ["/cache", "/work", "/in", "/dev/shm"]
+    assert [m["mountPath"] for m in main["volumeMounts"]] == ["/cache", "/work", "/in", "/dev/shm", "/berth", "/berth-job"]
     assert [sorted(set(v) - {"name"}) for v in pod["volumes"]] == [["emptyDir"], ["persistentVolumeClaim"], ["hostPath"],
-                                                                   ["emptyDir"]]
+                                                                   ["emptyDir"], ["emptyDir"], ["projected"],
+                                                                   ["emptyDir"], ["secret"]]
+    init = pod["initContainers"][0]
+    assert (init["image"], init["securityContext"]) == ("i", main["securityContext"])
+    assert init["resources"]["limits"].keys() == {"cpu", "memory"}
     here("cancel", name).ok()
 
 
@@ -98,17 +103,6 @@ def test_what_a_pod_cannot_do_is_refused_in_words(here):
                        (["--user", "ann"], "numbers"), (["-G", "a100:2"], "--constraint")):
         result = here("run", "--image", "i", *argv, "--", "true")
         assert result.status == UNSUPPORTED and word in result.stderr, result
-
-
-def test_no_way_into_a_pod_is_said_with_the_alternative(here, cluster):
-    name, uid, pod = started(here, cluster, "--", "sleep", "9")
-    cluster.bind(pod)
-    cluster.say(pod, "Running", {"running": {"startedAt": kube.now()}})
-    here.wait(name, "RUNNING")
-    result = here("exec", name, "--", "true")
-    assert result.status != 0 and f"kubectl exec -it -n default job/berth-{uid}" in result.stderr, result
-    cluster.end(pod, 0)
-    here.wait(name, "SUCCEEDED")
 
 
 def test_a_log_is_read_and_is_empty_before_the_start(here, cluster):

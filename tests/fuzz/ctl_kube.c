@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "controller/backends/kube/channels.h"
+#include "controller/backends/kube/endpoint.h"
 #include "controller/backends/kube/events.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/job_state.h"
@@ -76,6 +78,21 @@ static void apply(const uint8_t *bytes, size_t len)
 		assert(err.kind == ERR_PROTOCOL || err.kind == ERR_UNAVAILABLE);
 }
 
+/* What berth-tunnel reads of it is what we wrote. */
+static void locate(const json_t *answer)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(65536);
+	cleanup(json_release) json_t *file = NULL;
+	cleanup(job_finish) struct job job = { 0 };
+
+	job_init(&job);
+	job_set_text(&job.uid, "u1");
+	if (!kube_format_endpoint(json_object_get(answer, "pod"), &job, 1, &text))
+		return;
+	assert(json_parse(buf_span(&text), 65536, &file, NULL) == 0);
+	assert(json_array_size(json_object_get(file, "addresses")) > 0);
+}
+
 static void make(const char *template)
 {
 	static const char *const command[] = { "true", NULL };
@@ -107,8 +124,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		observe(answer);
 		observe_tasks(answer);
 		list_nodes(answer);
+		locate(answer);
 	}
 	apply(bytes, len);
+	(void)channels_exit_status(span_of(bytes, len), NULL);
 	make(text);
 	return 0;
 }

@@ -210,7 +210,6 @@ static void what_a_pod_cannot_do_is_refused(void **state)
 		{ { .restart = "unless-stopped" }, "on-failure:TIMES" },
 		{ { .hold = "5m" }, "--hold" },
 		{ { .network = "none" }, "--network" },
-		{ { .shell = "/bin/sh" }, "--shell" },
 		{ { .gpus = "a100:2" }, "--gpus" },
 		{ { .user = "ann" }, "--user" },
 		{ { .nodes = 2, .tasks = 4 }, "--nodes" },
@@ -218,7 +217,6 @@ static void what_a_pod_cannot_do_is_refused(void **state)
 		{ { .gres = "gpu:2" }, "--gres" },
 		{ { .nodelist = "n[1-2]" }, "--nodelist" },
 		{ { .constraint = "a(b)" }, "--constraint" },
-		{ { .script = "x" }, "batch scripts" },
 	};
 
 	(void)state;

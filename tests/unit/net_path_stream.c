@@ -169,6 +169,25 @@ static void datagrams_go_both_ways(void **state)
 	assert_int_equal(quic_addr_link(&server.path->address.remote), PATH_LINK_LOGIN);
 }
 
+static void a_program_leads_there_in_place_of_tcp(void **state)
+{
+	/* HOST:PORT is its last word, and here what bash connects to. */
+	static const char *const through[] = {
+		"bash", "-c", "exec 3<>/dev/tcp/${1%:*}/${1##*:}; cat <&3 >&1 & exec cat >&3",
+		"stream", NULL
+	};
+	struct addr_list list = { 0 };
+	struct path_stream_config config = { .loop = &parties_loop,
+					     .through = through,
+					     .to = &list };
+
+	(void)state;
+	add_port(&list, our_port());
+	client = (struct end){ .path = path_stream_new(&config) };
+	path_use(client.path, &ops, &client);
+	exchange();
+}
+
 static void an_address_where_nobody_listens_costs_nothing(void **state)
 {
 	struct addr_list list = { 0 };
@@ -290,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(datagrams_go_both_ways),
+		TEST(a_program_leads_there_in_place_of_tcp),
 		TEST(an_address_where_nobody_listens_costs_nothing),
 		TEST(where_nobody_listens_at_all_it_is_over),
 		TEST(a_lost_stream_is_dialled_again),

@@ -173,7 +173,8 @@ static int choose_paths(const struct remote *r, struct client_config *config, st
 		return err_set(err, ERR_INVALID,
 			       "--path %s: the configuration of %s does not allow it",
 			       r->args->path, remote_name(r));
-	if (!path_mask_has(asked, PATH_DIRECT) && r->keys.relays.len == 0 && !r->keys.login)
+	if (!path_mask_has(asked, PATH_DIRECT) && r->keys.relays.len == 0 && !r->keys.login &&
+	    r->args->through.len == 0)
 		return err_set(err, ERR_INVALID,
 			       "--path %s: no relay and no login node is configured for %s",
 			       r->args->path, remote_name(r));
@@ -228,6 +229,8 @@ int remote_connect(struct remote *r, struct err *err)
 	config.login = r->keys.login;
 	memcpy(r->refresh, r->args->refresh.items, r->args->refresh.len * sizeof(*r->refresh));
 	config.refresh = r->args->endpoint && r->args->refresh.len > 0 ? r->refresh : NULL;
+	memcpy(r->through, r->args->through.items, r->args->through.len * sizeof(*r->through));
+	config.through = r->args->through.len > 0 ? r->through : NULL;
 	r->client = client_new(&config);
 	return 0;
 }
@@ -270,6 +273,8 @@ static int check(const struct remote_args *args, struct err *err)
 		return err_set(err, ERR_INVALID, "--client-file is needed");
 	if (args->rank > UINT_MAX)
 		return err_set(err, ERR_INVALID, "--rank: too large");
+	if (args->through.len > PATH_STREAM_WORDS)
+		return err_set(err, ERR_LIMIT, "--through: at most %d words", PATH_STREAM_WORDS);
 	return 0;
 }
 

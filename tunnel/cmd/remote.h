@@ -42,13 +42,14 @@
 #include "tunnel/h3/conn.h"
 #include "tunnel/net/client.h"
 #include "tunnel/net/job_file.h"
+#include "tunnel/net/path_stream.h"
 #include "tunnel/net/turn.h"
 
 struct remote_args {
 	const char *client_file, *endpoint, *name, *path;
 	uint64_t rank;
 	uint64_t silence_ns; /* 0: KEEPER_SILENCE */
-	struct opt_list refresh;
+	struct opt_list refresh, through;
 	bool verbose;
 };
 
@@ -57,6 +58,8 @@ struct remote_args {
 		OPT_STR(0, "endpoint", type, member.endpoint, "FILE", "where the job listens"), \
 		OPT_LIST(0, "refresh", type, member.refresh, "WORD",                            \
 			 "a program and its arguments, run when nobody answers there"),         \
+		OPT_LIST(0, "through", type, member.through, "WORD",                            \
+			 "a program and its arguments, whose input and output lead there"),     \
 		OPT_UINT(0, "rank", type, member.rank, "N", "which process of the job (0)"),    \
 		OPT_STR(0, "name", type, member.name, "NAME",                                   \
 			"what to call the job in messages (job)"),                              \
@@ -112,6 +115,7 @@ struct remote {
 	struct tls_context *tls;
 	char *tickets;			       /* directory */
 	const char *refresh[OPT_LIST_MAX + 1]; /* as of args, NULL-terminated */
+	const char *through[PATH_STREAM_WORDS + 1];
 	bool lingers;	 /* set it before remote_connect(): see net/client.h */
 	bool no_tickets; /* so is this: none are used, and none kept */
 	struct client *client;

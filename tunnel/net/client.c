@@ -249,6 +249,7 @@ static void open_race(struct client *c)
 		.rank = c->config.rank,
 		.direct = may_use(c, PATH_DIRECT),
 		.login = may_use(c, PATH_LOGIN) ? c->config.login : NULL,
+		.through = may_use(c, PATH_LOGIN) ? c->config.through : NULL,
 		.ops = &ops,
 		.owner = c,
 	};

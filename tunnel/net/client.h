@@ -54,6 +54,7 @@ struct client_config {
 	const struct key_public *job;	  /* the rank's key, by which relays know it */
 	const struct relay_sites *relays; /* NULL: none */
 	const char *login;		  /* an ssh destination that reaches the node; NULL: none */
+	const char *const *through;	  /* or a program that does (path_stream.h); NULL: none */
 	unsigned int paths;		  /* which kinds may be used (path_mask.h) */
 	bool tells;	     /* what the connection does, for `berth get connections` */
 	bool lingers;	     /* client_close() may take a second, for the next ticket to come */

@@ -23,6 +23,7 @@ struct path_stream {
 	struct path path;
 	uv_loop_t *loop;
 	char *login, *name;
+	const char *const *through; /* borrowed; or NULL */
 	struct addr_list to;
 	size_t next; /* address to try */
 
@@ -178,37 +179,48 @@ static const struct carrier_ops carrier_ops = {
 	.over = on_over,
 };
 
+/* The program that is the stream to this address; false: none is, but TCP. */
+static bool choose_program(const struct path_stream *p, const char *to,
+			   const char *words[PATH_STREAM_WORDS + 2])
+{
+	/* A login node that goes without a word is noticed as soon as TCP itself would. */
+	const char *const ssh[] = {
+		"ssh", "-o",	"ServerAliveInterval=5", "-o", "ServerAliveCountMax=3", "-W", to,
+		"--",  p->login
+	};
+	size_t len = 0;
+
+	for (; p->through && p->through[len] && len < PATH_STREAM_WORDS; len++)
+		words[len] = p->through[len];
+	if (len > 0)
+		words[len++] = to;
+	for (size_t i = 0; len == 0 && p->login && i < ARRAY_LEN(ssh); i++)
+		words[i] = ssh[i];
+	words[len > 0 ? len : ARRAY_LEN(ssh)] = NULL;
+	return len > 0 || p->login;
+}
+
 static struct carrier *dial(struct path_stream *p, const struct quic_addr *to)
 {
-	char text[ADDR_TEXT_MAX], host[ADDR_TEXT_MAX];
-	/* A login node that goes without a word is noticed as soon as TCP itself would. */
-	const char *const command[] = { "ssh",
-					"-o",
-					"ServerAliveInterval=5",
-					"-o",
-					"ServerAliveCountMax=3",
-					"-W",
-					text,
-					"--",
-					p->login,
-					NULL };
+	char text[ADDR_TEXT_MAX], host[ADDR_TEXT_MAX], *end;
+	const char *words[PATH_STREAM_WORDS + 2];
 	struct carrier_config config = {
 		.dial = { .loop = p->loop,
 			  .host = host,
 			  .port = addr_port(to),
-			  .command = p->login ? command : NULL,
 			  .path = PATH_STREAM_PATH,
 			  .protocol = PATH_STREAM_PROTOCOL },
 		.ops = &carrier_ops,
 		.owner = p,
 	};
-	char *end;
 
 	addr_format(to, text);
 	snprintf(host, sizeof(host), "%s", text[0] == '[' ? text + 1 : text);
 	end = text[0] == '[' ? strchr(host, ']') : strrchr(host, ':');
 	if (end)
 		*end = '\0';
+	if (choose_program(p, text, words))
+		config.dial.command = words;
 	return carrier_dial(&config);
 }
 
@@ -304,8 +316,11 @@ struct path *path_stream_new(const struct path_stream_config *config)
 	struct path_stream *p = new_path(config->loop);
 
 	p->login = config->login ? str_dup(config->login) : NULL;
+	p->through = config->through;
 	p->to = *config->to;
-	if (p->login)
+	if (p->through)
+		p->path.name = "the cluster";
+	else if (p->login)
 		p->path.name = p->login;
 	else if (p->to.len > 0)
 		p->path.remote = p->to.items[0];

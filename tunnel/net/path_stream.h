@@ -8,7 +8,7 @@
  * the wrong port.
  *
  * The workstation's end is the standard output of `ssh -W HOST:PORT LOGIN`, for nodes that only a
- * login node reaches:
+ * login node reaches, or of another program that leads there (an API server's port-forward):
  *
  *	struct path_stream_config config = { .loop = loop, .login = "user@login1", .to = &list };
  *	struct path *path = path_stream_new(&config);
@@ -31,11 +31,17 @@
 
 #define PATH_STREAM_PATH "/datagrams"
 #define PATH_STREAM_PROTOCOL "berth-datagrams"
+#define PATH_STREAM_WORDS 16
 
 struct path_stream_config {
 	uv_loop_t *loop;
+	/*
+	 * A program and its words, NULL-terminated, at most PATH_STREAM_WORDS: HOST:PORT is added
+	 * to them, and its standard input and output are the stream. Borrowed. Or NULL.
+	 */
+	const char *const *through;
 	const char *login;	    /* as ssh takes it: [user@]host, or a Host of its configuration;
-				       NULL: no ssh, but TCP to the job itself */
+				       without either TCP to the job itself */
 	const struct addr_list *to; /* where the job listens; copied */
 };
 

@@ -48,6 +48,7 @@ struct race_config {
 	unsigned int rank;
 	bool direct;		       /* whether addresses may be tried at all */
 	const char *login;	       /* ssh destination; NULL: none */
+	const char *const *through;    /* see path_stream.h; NULL: none */
 	struct relays *relays;	       /* NULL: none */
 	struct quic_tag tag, peer_tag; /* of our ids and the job's */
 	const struct race_ops *ops;

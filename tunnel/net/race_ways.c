@@ -46,6 +46,7 @@ static void start_login(struct race *r)
 	const struct path_stream_config config = {
 		.loop = r->config.loop,
 		.login = r->config.login,
+		.through = r->config.through,
 		.to = &r->endpoint.tcp,
 	};
 
@@ -62,7 +63,7 @@ static uint64_t relay_at(const struct race *r)
 
 static bool may_login(const struct race *r)
 {
-	return r->config.login && !r->is_missing && r->endpoint.tcp.len > 0;
+	return (r->config.login || r->config.through) && !r->is_missing && r->endpoint.tcp.len > 0;
 }
 
 static uint64_t login_at(const struct race *r)
@@ -191,7 +192,8 @@ void race_ways_tell(const struct race *r, struct err *why)
 	else if (r->config.relays)
 		(void)!relays_tell(r->config.relays, &more);
 	if (login->kind != ERR_NONE)
-		(void)!buf_printf(&more, "; through %s: %s", r->config.login, login->text);
+		(void)!buf_printf(&more, "; through %s: %s",
+				  r->config.through ? "the cluster" : r->config.login, login->text);
 	if (base.kind == ERR_UNAVAILABLE && r->config.relays)
 		base.kind = relays_error_kind(r->config.relays);
 	err_set(why, base.kind, "%s%s", base.text, buf_str(&more));

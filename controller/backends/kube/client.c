@@ -296,6 +296,36 @@ int kube_stream(struct kube *kube, const char *path, struct http_stream **ret,
 	return kube_explain(status, said, err);
 }
 
+static int upgrade_once(struct kube *kube, const char *path, const char *const *protocols,
+			bool fresh, struct http_websocket **ret, struct http_response *response,
+			struct err *err)
+{
+	struct http_request request = { .path = path };
+	const char *headers[HEADERS_MAX];
+	char *header = NULL;
+	int result;
+
+	if (make_headers(kube, fresh, headers, &header, err) < 0)
+		return -1;
+	request.headers = headers;
+	result = http_websocket_open(kube->http, &request, protocols, ret, response, err);
+	wipe(header);
+	return result;
+}
+
+int kube_upgrade(struct kube *kube, const char *path, const char *const *protocols,
+		 struct http_websocket **ret, struct err *err)
+{
+	cleanup(http_response_finish) struct http_response response = { 0 };
+	int result = upgrade_once(kube, path, protocols, false, ret, &response, err);
+
+	if (result < 0 && response.status == UNAUTHORIZED && can_renew(kube))
+		result = upgrade_once(kube, path, protocols, true, ret, &response, err);
+	if (result == 0 || response.status < 300)
+		return result;
+	return kube_explain(response.status, buf_span(&response.body), err);
+}
+
 /* The path with the page that comes next: "" is the first, and limit 0 all of it in one. */
 static char *page_path(const char *path, const char *selector, unsigned int limit, const char *from)
 {

@@ -18,6 +18,7 @@
 #include "controller/auth/token.h"
 #include "controller/backends/kube/kubeconfig.h"
 #include "controller/http/stream.h"
+#include "controller/http/websocket.h"
 
 #define KUBE_ANSWER_MAX ((size_t)256 * 1024 * 1024)
 #define KUBE_PAGE 500
@@ -95,6 +96,10 @@ int kube_list_at(struct kube *kube, const char *path, const char *selector, json
  */
 int kube_stream(struct kube *kube, const char *path, struct http_stream **ret,
 		uint64_t *ret_later_ms, struct err *err) attr_must_use;
+
+/* A WebSocket to this path; protocols as http_websocket_open() takes them. Errors as kube_call(). */
+int kube_upgrade(struct kube *kube, const char *path, const char *const *protocols,
+		 struct http_websocket **ret, struct err *err) attr_must_use;
 
 /* API/namespaces/NAMESPACE/KIND[/NAME], escaped. free() it. */
 char *kube_path(const struct kube *kube, const char *api, const char *kind, const char *name);

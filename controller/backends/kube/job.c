@@ -32,8 +32,6 @@ static int refuse(const struct spec *spec, struct err *err)
 		{ "hold", spec->hold, "a pod ends with its command: leave it out" },
 		{ "network", spec->network && strcmp(spec->network, "host") != 0,
 		  "a pod has the cluster's network, or that of its host" },
-		{ "allow", spec->allow.len > 0, "no tunnel leads into a pod: leave it out" },
-		{ "shell", spec->shell, "no tunnel leads into a pod: leave it out" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cannot); i++) {
@@ -41,9 +39,6 @@ static int refuse(const struct spec *spec, struct err *err)
 			return err_set(err, ERR_UNSUPPORTED, "--%s: %s", cannot[i].option,
 				       cannot[i].instead);
 	}
-	if (spec->script)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "batch scripts do not reach a pod: give a command of the image");
 	if (!spec->image)
 		return err_set(err, ERR_INVALID, "--image: is missing");
 	return 0;

@@ -5,12 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/kube/bundle.h"
 #include "controller/backends/kube/client.h"
+#include "controller/backends/kube/endpoint.h"
+#include "controller/backends/kube/handover.h"
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/logs.h"
 #include "controller/backends/kube/nodes.h"
 #include "controller/backends/kube/observe.h"
+#include "controller/backends/kube/reach.h"
 #include "controller/backends/kube/tasks.h"
 #include "init/base/log.h"
 
@@ -21,6 +25,7 @@ struct kube_backend {
 	struct backend base;
 	struct kube *kube;			/* NULL: not opened yet */
 	char *kubeconfig, *context, *namespace; /* the user's, or NULL */
+	char *bundle_image, *bundle_volume;	/* the same */
 	struct token_source *tokens;
 	struct kube_job_watch *watch; /* NULL: jobs are listed when they are asked about */
 	bool cannot_watch;
@@ -30,6 +35,13 @@ struct kube_backend {
 static struct kube_backend *kube_of(struct backend *backend)
 {
 	return container_of(backend, struct kube_backend, base);
+}
+
+static struct kube_images images_of(struct backend *backend)
+{
+	const struct kube_backend *own = kube_of(backend);
+
+	return (struct kube_images){ own->bundle_image, own->bundle_volume };
 }
 
 static int find_kube(struct backend *backend, struct kube **ret, struct err *err)
@@ -56,71 +68,16 @@ static int set_id(const struct kube *kube, const char *name, char ret_id[BACKEND
 	return 0;
 }
 
-/* What is gone is success. */
-static int delete (struct kube *kube, const char *path, json_t *options, struct err *err)
-{
-	const struct kube_call call = { .method = "DELETE", .path = path, .body = options };
-	struct err own;
-
-	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
-		return 0;
-	return err_set(err, own.kind, "%s", own.text);
-}
-
-/* Foreground: the Job goes after its pods, which get their time to end. */
-static int delete_job(struct kube *kube, const struct job *job, const char *policy, struct err *err)
-{
-	cleanup_free char *name = kube_job_name(job);
-	cleanup_free char *path = kube_path(kube, JOBS, "jobs", name);
-	cleanup(json_release) json_t *options =
-		json_pack("{s:s, s:s, s:s}", "apiVersion", "v1", "kind", "DeleteOptions",
-			  "propagationPolicy", policy);
-
-	return delete (kube, path, options, err);
-}
-
-static int create(struct kube *kube, const char *api, const char *kind, json_t *body, json_t **ret,
-		  struct err *err)
-{
-	cleanup_free char *path = kube_path(kube, api, kind, NULL);
-	const struct kube_call call = { .method = "POST", .path = path, .body = body };
-
-	return kube_call(kube, &call, ret, err);
-}
-
-/* Names for ranks; made: the Job. One that is there already is that of the same job. */
-static int create_service(struct kube *kube, const struct job *job, const json_t *made,
-			  struct err *err)
-{
-	cleanup(json_release) json_t *service = NULL;
-	struct err own;
-
-	if (job_is_array(job) || job->tasks <= 1)
-		return 0;
-	service = kube_make_service(job, made);
-	if (create(kube, CORE, "services", service, NULL, &own) == 0 || own.kind == ERR_EXISTS)
-		return 0;
-	return err_set(err, own.kind, "the Service that gives ranks their names: %s", own.text);
-}
-
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
-	cleanup(json_release) json_t *body = NULL;
-	cleanup(json_release) json_t *made = NULL;
 	cleanup_free char *name = kube_job_name(submission->job);
+	const struct kube_images images = images_of(backend);
 	struct kube *kube;
 
-	if (kube_make_job(submission, &body, err) < 0 || find_kube(backend, &kube, err) < 0 ||
-	    set_id(kube, name, ret->native_id, err) < 0 ||
-	    create(kube, JOBS, "jobs", body, &made, err) < 0)
+	if (find_kube(backend, &kube, err) < 0 || set_id(kube, name, ret->native_id, err) < 0 ||
+	    kube_hand_over(kube, submission, &images, err) < 0)
 		return -1;
-	if (create_service(kube, submission->job, made, err) < 0) {
-		/* Not what was asked for. The first error is the one to report. */
-		if (delete_job(kube, submission->job, "Background", NULL) < 0)
-			log_debug("Job of %s is left over", submission->job->uid);
-		return -1;
-	}
 	ret->state = JOB_QUEUED;
 	return 0;
 }
@@ -128,10 +85,10 @@ static int submit(struct backend *backend, const struct submission *submission,
 static int render(struct backend *backend, const struct submission *submission, struct buf *ret,
 		  struct err *err)
 {
+	const struct kube_images images = images_of(backend);
 	cleanup(json_release) json_t *body = NULL;
 
-	(void)backend;
-	if (kube_make_job(submission, &body, err) < 0)
+	if (kube_compose(submission, &images, false, &body, err) < 0)
 		return -1;
 	if (!json_append_readable(ret, body))
 		return err_set(err, ERR_LIMIT, "the manifest is too long");
@@ -168,9 +125,11 @@ static bool await(struct backend *backend, unsigned int timeout_ms)
 	return false;
 }
 
+/* A hand-over that was begun is brought to its end: the job is there as if nothing had happened. */
 static int find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		struct err *err)
 {
+	const struct kube_images images = images_of(backend);
 	cleanup_free char *name = kube_job_name(job);
 	cleanup(json_release) json_t *made = NULL;
 	cleanup_free char *path = NULL;
@@ -182,19 +141,17 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 		return -1;
 	path = kube_path(kube, JOBS, "jobs", name);
 	call.path = path;
-	/* Who was killed behind the Job may not have made what belongs to it. */
-	if (kube_call(kube, &call, &made, &own) == 0)
-		return create_service(kube, job, made, err) < 0 ||
-				       set_id(kube, name, ret_id, err) < 0
-			       ? -1
-			       : 1;
-	return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	if (kube_call(kube, &call, &made, &own) < 0)
+		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	if (kube_complete(kube, job, &images, made, err) < 0)
+		return -1;
+	return set_id(kube, name, ret_id, err) < 0 ? -1 : 1;
 }
 
 static int cancel_one(struct kube *kube, const struct job *job, struct err *err)
 {
 	return job->only[0] ? kube_cancel_tasks(kube, job, false, err)
-			    : delete_job(kube, job, "Foreground", err);
+			    : kube_delete_job(kube, job, "Foreground", err);
 }
 
 static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
@@ -224,11 +181,11 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 		return -1;
 	if (job->only[0] != '\0')
 		return kube_cancel_tasks(kube, job, true, err);
-	if (delete_job(kube, job, "Foreground", err) < 0)
+	if (kube_delete_job(kube, job, "Foreground", err) < 0)
 		return -1;
 	pods = kube_path(kube, CORE, "pods", NULL);
 	path = str_printf("%s?labelSelector=" KUBE_LABEL_UID "%%3D%s", pods, job->uid);
-	return delete (kube, path, options, err);
+	return kube_delete(kube, path, options, err);
 }
 
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
@@ -244,14 +201,35 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err)
 {
-	const char *slash = strchr(job->native_id, '/');
-	int len = slash ? (int)(slash - job->native_id) : 0;
+	struct kube *kube;
 
-	(void)backend, (void)rank, (void)ret;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "kubernetes: no tunnel leads into a pod: 'kubectl exec -it -n %.*s job/%s "
-		       "-- sh' gives a shell there",
-		       len, job->native_id, slash ? slash + 1 : "NAME");
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_endpoint(kube, job, rank, ret, err);
+}
+
+/* Nobody is asked which pod it is: who carries was told where it is, by endpoint(). */
+static int carry(struct backend *backend, const struct job *job, unsigned int rank,
+		 const struct backend_carry *what, struct err *err)
+{
+	cleanup_free char *pod = NULL;
+	struct kube *kube;
+
+	if (kube_known_pod(job, rank, &pod, err) < 0 || find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_carry(kube, pod, what, err);
+}
+
+static int exec_in(struct backend *backend, const struct job *job, unsigned int rank,
+		   const struct backend_exec *exec, int *ret_status, struct err *err)
+{
+	cleanup_free char *file = NULL, *pod = NULL;
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0 || kube_endpoint(kube, job, rank, &file, err) < 0 ||
+	    kube_known_pod(job, rank, &pod, err) < 0)
+		return -1;
+	return kube_exec(kube, pod, KUBE_CONTAINER, exec, ret_status, err);
 }
 
 static int list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
@@ -293,7 +271,16 @@ static int forget(struct backend *backend, const struct job *job, struct err *er
 			return 0;
 		return err_set(err, own.kind, "%s", own.text);
 	}
-	return delete_job(kube, job, "Background", err);
+	return kube_delete_job(kube, job, "Background", err);
+}
+
+static int collect(struct backend *backend, struct err *err)
+{
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	return kube_bundle_collect(kube, err);
 }
 
 static void close_backend(struct backend *backend)
@@ -307,6 +294,8 @@ static void close_backend(struct backend *backend)
 	free(own->kubeconfig);
 	free(own->context);
 	free(own->namespace);
+	free(own->bundle_image);
+	free(own->bundle_volume);
 	free(own);
 }
 
@@ -334,7 +323,11 @@ static const struct backend_ops kube_backend_ops = {
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
 	.runs_containers = true,
+	.carry = carry,
+	.exec = exec_in,
 	.forget = forget,
+	.collect = collect,
+	.keeps_endpoints = true,
 	.close = close_backend,
 };
 
@@ -363,6 +356,8 @@ int kube_backend_open(const struct backend_settings *settings, struct site *site
 	own->kubeconfig = expand(settings->kubeconfig);
 	own->context = settings->kube_context ? str_dup(settings->kube_context) : NULL;
 	own->namespace = settings->namespace ? str_dup(settings->namespace) : NULL;
+	own->bundle_image = settings->bundle_image ? str_dup(settings->bundle_image) : NULL;
+	own->bundle_volume = settings->bundle_volume ? str_dup(settings->bundle_volume) : NULL;
 	own->tokens = settings->tokens;
 	*ret = &own->base;
 	return 0;

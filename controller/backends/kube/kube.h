@@ -6,8 +6,8 @@
  * uid, by which they are found, listed and removed; nothing without it is ever touched. The Job
  * stays when it has ended, with its log, until it is collected, or KUBE_TTL_S after its end.
  *
- * No tunnel leads into a pod: the command runs as the image has it, without berth-init, and ssh is
- * refused in words that name the alternative.
+ * berth-init is the first process of the job's container (pod_init.h), and the tunnel beside it is
+ * reached at the pod's address, by a relay, or through the API server (reach.h).
  */
 
 #include "controller/backends/backend.h"

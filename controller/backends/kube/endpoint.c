@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the tunnel of a pod listens; see endpoint.h. */
+#include "endpoint.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "controller/backends/kube/indexed.h"
+#include "controller/backends/kube/job.h"
+#include "controller/backends/kube/pod_state.h"
+#include "controller/backends/kube/pod_init.h"
+#include "init/base/fs.h"
+
+#define CORE "/api/v1"
+#define ENDPOINT_MAX 65536
+#define ADDRESSES_MAX 8
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static char *file_of(const struct job *job, unsigned int rank)
+{
+	return str_printf("%s/endpoint.%u.json", job->directory, rank);
+}
+
+/* "10.1.2.3:20007" or "[2001:db8::1]:20007"; NULL when it is no address. */
+static json_t *address(const char *ip, uint16_t port)
+{
+	struct in6_addr parsed;
+
+	if (inet_pton(AF_INET, ip, &parsed) == 1)
+		return json_sprintf("%s:%u", ip, port);
+	if (inet_pton(AF_INET6, ip, &parsed) == 1)
+		return json_sprintf("[%s]:%u", ip, port);
+	return NULL;
+}
+
+static json_t *addresses_of(const json_t *status, uint16_t port)
+{
+	const json_t *ips = json_object_get(status, "podIPs"), *ip;
+	json_t *list = json_array();
+	size_t i;
+
+	json_array_foreach(ips, i, ip) {
+		json_t *text = address(text_of(ip, "ip"), port);
+
+		if (text && i < ADDRESSES_MAX)
+			json_array_append_new(list, text);
+		else
+			json_decref(text);
+	}
+	if (json_array_size(list) == 0) {
+		json_t *text = address(text_of(status, "podIP"), port);
+
+		if (text)
+			json_array_append_new(list, text);
+	}
+	return list;
+}
+
+/* When the job's container started; NULL: it does not run. */
+static const char *running_since(const json_t *status)
+{
+	const json_t *all = json_object_get(status, "containerStatuses"), *item;
+	size_t i;
+
+	json_array_foreach(all, i, item) {
+		const json_t *running = json_object_get(json_object_get(item, "state"), "running");
+
+		if (strcmp(text_of(item, "name"), KUBE_CONTAINER) == 0 && running)
+			return text_of(running, "startedAt");
+	}
+	return NULL;
+}
+
+bool kube_format_endpoint(const json_t *pod, const struct job *job, unsigned int rank,
+			  struct buf *ret)
+{
+	const json_t *status = json_object_get(pod, "status");
+	const char *name = text_of(json_object_get(pod, "metadata"), "name");
+	cleanup(json_release) json_t *addresses = addresses_of(status, kube_port(job));
+	cleanup(json_release) json_t *file = NULL;
+	const char *since = running_since(status);
+	cleanup_free char *text = NULL;
+
+	if (!since || name[0] == '\0' || json_array_size(addresses) == 0)
+		return false;
+	file = json_pack("{s:i, s:i, s:s, s:i, s:O, s:O, s:f}", "version", 1, "rank", (int)rank,
+			 "host", name, "uid", 0, "addresses", addresses, "tcp", addresses,
+			 "started", (double)(kube_time(since) / NSEC_PER_SEC));
+	text = json_dumps(file, JSON_COMPACT);
+	return text && buf_printf(ret, "%s\n", text);
+}
+
+/* Of several pods of a rank the last that was made: the others were tried before. */
+static const json_t *find_pod(const json_t *pods, uint64_t index)
+{
+	const json_t *pod, *found = NULL;
+	const char *made = "";
+	size_t i;
+
+	json_array_foreach(pods, i, pod) {
+		const char *at = text_of(json_object_get(pod, "metadata"), "creationTimestamp");
+
+		if (kube_pod_index(pod) == index && (!found || strcmp(at, made) > 0)) {
+			found = pod;
+			made = at;
+		}
+	}
+	return found;
+}
+
+int kube_endpoint(struct kube *kube, const struct job *job, unsigned int rank, char **ret,
+		  struct err *err)
+{
+	cleanup_free char *path = kube_path(kube, CORE, "pods", NULL), *file = file_of(job, rank);
+	cleanup_free char *selector = str_printf(KUBE_LABEL_UID "=%s", job->uid);
+	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
+	cleanup(json_release) json_t *pods = NULL;
+	uint64_t index = 0;
+
+	if ((job_is_array(job) || rank > 0) && !kube_index_of_rank(job, rank, &index))
+		return err_set(err, ERR_NOT_FOUND, "there is no such rank");
+	if (kube_list(kube, path, selector, &pods, err) < 0)
+		return -1;
+	if (!kube_format_endpoint(find_pod(pods, index), job, rank, &text))
+		return err_set(err, ERR_NOT_FOUND, "the pod does not run");
+	if (fs_write_file_unsynced(file, buf_span(&text), 0600, err) < 0)
+		return -1;
+	*ret = take_ptr(file);
+	return 0;
+}
+
+int kube_known_pod(const struct job *job, unsigned int rank, char **ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
+	cleanup_free char *file = file_of(job, rank);
+	cleanup(json_release) json_t *json = NULL;
+	const char *name;
+
+	if (fs_read_file(file, ENDPOINT_MAX, &text, err) < 0 ||
+	    json_parse(buf_span(&text), ENDPOINT_MAX, &json, err) < 0)
+		return err_wrap(err, "where the pod is");
+	name = text_of(json, "host");
+	if (name[0] == '\0')
+		return err_set(err, ERR_NOT_FOUND, "%s names no pod", file);
+	*ret = str_dup(name);
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Where the tunnel of a pod listens: nobody has to enter the pod for that, since the port was
+ * agreed upon (kube_port()) and the API server tells the pod's addresses. What is known is written
+ * as berth-tunnel reads it, and kept: connections to come ask nobody. `host` in it is the pod's
+ * name, by which the API server leads there.
+ */
+
+#include "controller/backends/kube/client.h"
+#include "controller/model/job.h"
+
+/* Pure. False: the pod does not run, or has no address yet. */
+bool kube_format_endpoint(const json_t *pod, const struct job *job, unsigned int rank,
+			  struct buf *ret) attr_must_use;
+
+/* As backend_ops.endpoint. */
+int kube_endpoint(struct kube *kube, const struct job *job, unsigned int rank, char **ret,
+		  struct err *err) attr_must_use;
+
+/* The pod that was found last; ERR_NOT_FOUND. free() it. */
+int kube_known_pod(const struct job *job, unsigned int rank, char **ret, struct err *err)
+	attr_must_use;

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""Into pods: `berth run` and `ssh job-N` where jobs are pods whose addresses lead nowhere, by the API server's port-forward;
+what the API server itself starts there; and that nothing is left of a job, whenever berth dies."""
+
+import hashlib
+import json
+import os
+import subprocess
+
+import pytest
+
+import containers
+import harness
+import kube
+import kube_standin
+import kubelet
+
+SECRETS = "/api/v1/namespaces/default/secrets"
+MAPS = "/api/v1/namespaces/default/configmaps"
+DENIED = 77
+ENDED = ("SUCCEEDED", "FAILED", "CANCELLED", "UNKNOWN")
+
+CONFIG = """\
+clusters:
+  kube:
+    backend: kubernetes
+    kubeconfig: {path}
+    job: {{entrypoint: ""}}
+  image:
+    backend: kubernetes
+    kubeconfig: {path}
+    bundle_image: berth
+    job: {{entrypoint: ""}}
+  volume:
+    backend: kubernetes
+    kubeconfig: {path}
+    bundle_volume: berth
+    job: {{entrypoint: ""}}
+"""
+
+
+def bundle_image(build_dir, root):
+    """What ci/image has in it: berth's programs in /berth."""
+    dir = containers.root(root) / "berth"
+    dir.mkdir()
+    for path in "init/berth-init", "tunnel/berth-tunnel":
+        (dir / path.split("/")[1]).write_bytes((build_dir / path).read_bytes())
+        (dir / path.split("/")[1]).chmod(0o755)
+    return kubelet.Image(root)
+
+
+@pytest.fixture(scope="module")
+def cluster(session_dir, build_dir):
+    it = kubelet.StandIn()
+    try:
+        images = {"busybox": kubelet.Image(containers.root(session_dir / "kube-busybox")),
+                  "berth": bundle_image(build_dir, session_dir / "kube-berth")}
+        nodes = kubelet.Kubelet(it, session_dir / "kubelet", images)
+    except (kube.Unavailable, containers.Unavailable) as reason:
+        pytest.skip(str(reason))
+    it.start()
+    nodes.start()
+    yield it
+    nodes.stop()
+    it.stop()
+
+
+@pytest.fixture(scope="module")
+def here(cluster, berth, home):
+    path = cluster.kubeconfig(home.berth_home.parent / "kubeconfig")
+    home.config_dir.mkdir(parents=True, exist_ok=True)
+    (home.config_dir / "config.yaml").write_text(CONFIG.format(path=path))
+    (home.config_dir / "config.yaml").chmod(0o600)
+    return berth.with_env(BERTH_CLUSTER="kube")
+
+
+def run(here, *argv):
+    name = here.submit("--image", "busybox", *argv)
+    here.wait(name, "RUNNING", "FAILED")
+    return name
+
+
+@pytest.fixture(scope="module")
+def job(here):
+    name = run(here, "--", "sleep", "1000")
+    yield name
+    here("cancel", name)
+
+
+def names(cluster, path):
+    return [item["metadata"]["name"] for item in cluster.request("GET", path)["items"]]
+
+
+def test_ssh_leads_into_a_pod_whose_address_leads_nowhere(job, here, ssh, cluster):
+    assert ssh(job, "cat /etc/inside").ok().stdout == "yes\n"
+    assert ssh(job, "exit 7").status == 7
+    cluster.asked.clear()
+    assert ssh(job, "echo again").ok().stdout == "again\n"
+    # Nobody was asked where it is: the stream into the pod is the only request.
+    assert [request.split("/")[-1] for request in cluster.asked] == ["portforward"], cluster.asked
+    assert here("exec", job, "--", "sh", "-c", "echo out; exit 3").status == 3
+
+
+def test_files_and_ports_go_there_and_back(job, ssh, home, short_dir):
+    content = os.urandom(3_000_000)
+    (short_dir / "file").write_bytes(content)
+    argv = ["scp", "-o", "BatchMode=yes", short_dir / "file", f"{job}:/tmp/there"]
+    harness.run(argv, env=home.env()).ok()
+    assert ssh(job, "sha256sum </tmp/there").ok().stdout.split()[0] == hashlib.sha256(content).hexdigest()
+    harness.run(["scp", "-o", "BatchMode=yes", f"{job}:/tmp/there", short_dir / "back"], env=home.env()).ok()
+    assert (short_dir / "back").read_bytes() == content
+    port = kube.free_port()
+    listening = subprocess.Popen(ssh.argv(job, "echo ready; nc -l -p 8000 -e cat"), env=home.env(),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert listening.stdout.readline() == b"ready\n"
+    forward = subprocess.Popen(ssh.argv("-N", "-o", "ExitOnForwardFailure=yes", "-L", f"{port}:localhost:8000", job),
+                               env=home.env(), stdin=subprocess.DEVNULL)
+    try:
+        def talk():
+            result = harness.run(["socat", "-t", "10", "-", f"TCP:127.0.0.1:{port}"], input="through\n")
+            return result.stdout == "through\n"
+        harness.until(talk, "an echo through the pod", 30, 0.3)
+    finally:
+        harness.stop(forward)
+        harness.stop(listening)
+
+
+def test_programs_come_by_an_image_too(here, ssh, cluster):
+    for name in "image", "volume":
+        job = run(here, "--cluster", name, "--user", "1234:5", "--", "sh", "-c", "ls -ln /berth-job/job/tunnel.json; sleep 1000")
+        assert ssh(job, "id -u; tr '\\0' ' ' </proc/1/cmdline").ok().stdout.splitlines()[0] == "1234"
+        pod = cluster.items(kube.PODS, here.job(job)["uid"])[0]["spec"]
+        assert len(pod["initContainers"]) == (2 if name == "image" else 1)
+        # The keys are the user's own, and nobody else's to read.
+        log = harness.until(lambda job=job: here("logs", job).stdout, "the log")
+        assert log.split()[:4] == ["-rwx------", "1", "1234", "5"], log
+        here("cancel", job).ok()
+
+
+def test_words_reach_the_program_as_they_are(here):
+    name = here.submit("--image", "busybox", "-e", "A=$(HOSTNAME) $$", "--", "sh", "-c",
+                       'printf "%s\n" "$@" "$A"; echo $(echo inner)', "sh", "$$", "$(HOME)", "two  words", "")
+    assert here.wait(name, "SUCCEEDED", "FAILED")["exit_code"] == 0
+    assert here("logs", name).ok().stdout == "$$\n$(HOME)\ntwo  words\n\n$(HOSTNAME) $$\ninner\n"
+
+
+def test_the_end_is_the_commands_own(here):
+    for command, state, field, value in (("exit 7", "FAILED", "exit_code", 7), ("kill -9 $$", "FAILED", "signal", 9)):
+        name = here.submit("--image", "busybox", "--", "sh", "-c", command)
+        assert here.wait(name, "SUCCEEDED", "FAILED")[field] == value
+
+
+def test_a_job_that_is_cancelled_hears_of_it(here, cluster):
+    name = run(here, "--", "sh", "-c", "trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.1; done")
+    uid = here.job(name)["uid"]
+    assert f"berth-{uid}" in names(cluster, SECRETS)
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED")
+    harness.until(lambda: f"berth-{uid}" not in names(cluster, SECRETS), "an end of its Secret")
+    harness.until(lambda: not any(uid in str(path) for path in cluster.kubelet.dir.iterdir()), "an end of its pod")
+
+
+def jobs(here, *more):
+    return json.loads(here("get", "jobs", *more, "-o", "json").ok().stdout)
+
+
+def end_all(here, cluster):
+    """Every job ends, and is collected."""
+    for job in jobs(here):
+        if job["state"] not in ENDED:
+            here("cancel", job["id"]).ok()
+    harness.until(lambda: all(job["state"] in ENDED for job in jobs(here, "-a")), "the end of all jobs", 60, 0.3)
+    here("gc", "--retention", "0s").ok()
+
+
+def left(cluster):
+    return [name for path in (kube.JOBS, kube.PODS, SECRETS) for name in names(cluster, path)]
+
+
+def test_what_the_server_refuses_is_told_and_leaves_nothing(here, cluster):
+    end_all(here, cluster)
+    for match, words in (("secrets", "secrets is forbidden"), ("configmaps", "bundle_image")):
+        refused = {"message": f'{match} is forbidden: User "u" cannot create', "code": 403}
+        cluster.before = lambda method, path: cluster.faults.append(kube_standin.Fault(403, refused, match)) is None \
+            if method == "POST" and match in path else True
+        result = here("run", "--image", "busybox", "--", "true")
+        cluster.before = None
+        assert result.status == DENIED and words in result.stderr, result
+        assert harness.until(lambda: not left(cluster), "nothing is left")
