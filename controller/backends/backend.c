@@ -37,7 +37,7 @@ struct site *backend_site(const struct backend *backend)
 	return backend->site;
 }
 
-static void assert_own(const struct backend *backend, const struct job *job)
+void backend_assert_own(const struct backend *backend, const struct job *job)
 {
 	assert(strcmp(job->backend, backend->ops->name) == 0);
 }
@@ -57,7 +57,7 @@ int backend_submit(struct backend *backend, const struct submission *submission,
 {
 	struct submitted submitted = { .state = JOB_QUEUED };
 
-	assert_own(backend, submission->job);
+	backend_assert_own(backend, submission->job);
 	if (check(backend, submission->spec, err) < 0)
 		return -1;
 	if (backend->ops->submit(backend, submission, &submitted, err) < 0)
@@ -71,7 +71,7 @@ int backend_submit(struct backend *backend, const struct submission *submission,
 int backend_render(struct backend *backend, const struct submission *submission, struct buf *ret,
 		   struct err *err)
 {
-	assert_own(backend, submission->job);
+	backend_assert_own(backend, submission->job);
 	if (check(backend, submission->spec, err) < 0)
 		return -1;
 	if (!backend->ops->render)
@@ -89,7 +89,7 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 	if (len == 0)
 		return 0;
 	for (size_t i = 0; i < len; i++) {
-		assert_own(backend, jobs[i]);
+		backend_assert_own(backend, jobs[i]);
 		assert(!job_is_array(jobs[i]) || ret[i].runs);
 		ret[i] = (struct observation){ .state = JOB_UNKNOWN,
 					       .exit_code = JOB_NO_EXIT_CODE,
@@ -111,7 +111,7 @@ bool backend_prepares(const struct backend *backend)
 
 void backend_prepare(struct backend *backend, const struct submission *submission)
 {
-	assert_own(backend, submission->job);
+	backend_assert_own(backend, submission->job);
 	/* What is refused has nothing to begin. */
 	if (backend_prepares(backend) && check(backend, submission->spec, NULL) == 0)
 		backend->ops->prepare(backend, submission);
@@ -134,7 +134,7 @@ int backend_cancel(struct backend *backend, const struct job *const *jobs, size_
 	if (len == 0)
 		return 0;
 	for (size_t i = 0; i < len; i++)
-		assert_own(backend, jobs[i]);
+		backend_assert_own(backend, jobs[i]);
 	if (backend->ops->cancel(backend, jobs, len, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
@@ -157,7 +157,7 @@ int backend_act(struct backend *backend, const struct act *act, const struct job
 	if (len == 0)
 		return 0;
 	for (size_t i = 0; i < len; i++)
-		assert_own(backend, jobs[i]);
+		backend_assert_own(backend, jobs[i]);
 	if (backend_check_act(backend, act->kind, err) < 0 || act_check(act, err) < 0)
 		return -1;
 	if (backend->ops->act(backend, act, jobs, len, err) < 0)
@@ -167,7 +167,7 @@ int backend_act(struct backend *backend, const struct act *act, const struct job
 
 int backend_kill(struct backend *backend, const struct job *job, struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (!backend->ops->kill)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: ends cancelled jobs by itself: wait for it",
@@ -179,7 +179,7 @@ int backend_kill(struct backend *backend, const struct job *job, struct err *err
 
 int backend_release(struct backend *backend, const struct job *job, struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (!backend->ops->release)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: cannot end a hold: 'berth cancel' ends the job",
@@ -192,7 +192,7 @@ int backend_release(struct backend *backend, const struct job *job, struct err *
 int backend_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		     struct buf *ret, struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (part->of_rank && job_check_rank(job, part->rank, err) < 0)
 		return -1;
 	return backend->ops->read_log(backend, job, part, ret, err);
@@ -201,7 +201,7 @@ int backend_read_log(struct backend *backend, const struct job *job, const struc
 int backend_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
 		      uint64_t since_ns, uint64_t *ret_offset, struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (!backend->ops->log_since)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: it is not known when its jobs printed what: leave --since out, "
@@ -215,7 +215,7 @@ int backend_log_since(struct backend *backend, const struct job *job, const stru
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (job_check_rank(job, rank, err) < 0)
 		return -1;
 	return backend->ops->endpoint(backend, job, rank, ret, err);
@@ -231,7 +231,7 @@ int backend_find(struct backend *backend, const struct job *job, char ret_id[BAC
 {
 	int found;
 
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (!backend->ops->find)
 		return err_set(err, ERR_UNSUPPORTED, "%s: cannot look for jobs",
 			       backend->ops->name);
@@ -252,46 +252,6 @@ int backend_locate(struct backend *backend, const char *jobs_dir, struct job_lis
 	return 0;
 }
 
-bool backend_can_exec(const struct backend *backend)
-{
-	return backend->ops->exec != NULL;
-}
-
-bool backend_can_carry(const struct backend *backend)
-{
-	return backend->ops->carry;
-}
-
-int backend_carry(struct backend *backend, const struct job *job, unsigned int rank,
-		  const struct backend_carry *carry, struct err *err)
-{
-	assert_own(backend, job);
-	if (!backend->ops->carry)
-		return err_set(err, ERR_UNSUPPORTED, "%s: carries no bytes into jobs",
-			       backend->ops->name);
-	if (backend->ops->carry(backend, job, rank, carry, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
-}
-
-int backend_exec(struct backend *backend, const struct job *job, unsigned int rank,
-		 const struct backend_exec *exec, int *ret_status, struct err *err)
-{
-	assert_own(backend, job);
-	assert(exec->argv[0]);
-	if (!backend->ops->exec)
-		return err_set(
-			err, ERR_UNSUPPORTED,
-			"%s: only the tunnel leads into its jobs: 'berth doctor' says why it "
-			"does not",
-			backend->ops->name);
-	if (job_check_rank(job, rank, err) < 0)
-		return -1;
-	if (backend->ops->exec(backend, job, rank, exec, ret_status, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
-}
-
 int backend_find_foreign(struct backend *backend, const char *name, struct job *ret,
 			 struct err *err)
 {
@@ -306,7 +266,7 @@ int backend_find_foreign(struct backend *backend, const char *name, struct job *
 
 int backend_adopt(struct backend *backend, const struct submission *submission, struct err *err)
 {
-	assert_own(backend, submission->job);
+	backend_assert_own(backend, submission->job);
 	assert(job_is_adopted(submission->job) && backend->ops->adopt);
 	if (backend->ops->adopt(backend, submission, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
@@ -315,7 +275,7 @@ int backend_adopt(struct backend *backend, const struct submission *submission, 
 
 int backend_abandon(struct backend *backend, const struct job *job, struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	assert(job_is_adopted(job));
 	if (backend->ops->abandon && backend->ops->abandon(backend, job, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
@@ -325,7 +285,7 @@ int backend_abandon(struct backend *backend, const struct job *job, struct err *
 int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		      struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (!backend->ops->list_runs)
 		return err_set(err, ERR_UNSUPPORTED, "%s: keeps no accounts", backend->ops->name);
 	if (backend->ops->list_runs(backend, job, ret, err) < 0)
@@ -348,7 +308,7 @@ int backend_batch_script(struct backend *backend, const struct job *job, struct 
 
 int backend_stat(struct backend *backend, const struct job *job, struct use *ret, struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (!backend->ops->stat)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: measures no jobs: leave --scheduler out, and the job tells",
@@ -437,7 +397,7 @@ int backend_list_priorities(struct backend *backend, const struct job *const *jo
 			    struct priority *ret, struct err *err)
 {
 	for (size_t i = 0; i < len; i++)
-		assert_own(backend, jobs[i]);
+		backend_assert_own(backend, jobs[i]);
 	if (!backend->ops->list_priorities)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: does not tell what a priority is made of: 'sprio' on a login "
@@ -455,7 +415,7 @@ bool backend_runs_containers(const struct backend *backend)
 
 int backend_forget(struct backend *backend, const struct job *job, struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (backend->ops->forget && backend->ops->forget(backend, job, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
@@ -471,7 +431,7 @@ int backend_collect(struct backend *backend, struct err *err)
 int backend_deliver(struct backend *backend, const struct job *job, const char *name,
 		    struct err *err)
 {
-	assert_own(backend, job);
+	backend_assert_own(backend, job);
 	if (backend->ops->deliver && backend->ops->deliver(backend, job, name, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;

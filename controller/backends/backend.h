@@ -291,8 +291,8 @@ struct backend_ops {
 		    const struct backend_exec *exec, int *ret_status, struct err *err);
 
 	/*
-	 * Carries bytes to and from a port of a rank where nothing else may lead to it, until either
-	 * end is at its end. Asks nobody where the rank is: endpoint has. NULL: cannot.
+	 * Carries bytes to and from a port of a rank where nothing else may lead to it, until
+	 * either end is at its end. Asks nobody where the rank is: endpoint has. NULL: cannot.
 	 */
 	int (*carry)(struct backend *backend, const struct job *job, unsigned int rank,
 		     const struct backend_carry *carry, struct err *err);
@@ -324,6 +324,9 @@ struct backend {
 
 struct backend *backend_close(struct backend *backend);
 DEFINE_CLEANUP(struct backend, backend_close)
+
+/* A bug otherwise: a job of another backend. */
+void backend_assert_own(const struct backend *backend, const struct job *job);
 
 const char *backend_name(const struct backend *backend);
 bool backend_observes_at_once(const struct backend *backend);

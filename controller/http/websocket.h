@@ -16,8 +16,8 @@
  *		return -1;
  *
  * What was read is handed out before more is read, and what is sent waits in a buffer of
- * HTTP_WEBSOCKET_WAITING bytes: nothing that the server sends takes more memory. PINGs are answered,
- * and a CLOSE, in passing.
+ * HTTP_WEBSOCKET_WAITING bytes: nothing that the server sends takes more memory. PINGs are
+ * answered, and a CLOSE, in passing.
  */
 
 #include "controller/http/http.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes into a pod with its command, where the pod is then, and what is said of programs there. */
+/* What goes into a pod with its command, where that is, and what is said of programs there. */
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

@@ -97,7 +97,7 @@ int kube_list_at(struct kube *kube, const char *path, const char *selector, json
 int kube_stream(struct kube *kube, const char *path, struct http_stream **ret,
 		uint64_t *ret_later_ms, struct err *err) attr_must_use;
 
-/* A WebSocket to this path; protocols as http_websocket_open() takes them. Errors as kube_call(). */
+/* A WebSocket; protocols as http_websocket_open() takes them. Errors as kube_call(). */
 int kube_upgrade(struct kube *kube, const char *path, const char *const *protocols,
 		 struct http_websocket **ret, struct err *err) attr_must_use;
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Handing a job over takes three requests, or more when a version of berth's programs comes for the
- * first time: the Job, its Secret (secret.h), and whether the programs are there (bundle.h). The Job
- * comes first, so that whoever finds it knows about everything else; its pod waits for the rest. A
- * berth that died in between is made good for by kube_complete().
+ * Handing a job over takes three requests, or more when a version of berth's programs comes for
+ * the first time: the Job, its Secret (secret.h), and whether the programs are there (bundle.h).
+ * The Job comes first, so that whoever finds it knows about everything else; its pod waits for the
+ * rest. A berth that died in between is made good for by kube_complete().
  */
 
 #include "controller/backends/backend.h"

@@ -5,8 +5,8 @@
  * The files of a job, as a Secret that belongs to its Job and goes with it.
  *
  * The Job is made first and the Secret after it, with the Job as its owner from the beginning: no
- * Secret is ever without one, whenever we die. Until it is there the Job's pod does not start, since
- * a volume of it is missing; a berth that comes later makes it (find in backend.h).
+ * Secret is ever without one, whenever we die. Until it is there the Job's pod does not start,
+ * since a volume of it is missing; a berth that comes later makes it (find in backend.h).
  */
 
 #include "controller/backends/kube/client.h"
