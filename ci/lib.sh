@@ -80,7 +80,7 @@ packages_test=(clang-format shellcheck procps)
 # What the end-to-end tests need: the stock clients, bubblewrap, a real Slurm, a real Docker and what its images are
 # made of, and the inits that ours is compared with.
 packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml python3-kubernetes openssh-client openssh-server podman crun runc dropbear-bin putty-tools openssl util-linux
-	bubblewrap procps strace valgrind iproute2 nftables conntrack tinyproxy-bin nginx munge slurmctld slurmd slurm-client
+	bubblewrap socat procps strace valgrind iproute2 nftables conntrack tinyproxy-bin nginx munge slurmctld slurmd slurm-client
 	slurmrestd slurm-wlm-jwt-plugin mariadb-server slurmdbd docker.io busybox-static tini dumb-init catatonit
 	mmdebstrap sshfs rsync git tmux zsh fish ansible-core lftp python3-paramiko chromium
 	dbus gnome-keyring libsecret-1-0 glewlwyd docker-registry golang-docker-credential-helpers pass skopeo)

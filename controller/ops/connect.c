@@ -350,20 +350,20 @@ static bool take_known(const struct visit *v, const char *verb, char **ret_endpo
 	return *ret_endpoint;
 }
 
-static void add_job(const struct visit *v, const char *option, struct argv *ret)
+static void add_job(const struct job *job, unsigned int rank, const char *option, struct argv *ret)
 {
-	argv_addf(ret, "%s=job-%" PRIu64 "%c%u", option, v->job.id,
-		  job_is_array(&v->job) ? '_' : '.', v->rank);
+	argv_addf(ret, "%s=job-%" PRIu64 "%c%u", option, job->id, job_is_array(job) ? '_' : '.',
+		  rank);
 }
 
-/* Where no address and no relay leads there, what stands before the cluster may. */
-static void add_through(const struct visit *v, struct argv *ret)
+void connect_add_through(const struct controller *c, const struct backend *backend,
+			 const struct job *job, unsigned int rank, struct argv *ret)
 {
-	if (!v->backend || !backend_can_carry(v->backend))
+	if (!backend || !backend_can_carry(backend))
 		return;
-	argv_addf(ret, "--through=%s", v->c->paths.program);
+	argv_addf(ret, "--through=%s", c->paths.program);
 	argv_add_words(ret, "--through=proxy", "--through=--stream", NULL);
-	add_job(v, "--through", ret);
+	add_job(job, rank, "--through", ret);
 }
 
 int ops_carry(struct controller *c, const struct ref *ref, const char *to, struct err *err)
@@ -387,7 +387,7 @@ static void add_refresh(const struct visit *v, struct argv *ret)
 {
 	argv_addf(ret, "--refresh=%s", v->c->paths.program);
 	argv_add_words(ret, "--refresh=proxy", "--refresh=--locate", NULL);
-	add_job(v, "--refresh", ret);
+	add_job(&v->job, v->rank, "--refresh", ret);
 }
 
 int ops_connect(struct controller *c, const struct connect_plan *plan, struct argv *ret,
@@ -415,7 +415,7 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 	if (is_known)
 		add_refresh(&v, ret);
 	if (strcmp(plan->verb, "cp") != 0)
-		add_through(&v, ret);
+		connect_add_through(c, v.backend, &v.job, v.rank, ret);
 	if (strcmp(plan->verb, "ssh") == 0)
 		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);
 	argv_addf(ret, "--rank=%u", v.rank);

@@ -119,6 +119,13 @@ void hosts_add_job(struct controller *c, const struct job *job, struct notes *no
 /* What an ended job must not leave: its Host block, its keys, its endpoints. */
 int leftovers_release(struct controller *c, const struct job *job, struct err *err) attr_must_use;
 
+/*
+ * Tells berth-tunnel how to get to a job where no address and no relay leads there: by what stands
+ * before its cluster, if anything does. backend: NULL is none.
+ */
+void connect_add_through(const struct controller *c, const struct backend *backend,
+			 const struct job *job, unsigned int rank, struct argv *ret);
+
 /* What of that is on this machine: of a job that another one submitted and that may go on. */
 int leftovers_release_here(struct controller *c, const struct job *job, struct err *err)
 	attr_must_use;

@@ -39,6 +39,7 @@ struct rekey {
 	struct controller *c;
 	const struct job *job;
 	const struct rekey_plan *plan;
+	struct backend *backend;
 	struct site *site;
 	char *job_file, *client_file, *next_file, *tickets;
 	struct rank ranks[RANKS_ASKED]; /* that listen */
@@ -165,6 +166,7 @@ static int open_rekey(struct rekey *x, struct err *err)
 	    controller_backend(x->c, x->job->cluster, &backend, err) < 0)
 		return -1;
 	x->there = BUF_INIT(JOB_FILE_MAX);
+	x->backend = backend;
 	x->site = backend_site(backend);
 	x->client_file = x->plan->client_file ? str_dup(x->plan->client_file)
 					      : paths_client_key(&x->c->paths, x->job->uid);
@@ -243,6 +245,7 @@ static int knock_start(const struct rekey *x, const struct rank *rank, const cha
 		       "--endpoint", rank->endpoint, "--wait", wait, NULL);
 	argv_addf(&ret->argv, "--rank=%u", rank->number);
 	argv_addf(&ret->argv, "--name=job-%" PRIu64, x->job->id);
+	connect_add_through(x->c, x->backend, x->job, rank->number, &ret->argv);
 	plan.argv = argv_words(&ret->argv);
 	return child_start(&plan, &ret->running, err);
 }

@@ -5,7 +5,9 @@ what the API server itself starts there; and that nothing is left of a job, when
 import hashlib
 import json
 import os
+import sqlite3
 import subprocess
+import threading
 
 import pytest
 
@@ -17,7 +19,7 @@ import kubelet
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 MAPS = "/api/v1/namespaces/default/configmaps"
-DENIED = 77
+DENIED, UNSUPPORTED = 77, 69
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED", "UNKNOWN")
 
 CONFIG = """\
@@ -150,6 +152,24 @@ def test_the_end_is_the_commands_own(here):
         assert here.wait(name, "SUCCEEDED", "FAILED")[field] == value
 
 
+def test_without_a_tunnel_the_server_runs_programs(here, job, cluster, home):
+    """Nobody has the keys any more: what is left is what the API server lets one do."""
+    keys = home.state_dir / "keys"
+    keys.rename(keys.with_name("keys.away"))
+    try:
+        result = here("exec", "-i", job, "--", "sh", "-c", "cat; echo errors >&2; exit 3", input="through\n")
+        assert (result.status, result.stdout) == (3, "through\n") and "errors\n" in result.stderr, result
+        result = here("exec", job, "--", "sh", "-c", "kill -9 $$")
+        assert result.status == 137, result
+        result = here("exec", "-e", "A=b", job, "--", "true")
+        assert result.status == UNSUPPORTED and "--env" in result.stderr, result
+        size = 1_000_000
+        result = here("exec", job, "--", "head", "-c", size, "/dev/zero")
+        assert result.output == bytes(size)
+    finally:
+        keys.with_name("keys.away").rename(keys)
+
+
 def test_a_job_that_is_cancelled_hears_of_it(here, cluster):
     name = run(here, "--", "sh", "-c", "trap 'sleep 0.2; exit 0' TERM; while :; do sleep 0.1; done")
     uid = here.job(name)["uid"]
@@ -175,6 +195,62 @@ def end_all(here, cluster):
 
 def left(cluster):
     return [name for path in (kube.JOBS, kube.PODS, SECRETS) for name in names(cluster, path)]
+
+
+def make_old(here):
+    """What was begun long ago is not being submitted any more; for a test it is only said to be old."""
+    store = sqlite3.connect(here.home.state_dir / "berth.db", timeout=30)
+    with store:
+        store.execute("UPDATE jobs SET created_ns = created_ns - 7200 * 1000000000")
+    store.close()
+
+
+def submit_and_die(here, cluster, deadly):
+    """A submission that is killed when it is about to make its request number `deadly`; whether it was."""
+    ready, state = threading.Event(), {"count": 0}
+
+    def strike(method, path):
+        state["count"] += 1
+        if state["count"] <= deadly:
+            return True
+        ready.wait(20)
+        state["child"].kill()
+        state["child"].wait()
+        return False
+
+    cluster.before = strike
+    state["child"] = subprocess.Popen([here.program, "run", "--image", "busybox", "--", "true"], env=here.env(),
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ready.set()
+    status = state["child"].wait(60)
+    cluster.before = None
+    return status != 0
+
+
+def test_nothing_is_left_wherever_berth_dies(here, cluster):
+    """What was begun comes to its end as if nothing had happened, and gc leaves nothing of it."""
+    end_all(here, cluster)
+    assert names(cluster, MAPS) == []
+    # Before the Job, the Secret, the question for the programs, the first of their parts and the next.
+    for deadly in range(5):
+        assert submit_and_die(here, cluster, deadly)
+    make_old(here)
+    here("gc", "--retention", "0s").ok()
+    ended = harness.until(lambda: all(job["state"] in ENDED for job in jobs(here, "-a")) and jobs(here, "-a"), "the end of all",
+                          60, 0.3)
+    assert [job["state"] for job in ended].count("SUCCEEDED") >= 4, ended
+    end_all(here, cluster)
+    assert harness.until(lambda: not left(cluster), "nothing is left") and names(cluster, MAPS) == []
+
+
+def test_other_keys_reach_a_pod_that_runs(here, cluster, ssh):
+    name = run(here, "--", "sleep", "1000")
+    before = cluster.request("GET", f"{SECRETS}/berth-{here.job(name)['uid']}")["data"]["tunnel.json"]
+    assert ssh(name, "true").ok()
+    here("keys", "rotate", name).ok()
+    assert ssh(name, "echo in").ok().stdout == "in\n"
+    assert cluster.request("GET", f"{SECRETS}/berth-{here.job(name)['uid']}")["data"]["tunnel.json"] != before
+    assert [what for what, *_ in cluster.kubelet.streams].count("exec") >= 1
 
 
 def test_what_the_server_refuses_is_told_and_leaves_nothing(here, cluster):

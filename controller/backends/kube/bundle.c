@@ -243,7 +243,7 @@ int kube_bundle_collect(struct kube *kube, struct err *err)
 	cleanup_free char *path = kube_path(kube, CORE, MAPS, NULL);
 	cleanup(json_release) json_t *maps = NULL;
 
-	if (kube_list(kube, path, KUBE_LABEL_BUNDLE, &maps, err) < 0)
+	if (kube_list_names(kube, path, KUBE_LABEL_BUNDLE, &maps, err) < 0)
 		return -1;
 	if (json_array_size(maps) == 0)
 		return 0;

@@ -150,7 +150,9 @@ static int make_headers(struct kube *kube, bool fresh, const char *ret[HEADERS_M
 
 	if (prepare(kube, fresh, err) < 0 || find_token(kube, fresh, &token, err) < 0)
 		return -1;
-	ret[len++] = "Accept: application/json, */*";
+	ret[len++] = kube->names_only ? "Accept: application/json;as=PartialObjectMetadataList;"
+					"g=meta.k8s.io;v=v1, application/json"
+				      : "Accept: application/json, */*";
 	for (size_t i = 0; i < MIN(as->len, (size_t)KUBE_AS_MAX); i++)
 		ret[len++] = as->items[i];
 	if (token)
@@ -405,6 +407,17 @@ int kube_list_at(struct kube *kube, const char *path, const char *selector, json
 		}
 	}
 	return err_set(err, ERR_LIMIT, "a list of more than %d pages", KUBE_PAGES_MAX);
+}
+
+int kube_list_names(struct kube *kube, const char *path, const char *selector, json_t **ret,
+		    struct err *err)
+{
+	int result;
+
+	kube->names_only = true;
+	result = kube_list(kube, path, selector, ret, err);
+	kube->names_only = false;
+	return result;
 }
 
 char *kube_path(const struct kube *kube, const char *api, const char *kind, const char *name)

@@ -41,7 +41,8 @@ struct kube {
 	struct token_source *tokens; /* borrowed, or `own`, or NULL */
 	struct token_source *own;    /* of the kubeconfig's token file */
 	struct kube_credential given;
-	bool is_ready; /* there is a connection with what was given */
+	bool is_ready;	 /* there is a connection with what was given */
+	bool names_only; /* of what is asked for now the metadata is enough */
 };
 
 /* Reads files, and asks nobody yet. */
@@ -81,6 +82,13 @@ int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, 
  */
 int kube_list(struct kube *kube, const char *path, const char *selector, json_t **ret,
 	      struct err *err) attr_must_use;
+
+/*
+ * The same with nothing of the items but their metadata, from servers that can leave the rest out:
+ * for things that are large.
+ */
+int kube_list_names(struct kube *kube, const char *path, const char *selector, json_t **ret,
+		    struct err *err) attr_must_use;
 
 /* The same, and the version of the list, which a watch can go on from; free() it. */
 int kube_list_at(struct kube *kube, const char *path, const char *selector, json_t **ret,

@@ -14,7 +14,9 @@
 #include "controller/backends/kube/logs.h"
 #include "controller/backends/kube/nodes.h"
 #include "controller/backends/kube/observe.h"
+#include "controller/backends/kube/pod_init.h"
 #include "controller/backends/kube/reach.h"
+#include "controller/backends/kube/secret.h"
 #include "controller/backends/kube/tasks.h"
 #include "init/base/log.h"
 
@@ -242,6 +244,25 @@ static int list_runs(struct backend *backend, const struct job *job, struct run_
 	return kube_list_runs(kube, job, ret, err);
 }
 
+/* Into the pod that runs, and for those that start later. */
+static int deliver(struct backend *backend, const struct job *job, const char *name,
+		   struct err *err)
+{
+	const struct kube_bundle bundle = { .image = kube_of(backend)->bundle_image,
+					    .volume = kube_of(backend)->bundle_volume };
+	cleanup_free char *file = NULL, *pod = NULL;
+	struct kube *kube;
+	struct err own;
+
+	if (find_kube(backend, &kube, err) < 0 || kube_renew_secret(kube, job, err) < 0)
+		return -1;
+	if (kube_endpoint(kube, job, 0, &file, &own) < 0)
+		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	if (kube_known_pod(job, 0, &pod, err) < 0)
+		return -1;
+	return kube_deliver(kube, pod, job, kube_programs_dir(&bundle), name, err);
+}
+
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
 	struct kube *kube;
@@ -324,6 +345,7 @@ static const struct backend_ops kube_backend_ops = {
 	.list_queues = list_queues,
 	.runs_containers = true,
 	.carry = carry,
+	.deliver = deliver,
 	.exec = exec_in,
 	.forget = forget,
 	.collect = collect,

@@ -14,6 +14,13 @@
 int kube_carry(struct kube *kube, const char *pod, const struct backend_carry *carry,
 	       struct err *err) attr_must_use;
 
+/*
+ * Puts a file of the job directory here into the pod's, in one step; programs: the directory with
+ * berth's programs there, among them busybox.
+ */
+int kube_deliver(struct kube *kube, const char *pod, const struct job *job, const char *programs,
+		 const char *name, struct err *err) attr_must_use;
+
 /* As backend_ops.exec, in this pod's container. */
 int kube_exec(struct kube *kube, const char *pod, const char *container,
 	      const struct backend_exec *exec, int *ret_status, struct err *err) attr_must_use;
