@@ -88,7 +88,7 @@ packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml python3-kub
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 
 # What ci/kubernetes needs beside Go.
-packages_kubernetes=(etcd-server openssl python3-kubernetes)
+packages_kubernetes=(containerd etcd-server openssl python3-kubernetes)
 
 # What the benches need, by their names.
 packages_bench_ssh=(python3 openssh-client openssh-server openssl util-linux bubblewrap iproute2)

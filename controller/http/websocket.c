@@ -34,6 +34,7 @@ struct http_websocket {
 	uint8_t *at; /* in `in`: what was not read out */
 	size_t left;
 	bool is_over; /* the server hung up */
+	bool is_deaf; /* or reads no more; what it says can still be read */
 };
 
 /* What proves that the server has understood (RFC 6455 section 4.2.2, step 5.4). */
@@ -180,8 +181,12 @@ static int write_some(struct http_websocket *ws, struct err *err)
 	n = send(ws->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 	if (n > 0)
 		buf_consume(&ws->out, (size_t)n);
+	else if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+		ws->is_deaf = true;
 	else if (n < 0 && !would_block())
 		return err_set_errno(err, errno, "the WebSocket");
+	if (ws->is_deaf)
+		buf_clear(&ws->out);
 	return 0;
 }
 
@@ -192,11 +197,11 @@ static int read_some(struct http_websocket *ws, struct err *err)
 	if (ws->left > 0 || ws->is_over)
 		return 0;
 	n = recv(ws->fd, ws->in, sizeof(ws->in), 0);
-	if (n < 0)
+	if (n < 0 && errno != ECONNRESET)
 		return would_block() ? 0 : err_set_errno(err, errno, "the WebSocket");
 	ws->at = ws->in;
-	ws->left = (size_t)n;
-	ws->is_over = n == 0;
+	ws->left = n > 0 ? (size_t)n : 0;
+	ws->is_over = n <= 0;
 	return 0;
 }
 
@@ -208,7 +213,7 @@ int http_websocket_turn(struct http_websocket *ws, struct err *err)
 static int put_answer(struct http_websocket *ws, struct err *err)
 {
 	struct websocket_key key;
-	uint8_t *room = buf_reserve(&ws->out, WEBSOCKET_ANSWER_MAX);
+	uint8_t *room = ws->is_deaf ? NULL : buf_reserve(&ws->out, WEBSOCKET_ANSWER_MAX);
 
 	if (!room)
 		return 0; /* asked again when there is room, and of several PINGs one counts */
@@ -249,6 +254,8 @@ int http_websocket_send(struct http_websocket *ws, struct span head, struct span
 	uint8_t *room;
 
 	assert(len <= http_websocket_room(ws));
+	if (ws->is_deaf)
+		return 0;
 	if (make_random(&key, sizeof(key), err) < 0)
 		return -1;
 	room = buf_reserve(&ws->out, WEBSOCKET_HEAD_MAX + len);

@@ -57,6 +57,9 @@ bool http_websocket_has_ended(const struct http_websocket *ws);
 
 /* How long a message may be that is sent now. */
 size_t http_websocket_room(const struct http_websocket *ws);
-/* One message of two parts, at most http_websocket_room() together. */
+/*
+ * One message of two parts, at most http_websocket_room() together. Nobody gets it where the server
+ * reads no more: why it does not is in what it has sent.
+ */
 int http_websocket_send(struct http_websocket *ws, struct span head, struct span payload,
 			struct err *err) attr_must_use;

@@ -24,6 +24,7 @@ struct server {
 	const char *proof;    /* NULL: the right one */
 	const char *instead;  /* of the whole answer, or NULL */
 	struct span first;    /* that it sends at once */
+	bool leaves;	      /* after that */
 	pthread_t thread;
 	char url[64];
 	char seen[4096];
@@ -87,7 +88,7 @@ static void *serve(void *opaque)
 	} else {
 		answer(s, fd);
 		send_all(fd, s->first.ptr, s->first.len);
-		if (!s->proof)
+		if (!s->proof && !s->leaves)
 			echo(fd);
 	}
 	close(fd);
@@ -209,6 +210,42 @@ static void the_end_is_seen_after_what_was_said_before(void **state)
 	stop(&s, http, ws);
 }
 
+static void why_nobody_reads_any_more_is_still_read(void **state)
+{
+	static const char said[] = "\x82\x02no";
+	struct server s = { .protocol = "v5.test",
+			    .first = { (const uint8_t *)said, 4 },
+			    .leaves = true };
+	static const uint8_t bytes[100000];
+	struct http_websocket *ws = NULL;
+	struct websocket_piece piece;
+	struct http *http;
+	struct err err = { 0 };
+	size_t heard = 0;
+
+	(void)state;
+	assert_int_equal(dial(&s, &http, &ws, &err), 0);
+	pthread_join(s.thread, NULL);
+	while (!http_websocket_has_ended(ws)) {
+		struct pollfd wait = { .fd = http_websocket_fd(ws),
+				       .events = http_websocket_events(ws) };
+
+		if (http_websocket_room(ws) >= sizeof(bytes))
+			assert_int_equal(http_websocket_send(ws, span_of(bytes, 1),
+							     span_of(bytes, sizeof(bytes) - 1),
+							     &err),
+					 0);
+		poll(&wait, 1, 20000);
+		assert_int_equal(http_websocket_turn(ws, &err), 0);
+		while (http_websocket_read(ws, &piece, &err) > 0)
+			heard += piece.len;
+	}
+	assert_int_equal(heard, 2);
+	http_websocket_close(ws);
+	http_close(http);
+	close(s.fd);
+}
+
 static void who_breaks_the_protocol_is_left(void **state)
 {
 	static const char text[] = "\x81\x01x";
@@ -265,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_come_back_as_they_were_sent),
 		cmocka_unit_test(the_end_is_seen_after_what_was_said_before),
+		cmocka_unit_test(why_nobody_reads_any_more_is_still_read),
 		cmocka_unit_test(who_breaks_the_protocol_is_left),
 		cmocka_unit_test(who_does_not_prove_that_it_understands_is_refused),
 	};
