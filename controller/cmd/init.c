@@ -24,7 +24,7 @@ static const struct opt opts[] = {
 		"login node, as ssh is told it"),
 	OPT_STR(0, "home", struct args, setup.home, "DIR", "where jobs have their files there"),
 	OPT_STR(0, "url", struct args, setup.url, "URL", "the server of slurmrest or firecrest"),
-	OPT_STR(0, "account", struct args, setup.account, "NAME", "who pays for jobs there"),
+	OPT_STR('A', "account", struct args, setup.account, "NAME", "who pays for jobs there"),
 	OPT_FLAG('y', "yes", struct args, yes, "ask nothing"),
 	OPT_FLAG(0, "dry-run", struct args, dry_run,
 		 "print what would be written, and ask nothing"),
