@@ -75,13 +75,13 @@ int filter_parse(const struct filter_args *args, struct filter *ret, struct err 
 
 			if (bits == 0)
 				return err_set(err, ERR_INVALID,
-					       "--state: '%.40s' is not one of %s", word,
+					       "'%.40s' is no state of a job: there are %s", word,
 					       known_states);
 			filter.states |= bits;
 		}
 	}
 	if (args->states.len > 0 && filter.states == 0)
-		return err_set(err, ERR_INVALID, "--state: name a state");
+		return err_set(err, ERR_INVALID, "name a state of a job");
 	*ret = filter;
 	return 0;
 }

@@ -105,8 +105,8 @@ static int run_verb(const struct program *program, const struct verb *verb, int 
 		return -1;
 	if (operands < verb->operands_min ||
 	    (verb->operands_max >= 0 && operands > verb->operands_max))
-		return err_set(err, ERR_INVALID, "usage: %s %s [options] %s", program->name,
-			       verb->name, verb->operands);
+		return err_set(err, ERR_INVALID, "usage: %s %s [options]%s%s", program->name,
+			       verb->name, verb->operands[0] ? " " : "", verb->operands);
 	return verb->run(args, operands, argv, err);
 }
 
