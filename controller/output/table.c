@@ -13,6 +13,13 @@
 #define CUT ".."
 #define NARROWEST 8
 
+/* What cells say, one behind the other: there are many, they are short, and they end together. */
+struct table_texts {
+	struct table_texts *next;
+	size_t used;
+	char bytes[64 * 1024];
+};
+
 /* ECMA-48 colours of states, by the word. */
 static const struct {
 	const char *state, *colour;
@@ -79,8 +86,10 @@ void table_init(struct table *table, const struct column *columns, size_t len,
 
 void table_finish(struct table *table)
 {
-	for (size_t i = 0; i < table->len; i++)
-		free(table->cells[i]);
+	for (struct table_texts *texts = table->texts, *next; texts; texts = next) {
+		next = texts->next;
+		free(texts);
+	}
 	free(table->cells);
 	*table = (struct table){ 0 };
 }
@@ -88,6 +97,22 @@ void table_finish(struct table *table)
 static bool is_shown(const struct column *column, const struct table *table)
 {
 	return !column->wide_only || table->wide;
+}
+
+/* A copy of the first bytes, as text, for as long as the table is there. */
+static char *keep_text(struct table *table, const char *text, size_t len)
+{
+	struct table_texts *texts = table->texts;
+	char *copy;
+
+	if (!texts || sizeof(texts->bytes) - texts->used <= len) {
+		texts = new_zero(struct table_texts);
+		texts->next = table->texts;
+		table->texts = texts;
+	}
+	copy = memcpy(texts->bytes + texts->used, text, len);
+	texts->used += len + 1;
+	return copy;
 }
 
 static void add_cell(struct table *table, char *text)
@@ -106,7 +131,7 @@ void table_add_text(struct table *table, const char *text)
 	if (is_shown(&table->columns[table->len % table->width], table)) {
 		if (text[0] == '\0')
 			text = "-";
-		cell = str_dup_len(text, strnlen(text, TABLE_CELL_MAX - 1));
+		cell = keep_text(table, text, strnlen(text, TABLE_CELL_MAX - 1));
 		table_make_safe(cell);
 	}
 	add_cell(table, cell);

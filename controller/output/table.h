@@ -39,6 +39,7 @@ struct table {
 	bool wide;
 	char **cells; /* row by row; NULL in columns that are not shown */
 	size_t len;
+	struct table_texts *texts; /* where the cells' text lies */
 };
 
 /* For this output: cells of columns that it does not show are not even made. */
