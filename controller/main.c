@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* berth, the controller: submits jobs, follows them, and leads ssh into them. */
+#include <malloc.h>
+
 #include "controller/auth/secret_env.h"
 #include "controller/cmd/cmd.h"
 #include "controller/model/json.h"
@@ -73,6 +75,17 @@ static void say(const char *line)
 	fprintf(stderr, "berth: %s\n", line);
 }
 
+/*
+ * berth lives for milliseconds: memory is not given back before the end, large pieces grow in place,
+ * and the kernel is asked for more of it at a time.
+ */
+static void allocate_for_a_moment(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 256 * 1024 * 1024);
+	mallopt(M_TOP_PAD, 1024 * 1024);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct program program = {
@@ -84,6 +97,7 @@ int main(int argc, char **argv)
 		.args = &controller_choice,
 	};
 
+	allocate_for_a_moment();
 	secret_env_hide();
 	json_wipe_freed();
 	controller_choice.say = say;
