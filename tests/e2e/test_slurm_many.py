@@ -5,6 +5,7 @@ them, by its commands and by slurmrestd."""
 import http.server
 import json
 import shutil
+import sqlite3
 import threading
 import urllib.error
 import urllib.request
@@ -14,10 +15,11 @@ import pytest
 COMMANDS = ("sbatch", "squeue", "sacct", "scontrol", "scancel")
 # slurmrestd is asked about few jobs one by one.
 TASKS, ALONE = 3000, 20
+# More than one command line can name, and no more than two.
+FORGOTTEN = 20000
 
 
-@pytest.fixture
-def counted(fresh_home, berth, slurm, short_dir):
+def counting(fresh_home, berth, short_dir, slurm):
     """berth, and Slurm's commands that it has called since the last look."""
     calls = short_dir / "calls"
     for name in COMMANDS:
@@ -30,7 +32,12 @@ def counted(fresh_home, berth, slurm, short_dir):
         calls.write_text("")
         return words
     here = type(berth)(berth.program, fresh_home)
-    here = here.with_env(SLURM_CONF=slurm.config, PATH=f"{short_dir}:{fresh_home.env()['PATH']}")
+    return here.with_env(SLURM_CONF=slurm.config, PATH=f"{short_dir}:{fresh_home.env()['PATH']}"), since
+
+
+@pytest.fixture
+def counted(fresh_home, berth, short_dir, slurm):
+    here, since = counting(fresh_home, berth, short_dir, slurm)
     yield here, since
     here("cancel", "--all", "--yes")
 
@@ -50,6 +57,25 @@ def test_slurm_is_asked_once_about_thousands_of_tasks_and_all_jobs(counted):
     assert since().count("squeue") <= 1
     berth("cancel", "--all", "--yes").ok()
     assert since().count("scancel") == 1
+
+
+def test_accounting_is_asked_about_thousands_of_jobs_by_few_commands(fresh_home, berth, short_dir, ledger):
+    here, since = counting(fresh_home, berth, short_dir, ledger)
+    here.submit("-b", "slurm", "--begin", "now+1hour", "--", "true")
+    with sqlite3.connect(fresh_home.state_dir / "berth.db") as database:
+        columns = [column[1] for column in database.execute("PRAGMA table_info(jobs)")]
+        job = dict(zip(columns, database.execute("SELECT * FROM jobs").fetchone()))
+        copies = ({**job, "id": i, "uid": f"{i:08x}-{i:016x}", "directory": f"/nowhere/{i}", "native_id": str(60000000 + i)}
+                  for i in range(job["id"] + 1, job["id"] + 1 + FORGOTTEN))
+        database.executemany(f"INSERT INTO jobs ({','.join(columns)}) VALUES ({','.join(f':{name}' for name in columns)})",
+                             copies)
+    database.close()
+    since()
+    listed = here("get", "jobs", "--limit", "0", "--no-headers").ok().stdout.splitlines()
+    assert len(listed) == FORGOTTEN + 1 and sum("QUEUED" in line for line in listed) == 1
+    asked = since()
+    assert (asked.count("squeue"), asked.count("sacct")) == (1, 2), asked
+    here("cancel", f"job-{job['id']}").ok()
 
 
 class Counting(http.server.BaseHTTPRequestHandler):
