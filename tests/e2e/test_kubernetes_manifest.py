@@ -112,7 +112,7 @@ FIELDS = [  # options of a job, and what they come to
         "metadata/labels/color": "blue", "spec/template/metadata/labels/color": "blue",
         "metadata/annotations": {"berth.comment": "a remark"}}),
     ({"env": ["A=b $(C)"], "entrypoint": "/bin/sh", "workdir": "/srv"}, {
-        f"{MAIN}/env": [{"name": "A", "value": "b $$(C)"}], f"{MAIN}/command": ["/bin/sh"],
+        f"{MAIN}/env": [{"name": "A", "value": "b $$(C)"}], f"{MAIN}/args": ["/bin/sh", "true"],
         f"{MAIN}/workingDir": "/srv"}),
 ]
 
@@ -150,7 +150,8 @@ def test_a_template_is_merged_by_names(here, cluster):
     side, main = pod["containers"]
     assert (side, main["image"]) == ({"name": "side", "image": "helper"}, "busybox")
     assert {one["name"]: one["value"] for one in main["env"]} == {"A": "ours", "B": "theirs"}
-    assert [mount["mountPath"] for mount in main["volumeMounts"]] == ["/config", "/work"]
+    places = [mount["mountPath"] for mount in main["volumeMounts"]]
+    assert [place for place in places if not place.startswith("/berth")] == ["/config", "/work"]
     assert main["resources"]["limits"] == {"ephemeral-storage": "1Gi", "memory": str(1 << 20)}
     terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert [one["key"] for one in terms[0]["matchExpressions"]] == ["zone", "kubernetes.io/hostname"]
