@@ -345,3 +345,11 @@ def test_an_interrupt_leaves_nothing_incomplete_under_a_name(remote, store, ther
         harness.stop(process)
     store.faults.clear()
     assert os.listdir(tmp_path) == []
+
+
+def test_programs_that_are_larger_than_what_goes_directly_reach_a_site(remote, store):
+    store.requests.clear()
+    job = remote.submit("--cluster", "alps", "-t", "10m", "--", "sh", "-c", "cat /proc/1/comm; echo carried")
+    assert any(request[0] == "PUT" for request in store.requests)
+    remote.wait(job, "SUCCEEDED")
+    assert remote("logs", job).ok().stdout.splitlines()[-1] == "carried"

@@ -2,15 +2,21 @@
 /* Archives on their way; see parcel.h. */
 #include "parcel.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "controller/files/firecrest.h"
 #include "controller/firecrest/archive.h"
 #include "controller/run/child.h"
 #include "init/base/alloc.h"
+#include "init/base/fd.h"
+#include "init/base/log.h"
 
 #define PACK_TIMEOUT_MS 300000
 #define PIECE_MIN ((size_t)1024 * 1024) /* less is not worth a program of its own */
 #define END_ROOM 1024			/* for what an archive ends with, packed */
+#define CARRY_NS (3600 * NSEC_PER_SEC)	/* for the server's job that carries a large file */
 
 void parcel_finish(struct parcel *parcel)
 {
@@ -56,12 +62,31 @@ static int upload(const struct parcel *p, struct span bytes, struct err *err)
 	return firecrest_upload(p->fc, p->dir, p->name, bytes, err);
 }
 
+/* What the server does not take in one request: through its store. */
+static int upload_large(const struct parcel *p, const char *path, struct span bytes,
+			struct err *err)
+{
+	const struct fs_firecrest_plan plan = { .wait_ns = CARRY_NS };
+	cleanup(fs_close) struct fs *fs = fs_firecrest_new(&plan, p->fc);
+	cleanup_close int fd = memfd_create("archive", MFD_CLOEXEC);
+	struct fs_transfer transfer = { .fd = fd, .size = bytes.len };
+
+	if (fd < 0)
+		return err_set_errno(err, errno, "no memory for an archive");
+	if (fd_write_all(fd, bytes, err) < 0 || parcel_make_private(p->fc, p->dir, err) < 0)
+		return -1;
+	log_info("%zu bytes go through the server's store", bytes.len);
+	return fs->ops->put(fs, path, &transfer, err);
+}
+
 static int send_archive(const struct parcel *p, struct buf *archive, const char *compression,
 			struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/%s", p->dir, p->name);
 
-	if (upload(p, buf_span(archive), err) < 0)
+	if (p->packs && buf_len(archive) > p->direct_max
+		    ? upload_large(p, path, buf_span(archive), err) < 0
+		    : upload(p, buf_span(archive), err) < 0)
 		return -1;
 	buf_clear(archive);
 	return call(p->fc, "POST", "/filesystem/{system}/ops/extract",
@@ -120,16 +145,12 @@ static int add_piece(struct parcel *p, struct err *err)
 		return 0;
 	if (pack(p, &p->plain, err) < 0)
 		return -1;
-	if (buf_len(&p->packed) > 0 &&
+	/* Once something has to go through the store, all that follows goes with it. */
+	if (buf_len(&p->packed) > 0 && buf_len(&p->packed) + END_ROOM <= p->direct_max &&
+	    buf_len(&p->plain) + END_ROOM <= p->direct_max &&
 	    buf_len(&p->packed) + buf_len(&p->plain) + END_ROOM > p->direct_max &&
 	    send_packed(p, err) < 0)
 		return -1;
-	if (buf_len(&p->plain) + END_ROOM > p->direct_max)
-		return err_set(err, ERR_LIMIT,
-			       "the server takes files of at most %zu bytes directly, and this has "
-			       "%zu%s",
-			       p->direct_max, buf_len(&p->plain),
-			       p->packer > 0 ? ": install xz, which packs better" : "");
 	if (!buf_append_span(&p->packed, buf_span(&p->plain)))
 		return err_set(err, ERR_LIMIT, "too large for an archive");
 	buf_clear(&p->plain);

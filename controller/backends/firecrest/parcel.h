@@ -5,7 +5,8 @@
  * Files, directories and links on their way to a directory behind FirecREST: as one archive, or as
  * few as the server's limit for what goes directly allows. Where one does not take all as it is,
  * entries are packed and the packed pieces put behind each other, which the unpacking program reads
- * as one: so that archives are filled, and nothing is packed twice.
+ * as one: so that archives are filled, and nothing is packed twice. A piece that is larger than the
+ * limit by itself goes through the server's store (files/firecrest.h).
  *
  *	struct parcel parcel = PARCEL_INIT(fc, dir, name, limit, packs);
  *
@@ -42,7 +43,7 @@ struct parcel {
 void parcel_finish(struct parcel *parcel);
 DEFINE_CLEANUP_VALUE(struct parcel, parcel_finish)
 
-/* The name is relative to the directory. ERR_LIMIT: it is too large for the server, also packed. */
+/* The name is relative to the directory. ERR_LIMIT: it is too large for an archive. */
 int parcel_add(struct parcel *parcel, const struct file_change *change, const char *name,
 	       struct err *err) attr_must_use;
 
