@@ -76,8 +76,8 @@ static void say(const char *line)
 }
 
 /*
- * berth lives for milliseconds: memory is not given back before the end, large pieces grow in place,
- * and the kernel is asked for more of it at a time.
+ * berth lives for milliseconds: memory is not given back before the end, large pieces grow in
+ * place, and the kernel is asked for more of it at a time.
  */
 static void allocate_for_a_moment(void)
 {
