@@ -15,7 +15,7 @@ UNAVAILABLE = 69
 
 @pytest.fixture(scope="module")
 def node(session_dir):
-    path = session_dir / "login-rest"
+    path = session_dir / "rest-login"
     path.mkdir(mode=0o755)
     login = loginnode.LoginNode(path, "/nonexistent/slurm.conf")
     try:
