@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controller/model/digest.h"
@@ -46,20 +47,30 @@ static void plan_next(struct controller *c, const struct making *m, const char *
 		argv_add(&c->spare, m->argv.items[i]);
 }
 
+static bool is_same_file(const struct stat *one, const struct stat *other)
+{
+	return one->st_ino == other->st_ino && one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
+	       one->st_mtim.tv_nsec == other->st_mtim.tv_nsec;
+}
+
 bool spare_take(struct controller *c, const struct making *m, const char *client_file)
 {
 	cleanup_free char *dir = spare_dir(c), *job = NULL, *client = NULL;
 	char name[DIGEST_HEX_SIZE];
+	struct stat before, taken;
 
 	if (!describe(m, name))
 		return false;
 	job = str_printf("%s/%s.job", dir, name);
 	client = str_printf("%s/%s.client", dir, name);
 	plan_next(c, m, job, client);
-	if (rename(job, m->staged) < 0)
+	if (stat(client, &before) < 0 || rename(job, m->staged) < 0)
 		return false;
-	if (rename(client, client_file) == 0)
-		return true;
+	if (rename(client, client_file) == 0) {
+		if (stat(client_file, &taken) == 0 && is_same_file(&before, &taken))
+			return true;
+		unlink(client_file); /* of another pair, made meanwhile */
+	}
 	unlink(m->staged); /* somebody removed its other half */
 	return false;
 }
