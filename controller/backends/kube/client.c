@@ -140,9 +140,20 @@ static int find_token(struct kube *kube, bool fresh, const char **ret, struct er
 	return token_get(kube->tokens, fresh, ret, err);
 }
 
-/* The headers of a request; own: what of them is to be wiped. */
-static int make_headers(struct kube *kube, bool fresh, const char *ret[HEADERS_MAX], char **own,
-			struct err *err)
+struct headers {
+	const char *lines[HEADERS_MAX];
+	char *secret; /* one of them, or NULL */
+};
+
+static void headers_finish(struct headers *headers)
+{
+	if (headers->secret)
+		explicit_bzero(headers->secret, strlen(headers->secret));
+	free(headers->secret);
+}
+DEFINE_CLEANUP_VALUE(struct headers, headers_finish)
+
+static int make_headers(struct kube *kube, bool fresh, struct headers *ret, struct err *err)
 {
 	const struct argv *as = &kube->access.as;
 	size_t len = 0;
@@ -150,38 +161,28 @@ static int make_headers(struct kube *kube, bool fresh, const char *ret[HEADERS_M
 
 	if (prepare(kube, fresh, err) < 0 || find_token(kube, fresh, &token, err) < 0)
 		return -1;
-	ret[len++] = kube->names_only ? "Accept: application/json;as=PartialObjectMetadataList;"
-					"g=meta.k8s.io;v=v1, application/json"
-				      : "Accept: application/json, */*";
+	ret->lines[len++] = kube->names_only
+				    ? "Accept: application/json;as=PartialObjectMetadataList;"
+				      "g=meta.k8s.io;v=v1, application/json"
+				    : "Accept: application/json, */*";
 	for (size_t i = 0; i < MIN(as->len, (size_t)KUBE_AS_MAX); i++)
-		ret[len++] = as->items[i];
+		ret->lines[len++] = as->items[i];
 	if (token)
-		ret[len++] = *own = str_printf("Authorization: Bearer %s", token);
-	ret[len] = NULL;
+		ret->lines[len++] = ret->secret = str_printf("Authorization: Bearer %s", token);
+	ret->lines[len] = NULL;
 	return 0;
-}
-
-static void wipe(char *header)
-{
-	if (header)
-		explicit_bzero(header, strlen(header));
-	free(header);
 }
 
 static int send_once(struct kube *kube, const struct http_request *request, bool fresh,
 		     struct http_response *ret, struct err *err)
 {
 	struct http_request own = *request;
-	const char *headers[HEADERS_MAX];
-	char *header = NULL;
-	int result;
+	cleanup(headers_finish) struct headers headers = { 0 };
 
-	if (make_headers(kube, fresh, headers, &header, err) < 0)
+	if (make_headers(kube, fresh, &headers, err) < 0)
 		return -1;
-	own.headers = headers;
-	result = http_send(kube->http, &own, ret, err);
-	wipe(header);
-	return result;
+	own.headers = headers.lines;
+	return http_send(kube->http, &own, ret, err);
 }
 
 static bool can_renew(const struct kube *kube)
@@ -259,16 +260,12 @@ static int stream_once(struct kube *kube, const char *path, bool fresh, struct h
 		       struct err *err)
 {
 	struct http_request request = { .path = path };
-	const char *headers[HEADERS_MAX];
-	char *header = NULL;
-	int result;
+	cleanup(headers_finish) struct headers headers = { 0 };
 
-	if (make_headers(kube, fresh, headers, &header, err) < 0)
+	if (make_headers(kube, fresh, &headers, err) < 0)
 		return -1;
-	request.headers = headers;
-	result = http_stream_open(kube->http, &request, ret, err);
-	wipe(header);
-	return result;
+	request.headers = headers.lines;
+	return http_stream_open(kube->http, &request, ret, err);
 }
 
 int kube_stream(struct kube *kube, const char *path, struct http_stream **ret,
@@ -303,16 +300,12 @@ static int upgrade_once(struct kube *kube, const char *path, const char *const *
 			struct err *err)
 {
 	struct http_request request = { .path = path };
-	const char *headers[HEADERS_MAX];
-	char *header = NULL;
-	int result;
+	cleanup(headers_finish) struct headers headers = { 0 };
 
-	if (make_headers(kube, fresh, headers, &header, err) < 0)
+	if (make_headers(kube, fresh, &headers, err) < 0)
 		return -1;
-	request.headers = headers;
-	result = http_websocket_open(kube->http, &request, protocols, ret, response, err);
-	wipe(header);
-	return result;
+	request.headers = headers.lines;
+	return http_websocket_open(kube->http, &request, protocols, ret, response, err);
 }
 
 int kube_upgrade(struct kube *kube, const char *path, const char *const *protocols,
