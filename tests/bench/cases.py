@@ -27,11 +27,11 @@ def parser(name: str, doc: str, cases: dict) -> argparse.ArgumentParser:
     return made
 
 
-def run(parser: argparse.ArgumentParser, args, cases: dict, begin, unavailable: tuple) -> int:
+def run(parser: argparse.ArgumentParser, args, cases: dict, begin, unavailable: tuple, directory=None) -> int:
     wrong = set(args.cases) - set(cases)
     if wrong:
         parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(cases)}")
-    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
+    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench.", dir=directory))
     work.chmod(0o755)
     bench = None
     try:

@@ -4,16 +4,14 @@
 A dockerd of its own (tests/e2e/docker.py) with images made here. Both sides take turns; figures are ratios of medians.
 """
 
-import argparse
 import os
 import pathlib
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 
+import cases
 from parties import harness  # and with it the path of tests/e2e
 from report import Aim, Row, ms, timed, turns
 
@@ -125,30 +123,11 @@ CASES = {"run": run, "enter": enter, "get": list_jobs}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="ci/bench containers", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(CASES)}; all of them by default")
+    parser = cases.parser("containers", __doc__, CASES)
     parser.add_argument("--containers", type=int, default=500, help="how many are listed")
     args = parser.parse_args()
-    wrong = set(args.cases) - set(CASES)
-    if wrong:
-        parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(CASES)}")
-    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
-    work.chmod(0o755)
-    bench = None
-    try:
-        bench = Bench(work, args.containers)
-        print(Row.HEAD, flush=True)
-        for name in args.cases or CASES:
-            print(CASES[name](bench), flush=True)
-    except docker_module.Unavailable as reason:
-        print(f"no Docker: {reason}", file=sys.stderr)
-        return 69
-    finally:
-        if bench:
-            bench.close()
-        shutil.rmtree(work, ignore_errors=True)
-    return 0
+    return cases.run(parser, args, CASES, lambda work: Bench(work, args.containers), (docker_module.Unavailable,))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cases.end(main)

@@ -12,7 +12,6 @@ All of it are short programs that wait for one another: where the machine has ot
 and whoever starts more of them loses. --realtime lets them, and Slurm, go first while something is measured.
 """
 
-import argparse
 import contextlib
 import os
 import pathlib
@@ -20,9 +19,8 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
-import time
 
+import cases
 from parties import harness  # and with it the path of tests/e2e
 from report import Aim, Row, ms, timed, turns
 
@@ -149,35 +147,14 @@ CASES = {"version": version, "submit": submit, "array": array, "proxy": proxy, "
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="ci/bench controller", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(CASES)}; all of them by default")
+    parser = cases.parser("controller", __doc__, CASES)
     parser.add_argument("--jobs", type=int, default=10000, help="how many jobs are listed")
     parser.add_argument("--realtime", action="store_true", help="measure ahead of what else the machine does (root)")
     args = parser.parse_args()
-    wrong = set(args.cases) - set(CASES)
-    if wrong:
-        parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(CASES)}")
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > MEMORY else None
-    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench.", dir=memory))
-    work.chmod(0o755)
-    bench = None
-    try:
-        bench = Bench(work, args.jobs, args.realtime)
-        print(Row.HEAD, flush=True)
-        for name in args.cases or CASES:
-            print(CASES[name](bench), flush=True)
-    except slurm_module.Unavailable as reason:
-        print(f"no Slurm: {reason}", file=sys.stderr)
-        return 69
-    finally:
-        if bench:
-            bench.close()
-        shutil.rmtree(work, ignore_errors=True)
-    return 0
+    return cases.run(parser, args, CASES, lambda work: Bench(work, args.jobs, args.realtime), (slurm_module.Unavailable,),
+                     memory)
 
 
 if __name__ == "__main__":
-    started = time.monotonic()
-    status = main()
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-    sys.exit(status)
+    cases.end(main)

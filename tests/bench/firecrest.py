@@ -6,15 +6,11 @@ limit a minute is about. Those of coman are counted in its source, warm: calls o
 token of each verb. Times are ours alone, against a server on this machine.
 """
 
-import argparse
 import os
 import pathlib
-import shutil
 import subprocess
-import sys
-import tempfile
-import time
 
+import cases
 from parties import harness  # and with it the path of tests/e2e
 from report import Aim, Row, ms, timed, turns
 
@@ -73,37 +69,22 @@ class Bench:
         return Row(name, RUNS, f"{len(made)} / {ms(duration)}", f"{theirs}", len(made) / theirs, A_THIRD)
 
 
+CASES = {"submit": lambda bench: bench.row("submit", bench.program, "run", "-q", "--", "true"),
+         "list": lambda bench: bench.row("list", bench.program, "get", "jobs", "--refresh"),
+         "log": lambda bench: bench.row("log", bench.program, "logs", bench.job),
+         "ssh": lambda bench: bench.row("ssh", "ssh", "-o", "BatchMode=yes", bench.job, "true")}
+
+
+def begin(work: pathlib.Path) -> Bench:
+    bench = Bench(work)
+    print(f"(the first submission to a site, which brings the programs: {len(bench.first)} requests)", flush=True)
+    return bench
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="ci/bench firecrest", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"one of {', '.join(COMAN)}; all of them by default")
-    args = parser.parse_args()
-    wrong = set(args.cases) - set(COMAN)
-    if wrong:
-        parser.error(f"no case {', '.join(sorted(wrong))}; there are {', '.join(COMAN)}")
-    work = pathlib.Path(tempfile.mkdtemp(prefix="berth-bench."))
-    work.chmod(0o755)
-    bench = None
-    try:
-        bench = Bench(work)
-        commands = {"submit": (bench.program, "run", "-q", "--", "true"), "list": (bench.program, "get", "jobs", "--refresh"),
-                    "log": (bench.program, "logs", bench.job),
-                    "ssh": ("ssh", "-o", "BatchMode=yes", bench.job, "true")}
-        print(Row.HEAD, flush=True)
-        print(f"(the first submission to a site, which brings the programs: {len(bench.first)} requests)", flush=True)
-        for name in args.cases or COMAN:
-            print(bench.row(name, *commands[name]), flush=True)
-    except (slurm_module.Unavailable, firecrest_module.Unavailable) as reason:
-        print(f"not measured: {reason}", file=sys.stderr)
-        return 69
-    finally:
-        if bench:
-            bench.close()
-        shutil.rmtree(work, ignore_errors=True)
-    return 0
+    parser = cases.parser("firecrest", __doc__, CASES)
+    return cases.run(parser, parser.parse_args(), CASES, begin, (slurm_module.Unavailable, firecrest_module.Unavailable))
 
 
 if __name__ == "__main__":
-    started = time.monotonic()
-    status = main()
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-    sys.exit(status)
+    cases.end(main)
