@@ -6,13 +6,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "controller/backends/site_lock.h"
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
-#include "init/base/log.h"
 
 struct site *site_close(struct site *site)
 {
@@ -90,46 +89,6 @@ int site_remove(struct site *site, const char *path, struct err *err)
 	return site ? site->ops->remove(site, path, err) : fs_remove_tree(path, err);
 }
 
-char *site_lock_path(const char *path)
-{
-	const char *name = strrchr(path, '/') + 1;
-
-	return str_printf("%.*s.%s.lock", (int)(name - path), path, name);
-}
-
-/* Moved aside first: of several who see that it is old, one removes it, and no newer one. */
-static void drop_old_lock(const char *lock)
-{
-	cleanup_free char *aside = str_printf("%s.%d", lock, (int)getpid());
-	struct stat st;
-
-	if (stat(lock, &st) < 0 || time(NULL) - st.st_mtim.tv_sec < SITE_LOCK_OLD_S ||
-	    rename(lock, aside) < 0)
-		return;
-	if (stat(aside, &st) == 0 && time(NULL) - st.st_mtim.tv_sec < SITE_LOCK_OLD_S &&
-	    link(aside, lock) < 0)
-		log_debug("%s: %s", lock, strerror(errno));
-	unlink(aside);
-}
-
-static int lock_here(const char *lock, struct err *err)
-{
-	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
-
-	for (unsigned int waited = 0; waited < SITE_LOCK_PATIENCE_MS; waited += 10) {
-		cleanup_close int fd = fd_open_mode(lock, O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-		if (fd >= 0)
-			return 0;
-		if (errno != EEXIST)
-			return err_set_errno(err, errno, "create %s", lock);
-		drop_old_lock(lock);
-		nanosleep(&pause, NULL);
-	}
-	return err_set(err, ERR_UNAVAILABLE,
-		       "%s: somebody else is changing what it guards: try again in a minute", lock);
-}
-
 /* 1: it holds something else. */
 static int compare(struct site *site, const char *path, struct span expected, struct err *err)
 {
@@ -146,12 +105,12 @@ static int replace_here(const char *path, struct span expected, struct span byte
 	cleanup_free char *lock = site_lock_path(path);
 	int result;
 
-	if (lock_here(lock, err) < 0)
+	if (site_lock_take(lock, err) < 0)
 		return -1;
 	result = compare(NULL, path, expected, err);
 	if (result == 0)
 		result = fs_write_file(path, bytes, mode, err);
-	unlink(lock);
+	site_lock_drop(lock);
 	return result;
 }
 

@@ -125,18 +125,9 @@ int site_write(struct site *site, const char *path, struct span bytes, mode_t mo
 int site_link(struct site *site, const char *target, const char *path, struct err *err)
 	attr_must_use;
 int site_remove(struct site *site, const char *path, struct err *err) attr_must_use;
-/* 1: it holds something else than what was expected; see the member. */
+/* 1: it holds something else than what was expected; see the member, and site_lock.h. */
 int site_replace(struct site *site, const char *path, struct span expected, struct span bytes,
 		 mode_t mode, struct err *err) attr_must_use;
-
-/*
- * Who replaces a file holds a lock meanwhile, a file beside it (open(2), O_EXCL, which holds on
- * network file systems, too): for milliseconds, so that one that is older than this was left by
- * somebody who died. free() its path.
- */
-#define SITE_LOCK_OLD_S 60
-#define SITE_LOCK_PATIENCE_MS 10000
-char *site_lock_path(const char *path) attr_must_use;
 
 int site_need(struct site *site, const char *path, struct err *err) attr_must_use;
 int site_flush(struct site *site, struct err *err) attr_must_use;

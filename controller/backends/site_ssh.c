@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/site_lock.h"
 #include "controller/run/argv.h"
 #include "controller/run/remote.h"
 #include "init/base/fs.h"
@@ -235,22 +236,6 @@ static int write_file(struct site *site, const char *path, struct span bytes, mo
 	return end_change(s, ok, err);
 }
 
-/* Waits for the lock in the script, in steps of a tenth of a second, and drops one that is old. */
-static bool add_lock(struct buf *script, const char *lock)
-{
-	return buf_printf(script, "l=") && remote_quote(script, lock) &&
-	       buf_printf(script,
-			  "\nold() { [ -n \"$(find \"$1\" -prune -mmin +%d 2>/dev/null)\" ]; }\n"
-			  "n=0\nuntil (set -C; : >\"$l\") 2>/dev/null\n"
-			  "do\tif old \"$l\" && mv \"$l\" \"$l.$$\"\n"
-			  "\tthen old \"$l.$$\" || ln \"$l.$$\" \"$l\"; rm -f \"$l.$$\"\n\tfi\n"
-			  "\tn=$((n + 1)); [ $n -lt %d ] || { [ ! -e \"$l\" ] && : >\"$l\" || "
-			  "echo \"$l: somebody else is changing what it guards: try again in a "
-			  "minute\" >&2; exit %d; }\n"
-			  "\tsleep 0.1 2>/dev/null || sleep 1\ndone\n",
-			  SITE_LOCK_OLD_S / 60, SITE_LOCK_PATIENCE_MS / 100, STATUS_CHANGE);
-}
-
 /* The lock goes whatever comes of it, unless the script is killed. */
 static int replace(struct site *site, const char *path, struct span expected, struct span bytes,
 		   mode_t mode, struct err *err)
@@ -264,7 +249,7 @@ static int replace(struct site *site, const char *path, struct span expected, st
 
 	if (strlen(before) != expected.len || strlen(after) != bytes.len)
 		return err_set(err, ERR_INVALID, "%s: has a NUL byte", path);
-	if (!add_lock(&script, lock) || !buf_printf(&script, "f=") ||
+	if (!site_lock_append(&script, lock, STATUS_CHANGE) || !buf_printf(&script, "f=") ||
 	    !remote_quote(&script, path) || !buf_printf(&script, "\ne=") ||
 	    !remote_quote(&script, before) || !buf_printf(&script, "\nb=") ||
 	    !remote_quote(&script, after) ||

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/backends/site_lock.h"
 #include "controller/backends/site_ssh.h"
 #include "controller/run/remote.h"
 #include "init/base/fs.h"
@@ -252,6 +253,14 @@ static struct site *site_of(bool here)
 	return here ? NULL : site;
 }
 
+/* The lock leads nowhere: stat(2) does not see it. */
+static bool is_locked(const char *lock)
+{
+	struct stat st;
+
+	return lstat(lock, &st) == 0;
+}
+
 static void a_file_is_replaced_only_if_it_holds_what_is_expected(void **state)
 {
 	(void)state;
@@ -272,7 +281,7 @@ static void a_file_is_replaced_only_if_it_holds_what_is_expected(void **state)
 		assert_string_equal(buf_str(&text), "$two\n");
 		assert_int_equal(stat(file, &st), 0);
 		assert_int_equal(st.st_mode & 0777, 0600);
-		assert_false(fs_exists(lock));
+		assert_false(is_locked(lock));
 	}
 }
 
@@ -289,7 +298,61 @@ static void a_lock_that_somebody_left_is_dropped_when_it_is_old(void **state)
 		assert_int_equal(site_replace(site_of(here), file, span_of_str("one"),
 					      span_of_str("two"), 0600, NULL),
 				 0);
-		assert_false(fs_exists(lock));
+		assert_false(is_locked(lock));
+	}
+}
+
+/* The lock's holder: one who is not there any more, one who is, and one of another machine. */
+static void a_lock_of_somebody_who_died_is_dropped_at_once(void **state)
+{
+	(void)state;
+	for (int here = 0; here < 2; here++) {
+		cleanup_free char *file = in_dir("keys.json"), *lock = site_lock_path(file);
+		pid_t pid = fork();
+		int status;
+
+		assert_true(pid >= 0);
+		if (pid == 0)
+			_exit(site_lock_take(lock, NULL) < 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		assert_true(is_locked(lock));
+
+		assert_int_equal(fs_write_file(file, span_of_str("one"), 0600, NULL), 0);
+		assert_int_equal(site_replace(site_of(here), file, span_of_str("one"),
+					      span_of_str("two"), 0600, NULL),
+				 0);
+		assert_false(is_locked(lock));
+	}
+}
+
+static void a_lock_is_kept_from_others_while_its_holder_lives(void **state)
+{
+	const char *const elsewhere = "00000000-0000-0000-0000-000000000000 pid:[1] 999999999";
+
+	(void)state;
+	for (int here = 0; here < 2; here++) {
+		cleanup_free char *file = in_dir("keys.json"), *lock = site_lock_path(file);
+		pid_t pid;
+		int status;
+
+		assert_int_equal(fs_write_file(file, span_of_str("one"), 0600, NULL), 0);
+		if (here)
+			assert_int_equal(site_lock_take(lock, NULL), 0);
+		else
+			assert_int_equal(symlink(elsewhere, lock), 0);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0)
+			_exit(site_replace(site_of(here), file, span_of_str("one"),
+					   span_of_str("two"), 0600, NULL) == 0
+				      ? 0
+				      : 1);
+		usleep(300 * 1000);
+		assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+		site_lock_drop(lock);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
 	}
 }
 
@@ -352,6 +415,8 @@ int main(void)
 		TEST(many_files_are_one_question),
 		TEST(a_file_is_replaced_only_if_it_holds_what_is_expected),
 		TEST(a_lock_that_somebody_left_is_dropped_when_it_is_old),
+		TEST(a_lock_of_somebody_who_died_is_dropped_at_once),
+		TEST(a_lock_is_kept_from_others_while_its_holder_lives),
 		TEST(of_many_who_change_a_file_at_once_nobody_is_overwritten),
 		TEST(any_bytes_are_uploaded),
 		TEST(a_login_node_that_does_not_answer_is_told_from_a_command_that_fails),
