@@ -6,7 +6,6 @@ packets of 1500 bytes, so that QUIC or TCP with their headers carry some 95 % of
 """
 
 import os
-import shutil
 import subprocess
 import time
 
@@ -86,7 +85,7 @@ def loss(bench, direction: str) -> list:
 
 CASES = {
     "connect-cold": (f"connect and run true, {RTT_MS} ms, nothing remembered", cold),
-    "connect-ticket": (f"the same with a ticket of an earlier connection", ticket),
+    "connect-ticket": ("the same with a ticket of an earlier connection", ticket),
     "gigabit-down": ("bulk from the job, 1 Gbit/s and 20 ms", lambda bench: gigabit(bench, "down")),
     "gigabit-up": ("bulk to the job", lambda bench: gigabit(bench, "up")),
     "loss-down": ("bulk from the job, 1 Gbit/s, 100 ms, 1 % loss both ways", lambda bench: loss(bench, "down")),

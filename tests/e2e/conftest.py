@@ -10,6 +10,7 @@
     slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
     slurmrest   another one, with a slurmrestd that takes tokens (rest_url, rest_socket), or a skip with the reason
     ledger      one more, which keeps accounts (slurmdbd, MariaDB), with a slurmrestd that reads them
+    start_login_node   starts a real sshd with a home and a scratch directory of its own (loginnode.LoginNode)
     docker      a real dockerd (docker.Docker), started once, or a skip with the reason
     engine      a container engine (engines.Engine) that `berth` can have jobs on; tests run once for each
     local_job   a running job of the local backend, shared by the tests of one file
@@ -19,6 +20,7 @@ The mark `sanitize` is for tests that run against the sanitizer build too: a sli
 `last` is for what waits: such tests come after all others, so that their time passes while these run.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -35,6 +37,7 @@ import docker as docker_module  # noqa: E402
 import engines  # noqa: E402
 import harness  # noqa: E402
 import kube  # noqa: E402
+import loginnode  # noqa: E402
 import shares  # noqa: E402
 import slurm as slurm_module  # noqa: E402
 import tables  # noqa: E402
@@ -207,16 +210,29 @@ def ssh(home) -> Ssh:
     return Ssh(home)
 
 
-@pytest.fixture(scope="session")
-def slurm(session_dir):
-    path = session_dir / "slurm"
+def started(path, make, what):
+    """For fixtures: what `make` makes of its own directory, started; a skip where it cannot be had."""
     path.mkdir(mode=0o755)
     try:
-        cluster = slurm_module.Slurm(path).start()
-    except slurm_module.Unavailable as reason:
-        pytest.skip(f"no Slurm: {reason}")
-    yield cluster
-    cluster.stop()
+        server = make(path).start()
+    except (slurm_module.Unavailable, docker_module.Unavailable, engines.Unavailable, loginnode.Unavailable) as reason:
+        pytest.skip(f"no {what}: {reason}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def slurm(session_dir):
+    yield from started(session_dir / "slurm", slurm_module.Slurm, "Slurm")
+
+
+@pytest.fixture(scope="module")
+def start_login_node(session_dir):
+    """start_login_node(name, config of its Slurm) -> loginnode.LoginNode"""
+    with contextlib.ExitStack() as stack:
+        start = contextlib.contextmanager(started)
+        yield lambda name, slurm_config: stack.enter_context(
+            start(session_dir / name, lambda path: loginnode.LoginNode(path, slurm_config), "login node"))
 
 
 def with_rest(path, **more):
@@ -243,26 +259,12 @@ def ledger(session_dir):
 
 @pytest.fixture(scope="session")
 def docker(session_dir):
-    path = session_dir / "docker"
-    path.mkdir(mode=0o755)
-    try:
-        daemon = docker_module.Docker(path).start()
-    except docker_module.Unavailable as reason:
-        pytest.skip(f"no Docker: {reason}")
-    yield daemon
-    daemon.stop()
+    yield from started(session_dir / "docker", docker_module.Docker, "Docker")
 
 
 @pytest.fixture(scope="session")
 def podman_service(session_dir):
-    path = session_dir / "podman-service"
-    path.mkdir(mode=0o755)
-    try:
-        service = engines.Podman(path).start()
-    except engines.Unavailable as reason:
-        pytest.skip(f"no Podman: {reason}")
-    yield service
-    service.stop()
+    yield from started(session_dir / "podman-service", engines.Podman, "Podman")
 
 
 @pytest.fixture(scope="module", params=["docker", "podman"])

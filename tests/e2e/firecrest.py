@@ -18,7 +18,6 @@ import email.parser
 import email.policy
 import http.server
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -32,7 +31,7 @@ import urllib.parse
 import harness
 import openapi
 from firecrest_files import OUTPUT_MAX, Files, Refusal
-from openapi import Unavailable, Violation
+from openapi import Unavailable, Violation  # noqa: F401
 
 DESCRIPTION, VARIABLE = "firecrest-openapi-2.5.4.yaml", "BERTH_TEST_FIRECREST_OPENAPI"
 SYSTEM = "cluster"

@@ -45,6 +45,16 @@ class Unavailable(Exception):
     """Why there is no login node on this machine."""
 
 
+def masters(home: harness.Home) -> list:
+    """The sockets of the connections that this user's commands share."""
+    return list((home.state_dir / "ssh").glob("ssh-*"))
+
+
+def close_masters(home: harness.Home):
+    for control in masters(home):
+        harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+
+
 class LoginNode:
     def __init__(self, dir: pathlib.Path, slurm_config):
         self.dir = dir

@@ -9,6 +9,7 @@ import urllib.parse
 
 import harness
 
+
 class Unavailable(Exception):
     """Why there is none on this machine."""
 

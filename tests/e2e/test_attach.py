@@ -19,16 +19,8 @@ from terminal import Terminal
 
 
 @pytest.fixture(scope="module")
-def node(session_dir, slurm):
-    path = session_dir / "login-attach"
-    path.mkdir(mode=0o755)
-    login = loginnode.LoginNode(path, slurm.config)
-    try:
-        login.start()
-    except loginnode.Unavailable as reason:
-        pytest.skip(f"no login node: {reason}")
-    yield login
-    login.stop()
+def node(start_login_node, slurm):
+    return start_login_node("login-attach", slurm.config)
 
 
 class Workstation:
@@ -61,8 +53,7 @@ class Workstation:
         return self.run_ssh
 
     def end(self):
-        for control in (self.home.state_dir / "ssh").glob("ssh-*"):
-            harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+        loginnode.close_masters(self.home)
 
     def keys(self) -> list:
         return [path for path in (self.home.state_dir / "keys").glob("*") if path.is_file()]

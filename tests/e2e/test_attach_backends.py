@@ -102,29 +102,19 @@ def test_what_is_no_running_job_of_this_machine_is_not_found(berth, second):
 
 
 @pytest.fixture(scope="module", params=["here", "login"])
-def rest(request, slurmrest, berth, home, session_dir):
+def rest(request, slurmrest, berth, home, session_dir, start_login_node):
     """A cluster with slurmrestd, whose files are here or behind a login node."""
     token, more, env = session_dir / f"token-{request.param}", "", {}
     token.write_text(f"SLURM_JWT={slurmrest.token()}\n")
-    node = None
     if request.param == "login":
-        path = session_dir / "login-rest"
-        path.mkdir(mode=0o755)
-        node = loginnode.LoginNode(path, slurmrest.config)
-        try:
-            node.start()
-        except loginnode.Unavailable as reason:
-            pytest.skip(f"no login node: {reason}")
+        node = start_login_node("login-rest", slurmrest.config)
         more = "".join(line for line in node.configuration().splitlines(keepends=True)
                        if line.startswith(("    login:", "    home:", "    ssh_options:")))
-        env = {"PATH": f"{path / 'bin'}:{home.env()['PATH']}"}
+        env = {"PATH": f"{node.dir / 'bin'}:{home.env()['PATH']}"}
     home.config_dir.mkdir(parents=True, exist_ok=True)
     (home.config_dir / "config.yaml").write_text(REST.format(url=slurmrest.rest_url, token=token, more=more))
     yield berth.with_env(BERTH_CLUSTER="rest", **env)
-    if node:
-        for control in (home.state_dir / "ssh").glob("ssh-*"):
-            harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
-        node.stop()
+    loginnode.close_masters(home)
 
 
 def test_a_job_of_slurmrestd_is_found_by_its_list(rest, session_dir, request):

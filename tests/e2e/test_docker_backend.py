@@ -4,10 +4,7 @@
 import concurrent.futures
 import json
 import os
-import pathlib
-import signal
 import subprocess
-import time
 
 import pytest
 
@@ -65,6 +62,7 @@ def test_a_command_is_composed_as_docker_run_does(here, engine):
     here.engine.image("busybox")
     engine.derive("berth-entry", "busybox", 'ENTRYPOINT ["/bin/echo", "from", "image"]', 'WORKDIR /tmp', 'ENV OF=image',
                   "USER 77:88")
+
     def output(*argv):
         name = here.submit("-b", "docker", "--network", "host", "--image", "berth-entry", *argv)
         here.wait(name, "SUCCEEDED")
@@ -210,6 +208,7 @@ def test_fifty_at_once_are_listed_in_one_request(here, engine):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         names = list(pool.map(lambda i: here.run("scratch", "--", "/berth/bin/sh", "-c", f"exit {i}"), range(50)))
     jobs = {}
+
     def ended():
         records = json.loads(here("get", "jobs", "--all", "-o", "json").ok().stdout)
         jobs.update({job["id"]: job for job in records})

@@ -28,16 +28,8 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def node(session_dir):
-    path = session_dir / "files-login"
-    path.mkdir(mode=0o755)
-    login = loginnode.LoginNode(path, "/nonexistent")
-    try:
-        login.start()
-    except loginnode.Unavailable as reason:
-        pytest.skip(f"no login node: {reason}")
-    yield login
-    login.stop()
+def node(start_login_node):
+    return start_login_node("files-login", "/nonexistent")
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +39,7 @@ def through_login(berth, node):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(node.configuration().replace("context: hpc\n", ""))
     yield berth.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
-    for control in (berth.home.state_dir / "ssh").glob("ssh-*"):
-        harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+    loginnode.close_masters(berth.home)
     path.unlink()
 
 

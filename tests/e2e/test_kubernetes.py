@@ -12,6 +12,7 @@ from kube_fixtures import cluster, here, started  # noqa: F401
 
 DENIED, UNSUPPORTED = 77, 69
 
+
 def test_a_job_waits_starts_runs_and_succeeds(here, cluster):
     name, uid, pod = started(here, cluster, "-t", "10m", "--", "echo", "two words")
     job = here.job(name)

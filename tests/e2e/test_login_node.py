@@ -16,20 +16,8 @@ from terminal import Terminal
 
 
 @pytest.fixture(scope="module")
-def node(session_dir, slurm):
-    path = session_dir / "login"
-    path.mkdir(mode=0o755)
-    login = loginnode.LoginNode(path, slurm.config)
-    try:
-        login.start()
-    except loginnode.Unavailable as reason:
-        pytest.skip(f"no login node: {reason}")
-    yield login
-    login.stop()
-
-
-def masters(home) -> list:
-    return [path for path in (home.state_dir / "ssh").glob("ssh-*")] if (home.state_dir / "ssh").exists() else []
+def node(start_login_node, slurm):
+    return start_login_node("login", slurm.config)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +29,7 @@ def remote(berth, node):
     path.write_text(node.configuration())
     yield here
     here.cancel_all()
-    for control in masters(berth.home):
-        harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+    loginnode.close_masters(berth.home)
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +72,7 @@ def test_the_programs_are_copied_once_with_a_bar_on_a_terminal(fresh_home, remot
         shutil.rmtree(images, ignore_errors=True)
         images.with_name("away").rename(images)
         here.cancel_all()
-        for control in masters(fresh_home):
-            harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+        loginnode.close_masters(fresh_home)
 
 
 def test_the_scheduler_is_asked_there(remote, node, job):

@@ -8,22 +8,13 @@ import pytest
 
 import harness
 import loginnode
-from test_login_node import masters
 
 UNAVAILABLE = 69
 
 
 @pytest.fixture(scope="module")
-def node(session_dir):
-    path = session_dir / "rest-login"
-    path.mkdir(mode=0o755)
-    login = loginnode.LoginNode(path, "/nonexistent/slurm.conf")
-    try:
-        login.start()
-    except loginnode.Unavailable as reason:
-        pytest.skip(f"no login node: {reason}")
-    yield login
-    login.stop()
+def node(start_login_node):
+    return start_login_node("rest-login", "/nonexistent/slurm.conf")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +27,7 @@ def remote(berth, node, slurmrest):
     (home.config_dir / "config.yaml").write_text(node.configuration().replace("backend: slurm", rest))
     yield here
     here.cancel_all()
-    for control in masters(home):
-        harness.run(["ssh", "-F", "none", "-o", f"ControlPath={control}", "-O", "exit", "x"])
+    loginnode.close_masters(home)
 
 
 @pytest.fixture(scope="module")

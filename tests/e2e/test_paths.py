@@ -9,7 +9,6 @@ import os
 
 import pytest
 
-import harness
 import lab
 import ways
 from sessions import Session

@@ -157,7 +157,7 @@ def test_each_direction_ends_by_itself(server, forward):
 def test_a_refused_connection_ends_alone(server, forward):
     job, port, _ = server
     closed, = free_ports(1)
-    one = forward(job, f":{port}", f":{closed}", f":/no/such/socket", count=3)
+    one = forward(job, f":{port}", f":{closed}", ":/no/such/socket", count=3)
     with connect(one.ports[0]) as stays:
         assert stays.recv(3) == b"hi\n"
         for refused in one.ports[1:] * 10:

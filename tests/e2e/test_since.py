@@ -3,8 +3,6 @@
 
 import time
 
-import pytest
-
 import harness
 
 INVALID, UNSUPPORTED = 64, 69

@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 
-import harness
 from terminal import Terminal
 
 pytestmark = pytest.mark.sanitize

@@ -85,7 +85,6 @@ class Server:
             self.process = subprocess.Popen([*self.node.prefix, *map(str, self.words())], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, cwd=self.dir, start_new_session=True)
 
-
         def listens():
             said = (self.dir / "output").read_bytes()[begin:].decode()
             assert self.process.poll() is None, f"{self.words()[0]} ended: {said}"
