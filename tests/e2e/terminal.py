@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import termios
 import time
@@ -75,3 +76,23 @@ class Terminal:
         self.pid = 0
         code = os.waitstatus_to_exitcode(status)
         return code if code >= 0 else 128 - code
+
+
+def suspend_and_resume(shell: Terminal) -> None:
+    """Job control, in a shell whose prompt is `<$?>`: a program is stopped, resumed and interrupted; the shell is left."""
+    shell.expect("<0>")
+    shell.type("cat\n")
+    shell.expect("cat\r\n")
+    shell.type("one\n")
+    shell.expect("one\r\none\r\n")
+    shell.type("\x1a")
+    shell.expect("Stopped")
+    shell.expect(f"<{128 + signal.SIGTSTP}>")
+    shell.type("fg\n")
+    shell.expect("cat\r\n")
+    shell.type("two\n")
+    shell.expect("two\r\ntwo\r\n")
+    shell.type("\x03")
+    shell.expect("<130>")
+    shell.type("exit 5\n")
+    assert shell.end() == 5

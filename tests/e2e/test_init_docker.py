@@ -10,7 +10,7 @@ import pytest
 
 import docker as docker_module
 import harness
-from terminal import Terminal
+from terminal import Terminal, suspend_and_resume
 from tunnelrun import Tunnel
 
 IMAGES = ["glibc", "musl", "busybox", "scratch"]
@@ -172,22 +172,7 @@ def test_ctrl_c_ends_a_command_that_lets_it(on_terminal):
 
 def test_job_control_of_a_shell_in_a_container(on_terminal):
     with on_terminal("glibc", *SHELL) as shell:
-        shell.expect("<0>")
-        shell.type("cat\n")
-        shell.expect("cat\r\n")
-        shell.type("one\n")
-        shell.expect("one\r\none\r\n")
-        shell.type("\x1a")
-        shell.expect("Stopped")
-        shell.expect(f"<{128 + signal.SIGTSTP}>")
-        shell.type("fg\n")
-        shell.expect("cat\r\n")
-        shell.type("two\n")
-        shell.expect("two\r\ntwo\r\n")
-        shell.type("\x03")
-        shell.expect("<130>")
-        shell.type("exit 5\n")
-        assert shell.end() == 5
+        suspend_and_resume(shell)
 
 
 def test_ctrl_z_stops_no_container_for_good(on_terminal):

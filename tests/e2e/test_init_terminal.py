@@ -10,7 +10,7 @@ import pytest
 import harness
 import initrun
 from initrun import PROGRAM, script
-from terminal import Terminal
+from terminal import Terminal, suspend_and_resume
 
 ENV = {"PATH": os.environ["PATH"], "PS1": "<$?>", "LC_ALL": "C.UTF-8", "TERM": "dumb", "HISTFILE": ""}
 
@@ -136,22 +136,7 @@ def test_without_a_shell_above_ctrl_z_stops_nobody_for_good(mode):
 def test_ctrl_c_and_job_control_of_a_shell_inside(mode):
     with Terminal([*prefix(mode), str(PROGRAM), "--", "bash", "--norc", "--noprofile", "--noediting", "-i"],
                   ENV) as shell:
-        shell.expect("<0>")
-        shell.type("cat\n")
-        shell.expect("cat\r\n")
-        shell.type("one\n")
-        shell.expect("one\r\none\r\n")
-        shell.type("\x1a")
-        shell.expect("Stopped")
-        shell.expect(f"<{128 + signal.SIGTSTP}>")
-        shell.type("fg\n")
-        shell.expect("cat\r\n")
-        shell.type("two\n")
-        shell.expect("two\r\ntwo\r\n")
-        shell.type("\x03")
-        shell.expect("<130>")
-        shell.type("exit 5\n")
-        assert shell.end() == 5
+        suspend_and_resume(shell)
 
 
 def test_a_terminal_that_hangs_up_is_told_to_the_command(tmp_path):

@@ -13,33 +13,13 @@
 
 static const struct link_settings links = { .delay_ns = DELAY };
 
-static struct relay_end *welcome_end(struct relay_world *w, enum relay_role role,
-				     struct relay_end *job)
-{
-	struct relay_end *end = relay_world_end(w, role, job);
-
-	relay_end_dial(end);
-	assert_true(relay_world_run(w, relay_end_is_welcome, end, 5 * NSEC_PER_SEC));
-	return end;
-}
-
-/* A job and a client that has had 100 kB echoed through the relay. */
-static void start(struct relay_world *w, struct relay_end **job, struct relay_end **client)
-{
-	*job = welcome_end(w, RELAY_JOB, NULL);
-	*client = welcome_end(w, RELAY_CLIENT, *job);
-	relay_end_connect(*client, 100000);
-	assert_true(relay_world_run(w, relay_end_has_all, *client, 10 * NSEC_PER_SEC));
-	assert_false((*client)->is_wrong);
-}
-
 static void a_job_and_a_client_meet_at_the_relay(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
 	struct relay_end *job, *client;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	/* The client was told at once that the job is there, the job that a client came. */
 	assert_int_equal(job->here, 1);
 	assert_int_equal(client->here, 1);
@@ -54,7 +34,7 @@ static void a_client_that_comes_first_is_told_when_the_job_comes(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
 	struct relay_end *job = relay_world_end(w, RELAY_JOB, NULL);
-	struct relay_end *client = welcome_end(w, RELAY_CLIENT, job);
+	struct relay_end *client = relay_world_welcome(w, RELAY_CLIENT, job);
 
 	(void)state;
 	relay_world_run(w, NULL, NULL, NSEC_PER_SEC);
@@ -77,7 +57,7 @@ static void a_restarted_relay_is_noticed_in_a_round_trip_and_nothing_is_lost(voi
 	uint64_t before;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	client->to_send = 2000000;
 	quic_conn_probe(h3_conn_quic(client->control));
 	relay_world_restart(w);
@@ -106,8 +86,8 @@ static void a_restarted_relay_is_noticed_in_a_round_trip_and_nothing_is_lost(voi
 static void an_inner_handshake_that_meets_a_relay_which_knows_nobody_waits(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
-	struct relay_end *job = welcome_end(w, RELAY_JOB, NULL);
-	struct relay_end *client = welcome_end(w, RELAY_CLIENT, job);
+	struct relay_end *job = relay_world_welcome(w, RELAY_JOB, NULL);
+	struct relay_end *client = relay_world_welcome(w, RELAY_CLIENT, job);
 
 	(void)state;
 	relay_world_restart(w);
@@ -128,7 +108,7 @@ static void a_leg_follows_its_control_connection_to_another_address(void **state
 	struct err err;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	relay_end_rebind(client);
 	client->path.local.v4.sin_port = client->address.v4.sin_port;
 	assert_int_equal(
@@ -151,7 +131,7 @@ static void a_leg_follows_back_to_an_address_that_it_had(void **state)
 	struct err err;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	first = client->address;
 	for (unsigned int i = 1; i <= 4; i++) {
 		if (i % 2)
@@ -176,7 +156,7 @@ static void who_comes_again_with_another_connection_takes_its_own_place(void **s
 	struct relay_end *job, *client;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	/* Without a word: the relay still has the old connections. */
 	relay_end_rebind(client);
 	relay_end_dial(client);
@@ -206,7 +186,7 @@ static void a_relay_that_drains_tells_all_and_takes_nobody(void **state)
 	struct relay_end *job, *client, *late;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	core_drain(w->core, 2000);
 	front_drain(w->front);
 	relay_world_run(w, NULL, NULL, 2 * RTT);
@@ -229,7 +209,7 @@ static void an_hour_of_silence_keeps_registrations(void **state)
 	struct relay_end *job, *client;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	relay_world_run(w, NULL, NULL, 3600 * NSEC_PER_SEC);
 	assert_false(job->is_over || client->is_over);
 	client->to_send = 200000;

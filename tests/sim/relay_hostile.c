@@ -13,26 +13,6 @@
 
 static const struct link_settings links = { .delay_ns = DELAY };
 
-static struct relay_end *welcome_end(struct relay_world *w, enum relay_role role,
-				     struct relay_end *job)
-{
-	struct relay_end *end = relay_world_end(w, role, job);
-
-	relay_end_dial(end);
-	assert_true(relay_world_run(w, relay_end_is_welcome, end, 5 * NSEC_PER_SEC));
-	return end;
-}
-
-/* A job and a client that has had 100 kB echoed through the relay. */
-static void start(struct relay_world *w, struct relay_end **job, struct relay_end **client)
-{
-	*job = welcome_end(w, RELAY_JOB, NULL);
-	*client = welcome_end(w, RELAY_CLIENT, *job);
-	relay_end_connect(*client, 100000);
-	assert_true(relay_world_run(w, relay_end_has_all, *client, 10 * NSEC_PER_SEC));
-	assert_false((*client)->is_wrong);
-}
-
 static void expect_refusal(struct relay_world *w, struct relay_end *end, enum relay_code code)
 {
 	relay_end_dial(end);
@@ -44,7 +24,7 @@ static void expect_refusal(struct relay_world *w, struct relay_end *end, enum re
 static void who_does_not_prove_an_id_does_not_get_it(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
-	struct relay_end *job = welcome_end(w, RELAY_JOB, NULL);
+	struct relay_end *job = relay_world_welcome(w, RELAY_JOB, NULL);
 	struct relay_end *liar = relay_world_end(w, RELAY_JOB, NULL);
 
 	(void)state;
@@ -74,7 +54,7 @@ static void a_tag_that_is_taken_is_not_given_to_another(void **state)
 	struct relay_end *job, *client, *thief;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	thief = relay_world_end(w, RELAY_CLIENT, job);
 	thief->token = RELAY_TOKEN_BOB;
 	thief->tag = client->tag;
@@ -115,7 +95,7 @@ static void who_guesses_tokens_is_soon_not_listened_to(void **state)
 	int tries = 0;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	guesser = relay_world_end(w, RELAY_CLIENT, job);
 	guesser->token = "a guess";
 	do {
@@ -154,7 +134,7 @@ static void a_stream_without_a_hello_ends(void **state)
 static void garbage_on_the_stream_is_refused(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
-	struct relay_end *end = welcome_end(w, RELAY_JOB, NULL);
+	struct relay_end *end = relay_world_welcome(w, RELAY_JOB, NULL);
 	static const uint8_t datagram[] = { 0x00, 0x02, 0x40, 0x41 };
 
 	(void)state;
@@ -170,7 +150,7 @@ static void garbage_on_the_stream_is_refused(void **state)
 static void who_asks_and_does_not_read_is_ended(void **state)
 {
 	cleanup(relay_world_free) struct relay_world *w = relay_world_new(&links);
-	struct relay_end *end = welcome_end(w, RELAY_JOB, NULL);
+	struct relay_end *end = relay_world_welcome(w, RELAY_JOB, NULL);
 	static const uint8_t ping[RELAY_PING_LEN];
 	cleanup(buf_finish) struct buf b = BUF_INIT(64 * 1024);
 
@@ -204,7 +184,7 @@ static void a_stranger_gets_nothing_through_and_no_answer(void **state)
 	uint8_t bytes[1200];
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	relay_world_run(w, NULL, NULL, NSEC_PER_SEC);
 	stranger = relay_world_end(w, RELAY_CLIENT, job);
 	to_job = w->out_bytes[0];
@@ -232,7 +212,7 @@ static void a_flood_of_handshakes_gets_three_times_what_it_sends_at_most(void **
 	struct relay_end *job, *client, *flood;
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	flood = relay_world_end(w, RELAY_CLIENT, job);
 	for (int i = 0; i < 300; i++) {
 		relay_end_dial(flood); /* the one before is forgotten */
@@ -258,7 +238,7 @@ static void a_crowd_of_strangers_takes_its_own_places_only(void **state)
 	struct relay_end nobody = { .last_hello_len = 0 };
 
 	(void)state;
-	start(w, &job, &client);
+	relay_world_join(w, &job, &client);
 	crowd = relay_world_end(w, RELAY_CLIENT, job);
 	crowd->replays = &nobody;
 	for (int i = 0; i < 3 * RELAY_STRANGERS_MAX; i++) {
@@ -274,7 +254,7 @@ static void a_crowd_of_strangers_takes_its_own_places_only(void **state)
 	/* They are shown out, and there is room again. */
 	relay_world_run(w, NULL, NULL, 40 * NSEC_PER_SEC);
 	assert_int_equal(front_count(w->front), 2);
-	welcome_end(w, RELAY_CLIENT, job);
+	relay_world_welcome(w, RELAY_CLIENT, job);
 }
 
 int main(void)

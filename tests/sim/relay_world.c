@@ -332,3 +332,23 @@ bool relay_end_is_over(const void *arg)
 
 	return end->is_over;
 }
+
+struct relay_end *relay_world_welcome(struct relay_world *w, enum relay_role role,
+				      struct relay_end *job)
+{
+	struct relay_end *end = relay_world_end(w, role, job);
+
+	relay_end_dial(end);
+	must(relay_world_run(w, relay_end_is_welcome, end, 5 * NSEC_PER_SEC));
+	return end;
+}
+
+void relay_world_join(struct relay_world *w, struct relay_end **ret_job,
+		      struct relay_end **ret_client)
+{
+	*ret_job = relay_world_welcome(w, RELAY_JOB, NULL);
+	*ret_client = relay_world_welcome(w, RELAY_CLIENT, *ret_job);
+	relay_end_connect(*ret_client, 100000);
+	must(relay_world_run(w, relay_end_has_all, *ret_client, 10 * NSEC_PER_SEC));
+	must(!(*ret_client)->is_wrong);
+}

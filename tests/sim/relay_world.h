@@ -108,6 +108,12 @@ struct quic_path relay_inner_path(uint16_t number);
 
 bool relay_world_run(struct relay_world *world, bool (*done)(const void *arg), const void *arg,
 		     uint64_t limit_ns);
+/* An end that the relay has welcomed; within five seconds, or the test ends. */
+struct relay_end *relay_world_welcome(struct relay_world *world, enum relay_role role,
+				      struct relay_end *job);
+/* A job and a client that has had 100 kB echoed through the relay. */
+void relay_world_join(struct relay_world *world, struct relay_end **ret_job,
+		      struct relay_end **ret_client);
 /* For relay_world_run(). */
 bool relay_end_is_welcome(const void *end);
 bool relay_end_is_refused(const void *end);
