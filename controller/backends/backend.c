@@ -198,8 +198,8 @@ int backend_read_log(struct backend *backend, const struct job *job, const struc
 	return backend->ops->read_log(backend, job, part, ret, err);
 }
 
-int backend_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
-		      uint64_t since_ns, uint64_t *ret_offset, struct err *err)
+int backend_log_since(struct backend *backend, const struct job *job, uint64_t since_ns,
+		      struct log_part *part, struct err *err)
 {
 	backend_assert_own(backend, job);
 	if (!backend->ops->log_since)
@@ -207,9 +207,19 @@ int backend_log_since(struct backend *backend, const struct job *job, const stru
 			       "%s: it is not known when its jobs printed what: leave --since out, "
 			       "or say how many lines with --tail",
 			       backend->ops->name);
-	if (backend->ops->log_since(backend, job, part, since_ns, ret_offset, err) < 0)
+	if (backend->ops->log_since(backend, job, since_ns, part, err) < 0)
 		return err_wrap(err, "%s", backend->ops->name);
 	return 0;
+}
+
+int backend_expect_logs(struct backend *backend, const struct job *job,
+			const struct log_part *parts, size_t len, uint64_t since_ns,
+			struct err *err)
+{
+	backend_assert_own(backend, job);
+	if (!backend->ops->expect_logs)
+		return 0;
+	return backend->ops->expect_logs(backend, job, parts, len, since_ns, err);
 }
 
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,

@@ -196,13 +196,21 @@ struct backend_ops {
 			struct buf *ret, struct err *err);
 
 	/*
-	 * Where what was printed since then begins in a log (of the part, its stream and rank), or
-	 * a few seconds before that. ERR_UNSUPPORTED where nobody noted when it grew. NULL: nobody
-	 * ever does.
+	 * Lets the part begin with what was printed since then, or a few seconds before that: by
+	 * its offset, or by since_ns, which only such a backend's read_log ever sees.
+	 * ERR_UNSUPPORTED where nobody noted when it grew. NULL: nobody ever does.
 	 */
-	int (*log_since)(struct backend *backend, const struct job *job,
-			 const struct log_part *part, uint64_t since_ns, uint64_t *ret_offset,
-			 struct err *err);
+	int (*log_since)(struct backend *backend, const struct job *job, uint64_t since_ns,
+			 struct log_part *part, struct err *err);
+
+	/*
+	 * Says that read_log is going to be called for these parts of the job's logs, after
+	 * log_since where since_ns is not 0: one round trip instead of many. NULL: each is as
+	 * cheap.
+	 */
+	int (*expect_logs)(struct backend *backend, const struct job *job,
+			   const struct log_part *parts, size_t len, uint64_t since_ns,
+			   struct err *err);
 
 	/*
 	 * Mandatory. A local file with the endpoint of this rank, for berth-tunnel; ERR_NOT_FOUND
@@ -363,8 +371,11 @@ int backend_kill(struct backend *backend, const struct job *job, struct err *err
 int backend_release(struct backend *backend, const struct job *job, struct err *err) attr_must_use;
 int backend_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		     struct buf *ret, struct err *err) attr_must_use;
-int backend_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
-		      uint64_t since_ns, uint64_t *ret_offset, struct err *err) attr_must_use;
+int backend_log_since(struct backend *backend, const struct job *job, uint64_t since_ns,
+		      struct log_part *part, struct err *err) attr_must_use;
+int backend_expect_logs(struct backend *backend, const struct job *job,
+			const struct log_part *parts, size_t len, uint64_t since_ns,
+			struct err *err) attr_must_use;
 int backend_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		     struct err *err) attr_must_use;
 /* Success, and nothing done, where the backend has no such. */

@@ -162,24 +162,51 @@ static int refuse_unnoted(struct backend *backend, const char *log, struct err *
 		       "leave --since out, or say how many lines with --tail");
 }
 
-int jobdir_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
-		     uint64_t since_ns, uint64_t *ret_offset, struct err *err)
+/* What was noted in this very second may have been printed after the moment. */
+static uint64_t second_before(uint64_t since_ns)
+{
+	uint64_t second = since_ns / NSEC_PER_SEC;
+
+	return second - MIN(second, UINT64_C(1));
+}
+
+int jobdir_log_since(struct backend *backend, const struct job *job, uint64_t since_ns,
+		     struct log_part *part, struct err *err)
 {
 	cleanup_free char *log = log_path(job, part), *path = str_printf("%s.times", log);
 	cleanup(buf_finish) struct buf text = BUF_INIT(LOG_TIMES_TEXT_MAX);
-	uint64_t second = since_ns / NSEC_PER_SEC;
 	struct log_times times;
 	struct err own;
 
-	*ret_offset = 0;
+	part->offset = 0;
 	if (site_read(backend->site, path, 0, LOG_TIMES_TEXT_MAX, &text, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? refuse_unnoted(backend, log, err)
 						 : err_set(err, own.kind, "%s", own.text);
 	if (log_times_parse(buf_span(&text), &times, err) < 0)
 		return err_wrap(err, "%s", path);
-	/* What was noted in this very second may have been printed after the moment. */
-	*ret_offset = log_times_offset(&times, second - MIN(second, UINT64_C(1)));
+	part->offset = log_times_offset(&times, second_before(since_ns));
 	return 0;
+}
+
+int jobdir_expect_logs(struct backend *backend, const struct job *job, const struct log_part *parts,
+		       size_t len, uint64_t since_ns, struct err *err)
+{
+	cleanup_free struct site_part *wanted = NULL;
+	int result;
+
+	/* One read is one round trip as well. */
+	if (!site_expects(backend->site) || (len <= 1 && since_ns == 0))
+		return 0;
+	wanted = new_array(struct site_part, len);
+	for (size_t i = 0; i < len; i++)
+		wanted[i] = (struct site_part){ .path = log_path(job, &parts[i]),
+						.offset = parts[i].offset,
+						.max = parts[i].max,
+						.since = second_before(since_ns) };
+	result = site_expect(backend->site, wanted, len, err);
+	for (size_t i = 0; i < len; i++)
+		free((char *)(uintptr_t)wanted[i].path);
+	return result;
 }
 
 int jobdir_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,

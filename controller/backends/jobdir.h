@@ -34,8 +34,10 @@ void jobdir_explain_hold(struct site *site, const struct job *job, struct observ
 int jobdir_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err);
 /* The log_since member, by stdout.times (init/base/log_times.h). */
-int jobdir_log_since(struct backend *backend, const struct job *job, const struct log_part *part,
-		     uint64_t since_ns, uint64_t *ret_offset, struct err *err);
+int jobdir_log_since(struct backend *backend, const struct job *job, uint64_t since_ns,
+		     struct log_part *part, struct err *err);
+int jobdir_expect_logs(struct backend *backend, const struct job *job, const struct log_part *parts,
+		       size_t len, uint64_t since_ns, struct err *err);
 int jobdir_endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err);
 

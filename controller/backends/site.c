@@ -164,6 +164,16 @@ void site_forget(struct site *site)
 		site->ops->forget(site);
 }
 
+bool site_expects(const struct site *site)
+{
+	return site && site->ops->expect;
+}
+
+int site_expect(struct site *site, const struct site_part *parts, size_t len, struct err *err)
+{
+	return site_expects(site) && len > 0 ? site->ops->expect(site, parts, len, err) : 0;
+}
+
 int site_find_home(struct site *site, const char *home, char **ret_home, char **ret_user_home,
 		   struct err *err)
 {

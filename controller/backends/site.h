@@ -32,6 +32,18 @@ struct site;
    minute. */
 #define SITE_PATIENT_MS (4 * 3600 * 1000)
 
+/* A part of a file that is going to be read. */
+struct site_part {
+	const char *path;
+	uint64_t offset;
+	size_t max;
+	/*
+	 * Not 0: PATH.times is going to be read as well (log_times.h), and the part that begins
+	 * where the file was at this second, as that says.
+	 */
+	uint64_t since;
+};
+
 struct site_ops {
 	/*
 	 * As child_run(); ERR_UNAVAILABLE when the site itself cannot be reached. NULL: it runs no
@@ -76,6 +88,13 @@ struct site_ops {
 	int (*prefetch)(struct site *site, const char *const *dirs, size_t len,
 			const char *prefixes, struct err *err);
 	void (*forget)(struct site *site);
+
+	/*
+	 * NULL where that gains nothing. Reads these parts of files in one round trip; site_read()
+	 * then finds each of them once, or that there is no such file, until the next call.
+	 */
+	int (*expect)(struct site *site, const struct site_part *parts, size_t len,
+		      struct err *err);
 
 	/*
 	 * Of a site that runs no commands: where $BERTH_HOME is, as the setting `home` says or the
@@ -134,6 +153,9 @@ int site_flush(struct site *site, struct err *err) attr_must_use;
 int site_prefetch(struct site *site, const char *const *dirs, size_t len, const char *prefixes,
 		  struct err *err) attr_must_use;
 void site_forget(struct site *site);
+bool site_expects(const struct site *site);
+int site_expect(struct site *site, const struct site_part *parts, size_t len, struct err *err)
+	attr_must_use;
 
 /* Only where no commands run: see the members. */
 int site_find_home(struct site *site, const char *home, char **ret_home, char **ret_user_home,

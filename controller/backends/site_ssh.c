@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controller/backends/site_lock.h"
+#include "controller/backends/site_parts.h"
 #include "controller/run/argv.h"
 #include "controller/run/remote.h"
 #include "init/base/fs.h"
@@ -39,6 +40,7 @@ struct site_ssh {
 	char *known_prefixes;
 	struct cached *cached;
 	size_t cached_len;
+	struct site_parts parts;
 };
 
 static struct site_ssh *site_ssh_of(struct site *site)
@@ -182,8 +184,10 @@ static int read_file(struct site *site, const char *path, uint64_t offset, size_
 	struct site_ssh *s = site_ssh_of(site);
 	cleanup(buf_finish) struct buf script = BUF_INIT(REMOTE_SCRIPT_MAX);
 	cleanup(child_finish) struct child child = { 0 };
-	int cached = read_cached(s, path, offset, max, ret, err);
+	int cached = site_parts_take(&s->parts, path, offset, max, ret, err);
 
+	if (cached == 0)
+		cached = read_cached(s, path, offset, max, ret, err);
 	if (cached != 0)
 		return cached < 0 ? -1 : 0;
 	if (!buf_printf(&script, "f=") || !remote_quote(&script, path) ||
@@ -386,11 +390,27 @@ static int prefetch(struct site *site, const char *const *dirs, size_t len, cons
 	return 0;
 }
 
+static int expect(struct site *site, const struct site_part *parts, size_t len, struct err *err)
+{
+	struct site_ssh *s = site_ssh_of(site);
+	cleanup(buf_finish) struct buf script = BUF_INIT(REMOTE_SCRIPT_MAX);
+	cleanup(child_finish) struct child child = { 0 };
+
+	if (!site_parts_write(parts, len, &script))
+		return too_long(err);
+	if (run_script(s, buf_span(&script), &child, err) < 0)
+		return -1;
+	if (site_parts_parse(parts, len, buf_span(&child.output), &s->parts, err) < 0)
+		return err_wrap(err, "%s", s->login);
+	return 0;
+}
+
 static void close_site(struct site *site)
 {
 	struct site_ssh *s = site_ssh_of(site);
 
 	forget(site);
+	site_parts_finish(&s->parts);
 	buf_finish(&s->put_off);
 	argv_finish(&s->options);
 	free(s->login);
@@ -410,6 +430,7 @@ static const struct site_ops site_ssh_ops = {
 	.flush = flush,
 	.prefetch = prefetch,
 	.forget = forget,
+	.expect = expect,
 	.close = close_site,
 };
 

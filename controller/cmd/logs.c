@@ -48,6 +48,7 @@ struct log {
 	size_t len;
 	size_t chunk; /* how much is read at once */
 	unsigned int poll_ms;
+	bool is_expected; /* the next look was announced */
 };
 
 static void log_finish(struct log *log)
@@ -146,8 +147,20 @@ static int copy_source(struct log *log, struct source *source, struct err *err)
 	return 0;
 }
 
+static int expect(struct log *log, uint64_t since_ns, struct err *err)
+{
+	cleanup_free struct log_part *parts = new_array(struct log_part, log->len);
+
+	for (size_t i = 0; i < log->len; i++)
+		parts[i] = log->sources[i].part;
+	return ops_expect_logs(log->c, &log->job, parts, log->len, since_ns, err);
+}
+
 static int copy_what_is_there(struct log *log, bool is_last, struct err *err)
 {
+	if (!log->is_expected && expect(log, 0, err) < 0)
+		return -1;
+	log->is_expected = false;
 	for (size_t i = 0; i < log->len; i++) {
 		log->sources[i].is_open = !is_last;
 		if (copy_source(log, &log->sources[i], err) < 0)
@@ -195,6 +208,9 @@ static int begin_since(struct log *log, uint64_t since_ns, struct err *err)
 		return 1;
 	if (log->job.started_ns > since_ns)
 		return 0;
+	if (expect(log, since_ns, err) < 0)
+		return -1;
+	log->is_expected = true;
 	for (size_t i = 0; i < log->len; i++) {
 		if (ops_log_since(log->c, &log->job, since_ns, &log->sources[i].part, err) < 0)
 			return -1;
@@ -230,6 +246,7 @@ static int copy(struct log *log, const struct args *args, const struct from *fro
 	for (size_t i = 0; args->tail && i < log->len; i++) {
 		if (skip_to_tail(log, &log->sources[i], from->lines, err) < 0)
 			return -1;
+		log->is_expected = false;
 	}
 	return args->follow ? follow(log, err) : copy_what_is_there(log, true, err);
 }

@@ -19,6 +19,7 @@ struct log_part {
 	enum log_stream which;
 	bool of_rank; /* what this rank alone printed; else what is printed for all of the job */
 	unsigned int rank;
-	uint64_t offset;
+	uint64_t since_ns; /* not 0: the log begins with what was printed since then, ... */
+	uint64_t offset;   /* ... and this is counted from there */
 	size_t max;
 };

@@ -255,9 +255,19 @@ int ops_log_since(struct controller *c, const struct job *job, uint64_t since_ns
 
 	if (open_logs(c, job, &backend, err) < 0)
 		return -1;
-	if (backend_log_since(backend, job, part, since_ns, &part->offset, err) < 0)
+	if (backend_log_since(backend, job, since_ns, part, err) < 0)
 		return err_wrap(err, "job-%" PRIu64, job->id);
 	return 0;
+}
+
+int ops_expect_logs(struct controller *c, const struct job *job, const struct log_part *parts,
+		    size_t len, uint64_t since_ns, struct err *err)
+{
+	struct backend *backend;
+
+	if (open_logs(c, job, &backend, err) < 0)
+		return -1;
+	return backend_expect_logs(backend, job, parts, len, since_ns, err);
 }
 
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job)

@@ -76,6 +76,13 @@ int ops_read_log(struct controller *c, const struct job *job, const struct log_p
 int ops_log_since(struct controller *c, const struct job *job, uint64_t since_ns,
 		  struct log_part *part, struct err *err) attr_must_use;
 
+/*
+ * Says that all of these are going to be read, where since_ns is not 0 after ops_log_since(): what
+ * is far away then comes in one message.
+ */
+int ops_expect_logs(struct controller *c, const struct job *job, const struct log_part *parts,
+		    size_t len, uint64_t since_ns, struct err *err) attr_must_use;
+
 /* How often it is worth asking about this job again. */
 unsigned int ops_poll_interval_ms(struct controller *c, const struct job *job);
 

@@ -311,6 +311,8 @@ class StandIn(kube.Cluster):
         if name not in self.logs:
             raise Refused(400, f'container "main" in pod "{name}" is waiting to start', "BadRequest")
         text = self.logs[name]
+        if not isinstance(text, str):  # lines and when they were printed
+            text = "".join(line for moment, line in text if moment >= query.get("sinceTime", ""))
         return "".join(text.splitlines(True)[-int(query["tailLines"]):]) if "tailLines" in query else text
 
     def follow(self, path: str, query: dict):
@@ -318,7 +320,7 @@ class StandIn(kube.Cluster):
         name, sent, mine = PATH.fullmatch(path).group(3), 0, self.watches
         while True:
             with self.lock:
-                text = self.log_of(name, {}).encode()
+                text = self.log_of(name, query).encode()
                 is_over = self.find("pods", name)["status"]["phase"] in ("Succeeded", "Failed") or self.watches != mine
                 if len(text) == sent and not is_over:
                     self.lock.wait(0.05)

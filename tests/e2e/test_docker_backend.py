@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -185,6 +186,27 @@ def test_logs_are_told_apart_and_followed(here):
     assert here("logs", name).stdout == "out\n" + expected
     assert here("logs", "--tail", "2", name).stdout == "60000\nno newline"
     assert here("logs", "--stderr", name).stdout == "err\nlast\n"
+
+
+def test_logs_begin_at_a_moment(here):
+    name = here.start("busybox", "--", "sh", "-c", "echo early; echo e1 >&2; "
+                      "while ! [ -e /tmp/go ]; do sleep 0.1; done; echo late; echo e2 >&2; "
+                      "while ! [ -e /tmp/end ]; do sleep 0.1; done")
+    harness.until(lambda: here("logs", name).stdout == "early\n" and here("logs", "--stderr", name).stdout == "e1\n",
+                  "early output")
+    printed = time.time()
+    harness.until(lambda: time.time() > printed + 2, "a later second", interval=0.2)
+    since = "--since", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(printed + 1))
+    assert here("logs", *since, name).ok().stdout == ""
+    here("exec", name, "--", "touch", "/tmp/go").ok()
+    harness.until(lambda: here("logs", *since, name).ok().stdout == "late\n", "late output")
+    with subprocess.Popen([here.program, "logs", "-f", *since, name], env=here.env(), stdout=subprocess.PIPE) as log:
+        assert log.stdout.readline() == b"late\n"
+        here("exec", name, "--", "touch", "/tmp/end").ok()
+        assert log.communicate(timeout=60)[0] == b"" and log.returncode == 0
+    here.wait(name, "SUCCEEDED")
+    assert here("logs", *since, "--stderr", name).ok().stdout == "e2\n"
+    assert here("logs", "--since", "1h", "--stderr", name).ok().stdout == "e1\ne2\n"
 
 
 # ---- keys, holds

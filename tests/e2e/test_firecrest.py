@@ -5,6 +5,7 @@ ssh, and a server that is not well. The requests of each verb are counted."""
 import json
 import os
 import stat
+import time
 
 import pytest
 
@@ -173,6 +174,27 @@ def test_a_log_is_followed_in_pieces_and_byte_for_byte(site):
     site.wait(big, "SUCCEEDED")
     assert site("logs", "-n", "2", big).ok().stdout == "399999\n400000\n"
     assert site("logs", big).ok().output == "".join(f"{n}\n" for n in range(1, 400001)).encode()
+
+
+def test_a_log_begins_at_a_moment(site, session_dir):
+    """By what the tunnel of the job noted at the site."""
+    go = session_dir / "firecrest-go"
+    name = start(site, "--", "sh", "-c", 'echo early; until [ -e "$0" ]; do sleep 0.1; done; echo late; sleep 1000',
+                 str(go))
+    notes = there(site, name) / "stdout.times"
+
+    def sizes() -> list:
+        return notes.read_text().split()[1::2] if notes.exists() else []
+    harness.until(lambda: sizes() == ["6"], "notes of what was printed early", limit=60)
+    noted = time.time()
+    harness.until(lambda: time.time() > noted + 3, "later seconds", interval=0.2)
+    since = "--since", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(noted + 2))
+    go.touch()
+    harness.until(lambda: sizes() == ["6", "11"], "notes of what was printed late", limit=60)
+    assert site("logs", *since, name).ok().stdout == "late\n"
+    assert site("logs", "--since", "1h", name).ok().stdout == "early\nlate\n"
+    site("cancel", name).ok()
+    go.unlink()
 
 
 def test_jobs_are_cancelled_and_collected(site):

@@ -3,6 +3,8 @@
 the real one with its controllers. No kubelet runs: the tests say what it would."""
 
 import json
+import subprocess
+import time
 
 import pytest
 
@@ -117,6 +119,30 @@ def test_a_log_is_read_and_is_empty_before_the_start(here, cluster):
     here.wait(name, "SUCCEEDED")
     assert here("logs", name).ok().stdout == "1\n2\n3\n"
     assert here("logs", "--tail", "1", name).ok().stdout == "3\n"
+
+
+def test_a_log_begins_at_a_moment(here, cluster):
+    if cluster.name == "real":
+        pytest.skip("logs come from a kubelet")
+    name, _, pod = started(here, cluster, "--", "sleep", "1000")
+    now = int(time.time())
+
+    def ago(seconds: int) -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - seconds))
+    cluster.bind(pod)
+    cluster.say(pod, "Running", {"running": {"startedAt": ago(90)}})
+    here.wait(name, "RUNNING")
+    cluster.logs[pod] = [(ago(60), "early\n"), (ago(30), "then\n"), (ago(10), "late\n")]
+    since = "--since", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now - 30))
+    assert here("logs", *since, name).ok().stdout == "then\nlate\n"
+    assert here("logs", *since, "--tail", "1", name).ok().stdout == "late\n"
+    assert here("logs", "--since", "1h", name).ok().stdout == "early\nthen\nlate\n"
+    with subprocess.Popen([here.program, "logs", "-f", *since, name], env=here.env(), stdout=subprocess.PIPE) as log:
+        assert log.stdout.readline() + log.stdout.readline() == b"then\nlate\n"
+        cluster.logs[pod] = [*cluster.logs[pod], (ago(0), "more\n")]
+        assert log.stdout.readline() == b"more\n"
+        cluster.end(pod, 0)
+        assert log.wait(60) == 0
 
 
 def test_a_server_that_is_not_well(here, cluster):

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import time
 
 import pytest
 
@@ -96,6 +97,35 @@ def test_logs_are_followed_to_the_end(remote):
     name = remote.submit("--", "sh", "-c", "echo one; sleep 2; echo two; exit 3")
     assert remote("logs", "-f", name).ok().stdout == "one\ntwo\n"
     assert remote.wait(name, "FAILED")["exit_code"] == 3
+
+
+def test_logs_of_many_tasks_and_since_a_moment_are_one_round_trip(remote, node):
+    """Of an array, whose tasks print into files of their own."""
+    go = node.dir / "go"
+    name = remote.submit("--array", "0-2", "--", "sh", "-c", 'echo early; until [ -e "$0" ]; do sleep 0.1; done; '
+                         'echo late; until [ -e "$0.end" ]; do sleep 0.1; done', str(go))
+    directory = node.scratch / "berth" / "jobs" / remote.job(name)["uid"]
+
+    def sizes() -> list:
+        return [path.read_text().split()[1::2] for path in directory.glob("stdout.?.times")]
+    harness.until(lambda: sizes() == [["6"]] * 3, "notes of what was printed early", limit=60)
+    noted = time.time()
+    harness.until(lambda: time.time() > noted + 3, "later seconds", interval=0.2)
+    since = "--since", time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(noted + 2))
+    remote.wait(name, "RUNNING")
+    go.touch()
+    harness.until(lambda: sizes() == [["6", "11"]] * 3, "notes of what was printed late", limit=60)
+    for options, expected in ((), "early\nlate\n" * 3), (since, "late\n" * 3), (("--since", "1h"), "early\nlate\n" * 3):
+        node.calls()
+        assert remote("logs", *options, name).ok().stdout == expected and node.calls() == 1, options
+    node.calls()
+    assert remote("logs", *since, f"{name}_1").ok().stdout == "late\n" and node.calls() == 1
+    assert remote("logs", *since, "-n0", name).ok().stdout == ""
+    (node.dir / "go.end").touch()
+    assert sorted(remote("logs", "-f", *since, name).ok().stdout.split()) == ["late"] * 3
+    assert remote.wait(name, "SUCCEEDED")["state"] == "SUCCEEDED"
+    for path in go, node.dir / "go.end":
+        path.unlink()
 
 
 def test_ssh_goes_into_the_job(remote, ssh, node, job):

@@ -356,6 +356,76 @@ static void a_lock_is_kept_from_others_while_its_holder_lives(void **state)
 	}
 }
 
+static void read_part(const char *path, uint64_t offset, size_t max, const char *expected)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(65536);
+
+	assert_int_equal(site_read(site, path, offset, max, &text, NULL), 0);
+	assert_string_equal(buf_str(&text), expected);
+}
+
+static void parts_of_many_files_are_one_question(void **state)
+{
+	cleanup_free char *out = in_dir("it's out"), *times = in_dir("it's out.times");
+	cleanup_free char *bytes = in_dir("bytes"), *missing = in_dir("none");
+	cleanup_free char *no_times = in_dir("none.times");
+	const struct site_part parts[] = {
+		{ .path = out, .max = 6, .since = 150 },
+		{ .path = bytes, .offset = 1, .max = 100 },
+		{ .path = missing, .max = 100, .since = 150 },
+	};
+	cleanup(buf_finish) struct buf text = BUF_INIT(256);
+	struct err err;
+
+	(void)state;
+	assert_int_equal(fs_write_file(out, span_of_str("early\nlate\n"), 0600, NULL), 0);
+	assert_int_equal(fs_write_file(times, span_of_str("100 6\n200 11\n250"), 0600, NULL), 0);
+	assert_int_equal(fs_write_file(bytes, span_of("a\0b\n\n", 5), 0600, NULL), 0);
+	assert_int_equal(site_expect(site, parts, ARRAY_LEN(parts), &err), 0);
+	assert_int_equal(calls(), 1);
+	read_part(times, 0, 65536, "100 6\n200 11\n250");
+	read_part(out, 6, 6, "late\n");
+	assert_int_equal(site_read(site, bytes, 1, 100, &text, NULL), 0);
+	assert_int_equal(buf_len(&text), 4);
+	assert_memory_equal(buf_str(&text), "\0b\n\n", 4);
+	assert_int_equal(site_read(site, missing, 0, 100, &text, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_int_equal(site_read(site, no_times, 0, 100, &text, &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	assert_int_equal(calls(), 1);
+	/* What was taken is asked for anew, and what was not fetched as well. */
+	read_part(out, 6, 6, "late\n");
+	read_part(out, 0, 5, "early");
+	assert_int_equal(calls(), 3);
+}
+
+static void notes_that_are_none_lead_to_the_beginning(void **state)
+{
+	static const char *const notes[] = { "1 1; touch $FAKE/made\n",
+					     "a[$(touch $FAKE/made)] 3\n",
+					     "09 3\n",
+					     "1 010\n",
+					     "1\n",
+					     "-5 3\n",
+					     "\n",
+					     "999999999999999999999 3\n" };
+	cleanup_free char *out = in_dir("out"), *times = in_dir("out.times"),
+			  *made = in_dir("made");
+
+	(void)state;
+	assert_int_equal(fs_write_file(out, span_of_str("0123456789"), 0600, NULL), 0);
+	for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+		const struct site_part part = { .path = out, .max = 100, .since = 150 };
+		size_t before = calls();
+
+		assert_int_equal(fs_write_file(times, span_of_str(notes[i]), 0600, NULL), 0);
+		assert_int_equal(site_expect(site, &part, 1, NULL), 0);
+		read_part(out, 0, 100, "0123456789");
+		assert_int_equal(calls(), before + 1);
+		assert_false(fs_exists(made));
+	}
+}
+
 static int append(const char *file, bool here, char letter)
 {
 	for (int tries = 0; tries < 1000; tries++) {
@@ -413,6 +483,8 @@ int main(void)
 		TEST(a_change_that_fails_stops_what_comes_after_it),
 		TEST(files_are_read_from_an_offset),
 		TEST(many_files_are_one_question),
+		TEST(parts_of_many_files_are_one_question),
+		TEST(notes_that_are_none_lead_to_the_beginning),
 		TEST(a_file_is_replaced_only_if_it_holds_what_is_expected),
 		TEST(a_lock_that_somebody_left_is_dropped_when_it_is_old),
 		TEST(a_lock_of_somebody_who_died_is_dropped_at_once),

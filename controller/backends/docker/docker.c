@@ -166,6 +166,17 @@ static int release(struct backend *backend, const struct job *job, struct err *e
 	return signal_all(backend, "URG", &job, 1, err);
 }
 
+/* The engine knows when each line was printed. */
+static int log_since(struct backend *backend, const struct job *job, uint64_t since_ns,
+		     struct log_part *part, struct err *err)
+{
+	(void)backend;
+	(void)job;
+	(void)err;
+	part->since_ns = since_ns;
+	return 0;
+}
+
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err)
 {
@@ -330,6 +341,7 @@ static const struct backend_ops docker_backend_ops = {
 	.kill = kill_now,
 	.release = release,
 	.read_log = read_log,
+	.log_since = log_since,
 	.endpoint = endpoint,
 	.list_nodes = list_nodes,
 	.runs_containers = true,

@@ -2,10 +2,12 @@
 /* Logs; see logs.h. */
 #include "logs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "init/base/alloc.h"
+#include "init/base/text.h"
 
 /* How long the engine may take for what it has; and what it adds to a log that is followed. */
 #define READ_MS 10000
@@ -21,22 +23,35 @@ static bool is_at(const struct docker_reading *reading, const struct job *job,
 		  const struct log_part *part)
 {
 	return reading->stream && strcmp(reading->id, job->native_id) == 0 &&
-	       reading->which == part->which && reading->offset == part->offset;
+	       reading->which == part->which && reading->since_ns == part->since_ns &&
+	       reading->offset == part->offset;
+}
+
+/* "&since=SECONDS.NANOSECONDS" in a buffer of this size; nothing when all of it is wanted. */
+#define SINCE_SIZE 40
+static void format_since(uint64_t since_ns, char out[SINCE_SIZE])
+{
+	out[0] = '\0';
+	if (since_ns > 0)
+		snprintf(out, SINCE_SIZE, "&since=%" PRIu64 ".%09" PRIu64, since_ns / NSEC_PER_SEC,
+			 since_ns % NSEC_PER_SEC);
 }
 
 static int open_stream(struct engine *engine, struct docker_reading *reading, const struct job *job,
-		       bool follows, struct err *err)
+		       const struct log_part *part, bool follows, struct err *err)
 {
 	cleanup_free char *path = NULL, *versioned = NULL;
 	cleanup(http_stream_close) struct http_stream *stream = NULL;
-	enum log_stream which = reading->which;
+	char since[SINCE_SIZE];
 	struct http_request request = { 0 };
 
 	docker_reading_finish(reading);
 	if (engine_greet(engine, err) < 0)
 		return -1;
-	path = str_printf("/containers/%s/logs?%s=true&follow=%s", job->native_id,
-			  which == LOG_STDOUT ? "stdout" : "stderr", follows ? "true" : "false");
+	format_since(part->since_ns, since);
+	path = str_printf("/containers/%s/logs?%s=true&follow=%s%s", job->native_id,
+			  part->which == LOG_STDOUT ? "stdout" : "stderr",
+			  follows ? "true" : "false", since);
 	versioned = engine_path(engine, path);
 	request.path = versioned;
 	if (http_stream_open(engine->http, &request, &stream, err) < 0)
@@ -47,7 +62,8 @@ static int open_stream(struct engine *engine, struct docker_reading *reading, co
 			       "the engine gives no log of this container (%d)",
 			       http_stream_status(stream));
 	reading->stream = take_ptr(stream);
-	reading->which = which;
+	reading->which = part->which;
+	reading->since_ns = part->since_ns;
 	reading->follows = follows;
 	snprintf(reading->id, sizeof(reading->id), "%s", job->native_id);
 	return 0;
@@ -108,7 +124,7 @@ static int go_on(struct engine *engine, struct docker_reading *reading, const st
 {
 	bool follows = !engine->is_podman && !job_state_is_ended(job->state);
 
-	if (open_stream(engine, reading, job, follows, err) < 0)
+	if (open_stream(engine, reading, job, part, follows, err) < 0)
 		return -1;
 	while (reading->offset < part->offset && !http_stream_has_ended(reading->stream)) {
 		if (read_patiently(reading, part, ret, err) < 0)
@@ -123,8 +139,7 @@ int docker_read_log(struct engine *engine, struct docker_reading *reading, const
 	bool is_over = job_state_is_ended(job->state);
 
 	if (!is_at(reading, job, part)) {
-		reading->which = part->which;
-		if (open_stream(engine, reading, job, false, err) < 0)
+		if (open_stream(engine, reading, job, part, false, err) < 0)
 			return -1;
 	} else if (reading->is_at_end && !reading->follows &&
 		   go_on(engine, reading, job, part, ret, err) < 0) {

@@ -17,6 +17,7 @@ struct docker_reading {
 	struct frames frames;
 	char id[BACKEND_ID_MAX];
 	enum log_stream which;
+	uint64_t since_ns;
 	uint64_t offset; /* of what comes next */
 	bool is_at_end;	 /* as it was when it was opened */
 	bool follows;
@@ -24,6 +25,6 @@ struct docker_reading {
 
 void docker_reading_finish(struct docker_reading *reading);
 
-/* As backend_ops.read_log. */
+/* As backend_ops.read_log; since_ns of a part is the engine's own `since`. */
 int docker_read_log(struct engine *engine, struct docker_reading *reading, const struct job *job,
 		    const struct log_part *part, struct buf *ret, struct err *err) attr_must_use;

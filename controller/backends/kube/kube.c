@@ -190,6 +190,17 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 	return kube_delete(kube, path, options, err);
 }
 
+/* The kubelet knows when each line was printed. */
+static int log_since(struct backend *backend, const struct job *job, uint64_t since_ns,
+		     struct log_part *part, struct err *err)
+{
+	(void)backend;
+	(void)job;
+	(void)err;
+	part->since_ns = since_ns;
+	return 0;
+}
+
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err)
 {
@@ -339,6 +350,7 @@ static const struct backend_ops kube_backend_ops = {
 	},
 	.kill = kill_now,
 	.read_log = read_log,
+	.log_since = log_since,
 	.endpoint = endpoint,
 	.list_runs = list_runs,
 	.list_nodes = list_nodes,

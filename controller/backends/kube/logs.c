@@ -3,6 +3,7 @@
 #include "logs.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
@@ -11,6 +12,7 @@
 #include "controller/backends/kube/pod_state.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
+#include "init/base/text.h"
 
 /* How long is waited for what is added to a log, and for what it had before. */
 #define FOLLOW_MS 20
@@ -96,7 +98,8 @@ static bool is_at(const struct kube_reading *reading, const struct job *job,
 		  const struct log_part *part)
 {
 	return reading->stream && strcmp(reading->uid, job->uid) == 0 &&
-	       reading->rank == part->rank && reading->offset == part->offset;
+	       reading->rank == part->rank && reading->since_ns == part->since_ns &&
+	       reading->offset == part->offset;
 }
 
 /* Whether somebody comes again for more of what goes on. */
@@ -106,18 +109,27 @@ static bool is_followed(const struct job *job, const struct log_part *part)
 	       !job_state_is_ended(job->state);
 }
 
-static char *log_path(const struct kube *kube, const char *pod, const char *more)
+static char *log_path(const struct kube *kube, const char *pod, const struct log_part *part,
+		      bool follows)
 {
 	cleanup_free char *base = kube_path(kube, "/api/v1", "pods", pod);
+	time_t second = (time_t)(part->since_ns / NSEC_PER_SEC);
+	char since[48] = "";
+	struct tm tm;
 
-	return str_printf("%s/log?container=" KUBE_CONTAINER "%s", base, more);
+	/* RFC 3339, section 5.6. */
+	if (second > 0 && gmtime_r(&second, &tm) &&
+	    strftime(since, sizeof(since), "&sinceTime=%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		since[0] = '\0';
+	return str_printf("%s/log?container=" KUBE_CONTAINER "%s%s", base,
+			  follows ? "&follow=true" : "", since);
 }
 
 /* Begins to follow; that it cannot be done is no failure: it is read as a whole then. */
 static void begin_to_follow(struct kube *kube, struct kube_reading *reading, const struct job *job,
 			    const struct log_part *part, const char *pod)
 {
-	cleanup_free char *path = log_path(kube, pod, "&follow=true");
+	cleanup_free char *path = log_path(kube, pod, part, true);
 	uint64_t later_ms;
 	struct err why;
 
@@ -128,6 +140,7 @@ static void begin_to_follow(struct kube *kube, struct kube_reading *reading, con
 	}
 	reading->uid = str_dup(job->uid);
 	reading->rank = part->rank;
+	reading->since_ns = part->since_ns;
 	reading->offset = reading->skip = part->offset;
 }
 
@@ -163,7 +176,7 @@ static int go_on(struct kube_reading *reading, const struct log_part *part, stru
 static int read_whole(struct kube *kube, const char *pod, const struct log_part *part,
 		      struct buf *ret, struct err *err)
 {
-	cleanup_free char *path = log_path(kube, pod, "");
+	cleanup_free char *path = log_path(kube, pod, part, false);
 	struct reading reading = {
 		.from = part->offset, .max = part->max, .last = BUF_INIT(2 * part->max), .ret = ret
 	};

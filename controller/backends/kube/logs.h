@@ -20,12 +20,16 @@ struct kube_reading {
 	struct http_stream *stream;
 	char *uid; /* of the job */
 	uint64_t rank;
+	uint64_t since_ns;
 	uint64_t offset; /* of what comes next to who reads */
 	uint64_t skip;	 /* bytes before that, which were read already */
 };
 
 void kube_reading_finish(struct kube_reading *reading);
 
-/* As backend_ops.read_log; readings: KUBE_READINGS_MAX of them. */
+/*
+ * As backend_ops.read_log, since_ns of a part being `sinceTime`; readings: KUBE_READINGS_MAX of
+ * them.
+ */
 int kube_read_log(struct kube *kube, struct kube_reading *readings, const struct job *job,
 		  const struct log_part *part, struct buf *ret, struct err *err) attr_must_use;

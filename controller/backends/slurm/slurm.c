@@ -98,6 +98,7 @@ static const struct backend_ops slurm_backend_ops = {
 	.release = slurm_release,
 	.read_log = jobdir_read_log,
 	.log_since = jobdir_log_since,
+	.expect_logs = jobdir_expect_logs,
 	.endpoint = jobdir_endpoint,
 	.list_nodes = slurm_list_nodes,
 	.list_queues = slurm_list_queues,

@@ -148,6 +148,7 @@ static const struct backend_ops slurmrest_backend_ops = {
 	.release = slurmrest_release,
 	.read_log = jobdir_read_log,
 	.log_since = jobdir_log_since,
+	.expect_logs = jobdir_expect_logs,
 	.endpoint = jobdir_endpoint,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
