@@ -355,6 +355,32 @@ static void names_have_the_numbers_of_the_image(void **state)
 	assert_false(docker_read_number(span_of("", 0), "root", &number));
 }
 
+/* Ended five seconds after 03:04. */
+static bool starts_again(const char *policy, int code, int times, uint64_t second)
+{
+	cleanup_free char *text = str_printf(
+		"{\"RestartCount\": %d, \"State\": {\"ExitCode\": %d, "
+		"\"FinishedAt\": \"2026-01-02T03:04:05Z\"}, \"HostConfig\": {\"RestartPolicy\": "
+		"{\"Name\": \"%s\", \"MaximumRetryCount\": 2}}}",
+		times, code, policy);
+	cleanup(json_release) json_t *container = parse(text);
+
+	return docker_starts_again(container, (UINT64_C(1767323040) + second) * NSEC_PER_SEC);
+}
+
+static void who_is_started_again_has_not_ended(void **state)
+{
+	(void)state;
+	assert_true(starts_again("on-failure", 1, 1, 6));
+	assert_false(starts_again("on-failure", 0, 1, 6));
+	assert_false(starts_again("on-failure", 1, 2, 6));
+	assert_true(starts_again("always", 0, 7, 6));
+	assert_true(starts_again("unless-stopped", 0, 7, 6));
+	assert_false(starts_again("no", 1, 0, 6));
+	/* It would have been by now: somebody has stopped it. */
+	assert_false(starts_again("always", 0, 7, 60));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +395,7 @@ int main(void)
 		cmocka_unit_test(progress_counts_layers_and_failures_have_a_kind),
 		cmocka_unit_test(names_have_the_numbers_of_the_image),
 		cmocka_unit_test(credentials_become_the_header_that_the_engine_takes),
+		cmocka_unit_test(who_is_started_again_has_not_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

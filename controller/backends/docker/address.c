@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "init/base/alloc.h"
@@ -98,6 +99,18 @@ static int read_tls(const char *dir, struct address *address, struct err *err)
 	return 0;
 }
 
+/* path: without the slash before it. Docker writes three of them, and one is as good. */
+static void use_socket(const char *path, struct address *address)
+{
+	struct stat st;
+
+	address->url = str_printf("unix:/%s", path);
+	address->is_here = true;
+	/* One that is not there has nobody; who asks it is told. */
+	if (stat(address->url + strlen("unix:"), &st) == 0)
+		address->uid = st.st_uid;
+}
+
 /* As Docker's own client decides: certificates, or a wish to verify, mean TLS. */
 static int use_tcp(const char *host, const char *tls_dir, struct address *address, struct err *err)
 {
@@ -122,9 +135,7 @@ int address_find(const char *url, const char *tls_dir, struct address *ret, stru
 	url = url ? url : found;
 	address.name = str_dup(url);
 	if (strncmp(url, "unix:", 5) == 0) {
-		/* Docker writes three slashes, and one is as good. */
-		address.url = str_printf("unix:/%s", url + 5 + strspn(url + 5, "/"));
-		address.is_here = true;
+		use_socket(url + 5 + strspn(url + 5, "/"), &address);
 	} else if (strncmp(url, "tcp://", 6) == 0) {
 		if (use_tcp(url + 6, tls_dir, &address, err) < 0)
 			return -1;

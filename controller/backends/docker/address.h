@@ -10,6 +10,7 @@ struct address {
 	char *name;  /* for people */
 	char *login; /* destination of ssh that leads there, or NULL */
 	bool is_here;
+	uid_t uid; /* whose socket it is */
 	bool has_tls;
 	struct http_tls tls; /* whose texts are in these */
 	struct buf authorities, certificate, key;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/docker/bound.h"
 #include "controller/backends/docker/create.h"
 #include "controller/backends/docker/files.h"
 #include "controller/backends/docker/image.h"
@@ -56,17 +57,36 @@ int docker_check(const struct submission *submission, struct err *err)
 struct created {
 	char id[BACKEND_ID_MAX];
 	char user[USER_MAX]; /* as its configuration has it */
+	bool is_bound;	     /* its job directory, which is filled already */
 };
 
-static void note_created(struct created *ret, const char *id, const json_t *body,
-			 const json_t *config)
+static void note_user(struct created *ret, const json_t *body, const json_t *config)
 {
 	const char *user = json_string_value(json_object_get(body, "User"));
 
 	if (!user)
 		user = json_string_value(json_object_get(config, "User"));
-	snprintf(ret->id, sizeof(ret->id), "%s", id);
 	snprintf(ret->user, sizeof(ret->user), "%s", user ? user : "");
+}
+
+/* Where the engine does not see our programs, it does not see our files either. */
+static int bind_files(struct engine *engine, const struct submission *submission,
+		      const char *bundle, json_t *body, struct created *ret, struct err *err)
+{
+	const char *dir = submission->job->directory;
+	cleanup_free char *path = bound_path(dir);
+	struct owner owner;
+	int may = bundle[0] == '/' ? bound_owner(engine, ret->user, &owner, err) : 0;
+
+	ret->is_bound = may > 0;
+	if (may < 0)
+		return -1;
+	if (!ret->is_bound)
+		return bound_remove(dir, err);
+	if (bound_make(dir, &owner, err) < 0)
+		return -1;
+	docker_bind_job_dir(body, path);
+	return 0;
 }
 
 static int create(struct engine *engine, const struct submission *submission, const json_t *config,
@@ -81,13 +101,16 @@ static int create(struct engine *engine, const struct submission *submission, co
 
 	if (docker_make_container(submission, config, bundle, &body, err) < 0)
 		return -1;
+	note_user(ret, body, config);
+	if (bind_files(engine, submission, bundle, body, ret, err) < 0)
+		return -1;
 	call.body = body;
 	if (engine_call(engine, &call, &answer, err) < 0)
 		return -1;
 	id = json_string_value(json_object_get(answer, "Id"));
 	if (!id || !id[0] || strlen(id) >= BACKEND_ID_MAX)
 		return err_set(err, ERR_PROTOCOL, "the engine gave the container no id");
-	note_created(ret, id, body, config);
+	snprintf(ret->id, sizeof(ret->id), "%s", id);
 	return 0;
 }
 
@@ -105,18 +128,22 @@ static int put_files(struct engine *engine, const struct created *container, con
 int docker_put_file(struct engine *engine, const struct job *job, const char *name, struct err *err)
 {
 	cleanup(json_release) json_t *answer = NULL;
-	struct created container;
+	struct created container = { 0 };
 
+	if (bound_exists(job->directory))
+		return bound_put(job->directory, name, err);
 	if (docker_inspect(engine, job->native_id, &answer, err) < 0)
 		return -1;
-	note_created(&container, job->native_id, json_object_get(answer, "Config"), NULL);
+	snprintf(container.id, sizeof(container.id), "%s", job->native_id);
+	note_user(&container, json_object_get(answer, "Config"), NULL);
 	return put_files(engine, &container, job, name, err);
 }
 
 /* Such as an engine whose socket is here and whose files are not. */
-static bool is_about(const struct err *why, const char *path)
+static bool is_about(const struct err *why, const struct submission *submission)
 {
-	return strstr(why->text, path) != NULL;
+	return strstr(why->text, submission->bundle) ||
+	       strstr(why->text, submission->job->directory);
 }
 
 static int create_somehow(struct engine *engine, const struct submission *submission,
@@ -128,7 +155,7 @@ static int create_somehow(struct engine *engine, const struct submission *submis
 	if (engine->is_here) {
 		if (create(engine, submission, config, submission->bundle, ret, &own) == 0)
 			return 0;
-		if (!is_about(&own, submission->bundle))
+		if (!is_about(&own, submission))
 			return err_set(err, own.kind, "%s", own.text);
 		log_info("%s does not see the files of this machine: %s", engine->address,
 			 own.text);
@@ -144,12 +171,13 @@ int docker_submit(struct engine *engine, const struct submission *submission, st
 {
 	const struct spec *spec = submission->spec;
 	cleanup(json_release) json_t *config = NULL;
-	struct created container;
+	struct created container = { 0 };
 
 	if (image_find(engine, spec->image, spec->pull, &config, err) < 0 ||
 	    create_somehow(engine, submission, config, &container, err) < 0)
 		return -1;
-	if (put_files(engine, &container, submission->job, NULL, err) < 0 ||
+	if ((!container.is_bound &&
+	     put_files(engine, &container, submission->job, NULL, err) < 0) ||
 	    docker_post(engine, container.id, "start", err) < 0) {
 		/* The first error is the one to report; 'berth gc' finds what is left. */
 		if (docker_remove(engine, container.id, NULL) < 0)

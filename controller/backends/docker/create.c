@@ -164,6 +164,15 @@ static int add_mounts(json_t *host, const struct spec *spec, const char *bundle,
 	return add_bound_dir(mounts, "output-dir", spec->output_dir, CONTAINER_OUTPUT_DIR, err);
 }
 
+void docker_bind_job_dir(json_t *body, const char *path)
+{
+	const struct mount mount = { .kind = MOUNT_DIRECTORY,
+				     .source = (char *)(uintptr_t)path,
+				     .target = (char *)(uintptr_t)DOCKER_JOB_DIR };
+
+	add_mount(json_object_get(json_object_get(body, "HostConfig"), "Mounts"), &mount);
+}
+
 /* "2", "all", or with a type, of which the engine knows nothing. */
 static int add_gpus(json_t *host, const char *gpus, struct err *err)
 {

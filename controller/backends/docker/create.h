@@ -23,5 +23,8 @@
 int docker_make_container(const struct submission *submission, const json_t *config,
 			  const char *bundle, json_t **ret, struct err *err) attr_must_use;
 
+/* Adds to the body that this directory of the machine is the job directory of the container. */
+void docker_bind_job_dir(json_t *body, const char *path);
+
 /* How the container of a job is called: by its uid, which is never used again. free() it. */
 char *docker_container_name(const struct job *job);

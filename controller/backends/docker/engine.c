@@ -14,8 +14,6 @@
 #include "init/base/log.h"
 #include "init/base/text.h"
 
-#define PODMAN "Podman Engine"
-
 struct engine *engine_close(struct engine *engine)
 {
 	if (engine) {
@@ -65,6 +63,7 @@ int engine_open(const struct engine_config *config, struct engine **ret, struct 
 			      : http_open(address.url, &engine->http, err) < 0)
 		return -1;
 	engine->is_here = address.is_here;
+	engine->uid = address.uid;
 	engine->address = take_ptr(address.name);
 	engine->login = take_ptr(address.login);
 	*ret = take_ptr(engine);
@@ -75,31 +74,15 @@ static bool parse_version(const char *text, unsigned int *ret)
 {
 	uint64_t minor;
 
-	if (!text || strncmp(text, "1.", 2) != 0 || !text_parse_uint(text + 2, 999, &minor))
+	if (strncmp(text, "1.", 2) != 0 || !text_parse_uint(text + 2, 999, &minor))
 		return false;
 	*ret = (unsigned int)minor;
 	return true;
 }
 
-static bool names_podman(const json_t *version)
+static int choose_version(struct engine *engine, const char *newest, struct err *err)
 {
-	const json_t *component;
-	size_t i;
-
-	json_array_foreach(json_object_get(version, "Components"), i, component) {
-		const char *name = json_string_value(json_object_get(component, "Name"));
-
-		if (name && strcmp(name, PODMAN) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int choose_version(struct engine *engine, const json_t *answer, struct err *err)
-{
-	const char *newest = json_string_value(json_object_get(answer, "ApiVersion"));
-	const char *oldest = json_string_value(json_object_get(answer, "MinAPIVersion"));
-	unsigned int theirs, least = 0;
+	unsigned int theirs;
 
 	if (!parse_version(newest, &theirs))
 		return err_set(err, ERR_PROTOCOL,
@@ -110,13 +93,8 @@ static int choose_version(struct engine *engine, const json_t *answer, struct er
 			       "%s speaks version 1.%u of the API, and berth 1.%d and later: "
 			       "update the engine",
 			       engine->address, theirs, ENGINE_OLDEST);
-	if (parse_version(oldest, &least) && least > ENGINE_NEWEST)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "%s speaks no older version of the API than 1.%u, and berth none "
-			       "newer than 1.%d: update berth",
-			       engine->address, least, ENGINE_NEWEST);
+	/* One that speaks no version as old as ours says so itself, to the first request. */
 	engine->version = MIN(theirs, (unsigned int)ENGINE_NEWEST);
-	engine->is_podman = names_podman(answer);
 	return 0;
 }
 
@@ -194,16 +172,28 @@ static int send_call(struct engine *engine, const char *path, const struct engin
 	return 0;
 }
 
+/* Headers of the answer to a ping, which is what costs an engine least. */
+enum { VERSION, PODMAN, TOLD };
+
 int engine_greet(struct engine *engine, struct err *err)
 {
-	const struct engine_call call = { 0 };
-	cleanup(json_release) json_t *answer = NULL;
+	struct http_wanted told[TOLD + 1] = {
+		[VERSION] = { .name = "Api-Version" }, [PODMAN] = { .name = "Libpod-Api-Version" }
+	};
+	cleanup(http_response_finish) struct http_response response = { 0 };
+	const struct http_request ping = { .path = "/_ping",
+					   .body_max = ENGINE_ANSWER_MAX,
+					   .wanted = told };
 
 	if (engine->version)
 		return 0;
-	if (send_call(engine, "/version", &call, &answer, err) < 0 ||
-	    choose_version(engine, answer, err) < 0)
+	if (http_send(engine->http, &ping, &response, err) < 0)
 		return -1;
+	if (response.status >= 400)
+		return engine_refuse(&response, err);
+	if (choose_version(engine, told[VERSION].value, err) < 0)
+		return -1;
+	engine->is_podman = told[PODMAN].value[0] != '\0';
 	log_debug("%s: version 1.%u of the API%s", engine->address, engine->version,
 		  engine->is_podman ? ", Podman" : "");
 	return 0;

@@ -32,6 +32,7 @@ struct engine {
 	char *address;	      /* for people */
 	char *login;	      /* destination of ssh, or NULL */
 	bool is_here;	      /* it sees the files of this machine */
+	uid_t uid;	      /* of one that is here: who runs it, 0 or a user */
 	bool is_podman;	      /* known with the version */
 	unsigned int version; /* 1.N; 0: not asked yet */
 };

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "controller/backends/docker/bound.h"
 #include "controller/backends/docker/tar.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 #include "init/base/text.h"
 
-#define JOB_FILES_MAX (32 * 1024 * 1024)
 #define PUT_TIMEOUT_MS 300000
 
 int docker_put_archive(struct engine *engine, const char *id, const char *below,
@@ -32,7 +32,7 @@ static int add_file(struct buf *archive, const char *dir, const char *name,
 {
 	cleanup_free char *path = fs_join(dir, name);
 	cleanup_free char *there = str_printf("%s/%s", &DOCKER_JOB_DIR[1], name);
-	cleanup(buf_wipe) struct buf content = BUF_INIT(JOB_FILES_MAX);
+	cleanup(buf_wipe) struct buf content = BUF_INIT(DOCKER_FILES_MAX);
 	struct tar_file file = { .name = there, .uid = owner->uid, .gid = owner->gid };
 	struct stat st;
 
@@ -40,7 +40,7 @@ static int add_file(struct buf *archive, const char *dir, const char *name,
 		return err_set_errno(err, errno, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	if (fs_read_file(path, JOB_FILES_MAX, &content, err) < 0)
+	if (fs_read_file(path, DOCKER_FILES_MAX, &content, err) < 0)
 		return -1;
 	file.mode = st.st_mode & 0700;
 	file.content = buf_span(&content);
@@ -66,7 +66,7 @@ static int add_all(struct buf *archive, const char *dir, const struct owner *own
 int docker_put_job_files(struct engine *engine, const char *id, const char *dir, const char *name,
 			 const struct owner *owner, struct err *err)
 {
-	cleanup(buf_wipe) struct buf archive = BUF_INIT(JOB_FILES_MAX);
+	cleanup(buf_wipe) struct buf archive = BUF_INIT(DOCKER_FILES_MAX);
 	const struct tar_file top = {
 		.name = &DOCKER_JOB_DIR "/"[1], .mode = 0700, .uid = owner->uid, .gid = owner->gid
 	};
@@ -103,14 +103,6 @@ static int get_file(struct engine *engine, const char *id, const char *file, str
 	if (!buf_append_span(ret, content))
 		return err_set(err, ERR_LIMIT, "%s of the container is too large", file);
 	return 0;
-}
-
-int docker_get_job_file(struct engine *engine, const char *id, const char *name, struct buf *ret,
-			struct err *err)
-{
-	cleanup_free char *file = str_printf("%s/%s", DOCKER_JOB_DIR, name);
-
-	return get_file(engine, id, file, ret, err);
 }
 
 bool docker_read_number(struct span file, const char *name, uint64_t *ret)
@@ -151,6 +143,21 @@ static int find_number(struct engine *engine, const char *id, const char *file, 
 	return err_set(err, ERR_NOT_FOUND, "'%.40s' is not in %s of the image", text, file);
 }
 
+bool docker_read_owner(const char *user, struct owner *ret)
+{
+	const char *whole = user ? user : "";
+	size_t len = strcspn(whole, ":");
+	cleanup_free char *first = str_dup_len(whole, len);
+	const char *group = whole[len] ? whole + len + 1 : "";
+	uint64_t uid = 0, gid = 0;
+
+	if ((first[0] && !text_parse_uint(first, INT32_MAX, &uid)) ||
+	    (group[0] && !text_parse_uint(group, INT32_MAX, &gid)))
+		return false;
+	*ret = (struct owner){ .uid = (uid_t)uid, .gid = (gid_t)gid };
+	return true;
+}
+
 int docker_find_owner(struct engine *engine, const char *id, const char *user, struct owner *ret,
 		      struct err *err)
 {
@@ -167,13 +174,28 @@ int docker_find_owner(struct engine *engine, const char *id, const char *user, s
 	return 0;
 }
 
+/* Out of the container, by whichever way leads there. */
+static int read_job_file(struct engine *engine, const char *id, const char *dir, const char *name,
+			 struct buf *ret, struct err *err)
+{
+	cleanup_free char *file = str_printf("%s/%s", DOCKER_JOB_DIR, name);
+	struct err own;
+
+	if (!bound_exists(dir))
+		return get_file(engine, id, file, ret, err);
+	if (bound_get(dir, name, ret, &own) == 0)
+		return 0;
+	return own.kind == ERR_DENIED ? get_file(engine, id, file, ret, err)
+				      : err_set(err, own.kind, "%s", own.text);
+}
+
 int docker_fetch_job_file(struct engine *engine, const char *id, const char *dir, const char *name,
 			  struct err *err)
 {
 	cleanup_free char *path = fs_join(dir, name);
 	cleanup(buf_wipe) struct buf content = BUF_INIT(DOCKER_FILE_MAX);
 
-	if (docker_get_job_file(engine, id, name, &content, err) < 0)
+	if (read_job_file(engine, id, dir, name, &content, err) < 0)
 		return -1;
 	return fs_write_file_unsynced(path, buf_span(&content), 0600, err);
 }

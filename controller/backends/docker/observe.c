@@ -16,6 +16,8 @@
 #define OOM "killed by the kernel: out of memory"
 #define LIMIT "its time limit"
 #define REMOVED "the container was removed"
+/* So long Podman may take to start a container again. */
+#define AGAIN_NS (10 * NSEC_PER_SEC)
 #define GONE "the engine has no such container: was it removed, or is this another engine?"
 
 static const struct {
@@ -157,6 +159,27 @@ static void read_status(const struct job *job, struct observation *ret)
 	}
 }
 
+/*
+ * Docker says of a container that it is about to start again ("restarting"); Podman says that it
+ * exited, and starts it.
+ */
+bool docker_starts_again(const json_t *container, uint64_t now_ns)
+{
+	const json_t *state = json_object_get(container, "State");
+	const json_t *host = json_object_get(container, "HostConfig");
+	const json_t *policy = json_object_get(host, "RestartPolicy");
+	const char *name = json_string_value(json_object_get(policy, "Name"));
+	json_int_t most = json_integer_value(json_object_get(policy, "MaximumRetryCount"));
+	json_int_t times = json_integer_value(json_object_get(container, "RestartCount"));
+
+	if (!name || time_of(state, "FinishedAt") + AGAIN_NS < now_ns)
+		return false;
+	if (strcmp(name, "on-failure") == 0)
+		return json_integer_value(json_object_get(state, "ExitCode")) != 0 &&
+		       (most == 0 || times < most);
+	return strcmp(name, "always") == 0 || strcmp(name, "unless-stopped") == 0;
+}
+
 static void look_closer(struct engine *engine, const struct job *job, struct observation *ret)
 {
 	cleanup(json_release) json_t *container = NULL;
@@ -169,8 +192,13 @@ static void look_closer(struct engine *engine, const struct job *job, struct obs
 		jobdir_copy_text(ret->reason, sizeof(ret->reason), err.text);
 		return;
 	}
+	if (has_ended && engine->is_podman && !job->cancel_requested &&
+	    docker_starts_again(container, jobdir_now_ns())) {
+		ret->state = JOB_STARTING;
+		return;
+	}
 	docker_read_details(container, ret);
-	if (!has_ended || job_is_adopted(job))
+	if (!has_ended)
 		return;
 	if (docker_fetch_job_file(engine, job->native_id, job->directory, "status.0.json", NULL) ==
 	    0)

@@ -28,3 +28,6 @@ enum job_state docker_state(const char *word);
 
 /* What an inspection tells: how it ended, and when. */
 void docker_read_details(const json_t *container, struct observation *ret);
+
+/* Whether one that has just exited is going to be started again, by what it was asked for. */
+bool docker_starts_again(const json_t *container, uint64_t now_ns) attr_must_use;
