@@ -49,18 +49,18 @@ debian_mirror() {
 	printf '%s\n' "$mirror"
 }
 
-# debian13 DIRECTORY NAME...: downloads the named packages of Debian 13 and its backports to DIRECTORY/debs and installs
-# nothing. apt runs on a state of its own in DIRECTORY, and checks signatures with Debian's archive keyring.
-debian13() {
-	local work=$1 arch keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror apt
-	shift
+# debian_other DIRECTORY "SUITE..." NAME...: downloads the named packages of these suites of Debian to DIRECTORY/debs and
+# installs nothing. apt runs on a state of its own in DIRECTORY, and checks signatures with Debian's archive keyring.
+debian_other() {
+	local work=$1 suites=$2 arch keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror apt
+	shift 2
 	arch=$(dpkg --print-architecture)
 	mirror=$(debian_mirror)
 	[ -r "$keyring" ] || packages debian-archive-keyring
 	mkdir -p "$work"/{state/lists/partial,cache/archives/partial,etc,debs}
 	chmod 755 "$work"
-	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" trixie \
-		"$keyring" "$mirror" trixie-backports >"$work/etc/sources.list"
+	# shellcheck disable=SC2086
+	printf "deb [signed-by=$keyring] $mirror %s main\\n" $suites >"$work/etc/sources.list"
 	apt=(-q -o Dir::State="$work/state" -o Dir::Cache="$work/cache" -o Dir::Etc::SourceList="$work/etc/sources.list"
 		-o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null
 		-o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::status=/dev/null
@@ -68,6 +68,13 @@ debian13() {
 		-o Acquire::Languages=none)
 	apt-get "${apt[@]}" update >/dev/null
 	(cd "$work/debs" && apt-get "${apt[@]}" download "$@" >/dev/null)
+}
+
+# debian13 DIRECTORY NAME...: the same with Debian 13 and its backports.
+debian13() {
+	local work=$1
+	shift
+	debian_other "$work" "trixie trixie-backports" "$@"
 }
 
 # What a build needs. Tests, fuzzers and benchmarks name what they need beyond it.
@@ -89,6 +96,9 @@ packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml python3-kub
 
 # What ci/kubernetes needs beside Go.
 packages_kubernetes=(containerd etcd-server openssl python3-kubernetes)
+
+# What ci/slurm-containers needs beyond the end-to-end tests.
+packages_containers=(squashfs-tools squashfuse fuse3 patchelf)
 
 # What the benches need, by their names.
 packages_bench_ssh=(python3 openssh-client openssh-server openssl util-linux bubblewrap iproute2)

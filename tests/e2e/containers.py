@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Containers that Slurm's jobs run in, made of what the machine has: a root directory of busybox, podman with that as an
-image, and oci.conf, by which Slurm starts OCI bundles
-with crun or runc."""
+image, oci.conf, by which Slurm starts OCI bundles with crun or runc, apptainer, and NVIDIA's pyxis with enroot.
+
+The last two are in no Debian 12 or 13. They are looked for in PATH and, as their own `make install prefix=DIR` puts
+them, in $BERTH_CONTAINERS: bin/apptainer, bin/enroot, lib/slurm/spank_pyxis.so."""
 
 import os
 import pathlib
 import shutil
 
 import harness
+import slurm
+
+# Where programs and plugins that are not Debian's were installed.
+PREFIX = pathlib.Path(os.environ.get("BERTH_CONTAINERS", "/usr/local"))
+PATH = f"{PREFIX}/bin:{os.environ['PATH']}"
 
 # As in Slurm's guide to containers, for a runtime that needs no daemon; and exec, so that no shell is between Slurm's signals
 # and the runtime.
@@ -24,7 +31,7 @@ class Unavailable(Exception):
 
 
 def find(*programs: str) -> None:
-    missing = [program for program in programs if not shutil.which(program)]
+    missing = [program for program in programs if not shutil.which(program, path=PATH)]
     if missing:
         raise Unavailable(f"no {', '.join(missing)}: apt-get install {' '.join(missing)}")
 
@@ -73,6 +80,62 @@ class Podman:
     def left(self) -> str:
         """Containers that nobody removed."""
         return harness.run(["podman", "ps", "--all", "--format={{.Status}} {{.Command}}"], env={**os.environ, **self.env}).ok().stdout
+
+
+class Apptainer:
+    """An image with variables of its own, which is started as by somebody who is not root: in a user namespace. It is one
+    file, which needs a process that mounts it, or a directory."""
+
+    def __init__(self, dir: pathlib.Path, options=()):
+        if not shutil.which("apptainer", path=PATH):
+            raise Unavailable("no apptainer in PATH or in $BERTH_CONTAINERS/bin: see ci/slurm-containers")
+        find("mksquashfs")
+        dir.mkdir()
+        self.env = {"PATH": PATH, "APPTAINER_USERNS": "1", "APPTAINER_CACHEDIR": str(dir / "cache")}
+        self.image = dir / "image.sif"
+        (dir / "definition").write_text(f"Bootstrap: localimage\nFrom: {root(dir / 'root')}\n"
+                                        "%environment\nexport OF_IMAGE=image WINS=image\n")
+        harness.run(["apptainer", "build", *options, self.image, dir / "definition"], env={**os.environ, **self.env}).ok()
+
+    def left(self) -> str:
+        """Their processes end with the last one in them: there is nothing else."""
+        return ""
+
+
+# Whatever the site's own enroot.conf says, nothing of it is touched.
+ENROOT = ("#!/bin/sh\nexport ENROOT_DATA_PATH={dir}/data ENROOT_CACHE_PATH={dir}/cache ENROOT_RUNTIME_PATH={dir}/runtime\n"
+          'exec {enroot} "$@"\n')
+
+
+class Pyxis(slurm.Slurm):
+    """A Slurm of its own, whose srun takes --container-image: plugstack.conf beside slurm.conf names the plugin."""
+
+    def __init__(self, dir: pathlib.Path):
+        plugins = [PREFIX / "lib/slurm", *pathlib.Path("/usr/lib").glob("*/slurm*")]
+        self.plugin = next((path / "spank_pyxis.so" for path in plugins if (path / "spank_pyxis.so").exists()), None)
+        enroot = shutil.which("enroot", path=PATH)
+        if not enroot or not self.plugin:
+            raise Unavailable("no enroot in PATH or no spank_pyxis.so for Slurm in $BERTH_CONTAINERS: see ci/README.md")
+        find("mksquashfs", "unsquashfs")
+        dir.mkdir(mode=0o755)
+        super().__init__(dir)
+        for name in "bin", "pyxis":
+            (dir / name).mkdir()
+        (dir / "bin/enroot").write_text(ENROOT.format(dir=dir / "enroot", enroot=enroot))
+        (dir / "bin/enroot").chmod(0o755)
+        (dir / "plugstack.conf").write_text(f"required {self.plugin} runtime_path={dir}/pyxis\n")
+        tree = root(dir / "root")
+        (tree / "etc/environment").write_text("OF_IMAGE=image\nWINS=image\n")
+        self.image = dir / "image.sqsh"
+        harness.run(["mksquashfs", tree, self.image, "-quiet", "-no-progress"]).ok()
+
+    def env(self, base=None) -> dict:
+        return {**super().env(base), "PATH": f"{self.dir}/bin:{PATH}"}
+
+    def left(self) -> str:
+        """Root directories that nobody removed."""
+        data = self.dir / "enroot/data"
+        return " ".join(path.name for path in data.iterdir()) if data.exists() else ""
 
 
 class Oci:

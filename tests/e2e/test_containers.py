@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Slurm's jobs in containers, for real: with podman, and with Slurm's own, which run by runc or crun."""
+"""Slurm's jobs in containers, for real: with podman, with Slurm's own, which run by runc or crun, and, where they are
+installed, with apptainer and with pyxis (ci/slurm-containers)."""
 
 import os
 import random
@@ -8,6 +9,7 @@ import pytest
 
 import containers
 import harness
+import slurm
 from test_slurm_options import PIECES
 
 INVALID, UNSUPPORTED = 64, 69
@@ -17,6 +19,7 @@ class Podman:
     """What jobs in its containers are started with, see and leave."""
     options = ["--launcher=podman"]
     of_image = "image"
+    ranks = 1
 
     def __init__(self, dir, cluster):
         engine = containers.Podman(dir)
@@ -26,16 +29,54 @@ class Podman:
 class Oci:
     options = ["--launcher=oci"]
     of_image = ""
+    ranks = 1  # more on one node is what Slurm 22.05 refuses
 
     def __init__(self, dir, cluster):
         oci = containers.Oci(cluster.config, dir)
         self.env, self.image, self.left = {}, oci.root, oci.left
 
 
-LAUNCHERS = {"podman": Podman, "oci": Oci}
+class Apptainer:
+    options = ["--launcher=apptainer"]
+    of_image = "image"
+    ranks = 1  # a signal for a step is one for the processes too that hold its mounts
+    build = []
+
+    def __init__(self, dir, cluster):
+        engine = containers.Apptainer(dir, self.build)
+        self.env, self.image, self.left = engine.env, engine.image, engine.left
 
 
-@pytest.fixture(scope="module", params=[("podman", "slurm"), ("podman", "slurmrest"), ("oci", "slurm"), ("oci", "slurmrest")],
+class ApptainerTree(Apptainer):
+    options = ["--launcher=apptainer-tree"]
+    ranks = 2
+    build = ["--sandbox"]
+
+
+class Pyxis:
+    options = []
+    of_image = "image"
+    ranks = 2
+
+    def __init__(self, dir, cluster):
+        self.env, self.image, self.left = {}, cluster.image, cluster.left
+
+
+LAUNCHERS = {"podman": Podman, "oci": Oci, "apptainer": Apptainer, "apptainer-tree": ApptainerTree, "pyxis": Pyxis}
+
+
+@pytest.fixture(scope="module")
+def plugged(session_dir):
+    try:
+        cluster = containers.Pyxis(session_dir / "plugged").start()
+    except (containers.Unavailable, slurm.Unavailable) as reason:
+        pytest.skip(f"no pyxis: {reason}")
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module", params=[("podman", "slurm"), ("podman", "slurmrest"), ("oci", "slurm"), ("oci", "slurmrest"),
+                                        ("apptainer", "slurm"), ("apptainer-tree", "slurm"), ("pyxis", "plugged")],
                 ids="-".join)
 def here(request, berth, session_dir):
     launcher, name = request.param
@@ -51,14 +92,16 @@ def here(request, berth, session_dir):
     here = berth.with_env(SLURM_CONF=cluster.config, **made.env)
     here.run = lambda *argv, **more: here.submit(*options, *made.options, "--image", made.image, *argv, **more)
     here.of_image, here.left = made.of_image, made.left
+    here.ranks = made.ranks if name != "slurmrest" else 1  # the script is the same
     return here
 
 
 def test_a_job_runs_in_the_container_and_its_exit_status_comes_out(here):
-    name = here.run("-C", "/tmp", "--", "sh", "-c", "cat /etc/inside; pwd; echo $OF_IMAGE $SLURM_JOB_ID; exit 7")
+    name = here.run("-C", "/tmp", "--", "sh", "-c", "cat /etc/inside; pwd; echo $OF_IMAGE $SLURM_JOB_ID; ! touch /berth/x || echo written; exit 7")
     job = here.wait(name, "FAILED")
     assert job["exit_code"] == 7, here("logs", "--stderr", name)
     assert here("logs", name).ok().stdout == f"yes\n/tmp\n{here.of_image} {here.job(name)['native_id']}\n".replace("\n ", "\n")
+    assert "berth.sqsh" not in here("logs", "--stderr", name).ok().stdout  # what we mount is no news of the job's
     assert here.left() == ""
 
 
@@ -73,11 +116,16 @@ def test_ssh_lands_in_the_container(here, ssh):
     harness.until(lambda: here.left() == "", "no container left")
 
 
-def test_a_cancelled_job_ends_with_its_container(here):
-    name = here.run("--", "sh", "-c", "trap 'echo told; exit 0' TERM; trap 'echo usr1' USR1; echo up; while :; do sleep 0.1; done")
-    harness.until(lambda: here("logs", name).stdout == "up\n", "output")
+def test_a_cancelled_job_ends_with_its_containers_which_each_rank_has(here, ssh):
+    ranks = here.ranks
+    name = here.run("-n", ranks, "-e", "WINS=user", "--", "sh", "-c",
+                    "trap 'echo told; exit 0' TERM; trap 'echo usr1' USR1; echo up; while :; do sleep 0.1; done")
+    harness.until(lambda: here("logs", name).stdout == "up\n" * ranks, "output")
+    ssh = ssh.with_env(SLURM_CONF=here.extra["SLURM_CONF"])
+    for rank in range(ranks):
+        assert ssh(f"{name}.{rank}", "cat /etc/inside; echo $WINS $SLURM_PROCID").ok().stdout == f"yes\nuser {rank}\n"
     here("signal", "USR1", name).ok()
-    harness.until(lambda: here("logs", name).stdout == "up\nusr1\n", "the signal")
+    harness.until(lambda: here("logs", name).stdout == "up\nusr1\n" * ranks, "the signal")
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")
     harness.until(lambda: here.left() == "", "no container left")
@@ -89,8 +137,8 @@ def test_every_word_and_value_reaches_the_command_in_the_container_as_it_is(here
 
     def word():
         return "".join(draw.choices(PIECES, k=draw.randrange(8)))
-    words, values = ["\r\n", ":", *(word() for _ in range(40))], [word() for _ in range(20)]
-    script = r'printf "%s\0" "$@"; ' + " ".join(rf'printf "%s\0" "$V{i}";' for i in range(len(values)))
+    words, values = ["\r\n", ":", *(word() for _ in range(40))], ["\nOF_VALUE=1\nV1=1", *(word() for _ in range(20))]
+    script = r'printf "%s\0" "$@"; ' + " ".join(rf'printf "%s\0" "$V{i}";' for i in range(len(values))) + "exit $OF_VALUE"
     name = here.run(*(part for i, value in enumerate(values) for part in ("-e", f"V{i}={value}")),
                     "--", "sh", "-c", script, "sh", *words)
     job = here.wait(name, "SUCCEEDED", "FAILED")

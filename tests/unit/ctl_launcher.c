@@ -66,7 +66,7 @@ static void each_launcher_has_a_line_of_its_own(void **state)
 		cleanup_free char *line = str_printf(
 			"%s%s --bind /j:/j --pwd /w docker://x /berth/berth-init --dir /j -- "
 			"true\n",
-			apptainer, tree ? "/b:/berth:ro" : "/b/berth.sqsh:/berth:image-src=/");
+			apptainer, tree ? "/b:/berth:ro" : "/b/berth.sqsh:/berth:image-src=/,ro");
 
 		assert_script(tree ? "apptainer-tree" : "apptainer", "docker://x", line);
 	}
@@ -102,6 +102,23 @@ static void each_launcher_has_a_line_of_its_own(void **state)
 		"\tmv \"$bundle/$$.part\" \"$bundle/config.json\" || exit 125\n"
 		"exec srun --ntasks=1 --container=/j/container /berth/berth-init --dir /j "
 		"-- true\n");
+}
+
+static void a_value_of_several_lines_is_no_variable_of_enroots(void **state)
+{
+	static const char program[] =
+		" --no-container-entrypoint --container-env=B /berth/busybox sh -c "
+		"'export A=\"$BERTH_ENV_A\"; unset BERTH_ENV_A; exec \"$@\"' sh /berth/berth-init ";
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+	struct world world;
+
+	(void)state;
+	make(&world, "pyxis", "x:1");
+	world.spec.env = (struct opt_list){ { "A=said twice", "B=b", "A=a\nPATH=/b" }, 3 };
+	assert_int_equal(slurm_write_script(&world.submission, &script, NULL), 0);
+	assert_non_null(strstr(buf_str(&script), "\nexport BERTH_ENV_A=\"$A\"\nexec srun "));
+	assert_non_null(strstr(buf_str(&script), program));
+	job_finish(&world.job);
 }
 
 static void a_separator_of_srun_goes_through_it_marked(void **state)
@@ -164,19 +181,25 @@ static void an_image_says_what_starts_it_where_only_one_can(void **state)
 
 static void what_cannot_be_mounted_is_refused(void **state)
 {
-	static const char *const launchers[] = { "apptainer", "pyxis", "podman", "edf" };
-	static const char *const directories[] = { "/a:b", "/a,b" };
+	static const struct {
+		const char *launcher, *directory;
+	} cases[] = {
+		{ "apptainer", "/a:b" }, { "apptainer", "/a,b" }, { "apptainer", "/a\nb" },
+		{ "pyxis", "/a:b" },	 { "pyxis", "/a,b" },	  { "pyxis", "/$(a)" },
+		{ "pyxis", "/`a`" },	 { "podman", "/a:b" },	  { "podman", "/a,b" },
+		{ "edf", "/a:b" },	 { "edf", "/a,b" },	  { "edf", "/$a" },
+	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(launchers) * ARRAY_LEN(directories); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		cleanup(launch_words_finish) struct launch_words line = { 0 };
 		cleanup(buf_finish) struct buf text = BUF_INIT(LAUNCHER_FILE_MAX);
 		const struct launcher *launcher;
 		struct world world;
 		struct err err;
 
-		make(&world, launchers[i / 2], "x");
-		job_set_text(&world.job.directory, directories[i % 2]);
+		make(&world, cases[i].launcher, "x");
+		job_set_text(&world.job.directory, cases[i].directory);
 		assert_int_equal(launcher_choose(&world.spec, &launcher, NULL), 0);
 		if (launcher->render)
 			assert_int_equal(launcher_render(launcher, &world.submission, &text, &err),
@@ -341,7 +364,7 @@ static void every_word_and_value_reaches_the_launcher_as_it_is(void **state)
 	(void)state;
 	run_with("apptainer", "docker://x", "apptainer", value, 0);
 	run_with("edf", "x", "srun", value, 1);
-	run_with("pyxis", "x", "srun", value, 2);
+	run_with("pyxis", "x", "srun", value, 1);
 	run_with("oci", "/x", "srun", value, 2);
 }
 
@@ -349,6 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_launcher_has_a_line_of_its_own),
+		cmocka_unit_test(a_value_of_several_lines_is_no_variable_of_enroots),
 		cmocka_unit_test(a_separator_of_srun_goes_through_it_marked),
 		cmocka_unit_test(an_image_says_what_starts_it_where_only_one_can),
 		cmocka_unit_test(what_cannot_be_mounted_is_refused),

@@ -10,8 +10,6 @@
 #include "controller/backends/launch/launcher.h"
 #include "init/base/text.h"
 
-#define CARRIED "BERTH_ENV_"
-
 /* Bytes of the UTF-8 sequence (RFC 3629) that begins here, or 0. */
 static size_t sequence(const unsigned char *s)
 {
@@ -92,7 +90,7 @@ int launcher_edf_add(const struct launcher *launcher, const struct submission *s
 		cleanup_free char *name = launcher_env_name(env->items[i]);
 
 		if (!is_plain(env->items[i] + strlen(name) + 1) &&
-		    !buf_printf(&ret->setup, "export " CARRIED "%s=\"$%s\"\n", name, name))
+		    !buf_printf(&ret->setup, "export " LAUNCHER_CARRIED "%s=\"$%s\"\n", name, name))
 			return err_set(err, ERR_LIMIT, "--env: too many variables");
 	}
 	argv_addf(&ret->step, "--environment=%s", file);
@@ -107,19 +105,14 @@ static bool add_env(struct buf *b, const struct opt_list *env)
 		cleanup_free char *name = launcher_env_name(env->items[i]);
 		const char *value = env->items[i] + strlen(name) + 1;
 
-		/* Said twice is an error in TOML; the last one counts for a shell. */
-		for (size_t later = i + 1; later < env->len && name[0]; later++) {
-			if (strncmp(env->items[later], name, strlen(name)) == 0 &&
-			    env->items[later][strlen(name)] == '=')
-				name[0] = '\0';
-		}
-		if (name[0] == '\0')
+		/* Said twice is an error in TOML. */
+		if (!launcher_env_counts(env, i))
 			continue;
 		ok = buf_printf(b, "%s = ", name);
 		if (ok && is_plain(value))
 			ok = add_string(b, value) && buf_append_u8(b, '\n');
 		else if (ok)
-			ok = buf_printf(b, "\"${" CARRIED "%s}\"\n", name);
+			ok = buf_printf(b, "\"${" LAUNCHER_CARRIED "%s}\"\n", name);
 	}
 	return ok;
 }

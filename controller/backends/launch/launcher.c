@@ -28,26 +28,39 @@ char *launcher_env_name(const char *assignment)
 	return str_dup_len(assignment, strcspn(assignment, "="));
 }
 
+bool launcher_env_counts(const struct opt_list *env, size_t index)
+{
+	size_t len = strcspn(env->items[index], "=") + 1;
+
+	for (size_t later = index + 1; later < env->len; later++) {
+		if (strncmp(env->items[later], env->items[index], len) == 0)
+			return false;
+	}
+	return true;
+}
+
 /* Mounts are lists of SOURCE:TARGET:FLAGS with commas. */
-static int check_mount(const char *what, const char *path, struct err *err)
+#define SEPARATORS ":,\\\""
+
+static int check_mount(const char *what, const char *path, const char *refused, struct err *err)
 {
 	for (const char *p = path; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || strchr(":,\\\"", *p))
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || strchr(refused, *p))
 			return err_set(err, ERR_INVALID,
-				       "%s '%.200s' has a ':', ',', '\\', quote or control "
-				       "character, which cannot be mounted into a container: use "
-				       "another 'home' for the cluster",
-				       what, path);
+				       "%s '%.200s' has one of %s or a control character, which "
+				       "cannot be mounted into a container: use another 'home' for "
+				       "the cluster",
+				       what, path, refused);
 	}
 	return 0;
 }
 
-/* Both mounts of a launcher; true words, so that spaces and shell characters are no matter. */
-static int check_mounts(const struct submission *submission, struct err *err)
+/* Both mounts of a launcher; true words, so that spaces and a shell's characters are no matter. */
+static int check_mounts(const struct submission *submission, const char *refused, struct err *err)
 {
-	if (check_mount("the bundle", submission->bundle, err) < 0)
+	if (check_mount("the bundle", submission->bundle, refused, err) < 0)
 		return -1;
-	return check_mount("the job directory", submission->job->directory, err);
+	return check_mount("the job directory", submission->job->directory, refused, err);
 }
 
 /* `NAME="$NAME"` under another name: the value has been through no hands but the scheduler's. */
@@ -67,7 +80,8 @@ static int export_as(const struct submission *submission, const char *prefix,
 
 /*
  * --no-eval: values of APPTAINERENV_ variables are values, not shell. These win over the image's
- * own; SingularityCE reads the other names.
+ * own; SingularityCE reads the other names. An image that is not said to be read-only is tried for
+ * writing, and its owner warned in the job's own stderr.
  */
 static int add_apptainer(const struct launcher *launcher, const struct submission *submission,
 			 struct launch_words *ret, struct err *err)
@@ -76,12 +90,12 @@ static int add_apptainer(const struct launcher *launcher, const struct submissio
 	cleanup_free char *bundle = launcher_bundle(launcher, submission);
 	const char *dir = submission->job->directory;
 
-	if (check_mounts(submission, err) < 0 ||
+	if (check_mounts(submission, SEPARATORS, err) < 0 ||
 	    export_as(submission, is_apptainer ? "APPTAINERENV_" : "SINGULARITYENV_", ret, err) < 0)
 		return -1;
 	argv_add_words(&ret->program, launcher->program, "exec", "--no-eval", "--bind", NULL);
 	argv_addf(&ret->program, "%s:" LAUNCHER_BUNDLE ":%s", bundle,
-		  launcher_mounts_image(launcher, submission) ? "image-src=/" : "ro");
+		  launcher_mounts_image(launcher, submission) ? "image-src=/,ro" : "ro");
 	argv_add(&ret->program, "--bind");
 	argv_addf(&ret->program, "%s:%s", dir, dir);
 	argv_add_words(&ret->program, "--pwd", submission->spec->workdir, submission->spec->image,
@@ -121,7 +135,7 @@ static int add_podman(const struct launcher *launcher, const struct submission *
 	const char *dir = submission->job->directory;
 	struct argv *words = &ret->program;
 
-	if (check_mounts(submission, err) < 0)
+	if (check_mounts(submission, SEPARATORS, err) < 0)
 		return -1;
 	argv_add_words(words, "sh", "-c", podman_run, launcher->program, NULL);
 	argv_add_words(words, "--network=host", "--ipc=host", "--env-host", NULL);
@@ -137,31 +151,57 @@ static int add_podman(const struct launcher *launcher, const struct submission *
 	return 0;
 }
 
-/* The image's variables win over the job's unless they are named. */
+/*
+ * The image's variables win over the job's unless they are named. For those, enroot reads lines of
+ * NAME=VALUE that the plugin prints: a value's second line may look like one more variable. So
+ * values of several lines go in under another name, and a shell of ours gives them theirs.
+ */
+static int add_pyxis_env(const struct opt_list *env, struct launch_words *ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf names = BUF_INIT(SETUP_MAX), shell = BUF_INIT(SETUP_MAX);
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < env->len; i++) {
+		cleanup_free char *name = launcher_env_name(env->items[i]);
+
+		if (!launcher_env_counts(env, i))
+			continue;
+		if (!strchr(env->items[i], '\n'))
+			ok = buf_printf(&names, "%s%s", buf_len(&names) > 0 ? "," : "", name);
+		else
+			ok = buf_printf(&ret->setup, "export " LAUNCHER_CARRIED "%s=\"$%s\"\n",
+					name, name) &&
+			     buf_printf(&shell,
+					"export %s=\"$" LAUNCHER_CARRIED "%s\"; "
+					"unset " LAUNCHER_CARRIED "%s; ",
+					name, name, name);
+	}
+	if (!ok || !buf_printf(&shell, "exec \"$@\""))
+		return err_set(err, ERR_LIMIT, "--env: too many variables");
+	if (buf_len(&names) > 0)
+		argv_addf(&ret->step, "--container-env=%s", buf_str(&names));
+	if (buf_len(&ret->setup) > 0)
+		argv_add_words(&ret->program, LAUNCHER_BUNDLE "/busybox", "sh", "-c",
+			       buf_str(&shell), "sh", NULL);
+	return 0;
+}
+
+/* The plugin writes the mounts into a script of bash, within double quotes. */
 static int add_pyxis(const struct launcher *launcher, const struct submission *submission,
 		     struct launch_words *ret, struct err *err)
 {
 	const struct spec *spec = submission->spec;
 	const char *dir = submission->job->directory;
-	cleanup(buf_finish) struct buf names = BUF_INIT(SETUP_MAX);
 
 	(void)launcher;
-	if (check_mounts(submission, err) < 0)
+	if (check_mounts(submission, SEPARATORS "$`", err) < 0)
 		return -1;
 	argv_addf(&ret->step, "--container-image=%s", spec->image);
 	argv_addf(&ret->step, "--container-mounts=%s:" LAUNCHER_BUNDLE ":ro,%s:%s",
 		  submission->bundle, dir, dir);
 	argv_addf(&ret->step, "--container-workdir=%s", spec->workdir);
 	argv_add(&ret->step, "--no-container-entrypoint");
-	for (size_t i = 0; i < spec->env.len; i++) {
-		cleanup_free char *name = launcher_env_name(spec->env.items[i]);
-
-		if (!buf_printf(&names, "%s%s", i > 0 ? "," : "", name))
-			return err_set(err, ERR_LIMIT, "--env: too many variables");
-	}
-	if (spec->env.len > 0)
-		argv_addf(&ret->step, "--container-env=%s", buf_str(&names));
-	return 0;
+	return add_pyxis_env(&spec->env, ret, err);
 }
 
 static const struct launcher launchers[] = {
