@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Containers that Slurm's jobs run in, made of what the machine has: a root directory of busybox, podman with that as an
-image, oci.conf, by which Slurm starts OCI bundles with crun or runc, apptainer, and NVIDIA's pyxis with enroot.
+image, oci.conf, by which Slurm starts OCI bundles with crun or runc, apptainer, NVIDIA's pyxis with enroot, and skybox of
+the Sarus suite, which reads EDF.
 
-The last two are in no Debian 12 or 13. They are looked for in PATH and, as their own `make install prefix=DIR` puts
-them, in $BERTH_CONTAINERS: bin/apptainer, bin/enroot, lib/slurm/spank_pyxis.so."""
+The last three are in no Debian 12 or 13. They are looked for in PATH and, as `make install prefix=DIR` puts them, in
+$BERTH_CONTAINERS: bin/apptainer, bin/enroot, lib/slurm/spank_pyxis.so, lib/slurm/libskybox.so."""
 
 import os
 import pathlib
@@ -107,35 +108,97 @@ ENROOT = ("#!/bin/sh\nexport ENROOT_DATA_PATH={dir}/data ENROOT_CACHE_PATH={dir}
           'exec {enroot} "$@"\n')
 
 
-class Pyxis(slurm.Slurm):
-    """A Slurm of its own, whose srun takes --container-image: plugstack.conf beside slurm.conf names the plugin."""
+def find_plugin(name: str) -> pathlib.Path:
+    """A plugin of Slurm's that is not Debian's, for Slurm's own release."""
+    for path in PREFIX / "lib/slurm", *pathlib.Path("/usr/lib").glob("*/slurm*"):
+        if (path / name).exists():
+            return path / name
+    raise Unavailable(f"no {name} for Slurm in $BERTH_CONTAINERS/lib/slurm: see ci/README.md")
 
-    def __init__(self, dir: pathlib.Path):
-        plugins = [PREFIX / "lib/slurm", *pathlib.Path("/usr/lib").glob("*/slurm*")]
-        self.plugin = next((path / "spank_pyxis.so" for path in plugins if (path / "spank_pyxis.so").exists()), None)
-        enroot = shutil.which("enroot", path=PATH)
-        if not enroot or not self.plugin:
-            raise Unavailable("no enroot in PATH or no spank_pyxis.so for Slurm in $BERTH_CONTAINERS: see ci/README.md")
-        find("mksquashfs", "unsquashfs")
+
+class Plugged(slurm.Slurm):
+    """A Slurm of its own with a plugin, which plugstack.conf beside slurm.conf names; bin/ is in front in PATH."""
+
+    def __init__(self, dir: pathlib.Path, plugin: str):
         dir.mkdir(mode=0o755)
         super().__init__(dir)
-        for name in "bin", "pyxis":
-            (dir / name).mkdir()
-        (dir / "bin/enroot").write_text(ENROOT.format(dir=dir / "enroot", enroot=enroot))
-        (dir / "bin/enroot").chmod(0o755)
-        (dir / "plugstack.conf").write_text(f"required {self.plugin} runtime_path={dir}/pyxis\n")
+        (dir / "bin").mkdir()
+        (dir / "plugstack.conf").write_text(f"required {plugin}\n")
+
+    def env(self, base=None) -> dict:
+        return {**super().env(base), "PATH": f"{self.dir}/bin:{PATH}"}
+
+    def add_program(self, name: str, text: str) -> None:
+        path = self.dir / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+
+class Pyxis(Plugged):
+    """srun takes --container-image."""
+
+    def __init__(self, dir: pathlib.Path):
+        plugin = find_plugin("spank_pyxis.so")
+        enroot = shutil.which("enroot", path=PATH)
+        if not enroot:
+            raise Unavailable("no enroot in PATH or in $BERTH_CONTAINERS/bin: see ci/README.md")
+        find("mksquashfs", "unsquashfs")
+        super().__init__(dir, f"{plugin} runtime_path={dir}/pyxis")
+        (dir / "pyxis").mkdir()
+        self.add_program("enroot", ENROOT.format(dir=dir / "enroot", enroot=enroot))
         tree = root(dir / "root")
         (tree / "etc/environment").write_text("OF_IMAGE=image\nWINS=image\n")
         self.image = dir / "image.sqsh"
         harness.run(["mksquashfs", tree, self.image, "-quiet", "-no-progress"]).ok()
 
-    def env(self, base=None) -> dict:
-        return {**super().env(base), "PATH": f"{self.dir}/bin:{PATH}"}
-
     def left(self) -> str:
         """Root directories that nobody removed."""
         data = self.dir / "enroot/data"
         return " ".join(path.name for path in data.iterdir()) if data.exists() else ""
+
+
+# What a site says in podman's module, which Debian 12's podman does not have yet; and the store of images is podman's own,
+# instead of one that nodes share.
+SKYBOX_PODMAN = "#!/bin/sh\n" + """\
+export CONTAINERS_STORAGE_CONF={dir}/storage.conf CONTAINERS_CONF={dir}/containers.conf
+for word; do
+	shift
+	case $skip$word in
+	skip*) skip= ;;
+	--root | --runroot | --module | --storage-opt) skip=skip ;;
+	run) set -- "$@" run --pid=host --network=host --uidmap=0:0:65536 --gidmap=0:0:65536 ;;
+	*) set -- "$@" "$word" ;;
+	esac
+done
+exec podman "$@"
+"""
+SKYBOX = """\
+edf_system_search_path = "{dir}"
+parallax_imagestore = "{dir}/images"
+parallax_mount_program = "/bin/true"
+parallax_path = "/bin/true"
+podman_module = "hpc"
+podman_path = "{dir}/bin/skybox-podman"
+podman_tmp_path = "{dir}/podman-tmp"
+skybox_enabled = true
+tracking_enabled = false
+tracking_tool = ""
+"""
+
+
+class Skybox(Plugged):
+    """srun takes --edf, and podman starts the container."""
+
+    def __init__(self, dir: pathlib.Path):
+        plugin = find_plugin("libskybox.so")
+        find("podman")
+        super().__init__(dir, f"{plugin} config_path={dir}/skybox")
+        self.podman = Podman(dir / "podman")
+        self.image, self.left = self.podman.name, self.podman.left
+        for name in "images", "podman-tmp", "skybox":
+            (dir / name).mkdir()
+        (dir / "skybox/10.conf").write_text(SKYBOX.format(dir=dir))
+        self.add_program("skybox-podman", SKYBOX_PODMAN.replace("{dir}", str(dir / "podman")))
 
 
 class Oci:

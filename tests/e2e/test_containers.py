@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Slurm's jobs in containers, for real: with podman, with Slurm's own, which run by runc or crun, and, where they are
-installed, with apptainer and with pyxis (ci/slurm-containers)."""
+installed, with apptainer, pyxis and skybox (ci/slurm-containers)."""
 
 import os
 import random
@@ -62,21 +62,36 @@ class Pyxis:
         self.env, self.image, self.left = {}, cluster.image, cluster.left
 
 
-LAUNCHERS = {"podman": Podman, "oci": Oci, "apptainer": Apptainer, "apptainer-tree": ApptainerTree, "pyxis": Pyxis}
+class Skybox(Pyxis):
+    options = ["--launcher=skybox"]
 
 
-@pytest.fixture(scope="module")
-def plugged(session_dir):
+LAUNCHERS = {"podman": Podman, "oci": Oci, "apptainer": Apptainer, "apptainer-tree": ApptainerTree, "pyxis": Pyxis,
+             "skybox": Skybox}
+
+
+def started(cluster: type, path):
     try:
-        cluster = containers.Pyxis(session_dir / "plugged").start()
+        cluster = cluster(path).start()
     except (containers.Unavailable, slurm.Unavailable) as reason:
-        pytest.skip(f"no pyxis: {reason}")
+        pytest.skip(f"no {path.name}: {reason}")
     yield cluster
     cluster.stop()
 
 
+@pytest.fixture(scope="module")
+def slurm_pyxis(session_dir):
+    yield from started(containers.Pyxis, session_dir / "slurm-pyxis")
+
+
+@pytest.fixture(scope="module")
+def slurm_skybox(session_dir):
+    yield from started(containers.Skybox, session_dir / "slurm-skybox")
+
+
 @pytest.fixture(scope="module", params=[("podman", "slurm"), ("podman", "slurmrest"), ("oci", "slurm"), ("oci", "slurmrest"),
-                                        ("apptainer", "slurm"), ("apptainer-tree", "slurm"), ("pyxis", "plugged")],
+                                        ("apptainer", "slurm"), ("apptainer-tree", "slurm"), ("pyxis", "slurm_pyxis"),
+                                        ("skybox", "slurm_skybox")],
                 ids="-".join)
 def here(request, berth, session_dir):
     launcher, name = request.param
@@ -144,6 +159,16 @@ def test_every_word_and_value_reaches_the_command_in_the_container_as_it_is(here
     job = here.wait(name, "SUCCEEDED", "FAILED")
     assert job["state"] == "SUCCEEDED", (seed, job, here("logs", "--stderr", name))
     assert (here.job_dir(name) / "stdout").read_bytes().decode().split("\0")[:-1] == words + values, f"seed {seed}"
+
+
+def test_an_environment_file_of_ones_own_is_inherited(berth, slurm_skybox, short_dir):
+    (short_dir / "mine.toml").write_text(f'image = "{slurm_skybox.image}"\nmounts = ["{short_dir}:/mine"]\n'
+                                         '[env]\nOWN = "file"\nWINS = "file"\nEMPTY = "file"\n')
+    berth = berth.with_env(SLURM_CONF=slurm_skybox.config)
+    name = berth.submit("-b", "slurm", "--launcher=skybox", "--edf", short_dir / "mine.toml", "-e", "WINS=$user", "-e", "EMPTY=",
+                        "--", "sh", "-c", "echo $OWN $WINS ${EMPTY-unset}; ls /mine")
+    berth.wait(name, "SUCCEEDED")
+    assert berth("logs", name).ok().stdout == "file $user\nmine.toml\n"
 
 
 @pytest.mark.parametrize("options, said", [

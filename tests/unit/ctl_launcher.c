@@ -79,10 +79,16 @@ static void each_launcher_has_a_line_of_its_own(void **state)
 		      "--container-mounts=/b:/berth:ro,/j:/j --container-workdir=/w "
 		      "--no-container-entrypoint --container-env=A,B /berth/berth-init --dir /j "
 		      "-- true\n");
-	assert_script("edf", "x:1",
-		      "export BERTH_ENV_B=\"$B\"\n"
-		      "exec srun --ntasks=1 --environment=/j/environment.toml /berth/berth-init "
-		      "--dir /j -- true\n");
+	for (int new = 0; new < 2; new ++) {
+		cleanup_free char *line = str_printf(
+			"export BERTH_ENV_B=\"$B\"\n"
+			"exec srun --ntasks=1 --%s=/j/environment.toml /berth/busybox sh -c "
+			"'export B=\"$BERTH_ENV_B\"; unset BERTH_ENV_B; exec \"$@\"' sh "
+			"/berth/berth-init --dir /j -- true\n",
+			new ? "edf" : "environment");
+
+		assert_script(new ? "skybox" : "edf", "x:1", line);
+	}
 	assert_script(
 		"oci", "/root",
 		"bundle=/j/container\n"
@@ -188,6 +194,7 @@ static void what_cannot_be_mounted_is_refused(void **state)
 		{ "pyxis", "/a:b" },	 { "pyxis", "/a,b" },	  { "pyxis", "/$(a)" },
 		{ "pyxis", "/`a`" },	 { "podman", "/a:b" },	  { "podman", "/a,b" },
 		{ "edf", "/a:b" },	 { "edf", "/a,b" },	  { "edf", "/$a" },
+		{ "edf", "/a b" },	 { "skybox", "/a;b" },	  { "skybox", "/`a`" },
 	};
 
 	(void)state;
@@ -233,7 +240,7 @@ static void an_environment_file_quotes_what_toml_could_misread(void **state)
 	make(&world, "edf", "registry.example.org#x:1");
 	world.spec.edf = "/users/me/my \"edf\".toml";
 	world.spec.env = (struct opt_list){
-		{ "A=1", "Q=\"\\'#\n\x01\x7f", "D=$HOME", "L=\xff", "A=caf\xc3\xa9" }, 5
+		{ "A=1", "Q=\"\\'#\n\x01\x7f", "D=$HOME", "L=\xff", "E=", "A=caf\xc3\xa9" }, 6
 	};
 	text = rendered(&world);
 	assert_string_equal(text, "base_environment = \"/users/me/my \\\"edf\\\".toml\"\n"
@@ -243,8 +250,6 @@ static void an_environment_file_quotes_what_toml_could_misread(void **state)
 				  "mounts = [\"/b/berth.sqsh:/berth:sqsh\", \"/j:/j\"]\n"
 				  "\n[env]\n"
 				  "Q = \"\\\"\\\\'#\\u000a\\u0001\\u007f\"\n"
-				  "D = \"${BERTH_ENV_D}\"\n"
-				  "L = \"${BERTH_ENV_L}\"\n"
 				  "A = \"caf\xc3\xa9\"\n");
 	job_finish(&world.job);
 }

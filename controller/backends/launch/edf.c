@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Container Engine's environment definition file (EDF), TOML. Its values expand ${VARIABLE},
- * and the file is text in UTF-8. So a value with a '$', or with bytes that are no text, stands in
- * it as a reference to a variable of the batch script, which is expanded once; paths with a '$' are
- * refused.
+ * The Container Engine's environment definition file (EDF), TOML. Its values expand ${VARIABLE}, an
+ * empty one removes the variable, and the file is text in UTF-8. So values that are empty, have a
+ * '$' or are no text are carried past it; such paths are refused. The engine of the Sarus suite
+ * puts mounts through a shell once more and escapes blanks for nobody who would read that.
  */
 #include <string.h>
 
@@ -60,6 +60,11 @@ static bool add_string(struct buf *b, const char *value)
 	return ok && buf_append_u8(b, '"');
 }
 
+static bool is_plain_value(const char *value)
+{
+	return value[0] && is_plain(value);
+}
+
 static int check_path(const char *what, const char *path, struct err *err)
 {
 	if (is_plain(path))
@@ -72,9 +77,9 @@ static int check_path(const char *what, const char *path, struct err *err)
 
 static int check_mount(const char *what, const char *path, struct err *err)
 {
-	if (strpbrk(path, ":,"))
+	if (strpbrk(path, ":,; \t\n\"\\`"))
 		return err_set(err, ERR_INVALID,
-			       "%s: '%.200s' has a ':' or ',' and cannot be "
+			       "%s: '%.200s' has a blank or one of :,;\"\\` and cannot be "
 			       "mounted: use another 'home' for the cluster",
 			       what, path);
 	return check_path(what, path, err);
@@ -84,17 +89,10 @@ int launcher_edf_add(const struct launcher *launcher, const struct submission *s
 		     struct launch_words *ret, struct err *err)
 {
 	cleanup_free char *file = launcher_file(launcher, submission);
-	const struct opt_list *env = &submission->spec->env;
+	bool is_skybox = strcmp(launcher->name, "skybox") == 0;
 
-	for (size_t i = 0; i < env->len; i++) {
-		cleanup_free char *name = launcher_env_name(env->items[i]);
-
-		if (!is_plain(env->items[i] + strlen(name) + 1) &&
-		    !buf_printf(&ret->setup, "export " LAUNCHER_CARRIED "%s=\"$%s\"\n", name, name))
-			return err_set(err, ERR_LIMIT, "--env: too many variables");
-	}
-	argv_addf(&ret->step, "--environment=%s", file);
-	return 0;
+	argv_addf(&ret->step, "--%s=%s", is_skybox ? "edf" : "environment", file);
+	return launcher_carry(&submission->spec->env, is_plain_value, ret, err);
 }
 
 static bool add_env(struct buf *b, const struct opt_list *env)
@@ -106,13 +104,9 @@ static bool add_env(struct buf *b, const struct opt_list *env)
 		const char *value = env->items[i] + strlen(name) + 1;
 
 		/* Said twice is an error in TOML. */
-		if (!launcher_env_counts(env, i))
-			continue;
-		ok = buf_printf(b, "%s = ", name);
-		if (ok && is_plain(value))
-			ok = add_string(b, value) && buf_append_u8(b, '\n');
-		else if (ok)
-			ok = buf_printf(b, "\"${" LAUNCHER_CARRIED "%s}\"\n", name);
+		if (launcher_env_counts(env, i) && is_plain_value(value))
+			ok = buf_printf(b, "%s = ", name) && add_string(b, value) &&
+			     buf_append_u8(b, '\n');
 	}
 	return ok;
 }

@@ -151,39 +151,52 @@ static int add_podman(const struct launcher *launcher, const struct submission *
 	return 0;
 }
 
-/*
- * The image's variables win over the job's unless they are named. For those, enroot reads lines of
- * NAME=VALUE that the plugin prints: a value's second line may look like one more variable. So
- * values of several lines go in under another name, and a shell of ours gives them theirs.
- */
-static int add_pyxis_env(const struct opt_list *env, struct launch_words *ret, struct err *err)
+int launcher_carry(const struct opt_list *env, bool (*is_plain)(const char *value),
+		   struct launch_words *ret, struct err *err)
 {
-	cleanup(buf_finish) struct buf names = BUF_INIT(SETUP_MAX), shell = BUF_INIT(SETUP_MAX);
+	cleanup(buf_finish) struct buf shell = BUF_INIT(SETUP_MAX);
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < env->len; i++) {
 		cleanup_free char *name = launcher_env_name(env->items[i]);
 
-		if (!launcher_env_counts(env, i))
+		if (!launcher_env_counts(env, i) || is_plain(env->items[i] + strlen(name) + 1))
 			continue;
-		if (!strchr(env->items[i], '\n'))
-			ok = buf_printf(&names, "%s%s", buf_len(&names) > 0 ? "," : "", name);
-		else
-			ok = buf_printf(&ret->setup, "export " LAUNCHER_CARRIED "%s=\"$%s\"\n",
-					name, name) &&
-			     buf_printf(&shell,
-					"export %s=\"$" LAUNCHER_CARRIED "%s\"; "
-					"unset " LAUNCHER_CARRIED "%s; ",
-					name, name, name);
+		ok = buf_printf(&ret->setup, "export BERTH_ENV_%s=\"$%s\"\n", name, name) &&
+		     buf_printf(&shell, "export %s=\"$BERTH_ENV_%s\"; unset BERTH_ENV_%s; ", name,
+				name, name);
 	}
 	if (!ok || !buf_printf(&shell, "exec \"$@\""))
 		return err_set(err, ERR_LIMIT, "--env: too many variables");
-	if (buf_len(&names) > 0)
-		argv_addf(&ret->step, "--container-env=%s", buf_str(&names));
 	if (buf_len(&ret->setup) > 0)
 		argv_add_words(&ret->program, LAUNCHER_BUNDLE "/busybox", "sh", "-c",
 			       buf_str(&shell), "sh", NULL);
 	return 0;
+}
+
+static bool is_one_line(const char *value)
+{
+	return !strchr(value, '\n');
+}
+
+/*
+ * The image's variables win over the job's unless they are named. For those, enroot reads lines of
+ * NAME=VALUE that the plugin prints: a value's second line may look like one more variable.
+ */
+static int add_pyxis_env(const struct opt_list *env, struct launch_words *ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf names = BUF_INIT(SETUP_MAX);
+
+	for (size_t i = 0; i < env->len; i++) {
+		cleanup_free char *name = launcher_env_name(env->items[i]);
+
+		if (launcher_env_counts(env, i) && is_one_line(env->items[i]) &&
+		    !buf_printf(&names, "%s%s", buf_len(&names) > 0 ? "," : "", name))
+			return err_set(err, ERR_LIMIT, "--env: too many variables");
+	}
+	if (buf_len(&names) > 0)
+		argv_addf(&ret->step, "--container-env=%s", buf_str(&names));
+	return launcher_carry(env, is_one_line, ret, err);
 }
 
 /* The plugin writes the mounts into a script of bash, within double quotes. */
@@ -212,12 +225,13 @@ static const struct launcher launchers[] = {
 	{ "pyxis", NULL, false, add_pyxis, NULL, NULL },
 	{ "edf", NULL, true, launcher_edf_add, "environment.toml", launcher_edf_render },
 	{ "edf-tree", NULL, false, launcher_edf_add, "environment.toml", launcher_edf_render },
+	{ "skybox", NULL, false, launcher_edf_add, "environment.toml", launcher_edf_render },
 	{ "oci", NULL, false, launcher_oci_add, "container.json", launcher_oci_render },
 	{ "podman", "podman", false, add_podman, NULL, NULL },
 };
 #define NAMES                                                                                    \
 	"none, apptainer, apptainer-tree, singularity, singularity-tree, pyxis, edf, edf-tree, " \
-	"oci and podman"
+	"skybox, oci and podman"
 
 /* What only one launcher can make anything of. */
 static const struct {
@@ -301,8 +315,8 @@ int launcher_choose(const struct spec *spec, const struct launcher **ret, struct
 		return err_set(err, ERR_INVALID,
 			       "--launcher: '%.40s' starts no containers; there are " NAMES, name);
 	if (spec->edf && (*ret)->render != launcher_edf_render)
-		return err_set(err, ERR_INVALID, "--edf is for the launcher edf, and not for %s",
-			       name);
+		return err_set(err, ERR_INVALID,
+			       "--edf is for the launchers edf and skybox, and not for %s", name);
 	if (!spec->image && !spec->edf)
 		return err_set(err, ERR_INVALID, "--launcher=%s needs --image", name);
 	return 0;

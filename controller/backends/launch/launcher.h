@@ -27,9 +27,6 @@
 #define LAUNCHER_BUNDLE "/berth"
 #define LAUNCHER_FILE_MAX (1024 * 1024)
 
-/* Begins the name under which a variable goes in whose value something on the way would change. */
-#define LAUNCHER_CARRIED "BERTH_ENV_"
-
 /* What a launcher says; all of it is for the shell of the batch script. */
 struct launch_words {
 	struct buf setup;    /* lines before the command, complete */
@@ -94,6 +91,13 @@ char *launcher_env_name(const char *assignment);
 
 /* Whether no later one says the same name: the last counts, as for a shell. */
 bool launcher_env_counts(const struct opt_list *env, size_t index);
+
+/*
+ * For values that something on the way would change: they go into the container under another name,
+ * which nobody there looks at, and a shell of the bundle gives them theirs before berth-init.
+ */
+int launcher_carry(const struct opt_list *env, bool (*is_plain)(const char *value),
+		   struct launch_words *ret, struct err *err) attr_must_use;
 
 /* Those with a file of their own. */
 int launcher_edf_add(const struct launcher *launcher, const struct submission *submission,
