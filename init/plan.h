@@ -19,7 +19,7 @@
 #include "init/base/cleanup.h"
 #include "init/base/err.h"
 
-#define PLAN_TUNNEL_ARGS 8
+#define PLAN_TUNNEL_ARGS 10
 #define PLAN_NUMBER_SIZE 16
 
 /* How much is said on standard error; each includes those before. */
@@ -57,7 +57,7 @@ struct plan {
 	char *tunnel_argv[PLAN_TUNNEL_ARGS + 1];
 
 	/* Members of tunnel_argv; the command's process id is filled in when it is known. */
-	char rank_arg[PLAN_NUMBER_SIZE], pid_arg[PLAN_NUMBER_SIZE];
+	char rank_arg[PLAN_NUMBER_SIZE], pid_arg[PLAN_NUMBER_SIZE], ranks_arg[PLAN_NUMBER_SIZE];
 };
 
 void plan_finish(struct plan *plan);

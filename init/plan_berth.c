@@ -21,7 +21,7 @@
 
 struct args {
 	const char *dir, *tunnel, *hold, *parent_death;
-	uint64_t rank, grace, limit, verbose;
+	uint64_t rank, ranks, grace, limit, verbose;
 	bool no_tunnel, single_child, subreaper, warn_on_reap, marked, help, version;
 	struct opt_list remap, rewrite, install;
 };
@@ -30,6 +30,8 @@ static const struct opt opts[] = {
 	OPT_STR('d', "dir", struct args, dir, "DIR",
 		"job directory: keeps the status, and has the tunnel started"),
 	OPT_UINT('r', "rank", struct args, rank, "N", "rank in the job (default: SLURM_PROCID, 0)"),
+	OPT_UINT(0, "ranks", struct args, ranks, "COUNT",
+		 "--rank is the task of an array, which has so many: SLURM_PROCID is which"),
 	OPT_STR(0, "tunnel", struct args, tunnel, "PATH",
 		"the tunnel (default: berth-tunnel beside this program)"),
 	OPT_FLAG(0, "no-tunnel", struct args, no_tunnel, "start no tunnel"),
@@ -68,16 +70,21 @@ static void print_help(void)
 	opt_print_help(opts, stdout);
 }
 
-static unsigned int choose_rank(uint64_t given)
+static int choose_rank(const struct args *args, unsigned int *ret, struct err *err)
 {
 	const char *text = getenv("SLURM_PROCID");
-	uint64_t rank = 0;
+	uint64_t ranks = MAX(args->ranks, UINT64_C(1)), rank = 0, first = 0;
 
-	if (given != RANK_UNSET)
-		return (unsigned int)given;
-	if (text && !text_parse_uint(text, INT_MAX, &rank))
+	if (args->rank != RANK_UNSET) {
+		if (args->rank >= INT_MAX / ranks)
+			return err_set(err, ERR_INVALID, "--rank: ranks are below %d", INT_MAX);
+		first = args->rank * ranks;
+	}
+	if ((args->rank == RANK_UNSET || ranks > 1) && text &&
+	    !text_parse_uint(text, ranks > 1 ? ranks - 1 : INT_MAX, &rank))
 		rank = 0;
-	return (unsigned int)rank;
+	*ret = (unsigned int)(first + rank);
+	return 0;
 }
 
 static char *make_absolute(const char *path, struct err *err)
@@ -124,7 +131,7 @@ static char *find_beside(const char *name)
 static int plan_tunnel(const struct args *args, struct plan *plan, struct err *err)
 {
 	static char serve[] = "serve", dir_opt[] = "--dir", rank_opt[] = "--rank",
-		    pid_opt[] = "--pid";
+		    pid_opt[] = "--pid", ranks_opt[] = "--ranks";
 
 	plan->tunnel_path =
 		args->tunnel ? make_absolute(args->tunnel, err) : find_beside("berth-tunnel");
@@ -139,6 +146,11 @@ static int plan_tunnel(const struct args *args, struct plan *plan, struct err *e
 	plan->tunnel_argv[5] = plan->rank_arg;
 	plan->tunnel_argv[6] = pid_opt;
 	plan->tunnel_argv[7] = plan->pid_arg;
+	if (args->ranks > 1) {
+		plan->tunnel_argv[8] = ranks_opt;
+		plan->tunnel_argv[9] = plan->ranks_arg;
+	}
+	snprintf(plan->ranks_arg, sizeof(plan->ranks_arg), "%u", (unsigned int)args->ranks);
 	snprintf(plan->rank_arg, sizeof(plan->rank_arg), "%u", plan->rank);
 	plan->tunnel_log = str_printf("%s/tunnel.%u.log", plan->dir, plan->rank);
 	return 0;
@@ -243,9 +255,8 @@ static int make(int argc, char **argv, struct plan *plan, struct err *err)
 		return install_all(&args.install, operands, err);
 	if (operands == 0)
 		return err_set(err, ERR_INVALID, "which command? See --help");
-	if (args.rank != RANK_UNSET && args.rank > INT_MAX)
-		return err_set(err, ERR_INVALID, "--rank: at most %d", INT_MAX);
-	plan->rank = choose_rank(args.rank);
+	if (choose_rank(&args, &plan->rank, err) < 0)
+		return -1;
 	plan->subreaper = args.subreaper;
 	plan->warn_on_reap = args.warn_on_reap;
 	plan->talk = choose_talk(&args);

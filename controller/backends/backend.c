@@ -193,7 +193,7 @@ int backend_read_log(struct backend *backend, const struct job *job, const struc
 		     struct buf *ret, struct err *err)
 {
 	backend_assert_own(backend, job);
-	if (part->of_rank && job_check_rank(job, part->rank, err) < 0)
+	if ((part->of_rank || part->of_task) && job_check_rank(job, part->rank, err) < 0)
 		return -1;
 	return backend->ops->read_log(backend, job, part, ret, err);
 }

@@ -70,12 +70,19 @@ static void note_failure(const struct status *status, struct observation *ret)
 		jobdir_copy_text(ret->reason, sizeof(ret->reason), REASON_OOM);
 }
 
-void jobdir_observe(struct site *site, const struct job *job, struct observation *ret)
+/* What ranks used. */
+struct used {
+	uint64_t max_rss, cpu_ns;
+};
+
+/* As many ranks as a job has, or a task of its array, from this one on. */
+static void observe_ranks(struct site *site, const struct job *job, uint64_t first,
+			  struct observation *ret, struct used *used)
 {
 	uint64_t running = 0, exited = 0;
 	struct err err;
 
-	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
+	for (uint64_t rank = first; rank < first + job->tasks; rank++) {
 		struct status status;
 		int found =
 			jobdir_read_status(site, job->directory, (unsigned int)rank, &status, &err);
@@ -87,6 +94,8 @@ void jobdir_observe(struct site *site, const struct job *job, struct observation
 		note_times(&status, ret);
 		running += !status.exited;
 		exited += status.exited;
+		used->max_rss = MAX(used->max_rss, status.max_rss);
+		used->cpu_ns += status.cpu_ns;
 		if (status.exited)
 			note_failure(&status, ret);
 		else if (status.held)
@@ -102,36 +111,51 @@ void jobdir_observe(struct site *site, const struct job *job, struct observation
 	ret->ended_ns = 0;
 }
 
+void jobdir_observe(struct site *site, const struct job *job, struct observation *ret)
+{
+	struct used used = { 0 };
+
+	observe_ranks(site, job, 0, ret, &used);
+}
+
 bool jobdir_observe_run(struct site *site, const struct job *job, struct run *run)
 {
-	struct status status;
+	struct observation seen = { .exit_code = JOB_NO_EXIT_CODE };
+	struct used used = { 0 };
 
-	if (jobdir_read_status(site, job->directory, (unsigned int)run->task, &status, NULL) != 1)
+	observe_ranks(site, job, job_first_rank(job, run->task), &seen, &used);
+	if (seen.state == JOB_UNKNOWN)
 		return false;
-	run->state = JOB_RUNNING;
-	run->started_ns = status.started_ns;
-	if (!status.exited)
+	run->state = seen.state;
+	run->started_ns = seen.started_ns;
+	if (seen.state == JOB_RUNNING)
 		return true;
-	run->state = status.exit_code == 0 ? JOB_SUCCEEDED : JOB_FAILED;
-	run->exit_code = status.exit_code;
-	run->signal = status.signal;
-	run->ended_ns = status.ended_ns;
-	run->max_rss = status.max_rss;
-	run->cpu_ns = status.cpu_ns;
-	if (status.oom_killed && run->state == JOB_FAILED)
-		job_set_text(&run->reason, REASON_OOM);
+	run->exit_code = seen.exit_code;
+	run->signal = seen.signal;
+	run->ended_ns = seen.ended_ns;
+	run->max_rss = used.max_rss;
+	run->cpu_ns = used.cpu_ns;
+	if (seen.reason[0] != '\0')
+		job_set_text(&run->reason, seen.reason);
 	return true;
 }
 
 /*
- * What a rank prints is in a file of its own (stdout.3); the job's own file has what is printed for
- * all of them, which is everything where there is but one.
+ * What a rank prints is in a file of its own (stdout.3, of an array stdout.7.3); the file of the
+ * job, or of the task (stdout.7), has what is printed for all of them, which is everything where
+ * there is but one.
  */
 static char *log_path(const struct job *job, const struct log_part *part)
 {
 	const char *name = part->which == LOG_STDOUT ? "stdout" : "stderr";
+	uint64_t task = job_task_of_rank(job, part->rank);
 
-	if (part->of_rank && (job->tasks > 1 || job_is_array(job)))
+	if (job_is_array(job) && part->of_rank && job->tasks > 1)
+		return str_printf("%s/%s.%" PRIu64 ".%" PRIu64, job->directory, name, task,
+				  part->rank - job_first_rank(job, task));
+	if (job_is_array(job) && (part->of_rank || part->of_task))
+		return str_printf("%s/%s.%" PRIu64, job->directory, name, task);
+	if (part->of_rank && job->tasks > 1)
 		return str_printf("%s/%s.%u", job->directory, name, part->rank);
 	return fs_join(job->directory, name);
 }

@@ -34,7 +34,7 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-/* One file of a log: of the job as a whole, or of one rank. */
+/* One file of a log: of the job or a task as a whole, or of one rank. */
 struct source {
 	struct log_part part;
 	bool is_open; /* more can follow: what is no whole line yet stays, if others print too */
@@ -58,33 +58,54 @@ static void log_finish(struct log *log)
 }
 DEFINE_CLEANUP_VALUE(struct log, log_finish)
 
-static void add_source(struct log *log, bool errors, bool of_rank, uint64_t rank)
+static void add_source(struct log *log, struct log_part part)
 {
+	part.max = log->chunk;
 	/* Grown in powers of two: the capacity follows from the length. */
 	if ((log->len & (log->len - 1)) == 0)
 		log->sources = alloc_grow(log->sources, log->len ? log->len * 2 : 1,
 					  sizeof(*log->sources));
-	log->sources[log->len++] = (struct source){
-		.part = { .which = errors ? LOG_STDERR : LOG_STDOUT,
-			  .of_rank = of_rank,
-			  .rank = (unsigned int)rank,
-			  .max = log->chunk },
-		.is_open = true,
-	};
+	log->sources[log->len++] = (struct source){ .part = part, .is_open = true };
+}
+
+/* Each rank of the job, or of the task that is meant, and before them what their task printed. */
+static void add_ranks(struct log *log, enum log_stream which)
+{
+	const struct job *job = &log->job;
+	bool has_tasks = job_is_array(job) && job->tasks > 1;
+
+	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
+		struct log_part part = { .which = which, .rank = (unsigned int)rank };
+
+		if (!job_means_rank(job, rank))
+			continue;
+		part.of_task =
+			has_tasks && rank == job_first_rank(job, job_task_of_rank(job, rank));
+		if (part.of_task)
+			add_source(log, part);
+		part.of_task = false;
+		part.of_rank = true;
+		add_source(log, part);
+	}
 }
 
 /* The rank that was asked for; else what the job printed as a whole, and then each rank. */
 static int choose_sources(struct log *log, const struct ref *ref, bool errors, struct err *err)
 {
-	if (ref->has_rank) {
-		add_source(log, errors, true, ref->rank);
-		return job_check_rank(&log->job, ref->rank, err);
-	}
-	add_source(log, errors, false, 0);
-	if (log->job.tasks <= 1 && !job_is_array(&log->job))
+	struct log_part part = { .which = errors ? LOG_STDERR : LOG_STDOUT };
+	const struct job *job = &log->job;
+
+	if (ref->has_rank && (!job_is_array(job) || job->tasks <= 1 || ref->has_inner)) {
+		part.of_rank = true;
+		if (ref_choose_rank(ref, job, &part.rank, err) < 0)
+			return -1;
+		add_source(log, part);
 		return 0;
-	for (uint64_t rank = 0; job_next_rank(&log->job, rank, &rank); rank++)
-		add_source(log, errors, true, rank);
+	}
+	if (!ref->has_rank)
+		add_source(log, part);
+	if (job->tasks > 1 || job_is_array(job))
+		add_ranks(log, part.which);
 	return 0;
 }
 
@@ -281,9 +302,9 @@ const struct verb cmd_logs = {
 	.operands = "JOB",
 	.summary = "show what a job printed",
 	.details =
-		"JOB is job-7 or its name; job-7.3 or job-7_3 is what its rank 3, or task 3 of the array,\n"
-		"printed. Of a job with several, each is shown, one behind the other; with --follow as\n"
-		"their lines come.",
+		"JOB is job-7 or its name; job-7.3 is what its rank 3 printed, job-7_3 task 3 of an array,\n"
+		"and job-7_3.1 rank 1 of that. Of several, each is shown, one behind the other; with\n"
+		"--follow as their lines come.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct args),

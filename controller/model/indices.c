@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "init/base/macro.h"
+
 #define DIGITS_MAX 10
 
 struct range {
@@ -107,8 +109,26 @@ bool indices_have(const char *text, uint64_t index)
 uint64_t indices_count(const char *text)
 {
 	uint64_t count = 0;
+	const char *p = text;
+	struct range range;
 
+	/* Nearly all are one range, of which nothing can come twice. */
+	if (take_range(&p, &range) && range.first <= range.last && p[-1] != ',' &&
+	    (*p == '\0' || *p == '%'))
+		return (range.last - range.first) / range.step + 1;
 	for (uint64_t i = 0; indices_next(text, i, &i); i++)
 		count++;
 	return count;
+}
+
+uint64_t indices_last(const char *text)
+{
+	struct range range;
+	uint64_t last = 0;
+
+	while (take_range(&text, &range)) {
+		if (range.first <= range.last)
+			last = MAX(last, range.last - (range.last - range.first) % range.step);
+	}
+	return last;
 }

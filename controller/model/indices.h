@@ -28,3 +28,6 @@ bool indices_have(const char *text, uint64_t index);
 
 /* How many there are, each counted once. */
 uint64_t indices_count(const char *text);
+
+/* The highest; 0 when there is none. */
+uint64_t indices_last(const char *text);

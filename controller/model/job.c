@@ -146,9 +146,14 @@ void job_explain_end(const struct job *job, char *out, size_t size)
 		snprintf(out, size, "%s", job->reason);
 }
 
+static bool is_part(const struct job *job)
+{
+	return job->only && job->only[0] != '\0';
+}
+
 void job_label(const struct job *job, char out[JOB_LABEL_SIZE])
 {
-	bool part = job->only && job->only[0] != '\0';
+	bool part = is_part(job);
 
 	snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64 "%s%s", job->id, part ? "_" : "",
 		 part ? job->only : "");
@@ -159,13 +164,38 @@ bool job_is_array(const struct job *job)
 	return job->array && job->array[0] != '\0';
 }
 
+/* Of one task, also where nobody said how many. */
+static uint64_t width(const struct job *job)
+{
+	return MAX(job->tasks, UINT64_C(1));
+}
+
+uint64_t job_first_rank(const struct job *job, uint64_t task)
+{
+	return job_is_array(job) ? task * width(job) : 0;
+}
+
+uint64_t job_task_of_rank(const struct job *job, uint64_t rank)
+{
+	return job_is_array(job) ? rank / width(job) : 0;
+}
+
+bool job_ranks_fit(const char *array, uint64_t tasks)
+{
+	return array[0] == '\0' || indices_last(array) < JOB_RANK_MAX / MAX(tasks, UINT64_C(1));
+}
+
 bool job_next_rank(const struct job *job, uint64_t from, uint64_t *ret)
 {
-	if (job_is_array(job))
-		return indices_next(job->array, from, ret);
-	if (from >= job->tasks)
+	uint64_t task = job_task_of_rank(job, from), next;
+
+	if (!job_is_array(job)) {
+		*ret = from;
+		return from < job->tasks;
+	}
+	if (!indices_next(job->array, task, &next))
 		return false;
-	*ret = from;
+	*ret = next == task ? from : job_first_rank(job, next);
 	return true;
 }
 
@@ -176,15 +206,47 @@ bool job_has_rank(const struct job *job, uint64_t rank)
 	return job_next_rank(job, rank, &next) && next == rank;
 }
 
+uint64_t job_count_ranks(const struct job *job)
+{
+	if (!job_is_array(job))
+		return job->tasks;
+	return width(job) * indices_count(is_part(job) ? job->only : job->array);
+}
+
+bool job_means_rank(const struct job *job, uint64_t rank)
+{
+	return !is_part(job) || indices_have(job->only, job_task_of_rank(job, rank));
+}
+
+int job_check_task(const struct job *job, uint64_t task, struct err *err)
+{
+	if (indices_have(job->array, task))
+		return 0;
+	return err_set(err, ERR_NOT_FOUND,
+		       "job-%" PRIu64 " has no task %" PRIu64 ": its array is %.80s", job->id, task,
+		       job->array);
+}
+
 int job_check_rank(const struct job *job, uint64_t rank, struct err *err)
 {
 	if (job_has_rank(job, rank))
 		return 0;
 	if (job_is_array(job))
-		return err_set(err, ERR_NOT_FOUND,
-			       "job-%" PRIu64 " has no task %" PRIu64 ": its array is %.80s",
-			       job->id, rank, job->array);
+		return job_check_task(job, job_task_of_rank(job, rank), err);
 	return err_set(err, ERR_NOT_FOUND,
 		       "job-%" PRIu64 " has no rank %" PRIu64 ": its ranks are 0 to %" PRIu64,
 		       job->id, rank, job->tasks - 1);
+}
+
+void job_rank_label(const struct job *job, uint64_t rank, char out[JOB_LABEL_SIZE])
+{
+	uint64_t task = job_task_of_rank(job, rank);
+
+	if (!job_is_array(job))
+		snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64 ".%" PRIu64, job->id, rank);
+	else if (width(job) == 1)
+		snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64 "_%" PRIu64, job->id, task);
+	else
+		snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64 "_%" PRIu64 ".%" PRIu64, job->id, task,
+			 rank - job_first_rank(job, task));
 }

@@ -80,7 +80,7 @@ struct job {
 	uint64_t ended_ns;
 	uint64_t seen_ns; /* when the backend last told us about it */
 	uint64_t nodes;
-	uint64_t tasks;	     /* one tunnel endpoint (rank) a task; in an array, its index */
+	uint64_t tasks; /* ranks, each with a tunnel; of an array, those of each of its tasks */
 	uint64_t expires_ns; /* when the key of an imported one is of no use any more, or 0 */
 	uint64_t attempts;   /* how often it was started; 0: not yet, or not known */
 	bool cancel_requested;
@@ -124,16 +124,38 @@ bool job_state_is_ended(enum job_state state);
 void job_explain_end(const struct job *job, char *out, size_t size);
 
 /*
- * Ranks are counted from 0; those of an array are its indices, with gaps. job_next_rank() gives the
- * lowest that is not below `from`.
+ * Ranks are counted from 0 through all of a job: rank r of the task with index i of an array is
+ * i * tasks + r, with gaps where the indices have some. An array of single processes has its
+ * indices for ranks. They name the files and the keys of a rank, and fit into 31 bits
+ * (JOB_RANK_MAX), as berth-init has them.
+ *
+ * job_next_rank() gives the lowest that is not below `from`.
  */
+#define JOB_RANK_MAX INT32_MAX
 bool job_is_array(const struct job *job);
 bool job_has_rank(const struct job *job, uint64_t rank);
 bool job_next_rank(const struct job *job, uint64_t from, uint64_t *ret);
 
-/* ERR_NOT_FOUND, with the ranks that there are, when it is not one of them. */
+/* Whether ranks of an array with these indices and so many ranks in each task are that low. */
+bool job_ranks_fit(const char *array, uint64_t tasks);
+
+/* How many there are, in those tasks of an array that are meant. */
+uint64_t job_count_ranks(const struct job *job);
+
+/* The first rank of a task, and the index of the task that a rank is in; 0 of what is no array. */
+uint64_t job_first_rank(const struct job *job, uint64_t task);
+uint64_t job_task_of_rank(const struct job *job, uint64_t rank);
+
+/* Whether the job stands for this rank, too: not when other tasks alone are meant. */
+bool job_means_rank(const struct job *job, uint64_t rank);
+
+/* ERR_NOT_FOUND, with those that there are, when it is not one of them. */
 int job_check_rank(const struct job *job, uint64_t rank, struct err *err) attr_must_use;
+int job_check_task(const struct job *job, uint64_t task, struct err *err) attr_must_use;
 
 /* "job-7", or "job-7_3" when only a task is meant, in a buffer of JOB_LABEL_SIZE. */
 #define JOB_LABEL_SIZE 64
 void job_label(const struct job *job, char out[JOB_LABEL_SIZE]);
+
+/* "job-7.3"; of an array "job-7_3", or "job-7_3.1" where its tasks have several ranks. */
+void job_rank_label(const struct job *job, uint64_t rank, char out[JOB_LABEL_SIZE]);

@@ -60,7 +60,8 @@ static bool read_spec(const json_t *object, struct spec *spec)
 	       read_count(object, "tasks", &spec->tasks) &&
 	       read_count(object, "ntasks-per-node", &spec->tasks_per_node) &&
 	       (!spec->name || ref_check_name(spec->name, NULL) == 0) &&
-	       (!spec->array || indices_are_valid(spec->array));
+	       (!spec->array ||
+		(indices_are_valid(spec->array) && job_ranks_fit(spec->array, spec_ranks(spec))));
 }
 
 int job_read_spec(struct job *job, struct span json, struct err *err)

@@ -3,7 +3,8 @@
 
 /*
  * A part of what a job printed. What each rank prints is kept by itself where there are several;
- * the job's own log then has what was printed for all of them, such as by srun.
+ * the job's own log, or that of the task of its array, then has what was printed for all of them,
+ * such as by srun.
  */
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@ enum log_stream { LOG_STDOUT, LOG_STDERR };
 struct log_part {
 	enum log_stream which;
 	bool of_rank; /* what this rank alone printed; else what is printed for all of the job */
+	bool of_task; /* or for all of this rank's task, in an array of such with several */
 	unsigned int rank;
 	uint64_t since_ns; /* not 0: the log begins with what was printed since then, ... */
 	uint64_t offset;   /* ... and this is counted from there */

@@ -2,6 +2,7 @@
 /* How people name jobs; see ref.h. */
 #include "ref.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "init/base/text.h"
@@ -24,14 +25,19 @@ static bool parse_number(const char *text, size_t len, uint64_t max, uint64_t *r
 	return text_parse_uint(digits, max, ret);
 }
 
-static bool parse_rank(const char *text, struct ref *ref)
+/* "3", and behind an underscore "3.1", too. */
+static bool parse_rank(char before, const char *text, struct ref *ref)
 {
-	uint64_t rank;
+	size_t len = before == '_' ? strcspn(text, ".") : strlen(text);
+	uint64_t rank, inner = 0;
 
-	if (!text_parse_uint(text, REF_RANK_MAX, &rank))
+	if (!parse_number(text, len, REF_RANK_MAX, &rank) ||
+	    (text[len] && !text_parse_uint(text + len + 1, REF_RANK_MAX, &inner)))
 		return false;
 	ref->rank = (unsigned int)rank;
 	ref->has_rank = true;
+	ref->inner = (unsigned int)inner;
+	ref->has_inner = text[len] != '\0';
 	return true;
 }
 
@@ -45,10 +51,10 @@ static bool parse_cluster(const char *text, struct ref *ref)
 		return false;
 	memcpy(ref->cluster, text, len);
 	ref->cluster[len] = '\0';
-	return text[len] == '\0' || parse_rank(text + len + 1, ref);
+	return text[len] == '\0' || parse_rank('.', text + len + 1, ref);
 }
 
-/* "job-7", "7", either with ".3" or "_3"; false for anything else, which may then be a name. */
+/* "job-7", "7", either with ".3", "_3" or "_3.1"; false for anything else, which may then be a name. */
 static bool parse_numbered(const char *text, struct ref *ref)
 {
 	struct ref result = { 0 };
@@ -61,7 +67,7 @@ static bool parse_numbered(const char *text, struct ref *ref)
 			  &result.id) ||
 	    result.id == 0)
 		return false;
-	if (dot && !parse_rank(dot + 1, &result) &&
+	if (dot && !parse_rank(*dot, dot + 1, &result) &&
 	    (number == text || *dot != '.' || !parse_cluster(dot + 1, &result)))
 		return false;
 	*ref = result;
@@ -107,7 +113,7 @@ static const char *find_suffix(const char *host, struct ref *ref)
 		if (strncmp(p, SUFFIX, strlen(SUFFIX)) != 0)
 			continue;
 		if (*after == '\0' ||
-		    ((*after == '.' || *after == '_') && parse_rank(after + 1, ref)))
+		    ((*after == '.' || *after == '_') && parse_rank(*after, after + 1, ref)))
 			return p;
 	}
 	return NULL;
@@ -131,5 +137,35 @@ int ref_parse_host(const char *host, struct ref *ret, struct err *err)
 	if (ref_check_name(ref.name, err) < 0)
 		return -1;
 	*ret = ref;
+	return 0;
+}
+
+static int choose_in_array(const struct ref *ref, const struct job *job, uint64_t *ret,
+			   struct err *err)
+{
+	if (job_check_task(job, ref->rank, err) < 0)
+		return -1;
+	*ret = job_first_rank(job, ref->rank) + ref->inner;
+	if (job_task_of_rank(job, *ret) == ref->rank)
+		return 0;
+	return err_set(err, ERR_NOT_FOUND,
+		       "job-%" PRIu64 "_%u has no rank %u: its ranks are 0 to %" PRIu64, job->id,
+		       ref->rank, ref->inner, MAX(job->tasks, UINT64_C(1)) - 1);
+}
+
+int ref_choose_rank(const struct ref *ref, const struct job *job, unsigned int *ret,
+		    struct err *err)
+{
+	uint64_t rank = ref->rank;
+
+	if (ref->has_inner && !job_is_array(job))
+		return err_set(err, ERR_NOT_FOUND,
+			       "job-%" PRIu64 " is no array: its rank %u is job-%" PRIu64 ".%u",
+			       job->id, ref->inner, job->id, ref->inner);
+	if (!job_is_array(job) ? job_check_rank(job, rank, err) < 0
+	    : ref->has_rank    ? choose_in_array(ref, job, &rank, err) < 0
+			       : !job_next_rank(job, 0, &rank))
+		return -1;
+	*ret = (unsigned int)rank;
 	return 0;
 }

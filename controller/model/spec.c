@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "controller/model/indices.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
@@ -13,8 +12,6 @@ uint64_t spec_ranks(const struct spec *spec)
 {
 	uint64_t nodes = MAX(spec->nodes, UINT64_C(1));
 
-	if (spec->array)
-		return indices_count(spec->array);
 	if (spec->script)
 		return 1;
 	if (spec->tasks > 0)

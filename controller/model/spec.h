@@ -130,7 +130,7 @@ int spec_check_engine(const struct spec *spec, struct err *err) attr_must_use;
 int spec_check_pods(const struct spec *spec, struct err *err) attr_must_use;
 int spec_check_no_engine(const struct spec *spec, const char *who, struct err *err) attr_must_use;
 
-/* How many ranks the job will have: one a task, of an array one an index. */
+/* How many ranks the job will have, or each task of its array. */
 uint64_t spec_ranks(const struct spec *spec);
 
 int spec_to_json(const struct spec *spec, struct buf *ret, struct err *err) attr_must_use;

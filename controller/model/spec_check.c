@@ -205,11 +205,11 @@ static int check_pairs(const struct spec *spec, struct err *err)
 {
 	if (spec->requeue && spec->no_requeue)
 		return err_set(err, ERR_INVALID, "--requeue and --no-requeue exclude each other");
-	if (spec->array && (spec->nodes > 1 || spec->tasks > 1 || spec->tasks_per_node > 1))
-		return err_set(
-			err, ERR_UNSUPPORTED,
-			"--array: each of its tasks is one process: leave --tasks and --nodes "
-			"out, or submit a script that runs srun");
+	if (spec->array && !job_ranks_fit(spec->array, spec_ranks(spec)))
+		return err_set(err, ERR_LIMIT,
+			       "--array: with %" PRIu64 " ranks each, the index %" PRIu64
+			       " is too high: number its tasks from 0",
+			       spec_ranks(spec), indices_last(spec->array));
 	if (spec->memory && spec->memory_per_cpu)
 		return err_set(err, ERR_INVALID, "--mem and --mem-per-cpu exclude each other");
 	if (spec->export_list && spec->env.len > 0 &&
@@ -324,6 +324,10 @@ int spec_check_pods(const struct spec *spec, struct err *err)
 {
 	if (check_containers(spec, pods_take, err) < 0)
 		return -1;
+	if (spec->array && spec_ranks(spec) > 1)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--array: its tasks are pods, one each, and several would not start "
+			       "together: leave --tasks and --nodes out, or run a job for each");
 	if (spec->nodes > 1 && spec->nodes != spec_ranks(spec))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--nodes: tasks are pods, and each has a node of its own then: say "

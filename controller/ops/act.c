@@ -35,7 +35,8 @@ static bool is_kept(struct controller *c, const struct job *job)
 		return false;
 
 	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
-		if (jobdir_read_status(backend_site(backend), job->directory, (unsigned int)rank,
+		if (job_means_rank(job, rank) &&
+		    jobdir_read_status(backend_site(backend), job->directory, (unsigned int)rank,
 				       &status, NULL) == 1 &&
 		    status.held)
 			return true;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/model/indices.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
@@ -84,7 +85,7 @@ static int choose_task(struct visit *v, struct err *err)
 	if (ops_refresh_job(v->c, &v->job, &why) < 0)
 		log_debug("%s: what was last known has to do", why.text);
 	if (store_list_runs(v->c->store, v->job.id, true, &runs, err) < 0 ||
-	    !job_next_rank(&v->job, 0, &chosen))
+	    !indices_next(v->job.array, 0, &chosen))
 		return -1;
 	for (size_t i = 0; i < runs.len; i++) {
 		if (runs.items[i].state == JOB_RUNNING) {
@@ -92,7 +93,7 @@ static int choose_task(struct visit *v, struct err *err)
 			break;
 		}
 	}
-	v->rank = (unsigned int)chosen;
+	v->rank = (unsigned int)job_first_rank(&v->job, chosen);
 	snprintf(text, sizeof(text), "%" PRIu64, chosen);
 	job_set_text(&v->job.only, text);
 	return 0;
@@ -111,13 +112,15 @@ static bool has_relays(const struct controller *c, const struct job *job)
 static int open_visit(struct controller *c, const struct ref *ref, struct visit *v, struct err *err)
 {
 	v->c = c;
-	v->rank = ref->rank;
 	v->said = JOB_RUNNING; /* about which nothing is said */
-	if (ops_find(c, ref, &v->job, err) < 0)
+	if (ops_find(c, ref, &v->job, err) < 0 ||
+	    ref_choose_rank(ref, &v->job, &v->rank, err) < 0 ||
+	    (job_is_array(&v->job) && !ref->has_rank && choose_task(v, err) < 0))
 		return -1;
-	if (job_is_array(&v->job) && !ref->has_rank && choose_task(v, err) < 0)
-		return -1;
-	job_label(&v->job, v->label);
+	if (job_is_array(&v->job))
+		job_rank_label(&v->job, v->rank, v->label);
+	else
+		job_label(&v->job, v->label);
 	v->has_relays = has_relays(c, &v->job);
 	if (job_is_imported(&v->job))
 		return ops_refresh_job(c, &v->job, err);
@@ -168,6 +171,14 @@ static int check_patience(struct visit *v, uint64_t now, struct err *err)
 		       v->job.reason[0] ? ")" : "");
 }
 
+static int refuse_ended(const struct visit *v, struct err *err)
+{
+	char label[JOB_LABEL_SIZE];
+
+	job_rank_label(&v->job, v->rank, label);
+	return err_set(err, ERR_UNAVAILABLE, "%s has ended", label);
+}
+
 /* 1: *ret_endpoint is where the rank listens. 0: not yet. */
 static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *err)
 {
@@ -188,8 +199,7 @@ static int look(struct visit *v, uint64_t now, char **ret_endpoint, struct err *
 	if (refresh(v, now, err) < 0 || ops_check_not_ended(&v->job, err) < 0)
 		return -1;
 	if (found == 0)
-		return err_set(err, ERR_UNAVAILABLE, "rank %u of job-%" PRIu64 " has ended",
-			       v->rank, v->job.id);
+		return refuse_ended(v, err);
 	return 0;
 }
 
@@ -352,8 +362,10 @@ static bool take_known(const struct visit *v, const char *verb, char **ret_endpo
 
 static void add_job(const struct job *job, unsigned int rank, const char *option, struct argv *ret)
 {
-	argv_addf(ret, "%s=job-%" PRIu64 "%c%u", option, job->id, job_is_array(job) ? '_' : '.',
-		  rank);
+	char label[JOB_LABEL_SIZE];
+
+	job_rank_label(job, rank, label);
+	argv_addf(ret, "%s=%s", option, label);
 }
 
 void connect_add_through(const struct controller *c, const struct backend *backend,
@@ -372,15 +384,16 @@ int ops_carry(struct controller *c, const struct ref *ref, const char *to, struc
 	struct backend_carry carry = { .in = STDIN_FILENO, .out = STDOUT_FILENO };
 	cleanup(job_finish) struct job job = { 0 };
 	struct backend *backend;
+	unsigned int rank;
 	uint64_t port;
 
 	if (!colon || !text_parse_uint(colon + 1, UINT16_MAX, &port) || port == 0)
 		return err_set(err, ERR_INVALID, "'%s' is not HOST:PORT", to);
 	carry.port = (uint16_t)port;
-	if (ops_find(c, ref, &job, err) < 0 ||
+	if (ops_find(c, ref, &job, err) < 0 || ref_choose_rank(ref, &job, &rank, err) < 0 ||
 	    controller_backend(c, job.cluster, &backend, err) < 0)
 		return -1;
-	return backend_carry(backend, &job, ref->rank, &carry, err);
+	return backend_carry(backend, &job, rank, &carry, err);
 }
 
 static void add_refresh(const struct visit *v, struct argv *ret)
@@ -443,18 +456,19 @@ int ops_ssh_command(struct controller *c, const struct job *job, const struct re
 		    const char *const *command, struct argv *ret, struct err *err)
 {
 	const struct sshconf sc = hosts_conf(c, job);
-	char *option;
+	char *option, label[JOB_LABEL_SIZE];
+	unsigned int rank;
 
-	if ((ref->has_rank || !job_is_array(job)) && job_check_rank(job, ref->rank, err) < 0)
+	if (ref_choose_rank(ref, job, &rank, err) < 0)
 		return -1;
+	job_rank_label(job, rank, label);
 	argv_add(ret, "ssh");
 	for (size_t i = 0; (option = sshconf_option(&sc, i)); i++) {
 		argv_add_words(ret, "-o", option, NULL);
 		free(option);
 	}
 	if (ref->has_rank)
-		argv_addf(ret, "job-%" PRIu64 "%c%u", job->id, job_is_array(job) ? '_' : '.',
-			  ref->rank);
+		argv_add(ret, label);
 	else
 		argv_addf(ret, "job-%" PRIu64, job->id);
 	argv_add_all(ret, command);

@@ -25,18 +25,19 @@ DEFINE_CLEANUP_VALUE(struct patient, patient_finish)
 static unsigned int choose_rank(struct patient *p, const struct ref *ref)
 {
 	cleanup(run_list_finish) struct run_list runs = { 0 };
-	uint64_t first = 0;
+	unsigned int first = 0;
 
-	if (ref->has_rank || !job_is_array(&p->job))
+	/* One that is not there is told of by who asks for its endpoint. */
+	if (ref_choose_rank(ref, &p->job, &first, NULL) < 0)
 		return ref->rank;
-	if (store_list_runs(p->c->store, p->job.id, true, &runs, NULL) < 0 ||
-	    !job_next_rank(&p->job, 0, &first))
-		return 0;
+	if (ref->has_rank || !job_is_array(&p->job) ||
+	    store_list_runs(p->c->store, p->job.id, true, &runs, NULL) < 0)
+		return first;
 	for (size_t i = 0; i < runs.len; i++) {
 		if (runs.items[i].state == JOB_RUNNING)
-			return (unsigned int)runs.items[i].task;
+			return (unsigned int)job_first_rank(&p->job, runs.items[i].task);
 	}
-	return (unsigned int)first;
+	return first;
 }
 
 static bool find(struct doctor_check *check, const char *name, struct patient *p)

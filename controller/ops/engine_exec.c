@@ -58,9 +58,11 @@ int ops_engine_exec(struct controller *c, const struct engine_exec *exec, const 
 					.out = STDOUT_FILENO,
 					.err_fd = STDERR_FILENO };
 	struct backend *backend;
+	unsigned int rank;
 	struct err own;
 
-	if (find(c, exec->ref, &job, &backend, &own) < 0)
+	if (find(c, exec->ref, &job, &backend, &own) < 0 ||
+	    ref_choose_rank(exec->ref, &job, &rank, &own) < 0)
 		return err_set(err, why->kind, "%s", why->text);
 	if (exec->terminal && exec->input && !isatty(STDIN_FILENO))
 		return err_set(err, ERR_INVALID,
@@ -72,5 +74,5 @@ int ops_engine_exec(struct controller *c, const struct engine_exec *exec, const 
 	if (exec->terminal && exec->input && terminal_open(STDIN_FILENO, &terminal, err) < 0)
 		return -1;
 	program.terminal = terminal;
-	return backend_exec(backend, &job, exec->ref->rank, &program, ret_status, err);
+	return backend_exec(backend, &job, rank, &program, ret_status, err);
 }

@@ -15,6 +15,7 @@
 #define WARNING                                                                                  \
 	"# This file holds a key: whoever has it gets into the job. 'berth import FILE' enters " \
 	"it.\n"
+#define JOB_VERSION 2
 #define DIGEST_WORD "sha256 "
 #define DIGEST_LEN (2 * SHA256_DIGEST_LENGTH)
 #define TAIL_LEN (sizeof(DIGEST_WORD) - 1 + DIGEST_LEN + 1)
@@ -164,19 +165,26 @@ static bool read_members(const json_t *object, struct job *job)
 static int read_job(struct span text, struct job *job, struct err *err)
 {
 	cleanup(json_release) json_t *object = NULL;
+	uint64_t version = 0;
 	char *state = NULL;
 	bool ok;
 
 	if (json_parse(text, EXPORT_FILE_MAX, &object, NULL) < 0)
 		return damaged(err, "what it says of the job is not JSON");
 	job_init(job);
-	ok = read_members(object, job) && read_text(object, "state", &state);
+	ok = read_members(object, job) && read_text(object, "state", &state) &&
+	     read_number(object, "version", JOB_VERSION, &version);
 	job->state = job_state_parse(state ? state : "");
 	free(state);
 	/* The uid becomes the name of a file, the name one of a host. */
 	if (!ok || !job_is_uid(job->uid) || job->tasks == 0 || job->expires_ns == 0 ||
 	    (job->name[0] && ref_check_name(job->name, NULL) < 0) ||
 	    (job->array[0] && !indices_are_valid(job->array)))
+		return damaged(err, "what it says of the job makes no sense");
+	/* Tasks of arrays had one rank, and were counted, in the first version. */
+	if (version < JOB_VERSION && job->array[0])
+		job->tasks = 1;
+	if (!job_ranks_fit(job->array, job->tasks))
 		return damaged(err, "what it says of the job makes no sense");
 	return 0;
 }
@@ -185,7 +193,7 @@ static bool take_endpoint(struct export_file *file, const char *rank, struct spa
 {
 	uint64_t number;
 
-	if (!text_parse_uint(rank, REF_RANK_MAX, &number) ||
+	if (!text_parse_uint(rank, JOB_RANK_MAX, &number) ||
 	    file->endpoints_len == EXPORT_FILE_ENDPOINTS_MAX)
 		return false;
 	for (size_t i = 0; i < file->endpoints_len; i++) {
@@ -245,7 +253,8 @@ static bool append_section(struct buf *b, const char *name, struct span text)
 
 static bool append_job(struct buf *b, const struct job *job)
 {
-	json_t *object = json_pack("{s:i, s:s}", "version", 1, "state", job_state_word(job->state));
+	json_t *object = json_pack("{s:i, s:s}", "version", JOB_VERSION, "state",
+				   job_state_word(job->state));
 	char *text;
 	bool ok;
 

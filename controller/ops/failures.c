@@ -46,12 +46,11 @@ static void add_log(struct controller *c, struct failure *failure, const struct 
 
 	if (lines == 0)
 		return;
-	if (job_is_array(job)) {
-		part.of_rank = true;
-		part.rank = (unsigned int)failure->task;
-	}
+	part.rank = (unsigned int)job_first_rank(job, failure->task);
+	part.of_task = job_is_array(job) && job->tasks > 1;
+	part.of_rank = job_is_array(job) && job->tasks <= 1;
 	read_end(c, job, part, lines, &log);
-	if (buf_len(&log) == 0 && !job_is_array(job) && job->tasks > 1) {
+	if (buf_len(&log) == 0 && job->tasks > 1) {
 		part.of_rank = true;
 		read_end(c, job, part, lines, &log);
 	}

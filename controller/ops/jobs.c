@@ -106,7 +106,7 @@ static int choose_tasks(struct job *job, const char *tasks, struct err *err)
 			       "job-%" PRIu64,
 			       job->id, job->id);
 	for (uint64_t task = 0; indices_next(tasks, task, &task); task++) {
-		if (job_check_rank(job, task, err) < 0)
+		if (job_check_task(job, task, err) < 0)
 			return -1;
 	}
 	job_set_text(&job->only, tasks);
@@ -116,12 +116,15 @@ static int choose_tasks(struct job *job, const char *tasks, struct err *err)
 int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struct err *err)
 {
 	cleanup(job_finish) struct job job = { 0 };
+	unsigned int rank;
 	char task[24];
 
 	if (find(c, ref, &job, err) < 0)
 		return -1;
 	snprintf(task, sizeof(task), "%u", ref->rank);
 	if (ref->has_rank && job_is_array(&job) && choose_tasks(&job, task, err) < 0)
+		return -1;
+	if (ref->has_inner && ref_choose_rank(ref, &job, &rank, err) < 0)
 		return -1;
 	*ret = job;
 	job = (struct job){ 0 };
@@ -141,6 +144,13 @@ static bool split_tasks(const char *text, char **ret_job, char **ret_tasks)
 	return true;
 }
 
+static int refuse_rank(const char *text, struct err *err)
+{
+	return err_set(err, ERR_INVALID,
+		       "%.80s: the ranks of a task start and end together, say %.*s", text,
+		       (int)MIN(strrchr(text, '.') - text, 80), text);
+}
+
 int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
 {
 	cleanup(job_finish) struct job job = { 0 };
@@ -150,6 +160,8 @@ int ops_find_text(struct controller *c, const char *text, struct job *ret, struc
 	if (!split_tasks(text, &before, &tasks)) {
 		if (ref_parse(text, &ref, err) < 0)
 			return -1;
+		if (ref.has_inner)
+			return refuse_rank(text, err);
 		if (ref.has_rank)
 			tasks = str_printf("%u", ref.rank);
 	} else if (!indices_are_valid(tasks) || strchr(tasks, '%')) {

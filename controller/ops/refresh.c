@@ -257,7 +257,6 @@ static void show_part(struct job *job, const struct run_list *runs)
 	job->started_ns = fold.started_ns;
 	job->ended_ns = fold.ended_ns;
 	job->attempts = fold.attempts;
-	job->tasks = part.len;
 	job_set_text(&job->reason, fold.counts[0] || part.len == 0 ? fold.counts : items[0].reason);
 	job_set_text(&job->native_state, part.len > 0 ? items[0].native_state : "");
 	job_set_text(&job->node_list, part.len > 0 ? items[0].node_list : "");

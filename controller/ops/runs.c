@@ -7,6 +7,20 @@
 #include "controller/backends/jobdir.h"
 #include "controller/model/indices.h"
 #include "controller/ops/internal.h"
+#include "init/base/log.h"
+
+/* What several ranks left comes in one question. */
+static void fetch_status(struct site *site, const struct job *job)
+{
+	const char *directory = job->directory;
+	struct err why;
+
+	if (job->tasks <= 1)
+		return;
+	site_forget(site);
+	if (site_prefetch(site, &directory, 1, "status.", &why) < 0)
+		log_debug("%s", why.text);
+}
 
 /* The attempt that the record is about. */
 static void add_newest(struct site *site, const struct job *job, struct run_list *runs)
@@ -23,6 +37,7 @@ static void add_newest(struct site *site, const struct job *job, struct run_list
 	job_set_text(&run->native_state, job->native_state);
 	job_set_text(&run->reason, job->reason);
 	job_set_text(&run->node_list, job->node_list);
+	fetch_status(site, job);
 	if (jobdir_observe_run(site, job, &left)) {
 		run->max_rss = left.max_rss;
 		run->cpu_ns = left.cpu_ns;

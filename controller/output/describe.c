@@ -95,6 +95,17 @@ static void line_next(const struct job *job, const struct output *output)
 		output_line(output, "Its tasks:", "berth get job-runs %s", label);
 }
 
+static void line_ranks(const struct job *job, const struct output *output)
+{
+	uint64_t ranks = job_count_ranks(job);
+
+	if (job_is_array(job) && job->tasks > 1)
+		output_line(output, "Ranks:", "%" PRIu64 ", %" PRIu64 " in each task", ranks,
+			    job->tasks);
+	else
+		output_line(output, "Ranks:", "%" PRIu64, ranks);
+}
+
 void output_describe_job(const struct job *job, const struct output *output)
 {
 	char label[JOB_LABEL_SIZE];
@@ -111,7 +122,7 @@ void output_describe_job(const struct job *job, const struct output *output)
 	output_line(output, "User:", "%s", job->user);
 	output_line(output, "Nodes:", "%" PRIu64 "%s%s", job->nodes, job->node_list[0] ? ", " : "",
 		    job->node_list);
-	output_line(output, "Ranks:", "%" PRIu64, job->tasks);
+	line_ranks(job, output);
 	output_line(output, "Array:", "%s", job->array);
 	output_line_time(output, "Submitted:", job->created_ns);
 	output_line_time(output, "Started:", job->started_ns);

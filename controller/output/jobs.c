@@ -75,7 +75,7 @@ static void add_job(struct table *table, const struct job *job, uint64_t now_ns)
 	add_duration(table, job->started_ns, job->ended_ns ? job->ended_ns : now_ns);
 	add_duration(table, job->created_ns, now_ns);
 	table_add_text(table, job->user);
-	table_add(table, "%" PRIu64, job->tasks);
+	table_add(table, "%" PRIu64, job_count_ranks(job));
 	add_number(table, job->attempts);
 	table_add_text(table, job->node_list);
 	table_add_text(table, job->native_id);
@@ -126,7 +126,7 @@ json_t *output_job_value(const struct job *job)
 	json_object_set_new(object, "ended", value_time(job->ended_ns));
 	json_object_set_new(object, "nodes", json_integer((json_int_t)job->nodes));
 	json_object_set_new(object, "node_list", value_optional(job->node_list));
-	json_object_set_new(object, "ranks", json_integer((json_int_t)job->tasks));
+	json_object_set_new(object, "ranks", json_integer((json_int_t)job_count_ranks(job)));
 	json_object_set_new(object, "array", value_optional(job->array));
 	json_object_set_new(object, "directory", value_text(job->directory));
 	json_object_set_new(object, "command", value_text(job->command));

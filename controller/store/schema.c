@@ -64,4 +64,7 @@ const char *const schema_migrations[SCHEMA_VERSION] = {
 	/* Jobs that belong together. */
 	"ALTER TABLE jobs ADD COLUMN jobset TEXT NOT NULL DEFAULT '';"
 	"PRAGMA user_version = 6;",
+	/* Tasks of arrays have ranks, too; those that there were had one. */
+	"UPDATE jobs SET tasks = 1 WHERE array != '';"
+	"PRAGMA user_version = 7;",
 };

@@ -7,7 +7,7 @@
  * ALTER TABLE to schema.c, and count SCHEMA_VERSION up. Migrations that exist are never changed.
  */
 
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 /* schema_migrations[n] leads from version n to version n + 1, and sets it. */
 extern const char *const schema_migrations[SCHEMA_VERSION];

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "controller/model/indices.h"
+#include "controller/model/ref.h"
 #include "controller/model/run.h"
 #include "controller/store/store.h"
 
@@ -29,6 +30,10 @@ static void indices_are_counted_in_order_and_once(void **state)
 	assert_indices("1-4:9", "1");
 	assert_int_equal(indices_count("0-999"), 1000);
 	assert_int_equal(indices_count("0-9,5-14"), 15);
+	assert_int_equal(indices_count("0-9:4%2"), 3);
+	assert_int_equal(indices_last("0-9:4%2"), 8);
+	assert_int_equal(indices_last("7,0-5"), 7);
+	assert_int_equal(indices_last(""), 0);
 	assert_true(indices_have("0-9:2", 8));
 	assert_false(indices_have("0-9:2", 9));
 	assert_false(indices_have("0-9:2", 10));
@@ -64,9 +69,9 @@ static void what_is_no_list_of_indices_is_known(void **state)
 		assert_false(indices_are_valid(bad[i]));
 }
 
-static void the_ranks_of_an_array_are_its_indices(void **state)
+static void the_ranks_of_an_array_of_single_processes_are_its_indices(void **state)
 {
-	struct job array = { .id = 7, .tasks = 3, .array = (char *)(uintptr_t) "3-9:3" };
+	struct job array = { .id = 7, .tasks = 1, .array = (char *)(uintptr_t) "3-9:3" };
 	const struct job plain = { .id = 8, .tasks = 3 };
 	char label[JOB_LABEL_SIZE];
 	struct err err;
@@ -79,9 +84,92 @@ static void the_ranks_of_an_array_are_its_indices(void **state)
 	assert_string_equal(err.text, "job-7 has no task 0: its array is 3-9:3");
 	assert_int_equal(job_check_rank(&plain, 3, &err), -1);
 	assert_string_equal(err.text, "job-8 has no rank 3: its ranks are 0 to 2");
+	assert_int_equal(job_count_ranks(&array), 3);
+	assert_int_equal(job_count_ranks(&plain), 3);
+	job_rank_label(&array, 9, label);
+	assert_string_equal(label, "job-7_9");
+	job_rank_label(&plain, 2, label);
+	assert_string_equal(label, "job-8.2");
 	array.only = (char *)(uintptr_t) "6";
 	job_label(&array, label);
 	assert_string_equal(label, "job-7_6");
+}
+
+static void each_task_of_an_array_has_as_many_ranks(void **state)
+{
+	struct job array = { .id = 7, .tasks = 4, .array = (char *)(uintptr_t) "1,3-5:2%2" };
+	char label[JOB_LABEL_SIZE], found[80] = "";
+	size_t at = 0;
+
+	(void)state;
+	for (uint64_t rank = 0; job_next_rank(&array, rank, &rank); rank++)
+		at += (size_t)snprintf(found + at, sizeof(found) - at, "%llu ",
+				       (unsigned long long)rank);
+	assert_string_equal(found, "4 5 6 7 12 13 14 15 20 21 22 23 ");
+	assert_int_equal(job_count_ranks(&array), 12);
+	assert_int_equal(job_first_rank(&array, 3), 12);
+	assert_int_equal(job_task_of_rank(&array, 15), 3);
+	assert_false(job_has_rank(&array, 8));
+	job_rank_label(&array, 13, label);
+	assert_string_equal(label, "job-7_3.1");
+	assert_true(job_means_rank(&array, 4));
+	array.only = (char *)(uintptr_t) "3,5";
+	assert_false(job_means_rank(&array, 4));
+	assert_true(job_means_rank(&array, 15));
+	assert_int_equal(job_count_ranks(&array), 8);
+	assert_true(job_ranks_fit("0-99999", 4096));
+	assert_false(job_ranks_fit("1000000", 4096));
+	assert_true(job_ranks_fit("", UINT64_MAX));
+}
+
+static struct ref ref_of(const char *text)
+{
+	struct ref ref;
+
+	assert_int_equal(ref_parse(text, &ref, NULL), 0);
+	return ref;
+}
+
+static void a_rank_of_a_task_is_named_by_both(void **state)
+{
+	const struct job array = { .id = 7, .tasks = 4, .array = (char *)(uintptr_t) "1-3" };
+	const struct job plain = { .id = 7, .tasks = 4 };
+	static const struct {
+		const char *text;
+		int of_array, of_plain; /* -1: refused */
+	} cases[] = { { "7", 4, 0 },	   { "7_2", 8, 2 },	{ "7.2", 8, 2 },
+		      { "7_2.3", 11, -1 }, { "7_2.4", -1, -1 }, { "7_0.1", -1, -1 },
+		      { "7.0", -1, 0 },	   { "7.4", -1, -1 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ref ref = ref_of(cases[i].text);
+		unsigned int rank = UINT32_MAX;
+
+		if (ref_choose_rank(&ref, &array, &rank, NULL) < 0)
+			rank = UINT32_MAX;
+		assert_int_equal((int)rank, cases[i].of_array);
+		if (ref_choose_rank(&ref, &plain, &rank, NULL) < 0)
+			rank = UINT32_MAX;
+		assert_int_equal((int)rank, cases[i].of_plain);
+	}
+}
+
+static void what_is_no_rank_of_a_task_is_refused_with_what_there_is(void **state)
+{
+	const struct job array = { .id = 7, .tasks = 4, .array = (char *)(uintptr_t) "1-3" };
+	const struct job plain = { .id = 8, .tasks = 4 };
+	struct ref many = ref_of("7_2.4"), elsewhere = ref_of("7_4.0"), no_task = ref_of("8_2.3");
+	unsigned int rank;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(ref_choose_rank(&many, &array, &rank, &err), -1);
+	assert_string_equal(err.text, "job-7_2 has no rank 4: its ranks are 0 to 3");
+	assert_int_equal(ref_choose_rank(&elsewhere, &array, &rank, &err), -1);
+	assert_string_equal(err.text, "job-7 has no task 4: its array is 1-3");
+	assert_int_equal(ref_choose_rank(&no_task, &plain, &rank, &err), -1);
+	assert_string_equal(err.text, "job-8 is no array: its rank 3 is job-8.3");
 }
 
 static struct run_fold fold(const enum job_state *states, size_t len)
@@ -183,7 +271,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(indices_are_counted_in_order_and_once),
 		cmocka_unit_test(what_is_no_list_of_indices_is_known),
-		cmocka_unit_test(the_ranks_of_an_array_are_its_indices),
+		cmocka_unit_test(the_ranks_of_an_array_of_single_processes_are_its_indices),
+		cmocka_unit_test(each_task_of_an_array_has_as_many_ranks),
+		cmocka_unit_test(a_rank_of_a_task_is_named_by_both),
+		cmocka_unit_test(what_is_no_rank_of_a_task_is_refused_with_what_there_is),
 		cmocka_unit_test(an_array_is_what_its_tasks_are),
 		cmocka_unit_test(runs_are_kept_with_their_attempts),
 	};

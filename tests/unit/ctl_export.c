@@ -98,6 +98,19 @@ static void what_would_name_another_file_or_host_is_refused(void **state)
 	}
 }
 
+static void ranks_that_no_job_has_are_refused(void **state)
+{
+	cleanup(export_file_finish) struct export_file file = { 0 }, again = { 0 };
+	cleanup(buf_finish) struct buf text = BUF_INIT(EXPORT_FILE_MAX);
+
+	(void)state;
+	make(&file);
+	job_set_text(&file.job.array, "1000000");
+	file.job.tasks = UINT64_C(1) << 32;
+	assert_true(export_file_format(&file, &text));
+	assert_int_equal(export_file_parse(buf_span(&text), &again, NULL), -1);
+}
+
 static void a_file_that_others_can_read_is_not_taken(void **state)
 {
 	char path[] = "/tmp/berth-export-XXXXXX";
@@ -132,6 +145,7 @@ int main(void)
 		cmocka_unit_test(a_file_survives_writing_and_reading),
 		cmocka_unit_test(damage_is_found_and_nothing_of_the_key_is_told),
 		cmocka_unit_test(what_would_name_another_file_or_host_is_refused),
+		cmocka_unit_test(ranks_that_no_job_has_are_refused),
 		cmocka_unit_test(a_file_that_others_can_read_is_not_taken),
 	};
 

@@ -82,6 +82,14 @@ static void a_job_is_named_by_number_or_name(void **state)
 	assert_int_equal(ref_parse("train-2.b_x", &ref, NULL), 0);
 	assert_int_equal(ref.id, 0);
 	assert_string_equal(ref.name, "train-2.b_x");
+	assert_numbered("job-7_3", 7, true, 3);
+	assert_numbered("7_3.1", 7, true, 3);
+	assert_int_equal(ref_parse("7_3.1", &ref, NULL), 0);
+	assert_true(ref.has_inner);
+	assert_int_equal(ref.inner, 1);
+	assert_int_equal(ref_parse("7.3.1", &ref, NULL), -1);
+	assert_int_equal(ref_parse("7_3.", &ref, NULL), -1);
+	assert_int_equal(ref_parse("7_3.1.2", &ref, NULL), -1);
 }
 
 static void what_is_no_job_is_refused_with_the_forms_there_are(void **state)
@@ -131,7 +139,14 @@ static void a_host_name_is_a_numbered_job_or_ends_in_job(void **state)
 	assert_int_equal(ref_parse_host("train.job.2", &ref, NULL), 0);
 	assert_string_equal(ref.name, "train");
 	assert_int_equal(ref.rank, 2);
+	assert_int_equal(ref_parse_host("train.job_3.1", &ref, NULL), 0);
+	assert_string_equal(ref.name, "train");
+	assert_int_equal(ref.rank, 3);
+	assert_int_equal(ref.inner, 1);
+	assert_int_equal(ref_parse_host("job-12_6.2", &ref, NULL), 0);
+	assert_int_equal(ref.inner, 2);
 	assert_int_equal(ref_parse_host("a.job.job", &ref, NULL), 0);
+	assert_false(ref.has_inner);
 	assert_string_equal(ref.name, "a.job");
 	assert_int_equal(ref_parse_host("7", &ref, NULL), -1);
 	assert_int_equal(ref_parse_host("train", &ref, NULL), -1);

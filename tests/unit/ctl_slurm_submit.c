@@ -135,6 +135,31 @@ static void an_array_is_one_sbatch_whose_index_is_the_rank(void **state)
 	assert_non_null(strstr(options, "--error=/a%%b/stderr.%a"));
 }
 
+static void each_task_of_an_array_starts_its_ranks_by_srun(void **state)
+{
+	struct spec spec = { .command = command, .workdir = "/w", .array = "0-9", .tasks = 4 };
+	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
+	cleanup(argv_finish) struct argv argv = { 0 };
+	cleanup(job_finish) struct job job = { 0 };
+	cleanup_free char *options = NULL;
+	struct submission submission = { .spec = &spec, .job = &job, .bundle = "/b" };
+
+	(void)state;
+	job_init(&job);
+	job_set_text(&job.directory, "/a b");
+	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
+	assert_non_null(strstr(buf_str(&script),
+			       "\nexec srun --ntasks=4 "
+			       "--output='/a b/stdout'.\"$SLURM_ARRAY_TASK_ID\".%t "
+			       "--error='/a b/stderr'.\"$SLURM_ARRAY_TASK_ID\".%t "
+			       "/b/berth-init --dir '/a b' "
+			       "--rank \"$SLURM_ARRAY_TASK_ID\" --ranks 4 -- true\n"));
+	slurm_add_options(&argv, &submission);
+	options = joined(&argv);
+	assert_non_null(strstr(options, "--ntasks=4"));
+	assert_non_null(strstr(options, "--output=/a b/stdout.%a"));
+}
+
 static void what_was_asked_for_becomes_options_of_sbatch(void **state)
 {
 	struct spec spec = { .name = "train",
@@ -280,6 +305,7 @@ int main(void)
 		cmocka_unit_test(a_template_that_starts_nothing_is_refused),
 		cmocka_unit_test(several_tasks_are_started_by_srun),
 		cmocka_unit_test(an_array_is_one_sbatch_whose_index_is_the_rank),
+		cmocka_unit_test(each_task_of_an_array_starts_its_ranks_by_srun),
 		cmocka_unit_test(what_was_asked_for_becomes_options_of_sbatch),
 		cmocka_unit_test(
 			every_line_of_the_table_that_names_an_option_of_sbatch_is_rendered),

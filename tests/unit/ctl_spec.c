@@ -125,6 +125,26 @@ static void ranks_follow_from_nodes_and_tasks(void **state)
 	assert_int_equal(spec_ranks(&spec), 5);
 }
 
+static void the_ranks_of_an_array_stay_within_what_a_rank_can_be(void **state)
+{
+	struct spec spec = plain();
+	struct err err;
+
+	(void)state;
+	spec.array = "0-99999";
+	spec.tasks = 4096;
+	assert_int_equal(spec_ranks(&spec), 4096);
+	assert_int_equal(spec_check(&spec, &err), 0);
+	spec.array = "5,1000000";
+	assert_int_equal(spec_check(&spec, &err), -1);
+	assert_int_equal(err.kind, ERR_LIMIT);
+	assert_non_null(strstr(err.text, "--array: with 4096 ranks each, the index 1000000"));
+	spec.tasks = 2;
+	assert_int_equal(spec_check(&spec, &err), 0);
+	assert_int_equal(spec_check_pods(&spec, &err), -1);
+	assert_non_null(strstr(err.text, "--array: its tasks are pods"));
+}
+
 static void a_machine_without_a_scheduler_says_what_to_do_instead(void **state)
 {
 	struct err err;
@@ -256,6 +276,7 @@ int main(void)
 		cmocka_unit_test(values_are_what_their_option_takes),
 		cmocka_unit_test(what_excludes_each_other_is_refused),
 		cmocka_unit_test(ranks_follow_from_nodes_and_tasks),
+		cmocka_unit_test(the_ranks_of_an_array_stay_within_what_a_rank_can_be),
 		cmocka_unit_test(a_record_is_made_again_of_what_was_written_down),
 		cmocka_unit_test(what_is_no_specification_leaves_the_record_as_it_was),
 		cmocka_unit_test(a_machine_without_a_scheduler_says_what_to_do_instead),

@@ -24,6 +24,12 @@
 	"\"started\":1790000000.1,\"ended\":1790000001.5,\"hold_until\":" until   \
 	",\"exit_code\":3,\"signal\":null,\"timed_out\":false,\"oom_killed\":false}"
 
+#define USED(code, signal, kib, seconds)                                            \
+	"{\"version\":1,\"rank\":0,\"state\":\"exited\",\"pid\":12,\"init_pid\":1," \
+	"\"started\":1790000000.1,\"ended\":1790000001.5,\"exit_code\":" code       \
+	",\"signal\":" signal ",\"peak_rss_kib\":" kib ",\"user_s\":" seconds       \
+	",\"system_s\":0.0,\"oom_killed\":true}"
+
 static char dir[64];
 
 static int set_up(void **state)
@@ -128,6 +134,32 @@ static void a_job_has_ended_when_all_its_ranks_have(void **state)
 	assert_int_equal(look(2).signal, 15);
 }
 
+static void a_task_of_an_array_has_ended_when_all_its_ranks_have(void **state)
+{
+	struct run run = { .task = 3, .reason = str_dup("") };
+	cleanup(job_finish) struct job job = { 0 };
+
+	(void)state;
+	job_init(&job);
+	job_set_text(&job.directory, dir);
+	job_set_text(&job.array, "1-3");
+	job.tasks = 2;
+	put("status.3.json", EXITED("1", "null")); /* of another task */
+	assert_false(jobdir_observe_run(NULL, &job, &run));
+	put("status.6.json", USED("0", "null", "2048", "1.5"));
+	put("status.7.json", RUNNING);
+	assert_true(jobdir_observe_run(NULL, &job, &run));
+	assert_int_equal(run.state, JOB_RUNNING);
+	put("status.7.json", USED("null", "9", "1024", "2"));
+	assert_true(jobdir_observe_run(NULL, &job, &run));
+	assert_int_equal(run.state, JOB_FAILED);
+	assert_int_equal(run.signal, 9);
+	assert_int_equal(run.max_rss, 2048 * 1024);
+	assert_int_equal(run.cpu_ns, 7 * NSEC_PER_SEC / 2);
+	assert_string_equal(run.reason, "killed by the kernel: out of memory");
+	run_finish(&run);
+}
+
 static void a_held_job_runs_and_says_why(void **state)
 {
 	char text[sizeof(HELD("")) + 32];
@@ -181,6 +213,7 @@ int main(void)
 		cmocka_unit_test(what_berth_init_writes_is_understood),
 		cmocka_unit_test(anything_else_is_refused),
 		cmocka_unit_test(a_job_has_ended_when_all_its_ranks_have),
+		cmocka_unit_test(a_task_of_an_array_has_ended_when_all_its_ranks_have),
 		cmocka_unit_test(a_held_job_runs_and_says_why),
 		cmocka_unit_test(a_failure_for_want_of_memory_is_named),
 		cmocka_unit_test(a_status_that_is_broken_gives_a_reason_and_no_state),

@@ -374,6 +374,31 @@ static void a_database_of_the_first_berth_keeps_its_jobs(void **state)
 	assert_int_equal(job.attempts, 2);
 }
 
+static void an_array_of_an_older_berth_has_one_rank_for_each_task(void **state)
+{
+	cleanup_free char *older = fs_join(dir, "arrays.db");
+	cleanup(store_close) struct store *store = NULL;
+	cleanup(job_finish) struct job job = { 0 };
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(older, &db), SQLITE_OK);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(sqlite3_exec(db, schema_migrations[i], NULL, NULL, NULL),
+				 SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "INSERT INTO jobs VALUES (7, 'u', 'n', 'local', '', '/d', "
+				      "'true', 'RUNNING', '', '', -1, 0, 1, 2, 0, 3, 1, 10, 0, 0, "
+				      "'', '', '', 0, 'local', '0-9', '', 0, '')",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(store_open(older, &store, NULL), 0);
+	assert_int_equal(store_find_by_id(store, 7, &job, NULL), 0);
+	assert_int_equal(job.tasks, 1);
+	assert_int_equal(job_count_ranks(&job), 10);
+}
+
 static void a_database_of_a_newer_berth_is_refused(void **state)
 {
 	cleanup_free char *newer = fs_join(dir, "newer.db");
@@ -462,6 +487,7 @@ int main(void)
 		cmocka_unit_test(what_is_read_together_is_of_one_moment),
 		cmocka_unit_test(a_file_that_is_no_database_is_refused_and_kept),
 		cmocka_unit_test(a_database_of_the_first_berth_keeps_its_jobs),
+		cmocka_unit_test(an_array_of_an_older_berth_has_one_rank_for_each_task),
 		cmocka_unit_test(a_database_of_a_newer_berth_is_refused),
 		cmocka_unit_test(a_directory_that_is_missing_is_named),
 		cmocka_unit_test(a_store_is_opened_by_the_first_question),

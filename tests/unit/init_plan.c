@@ -90,6 +90,11 @@ static void a_directory_brings_a_status_and_a_tunnel(void **state)
 	assert_string_equal(plan.tunnel_argv[6], "--pid");
 	assert_string_equal(plan.tunnel_argv[7], "42");
 	assert_null(plan.tunnel_argv[8]);
+	assert_int_equal(MAKE("--dir", "/job", "--rank", "3", "--ranks", "4", "true"), PLAN_RUN);
+	assert_string_equal(plan.tunnel_argv[5], "12");
+	assert_string_equal(plan.tunnel_argv[8], "--ranks");
+	assert_string_equal(plan.tunnel_argv[9], "4");
+	assert_null(plan.tunnel_argv[10]);
 	assert_int_equal(MAKE("--dir", "/job", "--no-tunnel", "true"), PLAN_RUN);
 	assert_non_null(plan.status_path);
 	assert_null(plan.tunnel_path);
@@ -130,6 +135,22 @@ static void the_rank_is_slurms_unless_given(void **state)
 	assert_int_equal(MAKE("true"), PLAN_RUN);
 	assert_int_equal(plan.rank, 0);
 	unsetenv("SLURM_PROCID");
+}
+
+static void the_rank_of_a_task_of_an_array_counts_those_before_it(void **state)
+{
+	(void)state;
+	setenv("SLURM_PROCID", "2", 1);
+	assert_int_equal(MAKE("--rank", "7", "--ranks", "4", "true"), PLAN_RUN);
+	assert_int_equal(plan.rank, 30);
+	assert_int_equal(MAKE("--rank", "7", "--ranks", "1", "true"), PLAN_RUN);
+	assert_int_equal(plan.rank, 7);
+	setenv("SLURM_PROCID", "4", 1); /* it would be one of the next task */
+	assert_int_equal(MAKE("--rank", "7", "--ranks", "4", "true"), PLAN_RUN);
+	assert_int_equal(plan.rank, 28);
+	unsetenv("SLURM_PROCID");
+	assert_int_equal(MAKE("--rank", "1000000", "--ranks", "4000", "true"), -1);
+	assert_int_equal(MAKE("--rank", "1", "--ranks", "4294967296", "true"), -1);
 }
 
 static void wrong_command_lines_are_refused(void **state)
@@ -264,6 +285,7 @@ int main(void)
 		cmocka_unit_test(relative_paths_are_from_where_it_was_started),
 		cmocka_unit_test(the_tunnel_is_found_beside_the_program),
 		cmocka_unit_test(the_rank_is_slurms_unless_given),
+		cmocka_unit_test(the_rank_of_a_task_of_an_array_counts_those_before_it),
 		cmocka_unit_test(wrong_command_lines_are_refused),
 		cmocka_unit_test(signals_and_exits_can_be_rewritten),
 		cmocka_unit_test(each_v_says_more),

@@ -93,7 +93,7 @@ static void growth_is_noted_beside_each_log(void **state)
 
 	append("stdout", "one\n");
 	append("stderr.0", "three\n");
-	log_watch_open(&w->watch, &w->loop, dir, 0);
+	log_watch_open(&w->watch, &w->loop, dir, 0, 0);
 	run_until(w, "stdout.times", 4);
 	run_until(w, "stderr.0.times", 6);
 	append("stdout", "two\n");
@@ -106,7 +106,7 @@ static void a_log_that_comes_later_is_found(void **state)
 	struct world *w = *state;
 	cleanup_free char *link = fs_join(dir, "stdout.3");
 
-	log_watch_open(&w->watch, &w->loop, dir, 3);
+	log_watch_open(&w->watch, &w->loop, dir, 3, 0);
 	append("elsewhere", "four\n");
 	assert_int_equal(symlink("elsewhere", link), 0);
 	run_until(w, "stdout.3.times", 5);
@@ -119,6 +119,19 @@ static void a_log_that_comes_later_is_found(void **state)
 	assert_int_equal(noted("stdout.times"), 0);
 }
 
+static void logs_of_a_task_of_an_array_have_its_index(void **state)
+{
+	struct world *w = *state;
+
+	append("stdout.7", "srun\n");
+	append("stdout.7.0", "one\n");
+	append("stdout.28", "two");
+	log_watch_open(&w->watch, &w->loop, dir, 28, 4);
+	run_until(w, "stdout.7.times", 5);
+	run_until(w, "stdout.7.0.times", 4);
+	assert_int_equal(noted("stdout.28.times"), 0);
+}
+
 static void notes_of_the_tunnel_before_are_kept(void **state)
 {
 	struct world *w = *state;
@@ -127,7 +140,7 @@ static void notes_of_the_tunnel_before_are_kept(void **state)
 
 	append("stdout", "one\ntwo\n");
 	append("stdout.times", "1000 2\n1001 4\n");
-	log_watch_open(&w->watch, &w->loop, dir, 0);
+	log_watch_open(&w->watch, &w->loop, dir, 0, 0);
 	run_until(w, "stdout.times", 8);
 	assert_int_equal(fs_read_file(path, LOG_TIMES_TEXT_MAX, &text, NULL), 0);
 	assert_int_equal(strncmp(buf_str(&text), "1000 2\n1001 4\n", 14), 0);
@@ -139,7 +152,7 @@ static void a_log_that_is_begun_anew_loses_its_notes(void **state)
 	cleanup_free char *path = fs_join(dir, "stdout");
 
 	append("stdout", "a long line\n");
-	log_watch_open(&w->watch, &w->loop, dir, 0);
+	log_watch_open(&w->watch, &w->loop, dir, 0, 0);
 	run_until(w, "stdout.times", 12);
 	assert_int_equal(truncate(path, 0), 0);
 	append("stdout", "short\n");
@@ -152,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_LOOP(growth_is_noted_beside_each_log),
 		WITH_LOOP(a_log_that_comes_later_is_found),
+		WITH_LOOP(logs_of_a_task_of_an_array_have_its_index),
 		WITH_LOOP(notes_of_the_tunnel_before_are_kept),
 		WITH_LOOP(a_log_that_is_begun_anew_loses_its_notes),
 	};

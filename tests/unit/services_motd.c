@@ -32,6 +32,7 @@ static void it_says_where_one_is_and_for_how_long(void **state)
 static void what_is_not_known_is_left_out(void **state)
 {
 	(void)state;
+	assert_text(&(struct motd){ .host = "n", .rank = 13, .ranks = 4 }, "task 3, rank 1 on n\n");
 	assert_text(&(struct motd){ .host = "n", .now = NOW }, "rank 0 on n\n");
 	assert_text(&(struct motd){ .job = "job-1", .now = NOW, .ends = NOW - 5 },
 		    "job-1, rank 0: 0s left\n");

@@ -24,12 +24,13 @@
 
 struct args {
 	const char *dir;
-	uint64_t rank;
+	uint64_t rank, ranks;
 };
 
 static const struct opt opts[] = {
 	OPT_STR(0, "dir", struct args, dir, "DIR", "the job directory"),
 	OPT_UINT(0, "rank", struct args, rank, "N", "which process of the job this is (0)"),
+	OPT_UINT(0, "ranks", struct args, ranks, "COUNT", "as of serve"),
 	OPT_END,
 };
 
@@ -63,6 +64,7 @@ static void greet(const struct args *args)
 	struct motd motd = {
 		.slurm_id = getenv("SLURM_JOB_ID"),
 		.rank = (unsigned int)args->rank,
+		.ranks = (unsigned int)args->ranks,
 		.now = clock_wall(),
 		.host = host,
 	};
@@ -87,7 +89,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	char *shell[] = { argv[1], NULL };
 
 	(void)argc;
-	if (args->dir && args->rank <= UINT_MAX && !is_hushed())
+	if (args->dir && args->rank <= UINT_MAX && args->ranks <= UINT_MAX && !is_hushed())
 		greet(args);
 	execv(argv[0], shell);
 	return err_set_errno(err, errno, "%s", argv[0]);

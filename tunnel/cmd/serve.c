@@ -33,12 +33,14 @@ extern char **environ;
 
 struct args {
 	const char *dir, *listen;
-	uint64_t rank, pid;
+	uint64_t rank, ranks, pid;
 };
 
 static const struct opt opts[] = {
 	OPT_STR(0, "dir", struct args, dir, "DIR", "the job directory: tunnel.json is read there"),
 	OPT_UINT(0, "rank", struct args, rank, "N", "which process of the job this is (0)"),
+	OPT_UINT(0, "ranks", struct args, ranks, "COUNT",
+		 "how many there are in each task of the array that this is"),
 	OPT_UINT(0, "pid", struct args, pid, "PID", "the job's main command"),
 	OPT_STR(0, "listen", struct args, listen, "ADDRESS:PORT",
 		"listen there only (every address, and the last port)"),
@@ -388,6 +390,7 @@ static int start(struct serve *s, struct err *err)
 	struct service_config services = {
 		.loop = &s->loop,
 		.rank = (unsigned int)s->args->rank,
+		.ranks = (unsigned int)s->args->ranks,
 		.dir = s->args->dir,
 		.main_pid = (pid_t)s->args->pid,
 		.environment = environ,
@@ -412,7 +415,7 @@ static int start(struct serve *s, struct err *err)
 	rest_open(&s->rest, &s->loop, REST_AFTER_MS);
 	job_file_keys(&s->job, &peers);
 	job_watch_open(&s->watch, &s->loop, s->job_path, &peers, &watch_ops);
-	log_watch_open(&s->logs, &s->loop, s->args->dir, services.rank);
+	log_watch_open(&s->logs, &s->loop, s->args->dir, services.rank, services.ranks);
 	return 0;
 }
 
@@ -424,6 +427,8 @@ static int check(const struct args *args, struct err *err)
 		return err_set(err, ERR_INVALID, "--dir is needed");
 	if (args->rank > UINT_MAX)
 		return err_set(err, ERR_INVALID, "--rank: too large");
+	if (args->ranks > UINT_MAX)
+		return err_set(err, ERR_INVALID, "--ranks: too large");
 	if (args->pid > INT_MAX)
 		return err_set(err, ERR_INVALID, "--pid: too large");
 	if (args->listen && !addr_parse_listen(args->listen, &addr))

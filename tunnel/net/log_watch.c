@@ -144,7 +144,21 @@ static void add(struct log_watch *w, char *log)
 		(struct log_watched){ .log = log, .notes = str_printf("%s.times", log) };
 }
 
-void log_watch_open(struct log_watch *w, uv_loop_t *loop, const char *dir, unsigned int rank)
+static void add_logs(struct log_watch *w, const char *log, unsigned int rank, unsigned int ranks)
+{
+	if (ranks <= 1) {
+		if (rank == 0)
+			add(w, str_dup(log));
+		add(w, str_printf("%s.%u", log, rank));
+		return;
+	}
+	if (rank % ranks == 0)
+		add(w, str_printf("%s.%u", log, rank / ranks));
+	add(w, str_printf("%s.%u.%u", log, rank / ranks, rank % ranks));
+}
+
+void log_watch_open(struct log_watch *w, uv_loop_t *loop, const char *dir, unsigned int rank,
+		    unsigned int ranks)
 {
 	static const char *const names[] = { "stdout", "stderr" };
 
@@ -161,9 +175,9 @@ void log_watch_open(struct log_watch *w, uv_loop_t *loop, const char *dir, unsig
 		uv_poll_start(&w->told, UV_READABLE, on_told);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (rank == 0)
-			add(w, fs_join(dir, names[i]));
-		add(w, str_printf("%s/%s.%u", dir, names[i], rank));
+		cleanup_free char *log = fs_join(dir, names[i]);
+
+		add_logs(w, log, rank, ranks);
 	}
 	log_watch_look(w);
 }

@@ -4,7 +4,8 @@
 /*
  * Notes when the logs of a job were how long (log_times.h), for `berth logs --since`: beside each
  * log, as stdout.times. The logs are the rank's own and, with rank 0, what is printed for all of
- * the job.
+ * the job. In an array, the tasks of which have several ranks, they are stdout.7.1 for rank 1 of
+ * the task with index 7, and stdout.7 for all of it.
  *
  * The kernel tells that one grows, once for each look (inotify, IN_ONESHOT): a job that prints
  * nothing wakes nobody, and one that prints much does so once in LOG_WATCH_INTERVAL_MS. A log that
@@ -44,8 +45,12 @@ struct log_watch {
 	bool is_closed;
 };
 
-/* The loop and the texts may go when log_watch_finish() is called. */
-void log_watch_open(struct log_watch *watch, uv_loop_t *loop, const char *dir, unsigned int rank);
+/*
+ * ranks: in each task of an array, or 0. The loop and the texts may go when log_watch_finish() is
+ * called.
+ */
+void log_watch_open(struct log_watch *watch, uv_loop_t *loop, const char *dir, unsigned int rank,
+		    unsigned int ranks);
 /* Looks now, and not when the interval has passed: the job ends. */
 void log_watch_look(struct log_watch *watch);
 /* Closes the handles; a thread that waits for a file system may go on doing so (`looking`). */

@@ -73,8 +73,8 @@ struct arguments {
 	char **argv;
 	/* Nothing, or what greets before. */
 	char *program, *dir;
-	char rank[16];
-	char *greeting[10];
+	char rank[16], ranks[16];
+	char *greeting[12];
 };
 
 static void arguments_finish(struct arguments *arguments)
@@ -130,7 +130,8 @@ static void shell_arguments(const struct service_env *env, const struct process_
 static void add_greeting(const struct service_env *env, const struct process_start *start,
 			 struct arguments *ret)
 {
-	static char name[] = "motd", dir[] = "--dir", rank[] = "--rank", end[] = "--";
+	static char name[] = "motd", dir[] = "--dir", rank[] = "--rank", ranks[] = "--ranks",
+		    end[] = "--";
 
 	if (start->kind != PROCESS_SHELL || !start->has_pty || !env->config.session ||
 	    settings(env)->no_motd)
@@ -144,9 +145,12 @@ static void add_greeting(const struct service_env *env, const struct process_sta
 	ret->greeting[3] = ret->dir;
 	ret->greeting[4] = rank;
 	ret->greeting[5] = ret->rank;
-	ret->greeting[6] = end;
-	ret->greeting[7] = ret->file;
-	ret->greeting[8] = ret->argv[0];
+	snprintf(ret->ranks, sizeof(ret->ranks), "%u", env->config.ranks);
+	ret->greeting[6] = ranks;
+	ret->greeting[7] = ret->ranks;
+	ret->greeting[8] = end;
+	ret->greeting[9] = ret->file;
+	ret->greeting[10] = ret->argv[0];
 }
 
 /* The parser saw to it that every argument has its NUL and that there is one. */

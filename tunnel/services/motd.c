@@ -69,6 +69,14 @@ static bool format_left(double now, double until, char out[DURATION_SIZE])
 	return true;
 }
 
+static bool append_rank(const struct motd *motd, struct buf *b)
+{
+	if (motd->ranks <= 1)
+		return buf_printf(b, "rank %u", motd->rank);
+	return buf_printf(b, "task %u, rank %u", motd->rank / motd->ranks,
+			  motd->rank % motd->ranks);
+}
+
 static bool append_where(const struct motd *motd, struct buf *b)
 {
 	char left[DURATION_SIZE];
@@ -78,7 +86,7 @@ static bool append_where(const struct motd *motd, struct buf *b)
 	if (motd->slurm_id &&
 	    (!buf_printf(b, "%sSlurm ", buf_len(b) ? ", " : "") || !append_text(b, motd->slurm_id)))
 		return false;
-	if (!buf_printf(b, "%srank %u", buf_len(b) ? ", " : "", motd->rank) ||
+	if (!buf_printf(b, "%s", buf_len(b) ? ", " : "") || !append_rank(motd, b) ||
 	    !append_part(b, " on ", motd->host))
 		return false;
 	if (format_left(motd->now, motd->ends, left) && !buf_printf(b, ": %s left", left))

@@ -17,6 +17,7 @@
 struct motd {
 	const char *job, *name, *host, *slurm_id;
 	unsigned int rank;
+	unsigned int ranks; /* in each task of an array; up to 1: it is none */
 	double now;
 	double ends; /* when its time limit passes */
 	bool is_held;

@@ -59,6 +59,7 @@ struct service_ways {
 struct service_config {
 	uv_loop_t *loop;
 	unsigned int rank;
+	unsigned int ranks;	  /* in each task of an array, or 0 */
 	const char *dir;	  /* the job directory */
 	pid_t main_pid;		  /* the job's main command; 0: not known */
 	char *const *environment; /* the job's, given to processes as it is; usually environ */

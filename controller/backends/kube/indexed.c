@@ -106,7 +106,7 @@ int kube_fill_indexed(json_t *job_spec, const struct submission *submission, str
 {
 	const struct spec *spec = submission->spec;
 	json_t *pod = kube_object_at(json_object_get(job_spec, "template"), "spec");
-	uint64_t ranks = spec_ranks(spec);
+	uint64_t ranks = spec->array ? indices_count(spec->array) : spec_ranks(spec);
 	json_t *env;
 
 	if (ranks <= 1 && !spec->array)

@@ -153,7 +153,8 @@ int kube_list_runs(struct kube *kube, const struct job *job, struct run_list *re
 {
 	cleanup(json_release) json_t *pods = NULL;
 	cleanup_free uint64_t *tries = NULL;
-	uint64_t len = MAX(job->tasks, UINT64_C(1)), task;
+	uint64_t len = job_is_array(job) ? indices_count(job->array) : MAX(job->tasks, UINT64_C(1));
+	uint64_t task;
 	json_t *pod;
 	size_t i;
 

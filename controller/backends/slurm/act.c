@@ -23,12 +23,6 @@ char *slurm_id(const struct job *job)
 	return str_printf("%s_[%s]", job->native_id, job->only);
 }
 
-/* Its ranks are steps that srun starts; a task of an array is a batch script like a plain job. */
-static bool has_steps(const struct job *job)
-{
-	return job->tasks > 1 && !job_is_array(job);
-}
-
 static void add_ids(struct argv *argv, const struct job *const *jobs, size_t len)
 {
 	argv_add(argv, "--");
@@ -106,7 +100,8 @@ void slurm_add_act(struct argv *argv, const struct act *act, const struct job *c
 	if (act->kind == ACT_SIGNAL) {
 		argv_add(argv, "scancel");
 		add_signal(argv, act->signal);
-		if (!has_steps(jobs[0]))
+		/* Several ranks are a step that srun starts. */
+		if (jobs[0]->tasks <= 1)
 			argv_add(argv, "--batch");
 		add_ids(argv, jobs, len);
 		return;
@@ -157,7 +152,7 @@ static int act_on_kind(const struct backend *backend, const struct act *act,
 	int result = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		if (act->kind != ACT_SIGNAL || has_steps(jobs[i]) == many)
+		if (act->kind != ACT_SIGNAL || (jobs[i]->tasks > 1) == many)
 			chosen[chosen_len++] = jobs[i];
 	}
 	for (size_t at = 0; at < chosen_len; at += SLURM_ACT_JOBS_MAX) {

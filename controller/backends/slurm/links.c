@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "controller/backends/slurm/submit.h"
+#include "controller/model/indices.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
 
@@ -42,7 +43,8 @@ static void link_output(struct site *site, const char *pattern, const struct sub
 		link_file(site, pattern, submission, native_id, SLURM_NO_TASK, name);
 		return;
 	}
-	for (uint64_t task = 0; job_next_rank(job, task, &task) && links < LINKS_MAX; task++) {
+	for (uint64_t task = 0; indices_next(job->array, task, &task) && links < LINKS_MAX;
+	     task++) {
 		link_file(site, pattern, submission, native_id, task, name);
 		links++;
 	}

@@ -13,14 +13,11 @@
 #include "init/base/fs.h"
 #include "init/base/text.h"
 
+#define ARRAY_INDEX "SLURM_ARRAY_TASK_ID"
+
 static const char template_of_ours[] = "#!/bin/sh\n"
 				       "# What berth submitted for {{job}}.\n"
 				       "{{{lines}}}{{{setup}}}exec {{{launch}}}\n";
-
-uint64_t slurm_ranks_of_one(const struct spec *spec)
-{
-	return spec->array ? 1 : spec_ranks(spec);
-}
 
 const char *slurm_directory(const struct submission *submission)
 {
@@ -33,7 +30,7 @@ bool slurm_has_steps(const struct spec *spec)
 {
 	const struct launcher *launcher;
 
-	return slurm_ranks_of_one(spec) > 1 ||
+	return spec_ranks(spec) > 1 ||
 	       (launcher_choose(spec, &launcher, NULL) == 0 && launcher_is_step(launcher));
 }
 
@@ -166,7 +163,7 @@ void slurm_add_options(struct argv *argv, const struct submission *submission)
 		argv_addf(argv, "--job-name=%s", name);
 	argv_addf(argv, "--chdir=%s", slurm_directory(submission));
 	add_files(argv, submission);
-	argv_addf(argv, "--ntasks=%" PRIu64, slurm_ranks_of_one(spec));
+	argv_addf(argv, "--ntasks=%" PRIu64, spec_ranks(spec));
 	/* The batch script becomes berth-init, which hands the signal to the command; srun's steps
 	 * are told by themselves. */
 	if (spec->signal)
@@ -177,20 +174,23 @@ void slurm_add_options(struct argv *argv, const struct submission *submission)
 	}
 }
 
+static bool add_rank_file(struct buf *b, const char *option, const char *name,
+			  const struct submission *submission)
+{
+	cleanup_free char *path = slurm_file_pattern(submission->job->directory, name);
+
+	return buf_printf(b, " %s=", option) && text_append_shell(b, path) &&
+	       (!submission->spec->array || buf_printf(b, ".\"$" ARRAY_INDEX "\"")) &&
+	       buf_printf(b, ".%%t");
+}
+
 /* What each rank prints goes to a file of its own, unless the user said where all of it goes. */
 static bool add_rank_files(struct buf *b, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
-	const char *dir = submission->job->directory;
-	cleanup_free char *out = slurm_file_pattern(dir, "stdout.%t"),
-			  *err = slurm_file_pattern(dir, "stderr.%t");
-	bool ok = true;
 
-	if (!spec->output)
-		ok = buf_printf(b, " --output=") && text_append_shell(b, out);
-	if (!spec->output && !spec->error)
-		ok = ok && buf_printf(b, " --error=") && text_append_shell(b, err);
-	return ok;
+	return (spec->output || add_rank_file(b, "--output", "stdout", submission)) &&
+	       (spec->output || spec->error || add_rank_file(b, "--error", "stderr", submission));
 }
 
 static bool add_word(struct buf *b, const char *word)
@@ -212,7 +212,7 @@ static bool add_start(struct buf *b, const struct submission *submission,
 		      const struct launch_words *words)
 {
 	const struct spec *spec = submission->spec;
-	uint64_t ranks = slurm_ranks_of_one(spec);
+	uint64_t ranks = spec_ranks(spec);
 
 	if (ranks <= 1 && words->step.len == 0)
 		return true;
@@ -248,11 +248,14 @@ static bool add_command(const struct submission *submission, bool is_inside, str
 {
 	cleanup_free char *init =
 		str_printf("%s/berth-init", is_inside ? LAUNCHER_BUNDLE : submission->bundle);
+	uint64_t ranks = spec_ranks(submission->spec);
 	bool ok = add_word(b, init) && add_word(b, "--dir") &&
 		  add_word(b, submission->job->directory);
 
 	if (submission->spec->array)
-		ok = ok && buf_printf(b, " --rank \"$SLURM_ARRAY_TASK_ID\"");
+		ok = ok && buf_printf(b, " --rank \"$" ARRAY_INDEX "\"");
+	if (submission->spec->array && ranks > 1)
+		ok = ok && buf_printf(b, " --ranks %" PRIu64, ranks);
 	if (submission->spec->hold)
 		ok = ok && add_word(b, "--hold") && add_word(b, submission->spec->hold);
 	if (submission->spec->script) {

@@ -19,9 +19,6 @@
 /* Slurm's limits are in minutes; a limit that is not a whole number of them is rounded up. */
 uint64_t slurm_minutes(uint64_t ns);
 
-/* Ranks of a job, or of one task of an array. */
-uint64_t slurm_ranks_of_one(const struct spec *spec);
-
 /* Its ranks are steps of srun; else the batch script becomes berth-init. */
 bool slurm_has_steps(const struct spec *spec);
 

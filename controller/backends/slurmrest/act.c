@@ -92,7 +92,7 @@ static int send_signal(struct slurmrest *rest, int signal, const struct job *con
 	if (slurmrest_find_version(rest, err) < 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
-		bool has_steps = jobs[i]->tasks > 1 && !job_is_array(jobs[i]);
+		bool has_steps = jobs[i]->tasks > 1;
 		cleanup_free char *query = str_printf(
 			"?signal=%d%s", signal,
 			!has_steps && rest->version >= FLAGS_SINCE ? "&flags=BATCH_JOB" : "");

@@ -436,7 +436,7 @@ int slurmrest_make_submission(const struct submission *submission, unsigned int 
 			      const char *user, json_t **ret, struct err *err)
 {
 	const struct spec *spec = submission->spec;
-	uint64_t tasks = spec->script ? spec->tasks : slurm_ranks_of_one(spec);
+	uint64_t tasks = spec->script ? spec->tasks : spec_ranks(spec);
 	cleanup(buf_finish) struct buf script = BUF_INIT(SLURM_SCRIPT_MAX);
 	cleanup(json_release) json_t *body = json_object();
 	cleanup_free char *name = slurm_job_name(submission);
