@@ -9,7 +9,7 @@
     ssh         ssh("job-1", "exit 7") -> Result: the stock client as the user of `home`
     slurm       a real Slurm (slurm.Slurm), started once, or a skip with the reason
     slurmrest   another one, with a slurmrestd that takes tokens (rest_url, rest_socket), or a skip with the reason
-    ledger      one more, which keeps accounts (slurmdbd, MariaDB), with a slurmrestd that reads them
+    ledger      one more, of two nodes, which keeps accounts (slurmdbd, MariaDB), with a slurmrestd that reads them
     start_login_node   starts a real sshd with a home and a scratch directory of its own (loginnode.LoginNode)
     docker      a real dockerd (docker.Docker), started once, or a skip with the reason
     engine      a container engine (engines.Engine) that `berth` can have jobs on; tests run once for each
@@ -254,7 +254,7 @@ def slurmrest(session_dir):
 
 @pytest.fixture(scope="session")
 def ledger(session_dir):
-    yield from with_rest(session_dir / "ledger", accounting=True, memory=True)
+    yield from with_rest(session_dir / "ledger", accounting=True, memory=True, second=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A real Slurm of one node on loopback, from Debian's packages: munged, slurmctld, slurmd; with accounting also MariaDB and
+"""A real Slurm of one node or more on loopback, from Debian's packages: munged, slurmctld, slurmd; with accounting also MariaDB and
 slurmdbd.
 
 Everything it has is its own: configuration, munge key and socket, ports, state, data, logs. It needs cgroups only where
@@ -31,11 +31,11 @@ CredType=cred/munge
 SlurmctldPort={ctld_port}
 SlurmdPort={slurmd_port}
 SlurmctldPidFile={dir}/slurmctld.pid
-SlurmdPidFile={dir}/slurmd.pid
+SlurmdPidFile={dir}/slurmd-%n.pid
 SlurmctldLogFile={dir}/slurmctld.log
-SlurmdLogFile={dir}/slurmd.log
+SlurmdLogFile={dir}/slurmd-%n.log
 StateSaveLocation={dir}/state
-SlurmdSpoolDir={dir}/spool
+SlurmdSpoolDir={dir}/spool/%n
 ProctrackType=proctrack/{proctrack}
 TaskPlugin=task/{task}
 MpiDefault=none
@@ -53,8 +53,11 @@ PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
 NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=32 RealMemory=4096 Feature=rack1,fast State=UNKNOWN
 Licenses=matlab:4
-PartitionName=debug Nodes={node} Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32
+{more}PartitionName=debug Nodes={all} Default=YES MaxTime=INFINITE State=UP OverSubscribe=YES:32
 """
+
+# Used by what does not fit on the first one.
+SECOND_NODE = "NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=4096 Weight=9 State=UNKNOWN\n"
 
 WITHOUT_ACCOUNTING = """\
 JobAcctGatherType=jobacct_gather/none
@@ -147,10 +150,11 @@ def has_memory(controllers: pathlib.Path) -> bool:
 class Slurm:
     """dir must be readable by all on its whole path: munged insists on it for its socket."""
 
-    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False, tokens=False, varied=False, memory=False):
+    def __init__(self, dir: pathlib.Path, proctrack="linuxproc", accounting=False, tokens=False, varied=False, memory=False,
+                 second=False):
         """proctrack decides how processes are told signals: "cgroup" is what most sites have, and needs cgroups. tokens:
         it takes JSON web tokens too, which token() makes. varied: with VARIED_NODES. memory: the kernel kills jobs that
-        need more than they asked for, where this machine lets it; else why_no_memory says why not."""
+        need more than they asked for, where this machine lets it; else why_no_memory says why not. second: with another node."""
         self.dir = dir
         self.why_no_memory = why_no_memory() if memory else "nobody asked for it"
         self.memory = not self.why_no_memory
@@ -160,6 +164,8 @@ class Slurm:
         self.proctrack = proctrack
         # Control groups are called by it, for all Slurms of the machine.
         self.node = f"{dir.name}{os.getpid()}" if self.memory or proctrack == "cgroup" else "node1"
+        self.second = f"{self.node}b" if second else None
+        self.nodes = [self.node] + [self.second] * second
         self.config = dir / "slurm.conf"
         self.processes = []
         self.is_up = False
@@ -208,9 +214,10 @@ class Slurm:
         for process in reversed(self.processes):
             harness.stop(process)
         self.processes.clear()
-        for pattern in f"*/slurm_{self.node}", f"system.slice/{self.node}_slurmstepd.scope":
-            for path in pathlib.Path("/sys/fs/cgroup").glob(pattern):
-                processes.remove_cgroup(path)
+        for node in self.nodes:
+            for pattern in f"*/slurm_{node}", f"system.slice/{node}_slurmstepd.scope":
+                for path in pathlib.Path("/sys/fs/cgroup").glob(pattern):
+                    processes.remove_cgroup(path)
 
     def run(self, *argv, timeout=30) -> harness.Result:
         return harness.run(argv, env=self.env(), timeout=timeout)
@@ -239,7 +246,7 @@ class Slurm:
     def _write_config(self) -> None:
         for name, mode in ("state", 0o755), ("spool", 0o755), ("munge", 0o755):
             (self.dir / name).mkdir(mode=mode)
-        ctld_port, slurmd_port, self.dbd_port, self.sql_port = free_ports(4)
+        ctld_port, slurmd_port, second_port, self.dbd_port, self.sql_port = free_ports(5)
         host = socket.gethostname().split(".")[0]
         accounting = WITH_ACCOUNTING if self.accounting else WITHOUT_ACCOUNTING
         if self.accounting and not self.memory:
@@ -248,7 +255,8 @@ class Slurm:
             dir=self.dir, host=host, ctld_port=ctld_port, slurmd_port=slurmd_port, proctrack=self.proctrack,
             task="cgroup" if self.memory else "none",
             select="CR_CPU_Memory\nDefMemPerCPU=20" if self.accounting or self.memory or self.varied else "CR_CPU",
-            node=self.node, dbd_port=self.dbd_port))
+            node=self.node, all=",".join(self.nodes), dbd_port=self.dbd_port,
+            more=SECOND_NODE.format(node=self.second, host=host, port=second_port) if self.second else ""))
         if self.varied:
             self._vary()
         # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
@@ -370,7 +378,8 @@ class Slurm:
         return ",".join(names if self.accounting else names[:1])
 
     def node_is_up(self) -> bool:
-        return self.run("sinfo", "--noheader", f"--nodes={self.node}", "--format=%T").stdout.strip() in ("idle", "mixed")
+        states = self.run("sinfo", "--noheader", f"--nodes={','.join(self.nodes)}", "--format=%T").stdout.split()
+        return bool(states) and set(states) <= {"idle", "mixed"}
 
     def node_down(self) -> None:
         self.run("scontrol", "update", f"NodeName={self.node}", "State=DOWN", "Reason=cable").ok()
@@ -395,10 +404,13 @@ class Slurm:
 
     def _start_daemons(self) -> None:
         ctld = self.ctld = self._spawn("slurmctld", "slurmctld", "-D", "-i", "-f", self.config)
-        slurmd = self.slurmd = self._spawn("slurmd", "slurmd", "-D", "-f", self.config, "-N", self.node)
+        daemons = {"slurmctld": ctld}
+        for node in self.nodes:
+            daemons[f"slurmd-{node}"] = self._spawn(f"slurmd-{node}", "slurmd", "-D", "-f", self.config, "-N", node)
+        self.slurmd = daemons[f"slurmd-{self.node}"]
 
         def idle():
-            for name, process in ("slurmctld", ctld), ("slurmd", slurmd):
+            for name, process in daemons.items():
                 if process.poll() is not None:
                     raise Unavailable(f"{name} ended with {process.returncode}: "
                                       f"{self.log(name + '.out').strip() or self.log(name + '.log').strip()}")
