@@ -30,6 +30,7 @@ struct copying {
 	const struct fs_copy *plan;
 	struct todo *todo;
 	size_t len;
+	bool is_new;	     /* nothing has the target's name */
 	enum err_kind first; /* of failures */
 };
 
@@ -150,11 +151,6 @@ static int compare_sizes(const struct fs_copy *plan, const char *there, uint64_t
 		       size);
 }
 
-static bool is_no_sum(const struct err *why)
-{
-	return why->kind == ERR_TIMEOUT || why->kind == ERR_LIMIT || why->kind == ERR_UNSUPPORTED;
-}
-
 /* What is there, and the file here. */
 static int compare(const struct fs_copy *plan, const char *there, struct fs_transfer *t,
 		   struct err *err)
@@ -165,7 +161,7 @@ static int compare(const struct fs_copy *plan, const char *there, struct fs_tran
 	if (t->has_no_sum && !must)
 		return compare_sizes(plan, there, t->size, err);
 	if (!t->there[0] && plan->fs->ops->checksum(plan->fs, there, t->there, &why) < 0) {
-		if (is_no_sum(&why) && !must)
+		if (fs_is_no_sum(&why) && !must)
 			return compare_sizes(plan, there, t->size, err);
 		return err_set(err, why.kind, "checksum: %s", why.text);
 	}
@@ -263,14 +259,16 @@ static int get_file(const struct fs_copy *plan, const char *from, const char *to
 
 /* Files that go there */
 
-static int put_file(const struct fs_copy *plan, const char *from, const char *to,
+static int put_file(const struct copying *c, const char *from, const char *to,
 		    const struct fs_entry *source, struct err *err)
 {
+	const struct fs_copy *plan = c->plan;
 	cleanup_close int fd = fd_open(from, O_RDONLY);
 	cleanup(journal_close) struct journal *journal = NULL;
 	struct fs_transfer transfer = { .fd = fd,
 					.size = source->size,
 					.keeps = plan->resume,
+					.is_new = c->is_new,
 					.moved = plan->ops->moved,
 					.user = plan->user };
 	int result;
@@ -374,7 +372,7 @@ static int copy_one(struct copying *c, const struct todo *t, bool is_named, stru
 			       "neither a file nor a directory: it is left out");
 	plan->ops->began(plan->user, t->from, source.size);
 	return plan->comes_here ? get_file(plan, t->from, t->to, &source, err)
-				: put_file(plan, t->from, t->to, &source, err);
+				: put_file(c, t->from, t->to, &source, err);
 }
 
 static void copy_all(struct copying *c, size_t named)
@@ -417,6 +415,7 @@ int fs_copy(const struct fs_copy *plan, struct err *err)
 	    why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "%s: %s", to, why.text);
 	is_dir = target.type == 'd';
+	c.is_new = target.type == 0;
 	if (!is_dir && (plan->len > 1 || (target.type == 0 && to[strlen(to) - 1] == '/')))
 		return err_set(err, ERR_INVALID,
 			       "%s: is no directory: several things cannot go there", to);

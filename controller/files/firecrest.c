@@ -388,20 +388,21 @@ static int remove_path(struct fs *fs, const char *path, bool is_dir, struct err 
 	return result;
 }
 
+/* How the job ends says nothing of what became of the file. */
 static int rename_path(struct fs *fs, const char *from, const char *to, struct err *err)
 {
 	struct fs_firecrest *f = fs_firecrest_of(fs);
+	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
+	cleanup(json_release) json_t *started = NULL;
 	cleanup_free char *old = NULL, *new = NULL;
-	json_t *started = NULL;
-	int result;
 
-	if (fs_firecrest_path(f, from, &old, err) < 0 || fs_firecrest_path(f, to, &new, err) < 0)
+	if (fs_firecrest_path(f, from, &old, err) < 0 || fs_firecrest_path(f, to, &new, err) < 0 ||
+	    fs_firecrest_start(f, "mv", fs_firecrest_body(old, new, err), &started, err) < 0 ||
+	    fs_firecrest_wait(f, started, err) < 0)
 		return -1;
-	result = fs_firecrest_start(f, "mv", fs_firecrest_body(old, new, err), &started, err);
-	if (result == 0)
-		result = fs_firecrest_wait(f, started, err);
-	json_decref(started);
-	return result;
+	if (stat_file(fs, old, false, &entry, NULL) == 0)
+		return fs_firecrest_refuse_end(f, started, err);
+	return 0;
 }
 
 /* Contents */
@@ -489,5 +490,6 @@ struct fs *fs_firecrest_new(const struct fs_firecrest_plan *plan, struct firecre
 	f->fc = fc;
 	f->account = plan->account ? str_dup(plan->account) : NULL;
 	f->wait_ns = plan->wait_ns;
+	f->refused = plan->refused;
 	return &f->base;
 }

@@ -17,6 +17,7 @@ struct fs_firecrest_plan {
 	const char *name;    /* struct fs */
 	const char *account; /* for its jobs, or NULL */
 	uint64_t wait_ns;    /* at most so long for one of its jobs */
+	uint64_t refused;    /* so many bytes do not go directly, it has said; 0: it has not */
 };
 
 /* The client must last as long as the fs. Nothing is asked yet. */

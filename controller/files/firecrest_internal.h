@@ -4,6 +4,7 @@
 /* What the files of the implementation by FirecREST share; see firecrest.h. */
 
 #include "controller/files/firecrest.h"
+#include "controller/files/s3.h"
 #include "controller/firecrest/answer.h"
 
 #define OPS "/filesystem/{system}/ops/"
@@ -12,7 +13,7 @@ struct fs_firecrest {
 	struct fs base;
 	struct firecrest *fc;
 	char *account, *home;
-	uint64_t wait_ns;
+	uint64_t wait_ns, refused;
 	/* Of the system's description, asked for when it is needed. */
 	bool is_described;
 	uint64_t direct_max;
@@ -53,6 +54,8 @@ int fs_firecrest_look(struct fs_firecrest *f, const json_t *started, struct err 
 /* Until it ended well. ERR_SYSTEM: otherwise; ERR_TIMEOUT: not in time. */
 int fs_firecrest_wait(struct fs_firecrest *f, const json_t *started, struct err *err) attr_must_use;
 int fs_firecrest_refuse_wait(const json_t *started, struct err *err);
+/* Of a job that said it was done, as the servers' own scripts do also when they failed. */
+int fs_firecrest_refuse_end(struct fs_firecrest *f, const json_t *started, struct err *err);
 /* Cancels it, if that can be. */
 void fs_firecrest_give_up(struct fs_firecrest *f, const json_t *started);
 
@@ -67,11 +70,45 @@ struct fs_firecrest_pause {
 void fs_firecrest_pause(struct fs_firecrest_pause *pause);
 uint64_t fs_firecrest_now_ns(void);
 
-/* firecrest_store.c: what is too large to go directly; paths are absolute. */
+/* How often others are asked for when URLs have become too old. */
+#define FS_FIRECREST_ASKS 3
+
+/*
+ * firecrest_store.c: a transfer through the store. fs_firecrest_begin() asks the server to begin,
+ * and *ret is kept for a later run; size: of what it gets. fs_firecrest_interrupted(): what an
+ * interrupted run began, if it is to be gone on with, or NULL; its URLs may be too old by now,
+ * which the store will say. fs_firecrest_end(): what was begun is of no use any more, but to a
+ * later run if it is kept.
+ */
+int fs_firecrest_begin(struct fs_firecrest *f, const char *call, const char *path,
+		       const struct fs_transfer *t, const uint64_t *size, json_t **ret,
+		       struct err *err) attr_must_use;
+json_t *fs_firecrest_interrupted(struct fs_firecrest *f, const struct fs_transfer *t);
+void fs_firecrest_end(struct fs_firecrest *f, const struct fs_transfer *t, const json_t *started,
+		      bool is_kept);
+/* How the server carries it, which may be another way than it was asked for: then NULL. */
+const json_t *fs_firecrest_directives(const json_t *started, struct err *err);
+int fs_firecrest_refuse_urls(struct err *err);
+uint64_t fs_firecrest_ms_since(uint64_t begin_ns);
+
+/* What is too large to go directly; paths are absolute. */
 int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_transfer *transfer,
 			struct err *err) attr_must_use;
 int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_transfer *transfer,
 		       struct err *err) attr_must_use;
+
+/*
+ * firecrest_sum.c: the server's sum of a file, unless the transfer has it, asked for by a thread:
+ * until it is told, the client (f->fc) is the thread's.
+ */
+struct fs_firecrest_asking;
+
+struct fs_firecrest_asking *fs_firecrest_ask_sum(struct fs_firecrest *f, const char *path,
+						 struct fs_transfer *transfer) attr_must_use;
+bool fs_firecrest_asked_sum(const struct fs_firecrest_asking *asking);
+/* Waits for it, and fills in what the transfer has for it. Frees it. */
+struct fs_firecrest_asking *fs_firecrest_take_sum(struct fs_firecrest_asking *asking);
+DEFINE_CLEANUP(struct fs_firecrest_asking, fs_firecrest_take_sum)
 
 /* Packs or unpacks, both absolute; the directory to unpack in has to be there. */
 int fs_firecrest_archive(struct fs_firecrest *f, const char *from, const char *to, bool unpacks,

@@ -115,6 +115,16 @@ int fs_firecrest_refuse_wait(const json_t *started, struct err *err)
 		       id_of(started));
 }
 
+int fs_firecrest_refuse_end(struct fs_firecrest *f, const json_t *started, struct err *err)
+{
+	char why[LOG_MAX];
+
+	read_complaint(f, job_of(started), why);
+	return err_set(err, ERR_SYSTEM,
+		       "the server's job %s ended as if all were well, and did not do it%s%s",
+		       id_of(started), why[0] ? ": " : "", why);
+}
+
 int fs_firecrest_wait(struct fs_firecrest *f, const json_t *started, struct err *err)
 {
 	struct fs_firecrest_pause pause = { .ns = FS_FIRECREST_LOOK_NS,

@@ -8,6 +8,9 @@
 #include "controller/files/firecrest_internal.h"
 #include "init/base/alloc.h"
 
+/* Nobody's limit for files that go directly is larger than that. */
+#define ASKED_MAX (UINT64_C(64) * 1024 * 1024)
+
 static void tell(const struct fs_transfer *t, uint64_t bytes)
 {
 	if (t->moved)
@@ -47,21 +50,57 @@ static int upload_small(struct fs_firecrest *f, const char *path, struct fs_tran
 	return 0;
 }
 
+/*
+ * Whether a file of this size goes directly. A server's own limit is asked for where it decides:
+ * what every server takes directly is tried, and of what none does nothing is lost.
+ */
+static int goes_directly(struct fs_firecrest *f, uint64_t size, struct err *err)
+{
+	if (f->refused > 0 && size >= f->refused)
+		return false;
+	if (!f->is_described && size <= FIRECREST_DIRECT_MAX)
+		return true;
+	if (!f->is_described && size > ASKED_MAX)
+		return false;
+	return fs_firecrest_describe(f, err) < 0 ? -1 : size <= f->direct_max;
+}
+
+/* What a server refused that has not told its limit may be more than that: 1. */
+static int was_too_large(struct fs_firecrest *f, uint64_t size, const struct err *why,
+			 struct err *err)
+{
+	if (why->kind == ERR_LIMIT && !f->is_described) {
+		if (fs_firecrest_describe(f, err) < 0)
+			return -1;
+		if (size > f->direct_max)
+			return 1;
+	}
+	return err_set(err, why->kind, "%s", why->text);
+}
+
 int fs_firecrest_put(struct fs *fs, const char *path, struct fs_transfer *t, struct err *err)
 {
 	struct fs_firecrest *f = fs_firecrest_of(fs);
 	cleanup_free char *whole = NULL;
+	struct err why = { 0 };
+	int directly;
 
-	if (fs_firecrest_path(f, path, &whole, err) < 0 || fs_firecrest_describe(f, err) < 0)
+	if (fs_firecrest_path(f, path, &whole, err) < 0)
 		return -1;
-	return t->size <= f->direct_max ? upload_small(f, whole, t, err)
-					: fs_firecrest_upload(f, whole, t, err);
+	directly = goes_directly(f, t->size, err);
+	if (directly > 0) {
+		if (upload_small(f, whole, t, &why) == 0)
+			return 0;
+		directly = was_too_large(f, t->size, &why, err) > 0 ? 0 : -1;
+	}
+	return directly < 0 ? -1 : fs_firecrest_upload(f, whole, t, err);
 }
 
 static int download_small(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
 			  struct err *err)
 {
-	cleanup(buf_finish) struct buf bytes = BUF_INIT((size_t)f->direct_max);
+	uint64_t max = f->is_described ? f->direct_max : (uint64_t)FIRECREST_DIRECT_MAX;
+	cleanup(buf_finish) struct buf bytes = BUF_INIT((size_t)max);
 	struct span left;
 	uint64_t at = 0;
 
@@ -84,9 +123,16 @@ int fs_firecrest_get(struct fs *fs, const char *path, struct fs_transfer *t, str
 {
 	struct fs_firecrest *f = fs_firecrest_of(fs);
 	cleanup_free char *whole = NULL;
+	struct err why = { 0 };
+	int directly;
 
-	if (fs_firecrest_path(f, path, &whole, err) < 0 || fs_firecrest_describe(f, err) < 0)
+	if (fs_firecrest_path(f, path, &whole, err) < 0)
 		return -1;
-	return t->size <= f->direct_max ? download_small(f, whole, t, err)
-					: fs_firecrest_fetch(f, whole, t, err);
+	directly = goes_directly(f, t->size, err);
+	if (directly > 0) {
+		if (download_small(f, whole, t, &why) == 0)
+			return 0;
+		directly = was_too_large(f, t->size, &why, err) > 0 ? 0 : -1;
+	}
+	return directly < 0 ? -1 : fs_firecrest_fetch(f, whole, t, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Large files to and from FirecREST, through its S3 store; see firecrest.h. */
+/* Large files to FirecREST, through its S3 store; see firecrest.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,23 +7,22 @@
 #include <sys/stat.h>
 
 #include "controller/files/firecrest_internal.h"
+#include "controller/files/hashing.h"
 #include "controller/files/journal.h"
 #include "controller/files/s3.h"
 #include "controller/files/sum.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
 
-/* How often others are asked for when URLs have become too old. */
-#define ASKS 3
-/* The store is asked often, as that costs nobody's quota; the scheduler seldom. */
-#define STORE_NS (50 * NSEC_PER_MSEC)
-#define STORE_MAX_NS (1 * NSEC_PER_SEC)
-#define LOOK_FIRST_NS (3 * NSEC_PER_SEC)
-#define LOOK_LAST_NS (30 * NSEC_PER_SEC)
+/* Of pauses before it is asked for what a job makes, instead of the job. */
+#define QUICK_MAX_NS (1 * NSEC_PER_SEC)
 
-static int check_method(const struct fs_firecrest *f, struct err *err)
+/* Why a server that was asked for S3 refused may be that it has none: -1, and *err says so. */
+static int check_method(struct fs_firecrest *f, struct err *err)
 {
-	if (strcmp(f->method, "s3") == 0)
+	struct err unused = { 0 };
+
+	if (fs_firecrest_describe(f, &unused) < 0 || strcmp(f->method, "s3") == 0)
 		return 0;
 	if (!f->method[0])
 		return err_set(err, ERR_UNSUPPORTED,
@@ -50,7 +49,7 @@ static json_t *make_body(const char *path, const uint64_t *size, struct err *err
 }
 
 /* The server may answer with another way than it was asked for. */
-static const json_t *directives_of(const json_t *started, struct err *err)
+const json_t *fs_firecrest_directives(const json_t *started, struct err *err)
 {
 	const json_t *how = json_object_get(started, "transferDirectives");
 	const char *method = firecrest_text(how, "transferMethod");
@@ -78,7 +77,13 @@ static struct s3_watch watch_of(struct fs_transfer *t)
 	};
 }
 
-static uint64_t ms_since(uint64_t begin_ns)
+int fs_firecrest_refuse_urls(struct err *err)
+{
+	return err_set(err, ERR_TIMEOUT,
+		       "its URLs are too old each time: is the clock of the server right?");
+}
+
+uint64_t fs_firecrest_ms_since(uint64_t begin_ns)
 {
 	return (fs_firecrest_now_ns() - begin_ns) / NSEC_PER_MSEC;
 }
@@ -87,7 +92,7 @@ static uint64_t ms_since(uint64_t begin_ns)
  * What an interrupted run began, if it is to be gone on with: its URLs may be too old by now, which
  * the store will say. NULL: there is none.
  */
-static json_t *interrupted(struct fs_firecrest *f, const struct fs_transfer *t)
+json_t *fs_firecrest_interrupted(struct fs_firecrest *f, const struct fs_transfer *t)
 {
 	const json_t *answer = t->journal ? journal_answer(t->journal) : NULL;
 
@@ -99,20 +104,22 @@ static json_t *interrupted(struct fs_firecrest *f, const struct fs_transfer *t)
 }
 
 /* Asks the server to begin; *ret is kept for a later run. */
-static int begin(struct fs_firecrest *f, const char *call, const char *path,
-		 const struct fs_transfer *t, const uint64_t *size, json_t **ret, struct err *err)
+int fs_firecrest_begin(struct fs_firecrest *f, const char *call, const char *path,
+		       const struct fs_transfer *t, const uint64_t *size, json_t **ret,
+		       struct err *err)
 {
 	uint64_t begun = fs_firecrest_now_ns();
+	struct err why = { 0 };
 
-	if (fs_firecrest_start(f, call, make_body(path, size, err), ret, err) < 0)
-		return -1;
-	log_info("the server has begun after %" PRIu64 " ms", ms_since(begun));
+	if (fs_firecrest_start(f, call, make_body(path, size, &why), ret, &why) < 0)
+		return check_method(f, err) < 0 ? -1 : err_set(err, why.kind, "%s", why.text);
+	log_info("the server has begun after %" PRIu64 " ms", fs_firecrest_ms_since(begun));
 	return t->journal ? journal_begin(t->journal, *ret, err) : 0;
 }
 
 /* What it began is of no use any more, but to a later run. */
-static void give_up(struct fs_firecrest *f, const struct fs_transfer *t, const json_t *started,
-		    bool is_kept)
+void fs_firecrest_end(struct fs_firecrest *f, const struct fs_transfer *t, const json_t *started,
+		      bool is_kept)
 {
 	if (is_kept && t->journal)
 		return;
@@ -187,7 +194,7 @@ static int recall_parts(const struct fs_transfer *t, struct parts *parts, struct
 static int send_parts(const json_t *started, struct fs_transfer *t, struct err *err)
 {
 	cleanup(parts_finish) struct parts parts = { 0 };
-	const json_t *how = directives_of(started, err);
+	const json_t *how = fs_firecrest_directives(started, err);
 	struct s3_upload upload = { .fd = t->fd, .watch = watch_of(t) };
 	uint64_t begun = fs_firecrest_now_ns();
 	int result;
@@ -203,27 +210,64 @@ static int send_parts(const json_t *started, struct fs_transfer *t, struct err *
 	if (result == 0 && t->journal)
 		journal_note(t->journal, JOURNAL_WHOLE, "");
 	if (result == 0)
-		log_info("the store has it after %" PRIu64 " ms", ms_since(begun));
+		log_info("the store has it after %" PRIu64 " ms", fs_firecrest_ms_since(begun));
 	return result;
+}
+
+/*
+ * Whether the file is there already, as its sum tells: so much that no job has to be asked about.
+ * Where something was before nothing is said by that: the job may still be about to replace it.
+ * 1: it is; 0: not yet; -1: to be asked no more.
+ */
+static int is_there(struct fs_firecrest *f, const char *path, struct fs_transfer *t)
+{
+	char sum[FS_DIGEST_SIZE];
+	struct err why = { 0 };
+
+	if (f->base.ops->checksum(&f->base, path, sum, &why) < 0) {
+		t->has_no_sum = fs_is_no_sum(&why);
+		return why.kind == ERR_NOT_FOUND ? 0 : -1;
+	}
+	if (strcmp(sum, t->here) != 0)
+		return -1;
+	snprintf(t->there, sizeof(t->there), "%s", sum);
+	return 1;
+}
+
+/* A job that is quick is seen by what it makes, any other by how it ends. */
+static int wait_for_job(struct fs_firecrest *f, const char *path, const json_t *started,
+			struct fs_transfer *t, struct err *err)
+{
+	struct fs_firecrest_pause pause = { .ns = FS_FIRECREST_LOOK_NS,
+					    .max_ns = 2 * QUICK_MAX_NS };
+	uint64_t begun = fs_firecrest_now_ns();
+	int found = t->is_new ? 0 : -1;
+
+	while (found == 0 && pause.ns <= QUICK_MAX_NS) {
+		fs_firecrest_pause(&pause);
+		found = is_there(f, path, t);
+	}
+	if (found <= 0)
+		return fs_firecrest_wait(f, started, err);
+	log_info("what the server's job makes is there after another %" PRIu64 " ms",
+		 fs_firecrest_ms_since(begun));
+	return 0;
 }
 
 /*
  * The store has the whole of it: only the server's job is waited for. 1: that of an earlier run
  * ended meanwhile.
  */
-static int finish_upload(struct fs_firecrest *f, const json_t *started, struct fs_transfer *t,
-			 bool is_earlier, struct err *err)
+static int finish_upload(struct fs_firecrest *f, const char *path, const json_t *started,
+			 struct fs_transfer *t, bool is_earlier, struct err *err)
 {
 	bool is_late;
 
-	/* While the server is at work anyway. */
-	if (sum_file(t->fd, SUM_SHA256, 0, t->size, t->here, err) < 0)
-		return -1;
-	if (fs_firecrest_wait(f, started, err) == 0)
+	if (wait_for_job(f, path, started, t, err) == 0)
 		return 0;
 	/* A job that is only late may be met again. */
 	is_late = err->kind == ERR_TIMEOUT || err->kind == ERR_UNAVAILABLE;
-	give_up(f, t, is_late ? started : NULL, t->keeps && is_late);
+	fs_firecrest_end(f, t, is_late ? started : NULL, t->keeps && is_late);
 	return is_earlier && err->kind == ERR_SYSTEM ? 1 : -1;
 }
 
@@ -231,7 +275,8 @@ static int finish_upload(struct fs_firecrest *f, const json_t *started, struct f
 static int upload_once(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
 		       struct err *err)
 {
-	cleanup(json_release) json_t *started = interrupted(f, t);
+	cleanup(json_release) json_t *started = fs_firecrest_interrupted(f, t);
+	cleanup(hashing_free) struct hashing *hashing = NULL;
 	bool is_earlier = started != NULL;
 	bool is_whole = is_earlier && journal_etag(t->journal, JOURNAL_WHOLE);
 	struct err why = { 0 };
@@ -242,14 +287,18 @@ static int upload_once(struct fs_firecrest *f, const char *path, struct fs_trans
 		journal_drop(t->journal);
 		return 1;
 	}
-	if (!is_earlier && begin(f, "upload", path, t, &t->size, &started, err) < 0) {
-		give_up(f, t, started, false);
+	if (!is_earlier && fs_firecrest_begin(f, "upload", path, t, &t->size, &started, err) < 0) {
+		fs_firecrest_end(f, t, started, false);
 		return -1;
 	}
+	hashing = hashing_begin(t->fd, t->size);
+	hashing_allow(hashing, t->size);
 	result = is_whole ? 0 : send_parts(started, t, err);
 	if (result == 0)
-		return finish_upload(f, started, t, is_earlier, err);
-	give_up(f, t, started, result < 0 && t->keeps);
+		result = hashing_end(hashing, t->here, err);
+	if (result == 0)
+		return finish_upload(f, path, started, t, is_earlier, err);
+	fs_firecrest_end(f, t, started, result < 0 && t->keeps);
 	return result;
 }
 
@@ -259,148 +308,10 @@ int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_tran
 	struct err why = { 0 };
 	int result = 1;
 
-	if (check_method(f, err) < 0)
-		return -1;
 	t->doubt = FS_LIKELY;
-	for (int asks = 0; result > 0 && asks < ASKS; asks++)
+	for (int asks = 0; result > 0 && asks < FS_FIRECREST_ASKS; asks++)
 		result = upload_once(f, path, t, &why);
 	if (result > 0)
-		return err_set(err, ERR_TIMEOUT,
-			       "its URLs are too old each time: is the clock of "
-			       "the server right?");
-	return result < 0 ? err_set(err, why.kind, "%s", why.text) : 0;
-}
-
-/* Downloads */
-
-/*
- * The object appears when the server's job has carried it, all at once. The store is asked for it,
- * and the server now and then whether that job still lives.
- */
-static int await(struct fs_firecrest *f, const json_t *started, struct s3_object *object,
-		 struct err *err)
-{
-	struct fs_firecrest_pause pause = { .ns = STORE_NS, .max_ns = STORE_MAX_NS };
-	uint64_t begun = fs_firecrest_now_ns(), next_look = LOOK_FIRST_NS, step = LOOK_FIRST_NS;
-	bool has_ended = false;
-
-	for (;;) {
-		int there = s3_look(object, err);
-		uint64_t passed = fs_firecrest_now_ns() - begun;
-
-		/* What the store says of an object that has to be there, the download will tell. */
-		if (there != 0 || has_ended) {
-			log_info("the server's job has put it into the store after %" PRIu64 " ms",
-				 passed / NSEC_PER_MSEC);
-			return there < 0 ? -1 : 0;
-		}
-		if (passed >= f->wait_ns)
-			return fs_firecrest_refuse_wait(started, err);
-		if (passed >= next_look) {
-			int looked = fs_firecrest_look(f, started, err);
-
-			if (looked < 0 || looked == FS_FIRECREST_BROKE)
-				return -1;
-			has_ended = looked > 0;
-			step = MIN(step * 2, LOOK_LAST_NS);
-			next_look = passed + step;
-		}
-		if (!has_ended)
-			fs_firecrest_pause(&pause);
-	}
-}
-
-/* Ranges that are in the file already. */
-static bool *recall_ranges(const struct fs_transfer *t)
-{
-	size_t len = s3_ranges(t->size), recalled = 0;
-	bool *has = new_array(bool, len);
-	struct stat st;
-
-	for (size_t i = 0; t->journal && fstat(t->fd, &st) == 0 && i < len; i++) {
-		has[i] = journal_etag(t->journal, i) &&
-			 (uint64_t)st.st_size >= MIN(t->size, (i + 1) * S3_RANGE);
-		recalled += has[i];
-	}
-	if (recalled > 0)
-		log_info("%zu of %zu ranges are there already", recalled, len);
-	return has;
-}
-
-/* The ranges that came of an object whose URL is too old are those of the next one as well. */
-static int restart(struct fs_firecrest *f, const char *path, struct fs_transfer *t, const bool *has,
-		   json_t **ret, struct err *err)
-{
-	if (begin(f, "download", path, t, NULL, ret, err) < 0)
-		return -1;
-	for (size_t i = 0; t->journal && i < s3_ranges(t->size); i++) {
-		if (has[i])
-			journal_note(t->journal, i, "");
-	}
-	return 0;
-}
-
-/* The server makes a sum while its job waits for its turn; whether it can is seen later. */
-static void ask_sum(struct fs_firecrest *f, const char *path, struct fs_transfer *t)
-{
-	struct err why = { 0 };
-
-	if (t->there[0] || t->has_no_sum)
-		return;
-	if (f->base.ops->checksum(&f->base, path, t->there, &why) == 0)
-		return;
-	log_info("the server makes no sum of it: %s", why.text);
-	t->there[0] = '\0';
-	t->has_no_sum = true;
-}
-
-/* 1: the URL is of no use any more. */
-static int download_once(struct fs_firecrest *f, const char *path, struct fs_transfer *t, bool *has,
-			 bool is_first, struct err *err)
-{
-	cleanup(json_release) json_t *started = is_first ? interrupted(f, t) : NULL;
-	cleanup(s3_close) struct s3_object *object = NULL;
-	struct s3_download download = {
-		.fd = t->fd, .size = t->size, .has = has, .watch = watch_of(t)
-	};
-	const json_t *how;
-	uint64_t begun;
-	int result;
-
-	if (!started && restart(f, path, t, has, &started, err) < 0)
-		return -1;
-	how = directives_of(started, err);
-	if (!how || s3_open(firecrest_text(how, "downloadUrl"), &object, err) < 0)
-		return -1;
-	ask_sum(f, path, t);
-	if (await(f, started, object, err) < 0) {
-		give_up(f, t, started, t->keeps && err->kind != ERR_SYSTEM);
-		return -1;
-	}
-	download.object = object;
-	begun = fs_firecrest_now_ns();
-	result = s3_download(&download, err);
-	if (result == 0)
-		log_info("it came here after %" PRIu64 " ms", ms_since(begun));
-	return result;
-}
-
-int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
-		       struct err *err)
-{
-	cleanup_free bool *has = NULL;
-	struct err why = { 0 };
-	int result = 1;
-
-	if (check_method(f, err) < 0)
-		return -1;
-	t->doubt = FS_LIKELY;
-	has = recall_ranges(t);
-	for (int asks = 0; result > 0 && asks < ASKS; asks++)
-		result = download_once(f, path, t, has, asks == 0, &why);
-	if (result > 0)
-		return err_set(err, ERR_TIMEOUT,
-			       "its URL is too old each time: is the clock of the "
-			       "server right?");
+		return fs_firecrest_refuse_urls(err);
 	return result < 0 ? err_set(err, why.kind, "%s", why.text) : 0;
 }

@@ -115,6 +115,11 @@ int fs_checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struc
 	return fs->ops->checksum(fs, path, ret, err) < 0 ? name_it(fs, path, err) : 0;
 }
 
+bool fs_is_no_sum(const struct err *why)
+{
+	return why->kind == ERR_TIMEOUT || why->kind == ERR_LIMIT || why->kind == ERR_UNSUPPORTED;
+}
+
 int fs_archive(struct fs *fs, const struct fs_archive *archive, struct err *err)
 {
 	if (!fs->ops->archive)

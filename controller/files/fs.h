@@ -75,7 +75,8 @@ struct fs_transfer {
 	int fd;
 	uint64_t size;
 	struct journal *journal; /* what is noted, and what an interrupted run noted; or NULL */
-	bool keeps; /* a later run goes on with it, and this one with what an earlier one left */
+	bool keeps;  /* a later run goes on with it, and this one with what an earlier one left */
+	bool is_new; /* put(): nothing of this name was there */
 	void (*moved)(void *user, uint64_t bytes); /* how much is carried; or NULL */
 	void *user;
 	/* Set: */
@@ -169,6 +170,9 @@ int fs_read(struct fs *fs, const char *path, uint64_t offset, size_t max, struct
 int fs_checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struct err *err)
 	attr_must_use;
 int fs_archive(struct fs *fs, const struct fs_archive *archive, struct err *err) attr_must_use;
+
+/* Whether a place that failed to tell a sum has none for this file: it is too large, or it never does. */
+bool fs_is_no_sum(const struct err *why);
 
 /* mkdir, with parents as -p: then those that are there are as good as made. */
 int fs_make_dir(struct fs *fs, const char *path, bool parents, struct err *err) attr_must_use;

@@ -111,13 +111,10 @@ void sum_finish(struct sum *sum)
 		load()->free_state(take_ptr(sum->by_crypto));
 }
 
-int sum_file(int fd, enum sum_kind kind, uint64_t offset, uint64_t len, char ret[SUM_TEXT_SIZE],
-	     struct err *err)
+int sum_add_file(struct sum *sum, int fd, uint64_t offset, uint64_t len, struct err *err)
 {
 	cleanup_free uint8_t *bytes = new_array(uint8_t, STEP);
-	cleanup(sum_finish) struct sum sum = { 0 };
 
-	sum_begin(&sum, kind);
 	while (len > 0) {
 		ssize_t n = pread(fd, bytes, (size_t)MIN(len, (uint64_t)STEP), (off_t)offset);
 
@@ -127,10 +124,21 @@ int sum_file(int fd, enum sum_kind kind, uint64_t offset, uint64_t len, char ret
 			return err_set_errno(err, errno, "read");
 		if (n == 0)
 			return err_set(err, ERR_SYSTEM, "became shorter while it was read");
-		sum_add(&sum, span_of(bytes, (size_t)n));
+		sum_add(sum, span_of(bytes, (size_t)n));
 		offset += (uint64_t)n;
 		len -= (uint64_t)n;
 	}
+	return 0;
+}
+
+int sum_file(int fd, enum sum_kind kind, uint64_t offset, uint64_t len, char ret[SUM_TEXT_SIZE],
+	     struct err *err)
+{
+	cleanup(sum_finish) struct sum sum = { 0 };
+
+	sum_begin(&sum, kind);
+	if (sum_add_file(&sum, fd, offset, len, err) < 0)
+		return -1;
 	sum_end(&sum, ret);
 	return 0;
 }

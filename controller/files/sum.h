@@ -44,6 +44,10 @@ void sum_end(struct sum *sum, char ret[SUM_TEXT_SIZE]);
 void sum_finish(struct sum *sum);
 DEFINE_CLEANUP_VALUE(struct sum, sum_finish)
 
-/* Of a part of a file, which must not be shorter. */
+/* Adds a part of a file, which must not be shorter. */
+int sum_add_file(struct sum *sum, int fd, uint64_t offset, uint64_t len, struct err *err)
+	attr_must_use;
+
+/* Of a part of a file. */
 int sum_file(int fd, enum sum_kind kind, uint64_t offset, uint64_t len, char ret[SUM_TEXT_SIZE],
 	     struct err *err) attr_must_use;

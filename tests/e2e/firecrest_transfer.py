@@ -6,6 +6,7 @@ import itertools
 import pathlib
 import shlex
 
+import firecrest_files
 import s3
 
 TEMPLATE = "/filesystem/{system_name}/transfer/"
@@ -43,7 +44,9 @@ class Transfers:
                 "logs": {"outputLog": str(self.dir / f"{number}.out"), "errorLog": str(log)}}
 
     def other(self, directives) -> bool:
-        """A server may carry files in another way than it was asked for."""
+        """A server may carry files in another way than it was asked for, or refuse."""
+        if self.server.data_transfer["serviceType"] != directives["transferMethod"]:
+            raise firecrest_files.Refusal(400, "Requested transfer method is not available.")
         return self.method != "s3" or directives["transferMethod"] != "s3"
 
     def upload(self, server, names, query, body):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -92,6 +93,44 @@ def test_any_bytes_go_there_and_come_back(remote, server, there, tmp_path, size)
     remote("cp", "--verify", f"alps:{there}/new name", "back", cwd=tmp_path).ok()
     assert (tmp_path / "back").read_bytes() == content
     assert sorted(os.listdir(tmp_path)) == ["back", "file"]
+
+
+def calls(made: list) -> list:
+    """What was asked for, without where."""
+    return [call.split("{system_name}/")[-1] for call in made]
+
+
+def test_few_requests_are_made(remote, server, there, tmp_path):
+    """What is not known is tried, and what is known is not asked for."""
+    (tmp_path / "small").write_bytes(b"small")
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(65 << 20)
+    with server.counting() as made:
+        remote("cp", "small", f"alps:{there}/small", cwd=tmp_path).ok()
+        remote("cp", f"alps:{there}/small", "back", cwd=tmp_path).ok()
+    assert calls(made) == ["ops/stat", "ops/upload", "ops/stat", "ops/download"]
+    with server.counting() as made:
+        remote("cp", "large", f"alps:{there}/large", cwd=tmp_path).ok()
+    up = calls(made)
+    # A job that is slow is asked about.
+    assert up[:3] == ["ops/stat", "transfer/upload", "ops/checksum"], up
+    with server.counting() as made:
+        remote("cp", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    down = calls(made)
+    assert down[:3] == ["ops/stat", "transfer/download", "ops/checksum"], down
+    assert not any("/status/" in call for call in up + down)
+
+
+def test_a_job_that_says_it_is_done_is_not_believed(at, there, transfers):
+    """As the real server's script: how it ends is how its echo ended."""
+    (there / "a").touch()
+    (there / "d").mkdir()
+    run, transfers.job = transfers.job, lambda script: run(f"{script}; true")
+    try:
+        refused = at("mv", "a", "missing/b")
+    finally:
+        transfers.job = run
+    assert refused.status == 71 and "did not do it: mv: " in refused.stderr and (there / "a").exists(), refused
 
 
 def test_targets_are_those_of_cp(remote, there, tmp_path):
@@ -257,7 +296,7 @@ def test_an_error_page_is_no_file(remote, store, there, tmp_path):
 def test_what_a_job_of_the_server_lost_is_found_out(remote, transfers, there, tmp_path):
     """A job that ends well is not believed: what it left is looked at."""
     (tmp_path / "large").write_bytes(some(2 * s3.PART_MIN))
-    run, transfers.job = transfers.job, lambda script: run(f"{script}; truncate -s -1 {there}/large")
+    run, transfers.job = transfers.job, lambda script: run(re.sub(r"mv -- (\S+)", r"truncate -s -1 \1; mv -- \1", script))
     try:
         refused = remote("cp", "large", f"alps:{there}/large", cwd=tmp_path)
         transfers.server.fail("408", "/ops/checksum", times=10)

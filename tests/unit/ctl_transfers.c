@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "controller/files/hashing.h"
 #include "controller/files/journal.h"
 #include "controller/files/s3.h"
 #include "controller/files/sum.h"
@@ -197,6 +198,52 @@ static void sums_are_those_that_everybody_makes(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* Larger than what is summed up at a time; -1: nothing to write to. */
+static int make_file(size_t size)
+{
+	cleanup_free char *path = fs_join(directory, "file");
+	cleanup_free uint8_t *bytes = new_array(uint8_t, size);
+	int fd = fd_open_mode(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)(i * 31 + i / 251);
+	assert_int_equal(fd_write_all(fd, span_of(bytes, size), NULL), 0);
+	return fd;
+}
+
+static void a_sum_is_made_while_the_file_comes(void **state)
+{
+	const size_t size = 9 * 1024 * 1024 + 17;
+	cleanup_close int fd = make_file(size);
+	cleanup(hashing_free) struct hashing *hashing = hashing_begin(fd, size);
+	char sum[SUM_TEXT_SIZE], expected[SUM_TEXT_SIZE];
+
+	(void)state;
+	for (size_t there = 0; there < size; there += size / 5)
+		hashing_allow(hashing, there);
+	hashing_allow(hashing, size);
+	assert_int_equal(hashing_end(hashing, sum, NULL), 0);
+	assert_int_equal(sum_file(fd, SUM_SHA256, 0, size, expected, NULL), 0);
+	assert_string_equal(sum, expected);
+}
+
+static void a_sum_of_what_never_comes_or_breaks_off_ends(void **state)
+{
+	cleanup_close int fd = make_file(100);
+	struct hashing *hashing = hashing_begin(fd, 1000);
+	char sum[SUM_TEXT_SIZE];
+	struct err err = { 0 };
+
+	(void)state;
+	hashing_allow(hashing, 50);
+	hashing_free(hashing);
+	hashing = hashing_begin(fd, 1000);
+	hashing_allow(hashing, 1000);
+	assert_int_equal(hashing_end(hashing, sum, &err), -1);
+	assert_non_null(strstr(err.text, "shorter"));
+	hashing_free(hashing);
+}
+
 static void an_etag_is_compared_without_its_quotes(void **state)
 {
 	(void)state;
@@ -215,6 +262,8 @@ int main(void)
 		cmocka_unit_test(lines_that_broke_off_or_are_odd_count_as_none),
 		cmocka_unit_test(one_transfer_is_one_process_s_and_is_not_collected_meanwhile),
 		cmocka_unit_test(sums_are_those_that_everybody_makes),
+		cmocka_unit_test(a_sum_is_made_while_the_file_comes),
+		cmocka_unit_test(a_sum_of_what_never_comes_or_breaks_off_ends),
 		cmocka_unit_test(an_etag_is_compared_without_its_quotes),
 	};
 

@@ -66,7 +66,7 @@ static int upload(const struct parcel *p, struct span bytes, struct err *err)
 static int upload_large(const struct parcel *p, const char *path, struct span bytes,
 			struct err *err)
 {
-	const struct fs_firecrest_plan plan = { .wait_ns = CARRY_NS };
+	const struct fs_firecrest_plan plan = { .wait_ns = CARRY_NS, .refused = bytes.len };
 	cleanup(fs_close) struct fs *fs = fs_firecrest_new(&plan, p->fc);
 	cleanup_close int fd = memfd_create("archive", MFD_CLOEXEC);
 	struct fs_transfer transfer = { .fd = fd, .size = bytes.len };
