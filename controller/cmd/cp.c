@@ -19,17 +19,10 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-static bool same_place(const char *a, const char *b)
-{
-	size_t len = files_place_len(a);
-
-	return len == files_place_len(b) && strncmp(a, b, len) == 0;
-}
-
 static int check(int argc, char **argv, struct err *err)
 {
 	for (int i = 1; i + 1 < argc; i++) {
-		if (!same_place(argv[0], argv[i]))
+		if (!files_same_place(argv[0], argv[i]))
 			return err_set(err, ERR_INVALID,
 				       "'%s' is elsewhere than '%s': copy from one place at a time",
 				       argv[i], argv[0]);
@@ -77,55 +70,11 @@ static void add_options(const struct cp_args *args, struct argv *command)
 	argv_add(command, "--");
 }
 
-static bool same_words(const struct argv *a, const struct argv *b)
-{
-	if (a->len != b->len)
-		return false;
-	for (size_t i = 0; i < a->len; i++) {
-		if (strcmp(a->items[i], b->items[i]) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* A directory that is copied into itself has no end. */
-static int check_inside(const char *from, const char *to, struct err *err)
-{
-	char source[PATH_MAX], target[PATH_MAX];
-	size_t len;
-
-	if (!realpath(from, source) || !realpath(to, target))
-		return 0;
-	len = strlen(source);
-	if (strncmp(source, target, len) == 0 && (target[len] == '/' || target[len] == '\0'))
-		return err_set(err, ERR_INVALID, "'%s' lies in '%s'", to, from);
-	return 0;
-}
-
-static int check_ways(const struct cp_args *args, const struct files_way *from,
-		      const struct files_way *to, char **argv, int argc, struct err *err)
-{
-	if (!from->is_here && same_words(&from->command, &to->command))
-		return err_set(err, ERR_INVALID,
-			       "both sides are the same place: 'berth mv' moves there, 'berth exec "
-			       "JOB -- cp' copies in a job");
-	for (int i = 0; args->recursive && from->is_here && to->is_here && i + 1 < argc; i++) {
-		cleanup_free char *source = files_way_path(from, argv[i]);
-		cleanup_free char *target = files_way_path(to, argv[argc - 1]);
-
-		if (check_inside(source, target, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int become(const struct cp_args *args, const struct files_way *from,
 		  const struct files_way *to, int argc, char **argv, struct err *err)
 {
 	cleanup(argv_finish) struct argv command = { 0 };
 
-	if (check_ways(args, from, to, argv, argc, err) < 0)
-		return -1;
 	add_side(from, "from", &command);
 	add_side(to, "to", &command);
 	add_options(args, &command);
@@ -158,7 +107,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 const struct verb cmd_cp = {
 	.name = "cp",
 	.operands = "SOURCE... TARGET",
-	.summary = "copy files to and from clusters and jobs",
+	.summary = "copy files to, from and between clusters and jobs",
 	.details =
 		"What is elsewhere is written CLUSTER:PATH (relative to your home there) or JOB:PATH\n"
 		"(relative to its working directory): hpc:out, job-7:out, job-7.3:/tmp/x. '-' is standard\n"

@@ -14,6 +14,6 @@ struct cp_args {
 	uint64_t wait_ns;
 };
 
-/* The exit status, or -1: between this machine and a place that carries whole files. */
+/* The exit status, or -1: of whose sides one at least carries whole files. */
 int cp_whole(struct controller *c, const struct cp_args *args, const struct files_way *from,
 	     const struct files_way *to, int argc, char **argv, struct err *err);

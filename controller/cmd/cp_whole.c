@@ -21,7 +21,7 @@ struct showing {
 	bool on;
 	bool is_shown;
 	char name[NAME_MAX_SHOWN + 1];
-	const char *place; /* of the side that is elsewhere */
+	const char *from, *to; /* places; "" is this machine */
 	uint64_t size, moved, begun_ms, shown_ms;
 };
 
@@ -74,15 +74,15 @@ static void moved(void *user, uint64_t bytes)
 	show(s);
 }
 
-static void complain(void *user, const char *path, bool is_there, const struct err *why)
+static void complain(void *user, const char *path, bool is_source, const struct err *why)
 {
 	struct showing *s = user;
+	const char *place = is_source ? s->from : s->to;
 	cleanup_free char *safe = str_dup(path);
 
 	table_make_safe(safe);
 	clear(s);
-	fprintf(stderr, "berth: %s%s%s: %s\n", is_there ? s->place : "", is_there ? ":" : "", safe,
-		why->text);
+	fprintf(stderr, "berth: %s%s%s: %s\n", place, place[0] ? ":" : "", safe, why->text);
 }
 
 /* What a signal must not leave behind. */
@@ -112,12 +112,8 @@ static void watch_signals(void)
 
 static const struct fs_copy_ops copy_ops = { complain, began, moved, part };
 
-static int check(const struct files_way *from, const struct files_way *to, int argc, char **argv,
-		 struct err *err)
+static int check(int argc, char **argv, struct err *err)
 {
-	if (!from->is_here && !to->is_here)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "one side has to be this machine: copy it here first");
 	if (strcmp(argv[0], "-") == 0 || strcmp(argv[argc - 1], "-") == 0)
 		return err_set(err, ERR_UNSUPPORTED, "'-' has no length: FirecREST carries files");
 	return 0;
@@ -126,15 +122,18 @@ static int check(const struct files_way *from, const struct files_way *to, int a
 int cp_whole(struct controller *c, const struct cp_args *args, const struct files_way *from,
 	     const struct files_way *to, int argc, char **argv, struct err *err)
 {
-	const struct files_plan plan = { .carry_ns = args->wait_ns };
-	const char *away = to->is_here ? argv[0] : argv[argc - 1];
-	cleanup_free char *place = str_dup_len(away, files_place_len(away));
-	struct showing showing = { .on = !args->quiet && isatty(STDERR_FILENO), .place = place };
-	cleanup(files_close) struct files *files = NULL;
+	const struct files_plan plan = { .wait_ns = cmd_wait_ns(args->wait_ns),
+					 .carry_ns = args->wait_ns,
+					 .progress = cmd_progress() };
+	cleanup_free char *from_name = str_dup_len(argv[0], files_place_len(argv[0]));
+	cleanup_free char *to_name = str_dup_len(argv[argc - 1], files_place_len(argv[argc - 1]));
+	struct showing showing = { .on = !args->quiet && isatty(STDERR_FILENO),
+				   .from = from_name,
+				   .to = to_name };
+	cleanup(files_close) struct files *source = NULL, *target = NULL;
 	cleanup(argv_finish) struct argv paths = { 0 };
 	cleanup_free char *journals = ops_files_journals(c);
 	struct fs_copy copy = {
-		.comes_here = to->is_here,
 		.recursive = args->recursive,
 		.preserve = args->preserve,
 		.resume = args->resume,
@@ -146,14 +145,20 @@ int cp_whole(struct controller *c, const struct cp_args *args, const struct file
 	};
 	int result;
 
-	if (check(from, to, argc, argv, err) < 0 || ops_files_open(c, &plan, away, &files, err) < 0)
+	if (check(argc, argv, err) < 0 ||
+	    (!from->is_here && ops_files_open(c, &plan, argv[0], &source, err) < 0))
+		return -1;
+	/* One connection does for both sides of one place. */
+	if (!to->is_here && !files_same_place(argv[0], argv[argc - 1]) &&
+	    ops_files_open(c, &plan, argv[argc - 1], &target, err) < 0)
 		return -1;
 	for (int i = 0; i < argc; i++) {
 		cleanup_free char *path = files_way_path(i + 1 < argc ? from : to, argv[i]);
 
 		argv_add(&paths, path);
 	}
-	copy.fs = files->fs;
+	copy.from = source ? source->fs : NULL;
+	copy.to = target ? target->fs : to->is_here ? NULL : copy.from;
 	copy.sources = argv_words(&paths);
 	copy.target = paths.items[argc - 1];
 	watch_signals();

@@ -23,16 +23,9 @@ static void visitor_finish(struct visitor *v)
 }
 DEFINE_CLEANUP_VALUE(struct visitor, visitor_finish)
 
-static bool same_place(const char *a, const char *b)
-{
-	size_t len = files_place_len(a);
-
-	return len == files_place_len(b) && strncmp(a, b, len) == 0;
-}
-
 static int visit(struct visitor *v, const char *operand, struct err *err)
 {
-	if (v->files && same_place(v->at, operand))
+	if (v->files && files_same_place(v->at, operand))
 		return 0;
 	v->files = files_close(v->files);
 	if (ops_files_open(v->c, &v->plan, operand, &v->files, err) < 0)
@@ -81,7 +74,7 @@ int cmd_files_pair(const struct files_args *args, char **argv,
 	cleanup(visitor_finish) struct visitor v = { 0 };
 	struct files_visit at = { .operand = argv[0], .path = files_path(argv[0]) };
 
-	if (!same_place(argv[0], argv[1]))
+	if (!files_same_place(argv[0], argv[1]))
 		return err_set(err, ERR_INVALID,
 			       "'%s' and '%s' are in two places: 'berth cp' copies between them",
 			       argv[0], argv[1]);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "controller/files/journal.h"
+#include "controller/files/pass.h"
 #include "controller/files/sum.h"
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
@@ -51,11 +52,11 @@ static void add_todo(struct copying *c, char *from, char *to)
 	c->todo[c->len++] = (struct todo){ from, to };
 }
 
-static void fail(struct copying *c, const char *path, bool is_there, const struct err *why)
+static void fail(struct copying *c, const char *path, bool is_source, const struct err *why)
 {
 	if (c->first == ERR_NONE)
 		c->first = why->kind;
-	c->plan->ops->complain(c->plan->user, path, is_there, why);
+	c->plan->ops->complain(c->plan->user, path, is_source, why);
 }
 
 /* Both sides in the same words */
@@ -78,11 +79,16 @@ static int stat_here(const char *path, bool follows, struct fs_entry *ret, struc
 	return 0;
 }
 
-static int stat_side(const struct fs_copy *plan, bool is_there, const char *path, bool follows,
-		     struct fs_entry *ret, struct err *err)
+static int stat_side(struct fs *fs, const char *path, bool follows, struct fs_entry *ret,
+		     struct err *err)
 {
-	return is_there ? plan->fs->ops->stat(plan->fs, path, follows, ret, err)
-			: stat_here(path, follows, ret, err);
+	return fs ? fs->ops->stat(fs, path, follows, ret, err) : stat_here(path, follows, ret, err);
+}
+
+/* The side that is elsewhere, of a copy that has this machine on the other. */
+static struct fs *place_of(const struct fs_copy *plan)
+{
+	return plan->from ? plan->from : plan->to;
 }
 
 static int list_here(const char *path, struct fs_list *ret, struct err *err)
@@ -121,20 +127,15 @@ static int make_dir_here(const char *path, uint32_t mode, struct err *err)
 
 /* Files that come here */
 
-static char *part_path(const char *path, bool resume)
+char *fs_copy_part(const char *path, bool is_kept)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	cleanup_free char *suffix =
-		resume ? str_dup(PART_SUFFIX)
-		       : str_printf(".%08x" PART_SUFFIX, (unsigned int)getpid());
+		is_kept ? str_dup(PART_SUFFIX)
+			: str_printf(".%08x" PART_SUFFIX, (unsigned int)getpid());
 
 	return str_printf("%.*s.%.*s%s", (int)(name - path), path,
 			  (int)(NAME_LEN_MAX - 1 - strlen(suffix)), name, suffix);
-}
-
-char *fs_copy_part(const char *path)
-{
-	return part_path(path, true);
 }
 
 /* A server that gives no sums, or only of what it reads within its time limit, tells the size. */
@@ -143,7 +144,7 @@ static int compare_sizes(const struct fs_copy *plan, const char *there, uint64_t
 {
 	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
 
-	if (plan->fs->ops->stat(plan->fs, there, true, &entry, err) < 0)
+	if (place_of(plan)->ops->stat(place_of(plan), there, true, &entry, err) < 0)
 		return -1;
 	if (entry.size == size)
 		return 0;
@@ -160,7 +161,8 @@ static int compare(const struct fs_copy *plan, const char *there, struct fs_tran
 
 	if (t->has_no_sum && !must)
 		return compare_sizes(plan, there, t->size, err);
-	if (!t->there[0] && plan->fs->ops->checksum(plan->fs, there, t->there, &why) < 0) {
+	if (!t->there[0] &&
+	    place_of(plan)->ops->checksum(place_of(plan), there, t->there, &why) < 0) {
 		if (fs_is_no_sum(&why) && !must)
 			return compare_sizes(plan, there, t->size, err);
 		return err_set(err, why.kind, "checksum: %s", why.text);
@@ -180,15 +182,15 @@ static int compare(const struct fs_copy *plan, const char *there, struct fs_tran
 static int open_journal(const struct fs_copy *plan, const char *from, const char *to,
 			const struct fs_entry *source, struct journal **ret, struct err *err)
 {
-	const char *here = plan->comes_here ? to : from;
+	const char *here = plan->to ? from : to;
 	cleanup_free char *dir = here[0] == '/' ? str_dup("") : getcwd(NULL, 0);
 	cleanup_free char *path =
 		str_printf("%s%s%s", dir ? dir : "", here[0] == '/' ? "" : "/", here);
 	const struct journal_id id = {
-		.place = plan->fs->name,
-		.there = plan->comes_here ? from : to,
+		.place = place_of(plan)->name,
+		.there = plan->to ? to : from,
 		.here = path,
-		.comes_here = plan->comes_here,
+		.comes_here = !plan->to,
 		.size = source->size,
 		.mtime_s = source->mtime_s,
 	};
@@ -206,7 +208,7 @@ static int fetch(const struct fs_copy *plan, const char *from, const struct fs_e
 					.moved = plan->ops->moved,
 					.user = plan->user };
 
-	if (plan->fs->ops->get(plan->fs, from, &transfer, err) < 0)
+	if (plan->from->ops->get(plan->from, from, &transfer, err) < 0)
 		return -1;
 	if (ftruncate(fd, (off_t)transfer.size) < 0)
 		return err_set_errno(err, errno, "write");
@@ -232,7 +234,7 @@ static int keep_attributes(int fd, const struct fs_entry *source, struct err *er
 static int get_file(const struct fs_copy *plan, const char *from, const char *to,
 		    const struct fs_entry *source, struct err *err)
 {
-	cleanup_free char *part = part_path(to, plan->resume);
+	cleanup_free char *part = fs_copy_part(to, plan->resume);
 	mode_t mode = (source->mode & 0777) | 0600;
 	cleanup(journal_close) struct journal *journal = NULL;
 	cleanup_close int fd = fd_open_mode(
@@ -278,7 +280,7 @@ static int put_file(const struct copying *c, const char *from, const char *to,
 	if (open_journal(plan, from, to, source, &journal, err) < 0)
 		return -1;
 	transfer.journal = journal;
-	if (plan->fs->ops->put(plan->fs, to, &transfer, err) < 0) {
+	if (plan->to->ops->put(plan->to, to, &transfer, err) < 0) {
 		if (journal && !plan->resume)
 			journal_drop(journal);
 		return -1;
@@ -287,16 +289,20 @@ static int put_file(const struct copying *c, const char *from, const char *to,
 	if (journal)
 		journal_drop(journal);
 	if (result == 0 && plan->preserve)
-		result = plan->fs->ops->chmod(plan->fs, to, source->mode & 0777, err);
+		result = plan->to->ops->chmod(plan->to, to, source->mode & 0777, err);
 	return result;
+}
+
+static bool is_within(const struct fs_copy *plan)
+{
+	return plan->from == plan->to;
 }
 
 /* Trees */
 
-static int list_side(const struct fs_copy *plan, bool is_there, const char *path,
-		     struct fs_list *ret, struct err *err)
+static int list_side(struct fs *fs, const char *path, struct fs_list *ret, struct err *err)
 {
-	return is_there ? plan->fs->ops->list(plan->fs, path, ret, err) : list_here(path, ret, err);
+	return fs ? fs->ops->list(fs, path, ret, err) : list_here(path, ret, err);
 }
 
 /*
@@ -311,9 +317,11 @@ static bool copy_tree(const struct fs_copy *plan, const struct todo *t, bool is_
 				      .part = plan->ops->part,
 				      .user = plan->user };
 	bool (*copy)(struct fs * fs, const struct fs_tree *tree) =
-		plan->comes_here ? plan->fs->ops->get_tree : plan->fs->ops->put_tree;
+		plan->from ? plan->from->ops->get_tree : plan->to->ops->put_tree;
 
-	return copy && (is_named || !plan->comes_here) && copy(plan->fs, &tree);
+	if (plan->from && plan->to)
+		return false;
+	return copy && (is_named || plan->to) && copy(place_of(plan), &tree);
 }
 
 /* 1: it was there already. */
@@ -322,14 +330,29 @@ static int make_target(const struct fs_copy *plan, const struct todo *t,
 {
 	struct err why = { 0 };
 
-	if (plan->comes_here) {
+	if (!plan->to) {
 		bool was_there = access(t->to, F_OK) == 0;
 
 		return make_dir_here(t->to, source->mode & 0777, err) < 0 ? -1 : was_there;
 	}
-	if (plan->fs->ops->make_dir(plan->fs, t->to, &why) == 0)
+	if (plan->to->ops->make_dir(plan->to, t->to, &why) == 0)
 		return 0;
 	return why.kind == ERR_EXISTS ? 1 : err_set(err, why.kind, "%s", why.text);
+}
+
+/* Within a place: all of it at once to where nothing is; 1: into what is there, one by one. */
+static int copy_within(const struct fs_copy *plan, const struct todo *t,
+		       const struct fs_entry *source, struct err *err)
+{
+	cleanup(fs_entry_finish) struct fs_entry target = { 0 };
+	struct err why = { 0 };
+
+	if (stat_side(plan->to, t->to, true, &target, &why) == 0)
+		return target.type == 'd' ? 1
+					  : err_set(err, ERR_EXISTS, "%s is no directory", t->to);
+	if (why.kind != ERR_NOT_FOUND)
+		return err_set(err, why.kind, "%s", why.text);
+	return plan->to->ops->copy(plan->to, t->from, t->to, source, err);
 }
 
 static int open_dir(struct copying *c, const struct todo *t, const struct fs_entry *source,
@@ -342,14 +365,20 @@ static int open_dir(struct copying *c, const struct todo *t, const struct fs_ent
 
 	if (!plan->recursive)
 		return err_set(err, ERR_INVALID, "is a directory: -r copies it");
-	was_there = make_target(plan, t, source, &why);
+	if (is_within(plan)) {
+		was_there = copy_within(plan, t, source, err);
+		if (was_there <= 0)
+			return was_there;
+	} else {
+		was_there = make_target(plan, t, source, &why);
+	}
 	if (was_there < 0) {
-		fail(c, t->to, !plan->comes_here, &why);
+		fail(c, t->to, false, &why);
 		return 0;
 	}
 	if (was_there == 0 && copy_tree(plan, t, is_named))
 		return 0;
-	if (list_side(plan, plan->comes_here, t->from, &list, err) < 0)
+	if (list_side(plan->from, t->from, &list, err) < 0)
 		return -1;
 	for (size_t i = list.len; i-- > 0;)
 		add_todo(c, fs_path_join(t->from, list.items[i].name),
@@ -363,16 +392,20 @@ static int copy_one(struct copying *c, const struct todo *t, bool is_named, stru
 	const struct fs_copy *plan = c->plan;
 	cleanup(fs_entry_finish) struct fs_entry source = { 0 };
 
-	if (stat_side(plan, plan->comes_here, t->from, is_named, &source, err) < 0)
+	if (stat_side(plan->from, t->from, is_named, &source, err) < 0)
 		return -1;
 	if (source.type == 'd')
 		return open_dir(c, t, &source, is_named, err);
+	if (is_within(plan) && (source.type == '-' || source.type == 'l'))
+		return plan->to->ops->copy(plan->to, t->from, t->to, &source, err);
 	if (source.type != '-')
 		return err_set(err, ERR_UNSUPPORTED,
 			       "neither a file nor a directory: it is left out");
 	plan->ops->began(plan->user, t->from, source.size);
-	return plan->comes_here ? get_file(plan, t->from, t->to, &source, err)
-				: put_file(c, t->from, t->to, &source, err);
+	if (plan->from && plan->to)
+		return pass_file(plan, t->from, t->to, &source, err);
+	return plan->to ? put_file(c, t->from, t->to, &source, err)
+			: get_file(plan, t->from, t->to, &source, err);
 }
 
 static void copy_all(struct copying *c, size_t named)
@@ -385,7 +418,7 @@ static void copy_all(struct copying *c, size_t named)
 		/* What is added from now on was found. */
 		named = MIN(named, c->len);
 		if (copy_one(c, &t, is_named, &why) < 0)
-			fail(c, t.from, c->plan->comes_here, &why);
+			fail(c, t.from, true, &why);
 		free(t.from);
 		free(t.to);
 	}
@@ -403,6 +436,22 @@ static char *name_of(const char *path)
 	return str_dup_len(path + begin, end - begin);
 }
 
+/* A directory that is copied into itself has no end. What is not there is found out later. */
+static int check_inside(const struct fs_copy *plan, const char *source, struct err *err)
+{
+	cleanup_free char *from = NULL, *to = NULL;
+	size_t len;
+
+	if (!plan->recursive || !is_within(plan) ||
+	    fs_resolve(plan->from, source, &from, NULL) < 0 ||
+	    fs_resolve(plan->to, plan->target, &to, NULL) < 0)
+		return 0;
+	len = strlen(from);
+	if (strncmp(from, to, len) != 0 || (to[len] != '/' && to[len] != '\0'))
+		return 0;
+	return err_set(err, ERR_INVALID, "'%s' lies in '%s'", plan->target, source);
+}
+
 int fs_copy(const struct fs_copy *plan, struct err *err)
 {
 	cleanup(copying_finish) struct copying c = { .plan = plan };
@@ -411,8 +460,7 @@ int fs_copy(const struct fs_copy *plan, struct err *err)
 	struct err why = { 0 };
 	bool is_dir;
 
-	if (stat_side(plan, !plan->comes_here, to, true, &target, &why) < 0 &&
-	    why.kind != ERR_NOT_FOUND)
+	if (stat_side(plan->to, to, true, &target, &why) < 0 && why.kind != ERR_NOT_FOUND)
 		return err_set(err, why.kind, "%s: %s", to, why.text);
 	is_dir = target.type == 'd';
 	c.is_new = target.type == 0;
@@ -424,6 +472,8 @@ int fs_copy(const struct fs_copy *plan, struct err *err)
 		bool has_name = name[0] && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
 				name[0] != '/' && strcmp(name, "~") != 0;
 
+		if (check_inside(plan, plan->sources[i], err) < 0)
+			return -1;
 		add_todo(&c, str_dup(plan->sources[i][0] ? plan->sources[i] : "."),
 			 is_dir && has_name ? fs_path_join(to, name) : str_dup(to));
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Large files from FirecREST, through its S3 store; see firecrest.h. */
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "controller/files/firecrest_internal.h"
@@ -57,7 +59,7 @@ static int await(const struct fetching *g, const json_t *started, struct s3_obje
 		}
 		if (passed >= g->f->wait_ns)
 			return fs_firecrest_refuse_wait(started, err);
-		if (passed >= next_look && fs_firecrest_asked_sum(g->asking)) {
+		if (passed >= next_look && (!g->asking || fs_firecrest_asked_sum(g->asking))) {
 			int looked = fs_firecrest_look(g->f, started, err);
 
 			if (looked < 0 || looked == FS_FIRECREST_BROKE)
@@ -109,7 +111,8 @@ static void sum_more(struct fetching *g)
 
 	while (g->front < len && g->has[g->front])
 		g->front++;
-	hashing_allow(g->hashing, MIN(g->front * S3_RANGE, g->transfer->size));
+	if (g->hashing)
+		hashing_allow(g->hashing, MIN(g->front * S3_RANGE, g->transfer->size));
 }
 
 static void range_arrived(void *keeper, size_t index, const char *etag)
@@ -121,13 +124,19 @@ static void range_arrived(void *keeper, size_t index, const char *etag)
 	sum_more(g);
 }
 
+static int write_there(void *writer, uint64_t offset, struct span bytes, struct err *err)
+{
+	return fs_transfer_write(writer, offset, bytes, err);
+}
+
 /* 1: the URL is of no use any more. */
 static int fetch_once(struct fetching *g, bool is_first, struct err *err)
 {
 	struct fs_transfer *t = g->transfer;
 	cleanup(json_release) json_t *started = is_first ? fs_firecrest_interrupted(g->f, t) : NULL;
 	cleanup(s3_close) struct s3_object *object = NULL;
-	struct s3_download download = { .fd = t->fd,
+	struct s3_download download = { .write = write_there,
+					.writer = t,
 					.size = t->size,
 					.has = g->has,
 					.watch = { .moved = t->moved,
@@ -167,7 +176,8 @@ int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_trans
 
 	t->doubt = FS_LIKELY;
 	g.has = recall_ranges(t);
-	g.hashing = hashing_begin(t->fd, t->size);
+	if (!t->bytes)
+		g.hashing = hashing_begin(t->fd, t->size);
 	sum_more(&g);
 	for (int asks = 0; result > 0 && asks < FS_FIRECREST_ASKS; asks++) {
 		/* The client is ours again, for other URLs. */
@@ -180,5 +190,89 @@ int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_trans
 	if (result < 0)
 		return err_set(err, why.kind, "%s", why.text);
 	g.asking = fs_firecrest_take_sum(g.asking);
-	return t->there[0] ? hashing_end(g.hashing, t->here, err) : 0;
+	return t->there[0] && g.hashing ? hashing_end(g.hashing, t->here, err) : 0;
+}
+
+/* Byte by byte, for another place */
+
+struct staged {
+	struct fs_bytes base;
+	struct fs_firecrest *f;
+	struct fs_transfer transfer; /* what is known of it */
+	struct buf small;	     /* all of a small file */
+	struct s3_object *object;    /* a large one */
+	json_t *started;
+};
+
+static struct staged *staged_of(struct fs_bytes *bytes)
+{
+	return (struct staged *)(void *)bytes;
+}
+
+/* Has the server put it into its store, once more if it has before. */
+static int stage(struct staged *s, struct err *err)
+{
+	struct fetching g = { .f = s->f, .path = s->base.name, .transfer = &s->transfer };
+	const json_t *how;
+
+	s->object = s3_close(s->object);
+	json_decref(take_ptr(s->started));
+	if (fs_firecrest_begin(s->f, "download", g.path, &s->transfer, NULL, &s->started, err) < 0)
+		return -1;
+	how = fs_firecrest_directives(s->started, err);
+	if (!how || s3_open(firecrest_text(how, "downloadUrl"), &s->object, err) < 0)
+		return -1;
+	if (await(&g, s->started, s->object, err) == 0)
+		return 0;
+	fs_firecrest_end(s->f, &s->transfer, s->started, false);
+	return -1;
+}
+
+static int read_staged(struct fs_bytes *bytes, uint64_t offset, void *room, size_t len,
+		       struct err *err)
+{
+	struct staged *s = staged_of(bytes);
+	int result = 1;
+
+	if (!s->object) {
+		if (offset + len > buf_len(&s->small))
+			return err_set(err, ERR_SYSTEM, "became shorter while it was read");
+		memcpy(room, buf_span(&s->small).ptr + offset, len);
+		return 0;
+	}
+	for (int asks = 0; result > 0 && asks < FS_FIRECREST_ASKS; asks++) {
+		if (asks > 0 && stage(s, err) < 0)
+			return -1;
+		result = s3_read(s->object, offset, room, len, err);
+	}
+	return result > 0 ? fs_firecrest_refuse_urls(err) : result;
+}
+
+static void close_staged(struct fs_bytes *bytes)
+{
+	struct staged *s = staged_of(bytes);
+
+	s3_close(s->object);
+	json_decref(s->started);
+	buf_finish(&s->small);
+	free(bytes->name);
+	free(s);
+}
+
+static const struct fs_bytes_ops staged_ops = { read_staged, NULL, NULL, NULL, close_staged };
+
+struct fs_bytes *fs_firecrest_staged(struct fs_firecrest *f, const char *path, struct buf *small)
+{
+	struct staged *s = new_zero(struct staged);
+
+	s->base = (struct fs_bytes){ .ops = &staged_ops, .name = str_dup(path) };
+	s->f = f;
+	s->small = *small;
+	*small = (struct buf){ 0 };
+	return &s->base;
+}
+
+int fs_firecrest_stage(struct fs_bytes *bytes, struct err *err)
+{
+	return stage(staged_of(bytes), err);
 }

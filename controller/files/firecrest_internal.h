@@ -114,7 +114,22 @@ DEFINE_CLEANUP(struct fs_firecrest_asking, fs_firecrest_take_sum)
 int fs_firecrest_archive(struct fs_firecrest *f, const char *from, const char *to, bool unpacks,
 			 struct err *err) attr_must_use;
 
-/* firecrest_read.c, firecrest_move.c, firecrest_tree.c: members of the vtable */
+/*
+ * A file that is read byte by byte: all of it (taken over), or nothing yet, which
+ * fs_firecrest_stage() has put where it can be read from.
+ */
+struct fs_bytes *fs_firecrest_staged(struct fs_firecrest *f, const char *path, struct buf *small)
+	attr_must_use;
+int fs_firecrest_stage(struct fs_bytes *bytes, struct err *err) attr_must_use;
+
+/* Whether two answers of `ls -R` have the same names, kinds and sizes. */
+bool fs_firecrest_is_same_tree(const json_t *a, const json_t *b);
+
+/* firecrest_copy.c, firecrest_read.c, firecrest_move.c, firecrest_tree.c: members of the vtable */
+int fs_firecrest_copy(struct fs *fs, const char *from, const char *to,
+		      const struct fs_entry *source, struct err *err);
+int fs_firecrest_bytes(struct fs *fs, const char *path, const struct fs_entry *source, bool writes,
+		       struct fs_bytes **ret, struct err *err);
 bool fs_firecrest_get_tree(struct fs *fs, const struct fs_tree *tree);
 bool fs_firecrest_put_tree(struct fs *fs, const struct fs_tree *tree);
 int fs_firecrest_read(struct fs *fs, const char *path, uint64_t offset, size_t max, struct buf *ret,

@@ -25,19 +25,9 @@ static int upload_small(struct fs_firecrest *f, const char *path, struct fs_tran
 	cleanup_free char *dir = str_dup(path);
 	char *name = strrchr(dir, '/');
 
-	while (buf_len(&bytes) < t->size) {
-		size_t left = (size_t)t->size - buf_len(&bytes);
-		uint8_t *room = buf_reserve(&bytes, left);
-		ssize_t n = room ? pread(t->fd, room, left, (off_t)buf_len(&bytes)) : 0;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set_errno(err, errno, "read");
-		if (n == 0)
-			return err_set(err, ERR_SYSTEM, "became shorter while it was read");
-		buf_commit(&bytes, (size_t)n);
-	}
+	if (fs_transfer_read(t, 0, buf_reserve(&bytes, (size_t)t->size), (size_t)t->size, err) < 0)
+		return -1;
+	buf_commit(&bytes, (size_t)t->size);
 	*name++ = '\0';
 	/* Servers do not agree on how these are quoted in a form (RFC 7578 section 4.2). */
 	if (strpbrk(name, "\"\\"))
@@ -96,26 +86,23 @@ int fs_firecrest_put(struct fs *fs, const char *path, struct fs_transfer *t, str
 	return directly < 0 ? -1 : fs_firecrest_upload(f, whole, t, err);
 }
 
+static int download_all(struct fs_firecrest *f, const char *path, struct buf *ret, struct err *err)
+{
+	*ret = BUF_INIT((size_t)(f->is_described ? f->direct_max : FIRECREST_DIRECT_MAX));
+	return firecrest_download(f->fc, path, ret, err);
+}
+
 static int download_small(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
 			  struct err *err)
 {
-	uint64_t max = f->is_described ? f->direct_max : (uint64_t)FIRECREST_DIRECT_MAX;
-	cleanup(buf_finish) struct buf bytes = BUF_INIT((size_t)max);
-	struct span left;
-	uint64_t at = 0;
+	cleanup(buf_finish) struct buf bytes = { 0 };
 
-	if (firecrest_download(f->fc, path, &bytes, err) < 0)
+	if (download_all(f, path, &bytes, err) < 0)
 		return -1;
-	for (left = buf_span(&bytes); left.len > 0;) {
-		ssize_t n = pwrite(t->fd, left.ptr, left.len, (off_t)at);
-
-		if (n < 0 && errno != EINTR)
-			return err_set_errno(err, errno, "write");
-		(void)span_cut(&left, (size_t)MAX(n, (ssize_t)0));
-		at += (uint64_t)MAX(n, (ssize_t)0);
-	}
-	t->size = at;
-	tell(t, at);
+	if (fs_transfer_write(t, 0, buf_span(&bytes), err) < 0)
+		return -1;
+	t->size = buf_len(&bytes);
+	tell(t, t->size);
 	return 0;
 }
 
@@ -135,4 +122,32 @@ int fs_firecrest_get(struct fs *fs, const char *path, struct fs_transfer *t, str
 		directly = was_too_large(f, t->size, &why, err) > 0 ? 0 : -1;
 	}
 	return directly < 0 ? -1 : fs_firecrest_fetch(f, whole, t, err);
+}
+
+int fs_firecrest_bytes(struct fs *fs, const char *path, const struct fs_entry *source, bool writes,
+		       struct fs_bytes **ret, struct err *err)
+{
+	struct fs_firecrest *f = fs_firecrest_of(fs);
+	cleanup(buf_finish) struct buf small = { 0 };
+	cleanup(fs_bytes_close) struct fs_bytes *bytes = NULL;
+	cleanup_free char *whole = NULL;
+	struct err why = { 0 };
+	int directly;
+
+	if (writes)
+		return err_set(err, ERR_UNSUPPORTED, "FirecREST takes whole files only");
+	if (fs_firecrest_path(f, path, &whole, err) < 0)
+		return -1;
+	directly = goes_directly(f, source->size, err);
+	if (directly > 0 && download_all(f, whole, &small, &why) < 0) {
+		buf_finish(&small);
+		directly = was_too_large(f, source->size, &why, err) > 0 ? 0 : -1;
+	}
+	if (directly < 0)
+		return -1;
+	bytes = fs_firecrest_staged(f, whole, &small);
+	if (directly == 0 && fs_firecrest_stage(bytes, err) < 0)
+		return -1;
+	*ret = take_ptr(bytes);
+	return 0;
 }

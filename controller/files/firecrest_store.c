@@ -167,7 +167,7 @@ static int cut_parts(const json_t *how, uint64_t size, struct parts *ret, struct
 }
 
 /* Parts that arrived before, if what the file has there is still what was sent. */
-static int recall_parts(const struct fs_transfer *t, struct parts *parts, struct err *err)
+static int recall_parts(struct fs_transfer *t, struct parts *parts, struct err *err)
 {
 	size_t recalled = 0;
 
@@ -178,16 +178,24 @@ static int recall_parts(const struct fs_transfer *t, struct parts *parts, struct
 
 		if (!etag)
 			continue;
-		if (sum_file(t->fd, SUM_MD5, part->offset, part->len, md5, err) < 0)
+		if (!t->bytes && sum_file(t->fd, SUM_MD5, part->offset, part->len, md5, err) < 0)
 			return -1;
-		if (!s3_etag_is(etag, md5))
+		if (!t->bytes && !s3_etag_is(etag, md5))
 			continue;
+		/* What is elsewhere is not read twice: in the end the whole is compared. */
+		if (t->bytes)
+			t->doubt = FS_DOUBTFUL;
 		snprintf(part->etag, sizeof(part->etag), "%s", etag);
 		recalled++;
 	}
 	if (recalled > 0)
 		log_info("%zu of %zu parts are there already", recalled, parts->len);
 	return 0;
+}
+
+static int read_from(void *reader, uint64_t offset, void *room, size_t len, struct err *err)
+{
+	return fs_transfer_read(reader, offset, room, len, err);
 }
 
 /* 0: the store has the whole; 1: what was begun is of no use; -1. */
@@ -201,6 +209,9 @@ static int send_parts(const json_t *started, struct fs_transfer *t, struct err *
 
 	if (!how || cut_parts(how, t->size, &parts, err) < 0 || recall_parts(t, &parts, err) < 0)
 		return -1;
+	if (t->bytes)
+		upload.read = read_from;
+	upload.reader = t;
 	upload.parts = parts.items;
 	upload.len = parts.len;
 	upload.complete_url = firecrest_text(how, "completeUploadUrl");
@@ -241,7 +252,7 @@ static int wait_for_job(struct fs_firecrest *f, const char *path, const json_t *
 	struct fs_firecrest_pause pause = { .ns = FS_FIRECREST_LOOK_NS,
 					    .max_ns = 2 * QUICK_MAX_NS };
 	uint64_t begun = fs_firecrest_now_ns();
-	int found = t->is_new ? 0 : -1;
+	int found = t->is_new && t->here[0] ? 0 : -1;
 
 	while (found == 0 && pause.ns <= QUICK_MAX_NS) {
 		fs_firecrest_pause(&pause);
@@ -291,10 +302,12 @@ static int upload_once(struct fs_firecrest *f, const char *path, struct fs_trans
 		fs_firecrest_end(f, t, started, false);
 		return -1;
 	}
-	hashing = hashing_begin(t->fd, t->size);
-	hashing_allow(hashing, t->size);
+	if (!t->bytes) {
+		hashing = hashing_begin(t->fd, t->size);
+		hashing_allow(hashing, t->size);
+	}
 	result = is_whole ? 0 : send_parts(started, t, err);
-	if (result == 0)
+	if (result == 0 && hashing)
 		result = hashing_end(hashing, t->here, err);
 	if (result == 0)
 		return finish_upload(f, path, started, t, is_earlier, err);

@@ -3,8 +3,10 @@
 #include "fs.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
@@ -113,6 +115,54 @@ int fs_read(struct fs *fs, const char *path, uint64_t offset, size_t max, struct
 int fs_checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struct err *err)
 {
 	return fs->ops->checksum(fs, path, ret, err) < 0 ? name_it(fs, path, err) : 0;
+}
+
+struct fs_bytes *fs_bytes_close(struct fs_bytes *bytes)
+{
+	if (bytes)
+		bytes->ops->close(bytes);
+	return NULL;
+}
+
+int fs_transfer_read(const struct fs_transfer *t, uint64_t offset, void *room, size_t len,
+		     struct err *err)
+{
+	uint8_t *at = room;
+
+	if (t->bytes && len > 0)
+		return t->bytes->ops->read(t->bytes, offset, room, len, err);
+	while (len > 0) {
+		ssize_t n = pread(t->fd, at, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_errno(err, errno, "read");
+		if (n == 0)
+			return err_set(err, ERR_SYSTEM, "became shorter while it was read");
+		at += n;
+		offset += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int fs_transfer_write(const struct fs_transfer *t, uint64_t offset, struct span bytes,
+		      struct err *err)
+{
+	if (t->bytes)
+		return t->bytes->ops->write(t->bytes, offset, bytes, err);
+	while (bytes.len > 0) {
+		ssize_t n = pwrite(t->fd, bytes.ptr, bytes.len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_errno(err, errno, "write");
+		(void)span_cut(&bytes, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	return 0;
 }
 
 bool fs_is_no_sum(const struct err *why)

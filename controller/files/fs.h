@@ -70,9 +70,38 @@ enum fs_doubt {
 	FS_DOUBTFUL, /* SHA-256 has to be compared */
 };
 
-/* A whole file on its way, between a place and a descriptor of ours. */
+/*
+ * What is in a file of a place, where a transfer has no descriptor: bytes that pass through this
+ * process, and memory has some of them at a time.
+ */
+struct fs_bytes;
+
+struct fs_bytes_ops {
+	/* So many from the offset on, and not fewer. */
+	int (*read)(struct fs_bytes *bytes, uint64_t offset, void *room, size_t len,
+		    struct err *err);
+	/* In any order; what failed may be told later. NULL: it can only be read. */
+	int (*write)(struct fs_bytes *bytes, uint64_t offset, struct span what, struct err *err);
+	/* All is there, with mode and time of *keep, or NULL. */
+	int (*flush)(struct fs_bytes *bytes, const struct fs_entry *keep, struct err *err);
+	/* It gets its name. */
+	int (*finish)(struct fs_bytes *bytes, struct err *err);
+	/* Removes what did not get its name; frees what embeds it. */
+	void (*close)(struct fs_bytes *bytes);
+};
+
+struct fs_bytes {
+	const struct fs_bytes_ops *ops;
+	char *name; /* of the file, meanwhile */
+};
+
+struct fs_bytes *fs_bytes_close(struct fs_bytes *bytes);
+DEFINE_CLEANUP(struct fs_bytes, fs_bytes_close)
+
+/* A whole file on its way, between a place and a descriptor of ours, or another place. */
 struct fs_transfer {
 	int fd;
+	struct fs_bytes *bytes; /* instead; or NULL */
 	uint64_t size;
 	struct journal *journal; /* what is noted, and what an interrupted run noted; or NULL */
 	bool keeps;  /* a later run goes on with it, and this one with what an earlier one left */
@@ -142,6 +171,20 @@ struct fs_ops {
 	bool (*get_tree)(struct fs *fs, const struct fs_tree *tree);
 	bool (*put_tree)(struct fs *fs, const struct fs_tree *tree);
 
+	/*
+	 * For copies between places; source: what the source is like. A place with get() and
+	 * put() has them only read.
+	 */
+	int (*bytes)(struct fs *fs, const char *path, const struct fs_entry *source, bool writes,
+		     struct fs_bytes **ret, struct err *err);
+
+	/*
+	 * Within the place, as `cp -R`: a file, a link, or a directory with what is in it, to where
+	 * nothing is yet; of a file there may be one. NULL: cannot.
+	 */
+	int (*copy)(struct fs *fs, const char *from, const char *to, const struct fs_entry *source,
+		    struct err *err);
+
 	/* NULL: cannot. */
 	int (*archive)(struct fs *fs, const struct fs_archive *archive, struct err *err);
 
@@ -170,6 +213,12 @@ int fs_read(struct fs *fs, const char *path, uint64_t offset, size_t max, struct
 int fs_checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struct err *err)
 	attr_must_use;
 int fs_archive(struct fs *fs, const struct fs_archive *archive, struct err *err) attr_must_use;
+
+/* What a transfer is from or to: all of these bytes, or failure. */
+int fs_transfer_read(const struct fs_transfer *t, uint64_t offset, void *room, size_t len,
+		     struct err *err) attr_must_use;
+int fs_transfer_write(const struct fs_transfer *t, uint64_t offset, struct span bytes,
+		      struct err *err) attr_must_use;
 
 /* Whether a place that failed to tell a sum has none for this file: it is too large, or it never does. */
 bool fs_is_no_sum(const struct err *why);

@@ -99,6 +99,7 @@ struct sending {
 	/* Its sum is made meanwhile, which takes longer than sending it on a fast network. */
 	pthread_t hasher;
 	bool has_hasher;
+	struct sum sum; /* of what is no descriptor, which cannot be read twice */
 	char md5[SUM_TEXT_SIZE];
 	struct err hash_why;
 	int judged; /* 0: it arrived; 1: the URL is of no use; -1: not, and why */
@@ -130,7 +131,11 @@ static void on_sent(void *owner, uint64_t at, struct span bytes)
 	const struct s3_watch *watch = &s->uploading->upload->watch;
 	uint64_t moved = s->uploading->done;
 
-	if (at == 0 && !s->has_hasher)
+	if (s->source.read) {
+		if (at == 0)
+			sum_begin(&s->sum, SUM_MD5);
+		sum_add(&s->sum, bytes);
+	} else if (at == 0 && !s->has_hasher)
 		s->has_hasher = pthread_create(&s->hasher, NULL, hash_part, s) == 0;
 	s->sent = at + bytes.len;
 	for (size_t i = 0; i < s->uploading->len; i++)
@@ -144,6 +149,8 @@ static int take_md5(struct sending *s, struct err *err)
 {
 	if (s->has_hasher)
 		pthread_join(s->hasher, NULL);
+	else if (s->source.read)
+		sum_end(&s->sum, s->md5);
 	else if (!s->md5[0])
 		hash_part(s);
 	s->has_hasher = false;
@@ -206,6 +213,14 @@ static bool on_answered(void *owner, const struct http_response *response)
 	return s->judged <= 0;
 }
 
+static int on_wanted(void *owner, uint64_t offset, void *room, size_t len, struct err *err)
+{
+	const struct sending *s = owner;
+	const struct s3_upload *upload = s->uploading->upload;
+
+	return upload->read(upload->reader, offset, room, len, err);
+}
+
 static void prepare(struct uploading *u, struct s3_part *part)
 {
 	struct sending *s = &u->sendings[u->len++];
@@ -214,6 +229,7 @@ static void prepare(struct uploading *u, struct s3_part *part)
 	err_set(&s->why, ERR_UNAVAILABLE, "a part got no answer");
 	s->wanted[0].name = "ETag";
 	s->source = (struct http_source){ .fd = u->upload->fd,
+					  .read = u->upload->read ? on_wanted : NULL,
 					  .offset = part->offset,
 					  .len = part->len,
 					  .sent = on_sent,
@@ -254,6 +270,7 @@ static int send_some(struct uploading *u, const char *base, struct err *err)
 			result = 1;
 		if (s->has_hasher)
 			pthread_join(s->hasher, NULL);
+		sum_finish(&s->sum);
 		http_response_finish(&responses[i]);
 	}
 	u->len = 0;

@@ -43,6 +43,9 @@ struct s3_part {
 
 struct s3_upload {
 	int fd;
+	/* So many bytes from an offset on, instead of from a descriptor; or NULL. */
+	int (*read)(void *reader, uint64_t offset, void *room, size_t len, struct err *err);
+	void *reader;
 	struct s3_part *parts; /* in order; those with an ETag are there already */
 	size_t len;
 	const char *complete_url; /* presigned, for POST */
@@ -78,7 +81,9 @@ int s3_look(struct s3_object *object, struct err *err) attr_must_use;
 
 struct s3_download {
 	struct s3_object *object;
-	int fd;
+	/* Where the bytes from an offset on go. */
+	int (*write)(void *writer, uint64_t offset, struct span bytes, struct err *err);
+	void *writer;
 	uint64_t size;
 	bool *has; /* of each range of S3_RANGE bytes, whether it is written already */
 	struct s3_watch watch;
@@ -88,6 +93,10 @@ static inline size_t s3_ranges(uint64_t size)
 {
 	return (size_t)((size + S3_RANGE - 1) / S3_RANGE);
 }
+
+/* So many bytes from the offset on. 0; 1: the URL is of no use any more; -1. */
+int s3_read(struct s3_object *object, uint64_t offset, void *room, size_t len, struct err *err)
+	attr_must_use;
 
 /* 0: all is written. 1: the URL is of no use any more. -1: else; `has` says what is there. */
 int s3_download(struct s3_download *download, struct err *err) attr_must_use;

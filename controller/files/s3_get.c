@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects of an S3 store that come here; see s3.h. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "controller/files/s3_internal.h"
 #include "init/base/alloc.h"
@@ -65,6 +63,56 @@ int s3_look(struct s3_object *object, struct err *err)
 	return 0;
 }
 
+/* What is wanted of an object, without a file that it goes to. */
+struct wanted {
+	uint8_t *room;
+	size_t len, got;
+};
+
+static int on_wanted(void *owner, struct span bytes, struct err *err)
+{
+	struct wanted *w = owner;
+
+	if (bytes.len > w->len - w->got)
+		return err_set(err, ERR_PROTOCOL, "the store sends more than was asked for");
+	memcpy(w->room + w->got, bytes.ptr, bytes.len);
+	w->got += bytes.len;
+	return 0;
+}
+
+int s3_read(struct s3_object *object, uint64_t offset, void *room, size_t len, struct err *err)
+{
+	cleanup_free char *header =
+		str_printf("Range: bytes=%" PRIu64 "-%" PRIu64, offset, offset + (uint64_t)len - 1);
+	const char *const headers[] = { header, NULL };
+	struct wanted wanted = { .room = room, .len = len };
+	const struct http_request request = { .path = object->address.path,
+					      .headers = headers,
+					      .received = on_wanted,
+					      .owner = &wanted,
+					      .stall_ms = S3_STALL_MS,
+					      .body_max = S3_ANSWER_MAX };
+
+	for (int round = 1;; round++) {
+		cleanup(http_response_finish) struct http_response response = { 0 };
+		struct err why = { 0 };
+		int result;
+
+		wanted.got = 0;
+		result = http_send(object->http, &request, &response, &why);
+		if (result == 0 && s3_is_stale(&response))
+			return 1;
+		if (result == 0 && response.status >= 300)
+			s3_explain(response.status, buf_span(&response.body), &why);
+		else if (result == 0 && (response.status != 206 || wanted.got != len))
+			err_set(&why, ERR_PROTOCOL, "the store does not send parts of a file");
+		if (why.kind == ERR_NONE)
+			return 0;
+		if (round == S3_ROUNDS)
+			return err_set(err, why.kind, "%s", why.text);
+	}
+}
+
 /* A range on its way. */
 struct range {
 	struct downloading *downloading;
@@ -83,21 +131,6 @@ struct downloading {
 	uint64_t done; /* bytes of ranges that are there */
 };
 
-static int write_at(int fd, struct span bytes, uint64_t offset, struct err *err)
-{
-	while (bytes.len > 0) {
-		ssize_t n = pwrite(fd, bytes.ptr, bytes.len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_set_errno(err, errno, "write");
-		(void)span_cut(&bytes, (size_t)n);
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int on_received(void *owner, struct span bytes, struct err *err)
 {
 	struct range *r = owner;
@@ -106,7 +139,7 @@ static int on_received(void *owner, struct span bytes, struct err *err)
 
 	if (bytes.len > r->len - r->got)
 		return err_set(err, ERR_PROTOCOL, "the store sends more than was asked for");
-	if (write_at(d->fd, bytes, r->offset + r->got, err) < 0)
+	if (d->write(d->writer, r->offset + r->got, bytes, err) < 0)
 		return -1;
 	r->got += bytes.len;
 	for (size_t i = 0; i < r->downloading->len; i++)

@@ -328,6 +328,7 @@ static const struct fs_ops sftp_ops = {
 	.read = read_file,
 	.checksum = fs_sftp_checksum,
 	.archive = fs_sftp_archive,
+	.bytes = fs_sftp_bytes,
 	.close = close_fs,
 };
 

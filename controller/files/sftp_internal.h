@@ -39,7 +39,9 @@ void fs_sftp_close_handle(struct fs_sftp *s, struct buf *handle);
 void fs_sftp_entry(struct span name, struct span longname, const struct sftp_attrs *attrs,
 		   struct fs_entry *ret);
 
-/* sftp_tree.c, sftp_sum.c: members of the vtable */
+/* sftp_bytes.c, sftp_tree.c, sftp_sum.c: members of the vtable */
+int fs_sftp_bytes(struct fs *fs, const char *path, const struct fs_entry *source, bool writes,
+		  struct fs_bytes **ret, struct err *err);
 int fs_sftp_list(struct fs *fs, const char *path, struct fs_list *ret, struct err *err);
 int fs_sftp_remove(struct fs *fs, const char *path, bool is_dir, struct err *err);
 int fs_sftp_checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struct err *err);

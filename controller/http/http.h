@@ -47,9 +47,11 @@ struct http_wanted {
 	char value[HTTP_WANTED_SIZE]; /* the first one of that name; longer ones count as none */
 };
 
-/* A body that is read from a descriptor (pread(2)) while it is sent. */
+/* A body that is read from a descriptor (pread(2)) while it is sent, or from somewhere else. */
 struct http_source {
 	int fd;
+	/* Instead: all of these bytes; -1 ends the request. Or NULL. */
+	int (*read)(void *owner, uint64_t offset, void *room, size_t len, struct err *err);
 	uint64_t offset, len;
 	/* What was read from there on; at is 0 again when it is sent anew. Or NULL. */
 	void (*sent)(void *owner, uint64_t at, struct span bytes);

@@ -14,13 +14,20 @@ static size_t give_body(char *room, size_t size, size_t count, void *opaque)
 	const struct http_source *source = attempt->request->source;
 	uint64_t left = source->len - attempt->source_at;
 	size_t want = (size_t)MIN(left, (uint64_t)(size * count));
-	ssize_t len;
+	ssize_t len = (ssize_t)want;
 
 	if (want == 0)
 		return 0;
-	do
+	if (source->read && source->read(source->owner, source->offset + attempt->source_at, room,
+					 want, &attempt->err) < 0) {
+		attempt->is_refused = true;
+		return CURL_READFUNC_ABORT;
+	}
+	while (!source->read) {
 		len = pread(source->fd, room, want, (off_t)(source->offset + attempt->source_at));
-	while (len < 0 && errno == EINTR);
+		if (len >= 0 || errno != EINTR)
+			break;
+	}
 	if (len <= 0) {
 		attempt->is_refused = true;
 		if (len < 0)

@@ -21,6 +21,13 @@ size_t files_place_len(const char *operand)
 	return operand[len] == ':' ? len : 0;
 }
 
+bool files_same_place(const char *a, const char *b)
+{
+	size_t len = files_place_len(a);
+
+	return len == files_place_len(b) && strncmp(a, b, len) == 0;
+}
+
 const char *files_path(const char *operand)
 {
 	size_t len = files_place_len(operand);
@@ -279,6 +286,17 @@ int ops_files_check_free(struct controller *c, struct files *files, const char *
 			       path, job->id, job->id);
 	}
 	return 0;
+}
+
+int ops_files_carry(struct controller *c, const char *from, const char *to, struct child *ret,
+		    struct err *err)
+{
+	const char *const argv[] = {
+		c->paths.program, "cp", "-rpq", "--verify", "--", from, to, NULL
+	};
+	const struct child_plan plan = { .argv = argv };
+
+	return child_run(&plan, ret, err);
 }
 
 int ops_files_remove(struct controller *c, struct files *files, const char *path, bool recursive,

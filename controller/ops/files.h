@@ -65,6 +65,8 @@ char *ops_files_journals(const struct controller *c) attr_must_use;
 
 /* The length of what stands before the colon, or 0 for a path of this machine. */
 size_t files_place_len(const char *operand);
+/* Whether two operands are in one place, by its name. */
+bool files_same_place(const char *a, const char *b);
 /* The path of an operand; "" is the directory that relative ones start at. */
 const char *files_path(const char *operand);
 
@@ -79,6 +81,13 @@ DEFINE_CLEANUP(struct files, files_close)
  */
 int ops_files_check_free(struct controller *c, struct files *files, const char *path,
 			 struct err *err) attr_must_use;
+
+/*
+ * Copies all of an operand to another place, as `berth cp -rp --verify`, which this runs: whose
+ * words are in ret->errors, and whose status is 0 where all is there with the same sums.
+ */
+int ops_files_carry(struct controller *c, const char *from, const char *to, struct child *ret,
+		    struct err *err) attr_must_use;
 
 /* fs_remove() and fs_rename() of what is free. */
 int ops_files_remove(struct controller *c, struct files *files, const char *path, bool recursive,

@@ -117,7 +117,7 @@ static bool collect_transfer(struct controller *c, const char *path, bool dry_ru
 		return true;
 	end_job(c, &summary);
 	if (summary.comes_here) {
-		cleanup_free char *part = fs_copy_part(summary.here);
+		cleanup_free char *part = fs_copy_part(summary.here, true);
 
 		unlink(part);
 	}

@@ -26,7 +26,7 @@ class Transfers:
         hidden = dict.fromkeys(("privateUrl", "accessKeyId", "secretAccessKey"), "**********")
         server.data_transfer = {"serviceType": "s3", "name": "store", "publicUrl": f"http://{store.host}", "region": s3.REGION,
                                 "ttl": ttl, **hidden}
-        for method, call in ("POST", "upload"), ("POST", "download"), ("POST", "mv"), ("POST", "compress"), ("POST", "extract"):
+        for method, call in ("POST", "upload"), ("POST", "download"), ("POST", "mv"), ("POST", "cp"), ("POST", "compress"), ("POST", "extract"):
             server.extra[f"{method} {TEMPLATE}{call}"] = getattr(self, call)
 
     def presign(self, *what) -> str:
@@ -77,6 +77,11 @@ class Transfers:
 
     def mv(self, server, names, query, body):
         return 201, {"transferJob": self.job(f"mv -- {shlex.quote(body['sourcePath'])} {shlex.quote(body['targetPath'])}")}
+
+    def cp(self, server, names, query, body):
+        follow = "L" if body.get("dereference") else "d"
+        return 201, {"transferJob": self.job(f"cp --force -R{follow} --preserve=all -- {shlex.quote(body['sourcePath'])} "
+                                             f"{shlex.quote(body['targetPath'])}")}
 
     def compress(self, server, names, query, body):
         source = pathlib.Path(body["sourcePath"])

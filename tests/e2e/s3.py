@@ -9,7 +9,7 @@ goes wrong here when a test asks for it:
     store = S3(path).start()
     upload = store.initiate("me", "file")
     url = store.presign("PUT", "me", "file", {"uploadId": upload, "partNumber": 1}, expires=60)
-    store.fail("PUT", "reset", part=2)      # once; also: 403, 500, 503, slow, hang, truncate, bad-etag, no-etag, error-200
+    store.fail("PUT", "reset", part=2)      # once; also: 403, 500, 503, expired, slow, hang, truncate, bad-etag, no-etag, error-200
     store.requests                          # what came: method, bucket/key, query, status, Range
 """
 
@@ -33,7 +33,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 ACCESS = "stand-in"
 REGION = "here"
 CHUNK = 1024 * 1024
-REFUSALS = {"403": "AccessDenied", "500": "InternalError", "503": "SlowDown"}
+REFUSALS = {"403": "AccessDenied", "500": "InternalError", "503": "SlowDown", "expired": "AccessDenied"}
 LOOK = "bytes=0-0"  # whether an object is there; no fault is spent on that
 
 
@@ -143,7 +143,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             store.resumed.wait()
             raise ConnectionError("nobody waits any more")
         if fault in REFUSALS:
-            raise Refusal(int(fault), REFUSALS[fault])
+            raise Refusal(403 if fault == "expired" else int(fault), REFUSALS[fault], "Request has expired" if fault == "expired" else "")
         store.signer.check(self.command, self.headers["Host"], path, query)
         bucket, _, key = urllib.parse.unquote(path).lstrip("/").partition("/")
         if not bucket or not key or ".." in key.split("/"):

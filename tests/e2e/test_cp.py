@@ -105,8 +105,22 @@ def test_from_one_job_to_another(cp, job, there, berth, tmp_path):
     source = tree(there / "between", files=50)
     cp("-rp", "--verify", f"{job}:between", f"{other}:arrived").ok()
     same(source, tmp_path / "other" / "arrived", times=True)
-    result = cp(f"{job}:between/dangling", f"{job}:x")
-    assert result.status == 64 and "same place" in result.stderr
+
+
+def test_within_one_job_the_job_copies(cp, job, there):
+    source = tree(there / "within", files=50)
+    with open(source / "large", "wb") as file:
+        file.truncate(200 << 20)
+        file.seek(150 << 20)
+        file.write(os.urandom(1 << 20))
+    cp("-rp", "--verify", f"{job}:within", f"{job}:copied").ok()
+    same(source, there / "copied", times=True)
+    cp(f"{job}:within/large", f"{job}:copied/new").ok()
+    harness.run(["cmp", source / "large", there / "copied" / "new"]).ok()
+    assert not leftovers(there)
+    for target in "within", "within/d1", "within/d1/new", "within/d1/../new":
+        result = cp("-r", f"{job}:within", f"{job}:{target}")
+        assert result.status == 64 and "lies in" in result.stderr, result
 
 
 def test_standard_input_and_output(cp, job, there, tmp_path):

@@ -271,8 +271,12 @@ def test_cp_between_places(through_login, local_job, tmp_path):
     through_login("cp", f"{local_job}:{tmp_path}/b", f"local:{tmp_path}/c").ok()
     assert (tmp_path / "a").read_bytes() == (tmp_path / "c").read_bytes()
     (tmp_path / "d").mkdir()
-    for operands, words in ((f"hpc:{tmp_path}/a", f"hpc:{tmp_path}/x"), "berth mv"), (("-r", tmp_path, f"local:{tmp_path}/d"), "lies in"), (
-            ("a", "b"), "CLUSTER:PATH"):
+    through_login("cp", f"hpc:{tmp_path}/a", f"hpc:{tmp_path}/x").ok()
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "x").read_bytes()
+    through_login("mv", f"hpc:{tmp_path}/x", f"{local_job}:{tmp_path}/moved").ok()
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "moved").read_bytes() and not (tmp_path / "x").exists()
+    for operands, words in (("-r", f"hpc:{tmp_path}", f"hpc:{tmp_path}/d"), "lies in"), (
+            ("-r", f"local:{tmp_path}", f"local:{tmp_path}/d/new"), "lies in"), (("a", "b"), "CLUSTER:PATH"):
         refused = through_login("cp", *operands, cwd=tmp_path)
         assert refused.status == 64 and words in refused.stderr, refused
 

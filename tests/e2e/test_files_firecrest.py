@@ -267,6 +267,41 @@ def test_urls_that_are_too_old_are_asked_for_again(remote, transfers, server, th
     assert refused.status == 75 and "too old" in refused.stderr and not (tmp_path / "never").exists()
 
 
+def test_urls_that_become_too_old_half_way(remote, server, store, there, tmp_path):
+    """Ranges that are here are not fetched again. Parts belong to one upload, whose URLs are all too old then: they go again."""
+    size = 150 << 20
+    with open(there / "large", "wb") as file:
+        file.truncate(size)
+        file.seek(100 << 20)
+        file.write(some(1 << 20))
+    store.requests.clear()
+    store.fail("GET", "expired", times=100, after=2)
+    take, began = store.take_fault, []
+
+    def take_fault(method, query):
+        # Those of the next object are fresh.
+        began.append(method == "GET" and sum("transfer/download" in call for call in server.requests[first:]) > 1)
+        return None if began[-1] else take(method, query)
+    first = len(server.requests)
+    store.take_fault = take_fault
+    try:
+        remote("cp", f"alps:{there}/large", "back", cwd=tmp_path).ok()
+    finally:
+        store.take_fault = take
+        store.faults.clear()
+    harness.run(["cmp", there / "large", tmp_path / "back"]).ok()
+    good = [request[4] for request in store.requests if request[0] == "GET" and request[3] == 206 and request[4] != s3.LOOK]
+    assert any(began) and len(good) == len(set(good)) == 5
+    store.requests.clear()
+    store.fail("PUT", "expired", after=3)
+    with open(tmp_path / "many", "wb") as file:
+        file.write(some(6 * s3.PART_MIN))
+    with server.counting() as made:
+        remote("cp", "many", f"alps:{there}/many", cwd=tmp_path).ok()
+    harness.run(["cmp", there / "many", tmp_path / "many"]).ok()
+    assert sum("transfer/upload" in call for call in made) == 2
+
+
 @pytest.mark.parametrize("how", ["reset", "500", "truncate"])
 def test_a_download_that_breaks_goes_on(remote, store, there, tmp_path, how):
     content = some(2 * s3.PART_MIN)

@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-#include "controller/files/firecrest.h"
-#include "controller/files/s3.h"
+#include "controller/files/firecrest_internal.h"
 #include "controller/files/sftp.h"
 #include "init/base/alloc.h"
 
@@ -171,6 +170,46 @@ static void an_entry_of_firecrest_is_read_and_a_path_is_none(void **state)
 	}
 }
 
+/* JSON with single quotes. */
+static json_t *json_of(const char *text)
+{
+	cleanup_free char *copy = str_dup(text);
+
+	for (char *p = copy; *p; p++)
+		*p = *p == '\'' ? '"' : *p;
+	return json_loads(copy, 0, NULL);
+}
+
+static void a_copy_of_a_tree_has_the_same_names_kinds_and_sizes(void **state)
+{
+	static const struct {
+		const char *copy;
+		bool is_same;
+	} cases[] = {
+		{ "{'output': [{'name': 'd', 'type': 'd', 'size': '60'},"
+		  " {'name': 'd/f', 'type': '-', 'size': '7'}]}",
+		  true },
+		{ "{'output': [{'name': 'd', 'type': 'd', 'size': '60'},"
+		  " {'name': 'd/f', 'type': '-', 'size': '6'}]}",
+		  false },
+		{ "{'output': [{'name': 'd', 'type': 'd', 'size': '4'}]}", false },
+		{ "{'output': [{'name': 'd', 'type': 'd'}, {'name': 'd/f', 'type': 'l'}]}", false },
+		{ "{'output': [{'name': 'd', 'type': 'd'}, {'name': 'g', 'type': '-'}]}", false },
+		{ "{'output': {}}", false },
+		{ "[]", false },
+	};
+	cleanup(json_release) json_t *tree = json_of(cases[0].copy);
+
+	(void)state;
+	json_object_set_new(json_array_get(json_object_get(tree, "output"), 0), "size",
+			    json_string("4096"));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup(json_release) json_t *copy = json_of(cases[i].copy);
+
+		assert_int_equal(fs_firecrest_is_same_tree(tree, copy), cases[i].is_same);
+	}
+}
+
 static void a_list_of_parts_has_plain_etags_only(void **state)
 {
 	struct s3_part parts[] = { { .etag = "\"0a\"" }, { .etag = "b-2" } };
@@ -215,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_list_is_sorted_by_bytes),
 		cmocka_unit_test(permissions_are_read_in_every_form_that_ls_prints),
 		cmocka_unit_test(an_entry_of_firecrest_is_read_and_a_path_is_none),
+		cmocka_unit_test(a_copy_of_a_tree_has_the_same_names_kinds_and_sizes),
 		cmocka_unit_test(a_list_of_parts_has_plain_etags_only),
 		cmocka_unit_test(what_a_store_says_is_told_without_what_a_terminal_would_do),
 	};

@@ -14,6 +14,7 @@
 
 #include "controller/files/hashing.h"
 #include "controller/files/journal.h"
+#include "controller/files/pass.h"
 #include "controller/files/s3.h"
 #include "controller/files/sum.h"
 #include "init/base/alloc.h"
@@ -244,6 +245,66 @@ static void a_sum_of_what_never_comes_or_breaks_off_ends(void **state)
 	hashing_free(hashing);
 }
 
+/* Bytes that say where they are, and how often they are asked for. */
+struct counted {
+	struct fs_bytes base;
+	size_t asked, most;
+	bool fails;
+};
+
+static int read_counted(struct fs_bytes *bytes, uint64_t offset, void *room, size_t len,
+			struct err *err)
+{
+	struct counted *c = (struct counted *)(void *)bytes;
+
+	c->asked++;
+	c->most = MAX(c->most, len);
+	if (c->fails)
+		return err_set(err, ERR_UNAVAILABLE, "gone");
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)room)[i] = (uint8_t)((offset + i) % 251);
+	return 0;
+}
+
+static void leave(struct fs_bytes *bytes)
+{
+	(void)bytes;
+}
+
+static void parts_that_are_read_at_once_have_windows_of_their_own(void **state)
+{
+	static const struct fs_bytes_ops ops = { read_counted, NULL, NULL, NULL, leave };
+	const uint64_t size = UINT64_C(48) * 1024 * 1024 + 5, part = size / 4;
+	struct counted counted = { .base = { .ops = &ops } };
+	struct fs_bytes *ahead = pass_ahead(&counted.base, size);
+	uint8_t piece[100003];
+	struct err err = { 0 };
+
+	(void)state;
+	for (uint64_t at = 0; at + sizeof(piece) <= part; at += sizeof(piece)) {
+		for (uint64_t i = 0; i < 4; i++) {
+			assert_int_equal(
+				ahead->ops->read(ahead, i * part + at, piece, sizeof(piece), NULL),
+				0);
+			assert_int_equal(piece[0], (i * part + at) % 251);
+			assert_int_equal(piece[sizeof(piece) - 1],
+					 (i * part + at + sizeof(piece) - 1) % 251);
+		}
+	}
+	assert_true(counted.asked <= 4 * 4);
+	assert_true(counted.most <= (size_t)4 * 1024 * 1024);
+	assert_int_equal(ahead->ops->read(ahead, size - 5, piece, 5, NULL), 0);
+	assert_int_equal(ahead->ops->read(ahead, size - 5, piece, 6, &err), -1);
+	assert_non_null(strstr(err.text, "shorter"));
+	fs_bytes_close(ahead);
+	/* What failed is not there the next time either. */
+	counted.fails = true;
+	ahead = pass_ahead(&counted.base, size);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(ahead->ops->read(ahead, 0, piece, 5, NULL), -1);
+	fs_bytes_close(ahead);
+}
+
 static void an_etag_is_compared_without_its_quotes(void **state)
 {
 	(void)state;
@@ -264,6 +325,7 @@ int main(void)
 		cmocka_unit_test(sums_are_those_that_everybody_makes),
 		cmocka_unit_test(a_sum_is_made_while_the_file_comes),
 		cmocka_unit_test(a_sum_of_what_never_comes_or_breaks_off_ends),
+		cmocka_unit_test(parts_that_are_read_at_once_have_windows_of_their_own),
 		cmocka_unit_test(an_etag_is_compared_without_its_quotes),
 	};
 

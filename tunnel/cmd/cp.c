@@ -50,7 +50,8 @@ static const struct opt opts[] = {
 
 struct cp {
 	const struct args *args;
-	struct cp_side from, to;
+	struct cp_side from, other;
+	struct cp_side *to; /* from, where both are one place */
 	struct copy *copy;
 	struct cp_progress progress;
 	uint64_t stop_by; /* ms; 0: not stopping */
@@ -113,6 +114,11 @@ static bool has_more(const struct cp_side *side)
 	return side->busy || ((side->server || side->lost) && buf_len(&side->client.out) > 0);
 }
 
+static bool is_two(const struct cp *cp)
+{
+	return cp->to == &cp->other;
+}
+
 /* Both sides have their turn; waits unless one has more to do. */
 static int turn(struct cp *cp, struct err *err)
 {
@@ -120,20 +126,23 @@ static int turn(struct cp *cp, struct err *err)
 	struct pollfd fds[4];
 	size_t len;
 
-	if (cp_side_turn(&cp->from, err) < 0 || cp_side_turn(&cp->to, err) < 0)
+	if (cp_side_turn(&cp->from, err) < 0 || (is_two(cp) && cp_side_turn(&cp->other, err) < 0))
 		return -1;
 	if (cp->copy)
 		copy_turn(cp->copy);
-	if (has_more(&cp->from) || has_more(&cp->to) || (cp->copy && copy_is_over(cp->copy)))
+	if (has_more(&cp->from) || has_more(cp->to) || (cp->copy && copy_is_over(cp->copy)))
+		return 0;
+	/* Who asked for a path has its answer. */
+	if (!cp->copy && cp->from.client.under_way == 0 && cp->to->client.under_way == 0)
 		return 0;
 	len = cp_side_wants(&cp->from, fds);
-	len += cp_side_wants(&cp->to, fds + len);
+	len += is_two(cp) ? cp_side_wants(&cp->other, fds + len) : 0;
 	if (poll(fds, len, wait) < 0 && errno != EINTR)
 		return err_set_errno(err, errno, "poll");
 	return 0;
 }
 
-/* Paths with "~" */
+/* Paths that only a side knows */
 
 struct expansion {
 	char **path;
@@ -156,14 +165,12 @@ static void on_expanded(void *user, const struct sftp_answer *answer)
 	*e->path = str_dup_len((const char *)name.name.ptr, name.name.len);
 }
 
-/* A home in the job is known there. */
-static int expand(struct cp *cp, struct cp_side *side, char **path, struct err *err)
+static int ask_path(struct cp *cp, struct cp_side *side, enum sftp_op op, char **path,
+		    struct err *err)
 {
-	struct sftp_request request = { .op = SFTP_EXPAND_PATH, .path = span_of_str(*path) };
+	struct sftp_request request = { .op = op, .path = span_of_str(*path) };
 	struct expansion expansion = { .path = path };
 
-	if ((*path)[0] != '~' || side->server)
-		return 0;
 	sftp_client_ask(&side->client, &request, on_expanded, &expansion);
 	while (side->client.under_way > 0 && !caught) {
 		if (turn(cp, err) < 0)
@@ -174,6 +181,29 @@ static int expand(struct cp *cp, struct cp_side *side, char **path, struct err *
 		return err_wrap(err, "%s", *path);
 	}
 	return 0;
+}
+
+/* A home in the job is known there. */
+static int expand(struct cp *cp, struct cp_side *side, char **path, struct err *err)
+{
+	if ((*path)[0] != '~' || side->server)
+		return 0;
+	return ask_path(cp, side, SFTP_EXPAND_PATH, path, err);
+}
+
+/* A directory that is copied into itself has no end. What is not there is found out later. */
+static int check_inside(struct cp *cp, const char *source, const char *target, struct err *err)
+{
+	cleanup_free char *from = str_dup(source), *to = str_dup(target);
+	size_t len;
+
+	if (ask_path(cp, &cp->from, SFTP_REALPATH, &from, NULL) < 0 ||
+	    ask_path(cp, &cp->from, SFTP_REALPATH, &to, NULL) < 0)
+		return 0;
+	len = strlen(from);
+	if (strncmp(from, to, len) != 0 || (to[len] != '/' && to[len] != '\0'))
+		return 0;
+	return err_set(err, ERR_INVALID, "'%s' lies in '%s'", target, source);
 }
 
 /* What is to be done */
@@ -276,7 +306,7 @@ static int copy_all(struct cp *cp, struct paths *paths, struct err *err)
 	struct copy_config config = {
 		.options = { args->recursive, args->preserve, args->resume, args->verify },
 		.from = &cp->from.client,
-		.to = &cp->to.client,
+		.to = &cp->to->client,
 		.sources = (const char *const *)paths->items,
 		.names = (const char *const *)paths->names,
 		.sources_len = paths->len - 1,
@@ -288,10 +318,14 @@ static int copy_all(struct cp *cp, struct paths *paths, struct err *err)
 	};
 
 	for (size_t i = 0; i < paths->len; i++) {
-		if (expand(cp, i + 1 < paths->len ? &cp->from : &cp->to, &paths->items[i], err) < 0)
+		if (expand(cp, i + 1 < paths->len ? &cp->from : cp->to, &paths->items[i], err) < 0)
 			return -1;
 	}
 	config.target = paths->items[paths->len - 1];
+	for (size_t i = 0; args->recursive && !is_two(cp) && i + 1 < paths->len; i++) {
+		if (check_inside(cp, paths->items[i], config.target, err) < 0)
+			return -1;
+	}
 	cp->copy = copy_new(&config);
 	return copy_loop(cp, err);
 }
@@ -319,7 +353,9 @@ static int run(void *user, int argc, char **argv, struct err *err)
 	watch_signals();
 	cp_progress_init(&cp.progress, cp.args->quiet, now_ms());
 	result = cp_side_open(&cp.from, &cp.args->from, cp.args->verbose, &why);
-	if (cp_side_open(&cp.to, &cp.args->to, cp.args->verbose, result < 0 ? NULL : &why) < 0)
+	cp.to = cp_side_is_same(&cp.args->from, &cp.args->to) ? &cp.from : &cp.other;
+	if (is_two(&cp) &&
+	    cp_side_open(&cp.other, &cp.args->to, cp.args->verbose, result < 0 ? NULL : &why) < 0)
 		result = -1;
 	if (result == 0)
 		result = copy_all(&cp, &paths, &why);
@@ -328,7 +364,7 @@ static int run(void *user, int argc, char **argv, struct err *err)
 		result = result_of(&cp);
 	copy_free(cp.copy);
 	from_status = cp_side_close(&cp.from);
-	to_status = cp_side_close(&cp.to);
+	to_status = is_two(&cp) ? cp_side_close(&cp.other) : 0;
 	if (result >= 0)
 		return result;
 	if (why.kind == ERR_NONE && (from_status || to_status)) /* a child has said why */

@@ -99,6 +99,24 @@ static int start_command(struct cp_side *side, struct err *err)
 	return start_child(side, &spawn, err);
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool cp_side_is_same(const struct cp_side_args *a, const struct cp_side_args *b)
+{
+	if (!is_same_text(a->client_file, b->client_file) ||
+	    !is_same_text(a->endpoint, b->endpoint) || a->rank != b->rank ||
+	    a->command.len != b->command.len)
+		return false;
+	for (size_t i = 0; i < a->command.len; i++) {
+		if (!is_same_text(a->command.items[i], b->command.items[i]))
+			return false;
+	}
+	return true;
+}
+
 int cp_side_open(struct cp_side *side, const struct cp_side_args *args, bool verbose,
 		 struct err *err)
 {

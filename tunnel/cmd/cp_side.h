@@ -62,6 +62,9 @@ int cp_side_turn(struct cp_side *side, struct err *err) attr_must_use;
 /* What is to be waited for; returns how many of ret were filled. */
 size_t cp_side_wants(const struct cp_side *side, struct pollfd ret[2]);
 
+/* Whether both are one place, so that one connection does for both. */
+bool cp_side_is_same(const struct cp_side_args *a, const struct cp_side_args *b);
+
 static inline bool cp_side_is_here(const struct cp_side_args *args)
 {
 	return !args->client_file && args->command.len == 0;

@@ -4,6 +4,7 @@
 /*
  * Copies files and trees from one SFTP server to another, many at once. Either may be in a job, or
  * this machine (server.h in the same process): so that up, down and from job to job are one code.
+ * Where both are one server it copies by itself ("copy-data"), if it can.
  *
  *	walk	goes through the sources, depth first, one directory listing at a time
  *	file	up to COPY_FILES_MAX at once: opened on both sides, read and written in chunks of
@@ -43,7 +44,7 @@ struct copy_ops {
 
 struct copy_config {
 	struct copy_options options;
-	struct sftp_client *from, *to;
+	struct sftp_client *from, *to; /* may be one: then the server copies, if it can */
 	/* "-" is not known here: callers give the device, and say that it is a stream. */
 	const char *const *sources;
 	/* What they are called here, as the user wrote it: a job that says where "~" is has no say. */

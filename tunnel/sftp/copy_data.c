@@ -5,6 +5,9 @@
 #include "copy_file.h"
 #include "init/base/alloc.h"
 
+/* So much is copied by a server in one request. */
+#define COPY_STEP (UINT64_C(64) * 1024 * 1024)
+
 /* A range that is being read, then written. */
 struct chunk {
 	struct copy_file *file;
@@ -35,6 +38,43 @@ static void on_written(void *user, const struct sftp_answer *answer)
 	}
 	end_chunk(chunk);
 }
+
+/* Within one server: the bytes never leave it. */
+
+static void on_copied(void *user, const struct sftp_answer *answer)
+{
+	struct chunk *chunk = user;
+	struct copy_file *f = chunk->file;
+
+	f->reading = false;
+	if (answer->type == SFTP_TYPE_STATUS && answer->code == SFTP_STATUS_OP_UNSUPPORTED) {
+		f->copy->is_carried = true;
+		f->at = chunk->offset;
+		end_chunk(chunk);
+		return;
+	}
+	on_written(chunk, answer);
+}
+
+/* One after the other, and not so much that a signal would wait for long. */
+static void ask_copy(struct copy_file *f)
+{
+	struct chunk *chunk = new_zero(struct chunk);
+	struct sftp_request request = { .op = SFTP_COPY_DATA };
+
+	*chunk = (struct chunk){ f, f->at, (size_t)MIN(f->end - f->at, COPY_STEP) };
+	request.handle = copy_file_handle(f, true);
+	request.handle2 = copy_file_handle(f, false);
+	request.offset = request.offset2 = chunk->offset;
+	request.length = chunk->len;
+	f->copy->chunks++;
+	f->waiting++;
+	f->reading = true;
+	f->at += chunk->len;
+	sftp_client_ask(f->copy->config.from, &request, on_copied, chunk);
+}
+
+/* Through this process */
 
 static void on_read(void *user, const struct sftp_answer *answer);
 
@@ -98,10 +138,19 @@ static void on_read(void *user, const struct sftp_answer *answer)
 	sftp_client_ask(f->copy->config.to, &request, on_written, chunk);
 }
 
+static bool stays_there(const struct copy_file *f)
+{
+	const struct copy *copy = f->copy;
+
+	return copy->config.from == copy->config.to && !copy->is_carried && !f->sequential;
+}
+
 bool copy_data_more(struct copy_file *f)
 {
-	while (f->at < f->end && f->copy->chunks < COPY_CHUNKS_MAX && !f->failed &&
-	       !(f->sequential && f->reading)) {
+	if (stays_there(f) && !f->reading && !f->failed && f->at < f->end)
+		ask_copy(f);
+	while (!stays_there(f) && f->at < f->end && f->copy->chunks < COPY_CHUNKS_MAX &&
+	       !f->failed && !(f->sequential && f->reading)) {
 		size_t len = (size_t)MIN(f->end - f->at, (uint64_t)SFTP_BYTES_MAX);
 
 		ask_chunk(f, f->at, len);

@@ -34,6 +34,7 @@ struct copy {
 	bool into;	 /* the target is a directory: things go into it */
 	bool is_device;	 /* it is there, and nothing that a rename should replace */
 	bool has_target; /* it was looked at */
+	bool is_carried; /* between the two, also where both are one that could copy by itself */
 	bool stopping;
 	/* What the walk is about: a source, or a directory. */
 	char *from, *to;
