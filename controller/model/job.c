@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controller/model/indices.h"
+#include "init/base/text.h"
 
 /* "6b019f50-8eef54953ad43042": when it was submitted, and random. */
 #define UID_TIME_LEN 8
@@ -45,24 +46,48 @@ void job_init(struct job *job)
 	};
 }
 
+/* No allocator returns an odd address: what has one lies in a block. */
+static bool is_placed(const char *text)
+{
+	return (uintptr_t)text % 2 == 1;
+}
+
+static void free_text(char *text)
+{
+	if (!is_placed(text))
+		free(text);
+}
+
+char *job_place_text(char **at, const void *bytes, size_t len)
+{
+	char *text = is_placed(*at) ? *at : *at + 1;
+
+	if (len > 0)
+		memcpy(text, bytes, len);
+	text[len] = '\0';
+	*at = text + len + 1;
+	return text;
+}
+
 void job_finish(struct job *job)
 {
-	free(job->uid);
-	free(job->name);
-	free(job->cluster);
-	free(job->backend);
-	free(job->native_id);
-	free(job->directory);
-	free(job->command);
-	free(job->queue);
-	free(job->jobset);
-	free(job->user);
-	free(job->node_list);
-	free(job->array);
-	free(job->only);
-	free(job->origin);
-	free(job->native_state);
-	free(job->reason);
+	free_text(job->uid);
+	free_text(job->name);
+	free_text(job->cluster);
+	free_text(job->backend);
+	free_text(job->native_id);
+	free_text(job->directory);
+	free_text(job->command);
+	free_text(job->queue);
+	free_text(job->jobset);
+	free_text(job->user);
+	free_text(job->node_list);
+	free_text(job->array);
+	free_text(job->only);
+	free_text(job->origin);
+	free_text(job->native_state);
+	free_text(job->reason);
+	free(job->texts);
 	*job = (struct job){ 0 };
 }
 
@@ -94,7 +119,7 @@ void job_set_text(char **member, const char *text)
 {
 	char *copy = str_dup(text);
 
-	free(*member);
+	free_text(*member);
 	*member = copy;
 }
 
@@ -153,10 +178,12 @@ static bool is_part(const struct job *job)
 
 void job_label(const struct job *job, char out[JOB_LABEL_SIZE])
 {
-	bool part = is_part(job);
+	size_t len = strlen("job-");
 
-	snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64 "%s%s", job->id, part ? "_" : "",
-		 part ? job->only : "");
+	memcpy(out, "job-", len);
+	len += text_format_uint(job->id, out + len);
+	if (is_part(job))
+		snprintf(out + len, JOB_LABEL_SIZE - len, "_%s", job->only);
 }
 
 bool job_is_array(const struct job *job)

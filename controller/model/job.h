@@ -85,6 +85,7 @@ struct job {
 	uint64_t attempts;   /* how often it was started; 0: not yet, or not known */
 	bool cancel_requested;
 	bool collected; /* its directory is gone */
+	char *texts;	/* where texts that came together lie (job_place_text()), or NULL */
 };
 
 void job_init(struct job *job);	  /* empty strings, DEFINED, no exit code */
@@ -102,8 +103,16 @@ bool job_is_ours(const struct job *job);
 /* Whether it has the form of a uid: 8 and 16 hexadecimal digits. */
 bool job_is_uid(const char *text);
 
-/* Replaces a string of the record. */
+/* Replaces a string of the record; whoever else has a string to free may use it as well. */
 void job_set_text(char **member, const char *text);
+
+/*
+ * Strings of a record that are read together lie in one block, job->texts, which has
+ * JOB_TEXT_SIZE(len) bytes for each of them. Puts the next one there, and moves *at behind it; the
+ * record is as any other then.
+ */
+#define JOB_TEXT_SIZE(len) ((len) + 2)
+char *job_place_text(char **at, const void *bytes, size_t len);
 
 struct job_list {
 	struct job *items;

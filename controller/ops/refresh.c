@@ -205,17 +205,13 @@ static int refresh_cluster(struct controller *c, const char *name, struct job_li
 	return age_mark(c, name, (const struct job *const *)q.jobs, q.len, true, err);
 }
 
-/* Whether the jobs before this one have one of its cluster: then that was asked already. */
-static bool is_first_of_cluster(const struct job_list *jobs, size_t at)
+static bool is_among(const char *name, const char *const *names, size_t len)
 {
-	if (!job_wants_observing(&jobs->items[at]))
-		return false;
-	for (size_t i = 0; i < at; i++) {
-		if (job_wants_observing(&jobs->items[i]) &&
-		    strcmp(jobs->items[i].cluster, jobs->items[at].cluster) == 0)
-			return false;
+	for (size_t i = 0; i < len; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 static int refresh_whole(struct controller *c, struct job_list *jobs, bool may_be_aged,
@@ -227,7 +223,8 @@ static int refresh_whole(struct controller *c, struct job_list *jobs, bool may_b
 
 	/* Which clusters is found out first: refreshing changes what the test looks at. */
 	for (size_t i = 0; i < jobs->len && len < CONTROLLER_CLUSTERS_MAX; i++) {
-		if (is_first_of_cluster(jobs, i))
+		if (job_wants_observing(&jobs->items[i]) &&
+		    !is_among(jobs->items[i].cluster, names, len))
 			names[len++] = jobs->items[i].cluster;
 	}
 	for (size_t i = 0; i < len; i++) {

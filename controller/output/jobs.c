@@ -10,6 +10,8 @@
 #include "controller/output/value.h"
 #include "init/base/text.h"
 
+#define COMMAND_MAX 60
+
 static const struct column columns[] = {
 	{ "JOB" },
 	{ "NAME", .may_be_cut = true },
@@ -81,7 +83,7 @@ static void add_job(struct table *table, const struct job *job, uint64_t now_ns)
 	table_add_text(table, job->native_id);
 	table_add_text(table, job->native_state);
 	table_add_text(table, job->reason);
-	table_add(table, "%.60s", job->command);
+	table_add_start(table, job->command, COMMAND_MAX);
 }
 
 static void print_table(const struct job_list *jobs, const struct output *output)

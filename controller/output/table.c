@@ -13,11 +13,31 @@
 #define CUT ".."
 #define NARROWEST 8
 
-/* What cells say, one behind the other: there are many, they are short, and they end together. */
-struct table_texts {
-	struct table_texts *next;
+#define COLOUR_MAX 16
+#define PAGE_SIZE (64 * 1024)
+
+/*
+ * Cells lie one behind the other, in the order in which they are printed: there are many, they are
+ * short, and they end together. Each is its length in bytes and in characters, and its text with a
+ * NUL.
+ */
+struct table_page {
+	struct table_page *next;
 	size_t used;
-	char bytes[64 * 1024];
+	uint8_t bytes[PAGE_SIZE];
+};
+static_assert(TABLE_CELL_MAX <= UINT8_MAX + 1, "the length of a cell is one byte");
+
+struct cell {
+	size_t len, width;
+	const char *text;
+};
+
+/* What is printed, in pieces of many lines. */
+struct printer {
+	FILE *out;
+	size_t used;
+	char bytes[PAGE_SIZE];
 };
 
 /* ECMA-48 colours of states, by the word. */
@@ -75,6 +95,16 @@ void table_make_safe(char *text)
 	*to = '\0';
 }
 
+/* The number of characters of UTF-8 text: what a terminal shows of it, as good as. */
+static size_t width_of(const char *s, size_t len)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < len; i++)
+		width += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return width;
+}
+
 void table_init(struct table *table, const struct column *columns, size_t len,
 		const struct output *output)
 {
@@ -82,81 +112,81 @@ void table_init(struct table *table, const struct column *columns, size_t len,
 	*table = (struct table){ .columns = columns,
 				 .width = len,
 				 .wide = output->format == OUTPUT_WIDE };
+	for (size_t i = 0; i < len; i++)
+		table->widths[i] = output->no_headers
+					   ? 1
+					   : width_of(columns[i].title, strlen(columns[i].title));
 }
 
 void table_finish(struct table *table)
 {
-	for (struct table_texts *texts = table->texts, *next; texts; texts = next) {
-		next = texts->next;
-		free(texts);
+	for (struct table_page *page = table->first, *next; page; page = next) {
+		next = page->next;
+		free(page);
 	}
-	free(table->cells);
 	*table = (struct table){ 0 };
 }
 
-static bool is_shown(const struct column *column, const struct table *table)
+static bool is_shown(const struct table *table, size_t column)
 {
-	return !column->wide_only || table->wide;
+	return !table->columns[column].wide_only || table->wide;
 }
 
-/* A copy of the first bytes, as text, for as long as the table is there. */
-static char *keep_text(struct table *table, const char *text, size_t len)
+/* Room for the largest cell. */
+static struct table_page *page_for_cell(struct table *table)
 {
-	struct table_texts *texts = table->texts;
+	struct table_page *page = table->last;
+
+	if (page && sizeof(page->bytes) - page->used >= TABLE_CELL_MAX + 2)
+		return page;
+	page = new_zero(struct table_page);
+	if (table->last)
+		table->last->next = page;
+	else
+		table->first = page;
+	return table->last = page;
+}
+
+void table_add_start(struct table *table, const char *text, size_t len_max)
+{
+	size_t column = table->next, len, width;
+	struct table_page *page;
 	char *copy;
 
-	if (!texts || sizeof(texts->bytes) - texts->used <= len) {
-		texts = new_zero(struct table_texts);
-		texts->next = table->texts;
-		table->texts = texts;
-	}
-	copy = memcpy(texts->bytes + texts->used, text, len);
-	texts->used += len + 1;
-	return copy;
-}
-
-static void add_cell(struct table *table, char *text)
-{
-	/* Grown in powers of two: the capacity follows from the length. */
-	if ((table->len & (table->len - 1)) == 0)
-		table->cells = alloc_grow(table->cells, table->len ? table->len * 2 : 1,
-					  sizeof(*table->cells));
-	table->cells[table->len++] = text;
+	table->next = (column + 1) % table->width;
+	if (!is_shown(table, column))
+		return;
+	if (text[0] == '\0')
+		text = "-";
+	page = page_for_cell(table);
+	copy = (char *)page->bytes + page->used + 2;
+	len = strnlen(text, MIN(len_max, (size_t)TABLE_CELL_MAX - 1));
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	table_make_safe(copy);
+	len = strlen(copy);
+	width = width_of(copy, len);
+	table->widths[column] = MAX(table->widths[column], width);
+	page->bytes[page->used] = (uint8_t)len;
+	page->bytes[page->used + 1] = (uint8_t)width;
+	page->used += 2 + len + 1;
 }
 
 void table_add_text(struct table *table, const char *text)
 {
-	char *cell = NULL;
-
-	if (is_shown(&table->columns[table->len % table->width], table)) {
-		if (text[0] == '\0')
-			text = "-";
-		cell = keep_text(table, text, strnlen(text, TABLE_CELL_MAX - 1));
-		table_make_safe(cell);
-	}
-	add_cell(table, cell);
+	table_add_start(table, text, TABLE_CELL_MAX);
 }
 
 void table_add(struct table *table, const char *fmt, ...)
 {
-	char text[TABLE_CELL_MAX];
+	char text[TABLE_CELL_MAX] = "";
 	va_list args;
 
 	va_start(args, fmt);
-	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+	if (is_shown(table, table->next) && vsnprintf(text, sizeof(text), fmt, args) < 0)
 		text[0] = '\0';
 	va_end(args);
 	table_add_text(table, text);
-}
-
-/* The number of characters of UTF-8 text: what a terminal shows of it, as good as. */
-static size_t width_of(const char *s)
-{
-	size_t width = 0;
-
-	for (; *s; s++)
-		width += ((unsigned char)*s & 0xc0) != 0x80;
-	return width;
 }
 
 /* The bytes of the first characters. */
@@ -171,19 +201,6 @@ static size_t bytes_of(const char *s, size_t characters)
 	return len;
 }
 
-static void measure(const struct table *table, const struct output *output,
-		    size_t widths[TABLE_COLUMNS_MAX])
-{
-	for (size_t i = 0; i < table->width; i++)
-		widths[i] = output->no_headers ? 1 : width_of(table->columns[i].title);
-	for (size_t i = 0; i < table->len; i++) {
-		size_t *width = &widths[i % table->width];
-
-		if (table->cells[i])
-			*width = MAX(*width, width_of(table->cells[i]));
-	}
-}
-
 /* Takes what the line has not room for from the columns that may be cut. */
 static void fit(const struct table *table, const struct output *output,
 		size_t widths[TABLE_COLUMNS_MAX])
@@ -191,13 +208,13 @@ static void fit(const struct table *table, const struct output *output,
 	size_t total = 0;
 
 	for (size_t i = 0; i < table->width; i++)
-		total += is_shown(&table->columns[i], table) ? widths[i] + GAP : 0;
+		total += is_shown(table, i) ? widths[i] + GAP : 0;
 	total -= MIN(total, (size_t)GAP);
 	for (size_t i = table->width; i-- > 0 && total > output->width;) {
 		size_t spare = widths[i] - MIN(widths[i], (size_t)NARROWEST);
 		size_t taken = MIN(spare, total - output->width);
 
-		if (!is_shown(&table->columns[i], table) || !table->columns[i].may_be_cut)
+		if (!is_shown(table, i) || !table->columns[i].may_be_cut)
 			continue;
 		widths[i] -= taken;
 		total -= taken;
@@ -213,62 +230,129 @@ static const char *colour_of(const char *state)
 	return NULL;
 }
 
-static void print_spaces(size_t len, FILE *out)
+static void flush(struct printer *printer)
 {
-	static const char spaces[] =
-		"                                                                ";
-
-	for (size_t part; len > 0; len -= part) {
-		part = MIN(len, sizeof(spaces) - 1);
-		fwrite(spaces, 1, part, out);
-	}
+	fwrite(printer->bytes, 1, printer->used, printer->out);
+	printer->used = 0;
 }
 
-static void print_cell(const char *text, size_t width, bool is_last, const char *colour, FILE *out)
+/* Of what is less than a line there is room. */
+static void put(struct printer *printer, const char *bytes, size_t len)
 {
-	size_t own = width_of(text);
-	bool cut = own > width;
+	memcpy(printer->bytes + printer->used, bytes, len);
+	printer->used += len;
+}
 
-	if (colour)
-		fprintf(out, "\033[%sm", colour);
-	fwrite(text, 1, cut ? bytes_of(text, width - strlen(CUT)) : strlen(text), out);
+static void put_text(struct printer *printer, const char *text)
+{
+	put(printer, text, strlen(text));
+}
+
+static void put_spaces(struct printer *printer, size_t len)
+{
+	memset(printer->bytes + printer->used, ' ', len);
+	printer->used += len;
+}
+
+static void print_cell(const struct cell *cell, size_t width, bool is_last, const char *colour,
+		       struct printer *printer)
+{
+	bool cut = cell->width > width;
+
+	if (colour) {
+		put_text(printer, "\033[");
+		put_text(printer, colour);
+		put_text(printer, "m");
+	}
+	put(printer, cell->text, cut ? bytes_of(cell->text, width - strlen(CUT)) : cell->len);
 	if (cut)
-		fputs(CUT, out);
+		put_text(printer, CUT);
 	if (colour)
-		fputs("\033[0m", out);
+		put_text(printer, "\033[0m");
 	if (!is_last)
-		print_spaces((cut ? 0 : width - own) + GAP, out);
+		put_spaces(printer, (cut ? 0 : width - cell->width) + GAP);
 }
 
-/* Row 0 is the titles. */
-static void print_row(const struct table *table, const struct output *output, size_t row,
-		      const size_t widths[TABLE_COLUMNS_MAX])
+/* The cells of the rows in their order. */
+struct cursor {
+	const struct table_page *page;
+	size_t at;
+};
+
+static bool next_cell(struct cursor *cursor, struct cell *ret)
 {
-	size_t last = table->width;
+	const uint8_t *bytes;
 
-	for (size_t i = 0; i < table->width; i++)
-		last = is_shown(&table->columns[i], table) ? i : last;
-	for (size_t i = 0; i < table->width; i++) {
-		const struct column *column = &table->columns[i];
-		const char *text =
-			row == 0 ? column->title : table->cells[(row - 1) * table->width + i];
-		bool coloured = row > 0 && column->is_state && output->colour;
+	if (cursor->page && cursor->at == cursor->page->used)
+		*cursor = (struct cursor){ .page = cursor->page->next };
+	if (!cursor->page)
+		return false;
+	bytes = cursor->page->bytes + cursor->at;
+	*ret = (struct cell){ .len = bytes[0], .width = bytes[1], .text = (const char *)bytes + 2 };
+	cursor->at += 2 + ret->len + 1;
+	return true;
+}
 
-		if (is_shown(column, table))
-			print_cell(text, widths[i], i == last, coloured ? colour_of(text) : NULL,
-				   output->out);
+static void begin_row(struct printer *printer)
+{
+	if (sizeof(printer->bytes) - printer->used <
+	    TABLE_COLUMNS_MAX * (TABLE_CELL_MAX + GAP + COLOUR_MAX))
+		flush(printer);
+}
+
+static void print_titles(const struct table *table, const size_t widths[TABLE_COLUMNS_MAX],
+			 size_t last, struct printer *printer)
+{
+	begin_row(printer);
+	for (size_t i = 0; i <= last; i++) {
+		const char *title = table->columns[i].title;
+		struct cell cell = { .len = strlen(title), .text = title };
+
+		cell.width = width_of(title, cell.len);
+		if (is_shown(table, i))
+			print_cell(&cell, widths[i], i == last, NULL, printer);
 	}
-	fputc('\n', output->out);
+	put_text(printer, "\n");
+}
+
+/* False when there is none left. */
+static bool print_row(const struct table *table, const size_t widths[TABLE_COLUMNS_MAX],
+		      size_t last, bool coloured, struct cursor *cursor, struct printer *printer)
+{
+	struct cell cell;
+
+	begin_row(printer);
+	for (size_t i = 0; i <= last; i++) {
+		const char *colour = NULL;
+
+		if (!is_shown(table, i))
+			continue;
+		if (!next_cell(cursor, &cell))
+			return false;
+		if (coloured && table->columns[i].is_state)
+			colour = colour_of(cell.text);
+		print_cell(&cell, widths[i], i == last, colour, printer);
+	}
+	put_text(printer, "\n");
+	return true;
 }
 
 void table_print(const struct table *table, const struct output *output)
 {
-	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
+	cleanup_free struct printer *printer = new_zero(struct printer);
+	struct cursor cursor = { .page = table->first };
+	size_t widths[TABLE_COLUMNS_MAX], last = 0;
 
-	assert(table->len % table->width == 0);
-	measure(table, output, widths);
+	assert(table->next == 0);
+	memcpy(widths, table->widths, sizeof(widths));
+	printer->out = output->out;
 	if (output->width > 0)
 		fit(table, output, widths);
-	for (size_t row = output->no_headers ? 1 : 0; row <= table->len / table->width; row++)
-		print_row(table, output, row, widths);
+	for (size_t i = 0; i < table->width; i++)
+		last = is_shown(table, i) ? i : last;
+	if (!output->no_headers)
+		print_titles(table, widths, last, printer);
+	while (print_row(table, widths, last, output->colour, &cursor, printer))
+		;
+	flush(printer);
 }

@@ -37,9 +37,9 @@ struct table {
 	const struct column *columns;
 	size_t width;
 	bool wide;
-	char **cells; /* row by row; NULL in columns that are not shown */
-	size_t len;
-	struct table_texts *texts; /* where the cells' text lies */
+	size_t widths[TABLE_COLUMNS_MAX]; /* in characters */
+	size_t next;			  /* the column of the next cell */
+	struct table_page *first, *last;  /* cells of columns that are shown, row by row */
 };
 
 /* For this output: cells of columns that it does not show are not even made. */
@@ -48,8 +48,12 @@ void table_init(struct table *table, const struct column *columns, size_t len,
 void table_finish(struct table *table);
 DEFINE_CLEANUP_VALUE(struct table, table_finish)
 
-/* The next cell of the row; "" is shown as "-". Longer text than TABLE_CELL_MAX is cut. */
+/*
+ * The next cell of the row; "" is shown as "-". Longer text than TABLE_CELL_MAX is cut, or than
+ * len_max bytes.
+ */
 void table_add_text(struct table *table, const char *text);
+void table_add_start(struct table *table, const char *text, size_t len_max);
 void table_add(struct table *table, const char *fmt, ...) attr_printf(2, 3);
 
 void table_print(const struct table *table, const struct output *output);

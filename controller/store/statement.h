@@ -15,7 +15,11 @@ struct store {
 	char *path;
 	sqlite3_stmt *update_job; /* prepared when first used; thousands are updated at a time */
 	sqlite3_stmt *save_run;
+	int wal_len; /* frames of the log after our last change, or 0 */
 };
+
+/* How long somebody waits for others who write. */
+#define STORE_BUSY_TIMEOUT_MS 10000
 
 static inline void statement_finalize(sqlite3_stmt *statement)
 {
@@ -41,3 +45,7 @@ void statement_bind_int(sqlite3_stmt *s, const char *name, int64_t value);
 
 /* Never NULL. free() it. */
 char *statement_take_text(sqlite3_stmt *s, int column);
+
+/* wal.c: begins to use the write-ahead log; has a long one put into place while nobody waits. */
+int wal_use(struct store *store, struct err *err) attr_must_use;
+void wal_shorten(const char *path, int len);

@@ -8,9 +8,11 @@
 
 #include "controller/store/schema.h"
 #include "controller/store/statement.h"
+#include "init/base/span.h"
 
-#define BUSY_TIMEOUT_MS 10000
-#define BUSY_PAUSE_MS 5
+/* The columns of SCHEMA_JOB_SELECT that are texts. */
+#define ONE_MORE(name) +1
+enum { FIRST_TEXT = 2, TEXTS = 0 SCHEMA_JOB_TEXTS(ONE_MORE) };
 
 int statement_fail(struct store *store, struct err *err)
 {
@@ -139,29 +141,10 @@ static int migrate(struct store *store, struct err *err)
 	}
 }
 
-/*
- * A file system without shared memory (NFS) keeps the older journal: that is slower, not wrong.
- * While another process makes the same change, SQLite says "busy" at once instead of waiting as
- * elsewhere.
- */
-static int use_write_ahead_log(struct store *store, struct err *err)
-{
-	for (int waited_ms = 0;; waited_ms += BUSY_PAUSE_MS) {
-		int result = sqlite3_exec(store->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL);
-
-		if (result == SQLITE_OK)
-			return 0;
-		if (result != SQLITE_BUSY || waited_ms >= BUSY_TIMEOUT_MS)
-			return statement_fail(store, err);
-		sqlite3_sleep(BUSY_PAUSE_MS);
-	}
-}
-
 static int set_up(struct store *store, struct err *err)
 {
-	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-	if (use_write_ahead_log(store, err) < 0 ||
-	    execute(store, "PRAGMA synchronous=NORMAL", err) < 0)
+	sqlite3_busy_timeout(store->db, STORE_BUSY_TIMEOUT_MS);
+	if (wal_use(store, err) < 0 || execute(store, "PRAGMA synchronous=NORMAL", err) < 0)
 		return -1;
 	return migrate(store, err);
 }
@@ -210,15 +193,15 @@ struct store *store_close(struct store *store)
 {
 	if (store) {
 		/*
-		 * The log stays: putting it into place and removing it, to be made again by the
-		 * next, takes longer than all that an ssh into a job reads, and than submitting a
-		 * job. SQLite does that by itself when the log has grown to a few megabytes.
+		 * The log stays: removing it, to be made again by the next, takes longer than all
+		 * that an ssh into a job reads, and than submitting a job.
 		 */
 		if (store->db)
 			sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		sqlite3_finalize(store->update_job);
 		sqlite3_finalize(store->save_run);
 		sqlite3_close(store->db);
+		wal_shorten(store->path, store->wal_len);
 		free(store->path);
 		free(store);
 	}
@@ -255,17 +238,33 @@ char *statement_take_text(sqlite3_stmt *s, int column)
 	return str_dup(text ? (const char *)text : "");
 }
 
+/* Bytes of a column, which SQLite would first copy to end them with a NUL. */
+static struct span read_bytes(sqlite3_stmt *s, int column)
+{
+	const void *bytes = sqlite3_column_blob(s, column);
+
+	return span_of(bytes, (size_t)sqlite3_column_bytes(s, column));
+}
+
 /* Reads the columns in the order of SCHEMA_JOB_SELECT. */
 static void read_job(sqlite3_stmt *s, struct job *job)
 {
-	int column = 2;
 	const unsigned char *state = sqlite3_column_text(s, 1);
+	struct span texts[TEXTS], *text = texts;
+	size_t size = JOB_TEXT_SIZE(0);
+	int column = FIRST_TEXT + TEXTS;
+	char *at;
 
-	*job = (struct job){ 0 };
+	for (int i = 0; i < TEXTS; i++) {
+		texts[i] = read_bytes(s, FIRST_TEXT + i);
+		size += JOB_TEXT_SIZE(texts[i].len);
+	}
+	*job = (struct job){ .texts = alloc_grow(NULL, size, 1) };
+	at = job->texts;
 	job->id = (uint64_t)sqlite3_column_int64(s, 0);
 	job->state = job_state_parse(state ? (const char *)state : "");
-	job->only = str_dup("");
-#define X(name) job->name = statement_take_text(s, column++);
+	job->only = job_place_text(&at, "", 0);
+#define X(name) job->name = job_place_text(&at, text->ptr, text->len), text++;
 	SCHEMA_JOB_TEXTS(X)
 #undef X
 #define X(name) job->name = (__typeof__(job->name))sqlite3_column_int64(s, column++);

@@ -27,6 +27,7 @@ struct store;
 struct store *store_new(const char *path);
 /* Creates the file (0600) when it is not there; its directory must exist. */
 int store_open(const char *path, struct store **ret, struct err *err) attr_must_use;
+/* Where much was written, a child that nobody waits for goes on with the file for a moment. */
 struct store *store_close(struct store *store);
 DEFINE_CLEANUP(struct store, store_close)
 

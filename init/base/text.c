@@ -101,18 +101,43 @@ bool text_parse_size(const char *s, uint64_t *ret_bytes)
 	return true;
 }
 
+size_t text_format_uint(uint64_t n, char out[TEXT_UINT_SIZE])
+{
+	char digits[TEXT_UINT_SIZE];
+	size_t len = 0;
+
+	do
+		digits[len++] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	for (size_t i = 0; i < len; i++)
+		out[i] = digits[len - 1 - i];
+	out[len] = '\0';
+	return len;
+}
+
 void text_format_duration(uint64_t ns, char *out, size_t size)
 {
-	unsigned long long s = ns / NSEC_PER_SEC;
+	static const struct {
+		uint64_t seconds;
+		char letter;
+	} units[] = { { 1, 's' }, { 60, 'm' }, { 3600, 'h' }, { 86400, 'd' } };
+	char text[TEXT_UINT_SIZE + sizeof("d00h")];
+	uint64_t s = ns / NSEC_PER_SEC, rest;
+	size_t unit = 0, len;
 
-	if (s < 60)
-		snprintf(out, size, "%llus", s);
-	else if (s < 3600)
-		snprintf(out, size, "%llum%02llus", s / 60, s % 60);
-	else if (s < 86400)
-		snprintf(out, size, "%lluh%02llum", s / 3600, s / 60 % 60);
-	else
-		snprintf(out, size, "%llud%02lluh", s / 86400, s / 3600 % 24);
+	while (unit + 1 < ARRAY_LEN(units) && s >= units[unit + 1].seconds)
+		unit++;
+	len = text_format_uint(s / units[unit].seconds, text);
+	text[len++] = units[unit].letter;
+	if (unit > 0) {
+		rest = s % units[unit].seconds / units[unit - 1].seconds;
+		text[len++] = (char)('0' + rest / 10);
+		text[len++] = (char)('0' + rest % 10);
+		text[len++] = units[unit - 1].letter;
+	}
+	len = MIN(len, size - 1);
+	memcpy(out, text, len);
+	out[len] = '\0';
 }
 
 static const char base64_digits[] =

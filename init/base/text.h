@@ -20,6 +20,10 @@ bool text_parse_duration(const char *s, uint64_t *ret_ns) attr_must_use;
 /* "4096", "4K", "16M", "2G", "1T", with an optional "B" or "iB"; powers of 1024. */
 bool text_parse_size(const char *s, uint64_t *ret_bytes) attr_must_use;
 
+/* Its decimal digits; returns how many. A list of jobs has ten thousand of them. */
+#define TEXT_UINT_SIZE 21
+size_t text_format_uint(uint64_t n, char out[TEXT_UINT_SIZE]);
+
 /* "42s", "3m10s", "5h02m", "3d04h": the two largest units. */
 void text_format_duration(uint64_t ns, char *out, size_t size);
 

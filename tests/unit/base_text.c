@@ -28,6 +28,39 @@ static void durations_are_read_with_and_without_units(void **state)
 	assert_int_equal(ns, 7);
 }
 
+static void durations_are_written_in_their_two_largest_units(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} known[] = { { 0, "0s" },	   { 59, "59s" },	    { 60, "1m00s" },
+		      { 190, "3m10s" },	   { 3599, "59m59s" },	    { 3600, "1h00m" },
+		      { 18120, "5h02m" },  { 86399, "23h59m" },	    { 86400, "1d00h" },
+		      { 273600, "3d04h" }, { 86400000, "1000d00h" } };
+	char text[32], small[4];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		text_format_duration(known[i].seconds * NSEC_PER_SEC, text, sizeof(text));
+		assert_string_equal(text, known[i].text);
+	}
+	text_format_duration(190 * NSEC_PER_SEC, small, sizeof(small));
+	assert_string_equal(small, "3m1");
+}
+
+static void numbers_are_written_in_decimal(void **state)
+{
+	char text[TEXT_UINT_SIZE];
+
+	(void)state;
+	assert_int_equal(text_format_uint(0, text), 1);
+	assert_string_equal(text, "0");
+	assert_int_equal(text_format_uint(120, text), 3);
+	assert_string_equal(text, "120");
+	assert_int_equal(text_format_uint(UINT64_MAX, text), 20);
+	assert_string_equal(text, "18446744073709551615");
+}
+
 static void sizes_are_powers_of_1024(void **state)
 {
 	uint64_t bytes;
@@ -132,6 +165,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_are_read_with_and_without_units),
+		cmocka_unit_test(durations_are_written_in_their_two_largest_units),
+		cmocka_unit_test(numbers_are_written_in_decimal),
 		cmocka_unit_test(sizes_are_powers_of_1024),
 		cmocka_unit_test(base64_round_trips_and_refuses_what_is_not_canonical),
 		cmocka_unit_test(json_strings_are_escaped_and_always_utf8),

@@ -42,6 +42,27 @@ static void the_end_of_a_job_is_explained_by_what_is_known(void **state)
 	assert_string_equal(why, "signal 9 (Killed)");
 }
 
+static void texts_that_lie_together_are_replaced_like_others(void **state)
+{
+	cleanup(job_finish) struct job job = { 0 };
+	char *at;
+
+	(void)state;
+	job.texts = new_array(char, JOB_TEXT_SIZE(0) + JOB_TEXT_SIZE(5) + JOB_TEXT_SIZE(4));
+	at = job.texts;
+	job.name = job_place_text(&at, "", 0);
+	job.reason = job_place_text(&at, "NodeFail", 4);
+	job.command = job_place_text(&at, "train", 5);
+	assert_true(at <= job.texts + JOB_TEXT_SIZE(0) + JOB_TEXT_SIZE(5) + JOB_TEXT_SIZE(4));
+	for (int i = 0; i < 2; i++) {
+		job_set_text(&job.reason, i ? "" : "a reason that is longer than what was there");
+		assert_string_equal(job.name, "");
+		assert_string_equal(job.command, "train");
+	}
+	job_set_text(&job.name, job.command);
+	assert_string_equal(job.name, "train");
+}
+
 static void a_list_takes_jobs_over(void **state)
 {
 	cleanup(job_list_finish) struct job_list list = { 0 };
@@ -266,6 +287,7 @@ int main(void)
 		cmocka_unit_test(every_state_is_read_back_from_its_word),
 		cmocka_unit_test(what_json_frees_is_wiped),
 		cmocka_unit_test(the_end_of_a_job_is_explained_by_what_is_known),
+		cmocka_unit_test(texts_that_lie_together_are_replaced_like_others),
 		cmocka_unit_test(a_list_takes_jobs_over),
 		cmocka_unit_test(a_job_is_named_by_number_or_name),
 		cmocka_unit_test(what_is_no_job_is_refused_with_the_forms_there_are),

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/backends/slurm/cluster.h"
 #include "controller/backends/slurm/find.h"
+#include "controller/backends/slurm/index.h"
 #include "controller/backends/slurm/list.h"
 #include "controller/backends/slurm/runs.h"
 #include "controller/backends/slurm/submit.h"
@@ -207,6 +209,35 @@ static void a_list_of_nodes_that_is_too_long_is_cut_between_nodes(void **state)
 	assert_int_equal(seen.node_list[strlen(seen.node_list) - 1], ']');
 }
 
+static void a_job_is_found_by_its_id_in_whatever_order_they_come(void **state)
+{
+	enum { JOBS = 300 };
+	struct job jobs[JOBS] = { 0 };
+	const struct job *asked[JOBS];
+	static struct observation seen[JOBS];
+	const struct observation said = { .state = JOB_RUNNING, .native_state = "RUNNING" };
+	cleanup(slurm_index_finish) struct slurm_index index = { 0 }, none = { 0 };
+	char id[24];
+
+	(void)state;
+	for (size_t i = 0; i < JOBS; i++) {
+		jobs[i].native_id = str_printf("%zu", i * 7919 % JOBS);
+		asked[i] = &jobs[i];
+	}
+	slurm_index_init(&index, asked, JOBS, seen);
+	for (size_t n = 2 * JOBS; n-- > 0;) {
+		snprintf(id, sizeof(id), "%zu", n);
+		if (n % 2 == 0)
+			slurm_index_take(&index, id, NULL, &said);
+	}
+	for (size_t i = 0; i < JOBS; i++) {
+		assert_int_equal(slurm_is_known(&seen[i]), i * 7919 % JOBS % 2 == 0);
+		free(jobs[i].native_id);
+	}
+	slurm_index_init(&none, NULL, 0, NULL);
+	slurm_index_take(&none, "1", NULL, &said);
+}
+
 static void a_node_is_listed_once_with_all_its_partitions(void **state)
 {
 	struct span text = span_of_str(
@@ -407,6 +438,7 @@ int main(void)
 		cmocka_unit_test(newer_slurm_spells_the_exit_as_accounting_does),
 		cmocka_unit_test(accounting_has_its_own_spelling),
 		cmocka_unit_test(a_list_of_nodes_that_is_too_long_is_cut_between_nodes),
+		cmocka_unit_test(a_job_is_found_by_its_id_in_whatever_order_they_come),
 		cmocka_unit_test(a_node_is_listed_once_with_all_its_partitions),
 		cmocka_unit_test(a_partition_has_a_time_limit_or_none),
 		cmocka_unit_test(a_reservation_is_read_from_its_words),

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@ static char dir[64], path[80];
 static int set_up(void **state)
 {
 	(void)state;
+	/* Whoever shortens a log is a child of ours then, also where another one has begun it. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	snprintf(dir, sizeof(dir), "/tmp/berth-store-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
@@ -24,9 +27,16 @@ static int set_up(void **state)
 	return 0;
 }
 
+static void await_children(void)
+{
+	while (wait(NULL) > 0)
+		;
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
+	await_children();
 	return fs_remove_tree(dir, NULL);
 }
 
@@ -238,6 +248,7 @@ static void remove_database(void)
 {
 	static const char *const suffixes[] = { "", "-wal", "-shm" };
 
+	await_children();
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
 		cleanup_free char *file = str_printf("%s%s", path, suffixes[i]);
 
@@ -276,16 +287,18 @@ static void processes_that_write_at_once_lose_nothing(void **state)
 	cleanup(job_list_finish) struct job_list all = { 0 };
 	cleanup(store_close) struct store *store = NULL;
 	size_t found = 0;
+	pid_t pids[WRITERS];
 	int status;
 
 	(void)state;
 	remove_database(); /* the first to come makes the tables, and all come first */
 	for (int i = 0; i < WRITERS; i++) {
-		if (fork() == 0)
+		pids[i] = fork();
+		if (pids[i] == 0)
 			record_many(i);
 	}
 	for (int i = 0; i < WRITERS; i++) {
-		assert_true(wait(&status) > 0);
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
 		assert_int_equal(status, 0);
 	}
 	store = open_store();
@@ -444,32 +457,6 @@ static void a_store_is_opened_by_the_first_question(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
-static bool has_log(void)
-{
-	char log[sizeof(path) + 8];
-
-	snprintf(log, sizeof(log), "%s-wal", path);
-	return access(log, F_OK) == 0;
-}
-
-static void the_log_stays_and_holds_what_was_written(void **state)
-{
-	struct store *store = open_store();
-	uint64_t id = add(store, "logged", "train");
-
-	(void)state;
-	store_close(store);
-	for (int i = 0; i < 2; i++) {
-		cleanup(job_finish) struct job job = { 0 };
-
-		assert_true(has_log());
-		store = open_store();
-		assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
-		assert_string_equal(job.name, "train");
-		store_close(store);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,7 +469,6 @@ int main(void)
 		cmocka_unit_test(the_states_that_count_as_ended_are_those_of_the_model),
 		cmocka_unit_test(a_number_is_not_used_again),
 		cmocka_unit_test(notes_are_kept_and_replaced),
-		cmocka_unit_test(the_log_stays_and_holds_what_was_written),
 		cmocka_unit_test(processes_that_write_at_once_lose_nothing),
 		cmocka_unit_test(what_is_read_together_is_of_one_moment),
 		cmocka_unit_test(a_file_that_is_no_database_is_refused_and_kept),

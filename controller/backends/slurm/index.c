@@ -11,47 +11,51 @@
 
 void slurm_index_finish(struct slurm_index *index)
 {
-	free(index->sorted);
+	free(index->slots);
 }
 
-static int compare(const void *a, const void *b, void *opaque)
+/* FNV-1a; ids are short, and those of one Slurm differ in their last digits. */
+static size_t hash(const char *id)
 {
-	const struct job *const *jobs = opaque;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	return strcmp(jobs[*(const size_t *)a]->native_id, jobs[*(const size_t *)b]->native_id);
+	for (; *id; id++)
+		h = (h ^ (unsigned char)*id) * UINT64_C(0x100000001b3);
+	return (size_t)(h ^ h >> 32);
+}
+
+/* The slot of this id, or the empty one where it belongs. At least half of them are empty. */
+static size_t *slot_of(const struct slurm_index *index, const char *id)
+{
+	size_t at = hash(id) & index->mask;
+
+	while (index->slots[at] && strcmp(index->jobs[index->slots[at] - 1]->native_id, id) != 0)
+		at = (at + 1) & index->mask;
+	return &index->slots[at];
 }
 
 void slurm_index_init(struct slurm_index *index, const struct job *const *jobs, size_t len,
 		      struct observation *seen)
 {
-	*index = (struct slurm_index){
-		.jobs = jobs, .seen = seen, .sorted = new_array(size_t, len), .len = len
-	};
+	size_t slots = 2;
+
+	while (slots < 2 * len)
+		slots *= 2;
+	*index = (struct slurm_index){ .jobs = jobs,
+				       .seen = seen,
+				       .len = len,
+				       .slots = new_array(size_t, slots),
+				       .mask = slots - 1 };
 	for (size_t i = 0; i < len; i++)
-		index->sorted[i] = i;
-	qsort_r(index->sorted, len, sizeof(*index->sorted), compare, (void *)(uintptr_t)jobs);
+		*slot_of(index, jobs[i]->native_id) = i + 1;
 }
 
 /* What is known about the job with this id, or NULL when it is not asked for. */
 static struct observation *find(struct slurm_index *index, const char *id)
 {
-	size_t low = 0, high = index->len, at = index->next;
-	int order = at < high ? strcmp(id, index->jobs[at]->native_id) : 1;
+	size_t place = *slot_of(index, id);
 
-	while (order != 0 && low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		at = index->sorted[middle];
-		order = strcmp(id, index->jobs[at]->native_id);
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	if (order != 0)
-		return NULL;
-	index->next = at + 1;
-	return &index->seen[at];
+	return place ? &index->seen[place - 1] : NULL;
 }
 
 void slurm_index_take(struct slurm_index *index, const char *id, const char *tasks,

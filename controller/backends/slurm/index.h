@@ -12,9 +12,9 @@
 struct slurm_index {
 	const struct job *const *jobs;
 	struct observation *seen;
-	size_t *sorted; /* places in both, in the order of the ids */
 	size_t len;
-	size_t next; /* looked at first: what Slurm lists is mostly in the order of the jobs */
+	size_t *slots; /* a table of ids: places in both, counted from 1 */
+	size_t mask;
 	/* Each status file costs a request: those of jobs that run are not looked at. */
 	bool is_dear;
 };
