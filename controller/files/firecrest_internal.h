@@ -26,6 +26,15 @@ struct fs_firecrest {
 
 struct fs_firecrest *fs_firecrest_of(struct fs *fs);
 
+/*
+ * The largest file that comes in one answer: servers have a command write it in Base64 (RFC 4648),
+ * and take less of any command's output than the largest file that they take.
+ */
+static inline uint64_t firecrest_fetch_max(uint64_t direct_max)
+{
+	return (direct_max - 1) / 4 * 3;
+}
+
 /* Fills in what it has of the system. */
 int fs_firecrest_describe(struct fs_firecrest *f, struct err *err) attr_must_use;
 

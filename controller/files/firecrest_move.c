@@ -40,29 +40,35 @@ static int upload_small(struct fs_firecrest *f, const char *path, struct fs_tran
 	return 0;
 }
 
+/* The largest file that is sent directly, or fetched, by a server with this limit. */
+static uint64_t limit_of(uint64_t direct_max, bool fetches)
+{
+	return fetches ? firecrest_fetch_max(direct_max) : direct_max;
+}
+
 /*
  * Whether a file of this size goes directly. A server's own limit is asked for where it decides:
  * what every server takes directly is tried, and of what none does nothing is lost.
  */
-static int goes_directly(struct fs_firecrest *f, uint64_t size, struct err *err)
+static int goes_directly(struct fs_firecrest *f, uint64_t size, bool fetches, struct err *err)
 {
 	if (f->refused > 0 && size >= f->refused)
 		return false;
-	if (!f->is_described && size <= FIRECREST_DIRECT_MAX)
+	if (!f->is_described && size <= limit_of(FIRECREST_DIRECT_MAX, fetches))
 		return true;
 	if (!f->is_described && size > ASKED_MAX)
 		return false;
-	return fs_firecrest_describe(f, err) < 0 ? -1 : size <= f->direct_max;
+	return fs_firecrest_describe(f, err) < 0 ? -1 : size <= limit_of(f->direct_max, fetches);
 }
 
 /* What a server refused that has not told its limit may be more than that: 1. */
-static int was_too_large(struct fs_firecrest *f, uint64_t size, const struct err *why,
+static int was_too_large(struct fs_firecrest *f, uint64_t size, bool fetches, const struct err *why,
 			 struct err *err)
 {
 	if (why->kind == ERR_LIMIT && !f->is_described) {
 		if (fs_firecrest_describe(f, err) < 0)
 			return -1;
-		if (size > f->direct_max)
+		if (size > limit_of(f->direct_max, fetches))
 			return 1;
 	}
 	return err_set(err, why->kind, "%s", why->text);
@@ -77,11 +83,11 @@ int fs_firecrest_put(struct fs *fs, const char *path, struct fs_transfer *t, str
 
 	if (fs_firecrest_path(f, path, &whole, err) < 0)
 		return -1;
-	directly = goes_directly(f, t->size, err);
+	directly = goes_directly(f, t->size, false, err);
 	if (directly > 0) {
 		if (upload_small(f, whole, t, &why) == 0)
 			return 0;
-		directly = was_too_large(f, t->size, &why, err) > 0 ? 0 : -1;
+		directly = was_too_large(f, t->size, false, &why, err) > 0 ? 0 : -1;
 	}
 	return directly < 0 ? -1 : fs_firecrest_upload(f, whole, t, err);
 }
@@ -115,11 +121,11 @@ int fs_firecrest_get(struct fs *fs, const char *path, struct fs_transfer *t, str
 
 	if (fs_firecrest_path(f, path, &whole, err) < 0)
 		return -1;
-	directly = goes_directly(f, t->size, err);
+	directly = goes_directly(f, t->size, true, err);
 	if (directly > 0) {
 		if (download_small(f, whole, t, &why) == 0)
 			return 0;
-		directly = was_too_large(f, t->size, &why, err) > 0 ? 0 : -1;
+		directly = was_too_large(f, t->size, true, &why, err) > 0 ? 0 : -1;
 	}
 	return directly < 0 ? -1 : fs_firecrest_fetch(f, whole, t, err);
 }
@@ -138,10 +144,10 @@ int fs_firecrest_bytes(struct fs *fs, const char *path, const struct fs_entry *s
 		return err_set(err, ERR_UNSUPPORTED, "FirecREST takes whole files only");
 	if (fs_firecrest_path(f, path, &whole, err) < 0)
 		return -1;
-	directly = goes_directly(f, source->size, err);
+	directly = goes_directly(f, source->size, true, err);
 	if (directly > 0 && download_all(f, whole, &small, &why) < 0) {
 		buf_finish(&small);
-		directly = was_too_large(f, source->size, &why, err) > 0 ? 0 : -1;
+		directly = was_too_large(f, source->size, true, &why, err) > 0 ? 0 : -1;
 	}
 	if (directly < 0)
 		return -1;

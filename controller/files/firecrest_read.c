@@ -56,7 +56,9 @@ static size_t count_halves(struct span text)
 static int read_large(const struct large *file, uint64_t offset, uint64_t len, struct buf *ret,
 		      struct err *err)
 {
-	const uint64_t block = MIN(file->f->direct_max, (uint64_t)BLOCK);
+	/* A server has its command show two of them. */
+	const uint64_t block =
+		MIN(MAX((file->f->direct_max - 1) / 2, UINT64_C(1)), (uint64_t)BLOCK);
 	uint64_t before = 0;
 
 	while (len > 0) {
@@ -121,7 +123,7 @@ int fs_firecrest_read(struct fs *fs, const char *path, uint64_t offset, size_t m
 			return -1;
 		if (entry.type == 'd')
 			return err_set(err, ERR_INVALID, "is a directory");
-		if (entry.size > f->direct_max) {
+		if (entry.size > firecrest_fetch_max(f->direct_max)) {
 			const struct large file = { f, whole, entry.size };
 			uint64_t left = entry.size - MIN(entry.size, offset);
 

@@ -187,16 +187,53 @@ static bool is_dir(struct fs *fs, const char *path)
 	return fs->ops->stat(fs, path, true, &entry, NULL) == 0 && entry.type == 'd';
 }
 
-/* One after the other from the front, each a name more. */
+/* Cuts its last name off; false: there is no other. */
+static bool cut_last(char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	path[len] = '\0';
+	return len > 0;
+}
+
+/* Up to one that is there: of those above it, servers may not even tell whether they are. */
+static int make_first(struct fs *fs, char *part, struct err *err)
+{
+	while (cut_last(part)) {
+		struct err why = { 0 };
+
+		if (fs->ops->make_dir(fs, part, &why) == 0 || is_dir(fs, part))
+			return 0;
+		if (why.kind != ERR_NOT_FOUND) {
+			err_set(err, why.kind, "%s", why.text);
+			return name_it(fs, part, err);
+		}
+	}
+	return 0;
+}
+
+/* And down again, each a name more. */
 static int make_parents(struct fs *fs, const char *path, struct err *err)
 {
-	cleanup_free char *part = str_dup(path);
+	cleanup_free char *first = str_dup(path);
+	size_t at;
 
-	for (char *p = part + strspn(part, "/"); (p = strchr(p, '/')); p += strspn(p, "/")) {
-		*p = '\0';
+	if (make_first(fs, first, err) < 0)
+		return -1;
+	at = strlen(first);
+	at += strspn(path + at, "/");
+	for (at += strcspn(path + at, "/"); path[at]; at += strcspn(path + at, "/")) {
+		cleanup_free char *part = str_dup_len(path, at);
+
 		if (!is_dir(fs, part) && fs->ops->make_dir(fs, part, err) < 0)
 			return name_it(fs, part, err);
-		*p = '/';
+		at += strspn(path + at, "/");
 	}
 	return 0;
 }

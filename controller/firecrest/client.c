@@ -270,14 +270,10 @@ static int read_answer(struct http_response *response, json_t **ret, struct err 
 	return 0;
 }
 
-/* By a question of its own, with the first path that has a quote. */
+/* With the first path that has a quote. */
 static int learn_quoting(struct firecrest *fc, const char *where, struct err *err)
 {
-	static const char *const query[] = { "path", QUOTING_PROBE, NULL };
-	const struct firecrest_request probe = { .path = "/filesystem/{system}/ops/stat",
-						 .query = query };
-	cleanup(prepared_finish) struct prepared p = { 0 };
-	cleanup(http_response_finish) struct http_response response = { 0 };
+	enum quoting quoting;
 
 	/* Jobs that carry files write paths in ways of their own. */
 	if (strstr(where, "/transfer/"))
@@ -287,13 +283,11 @@ static int learn_quoting(struct firecrest *fc, const char *where, struct err *er
 	if (fc->quoting != QUOTING_UNKNOWN)
 		return 0;
 	fc->quoting = QUOTING_PROPER; /* as the probe itself is written */
-	if (prepare(fc, &probe, &p, err) < 0 || send(fc, &p, &response, err) < 0) {
+	if (quoting_ask(fc, &quoting, err) < 0) {
 		fc->quoting = QUOTING_UNKNOWN;
 		return -1;
 	}
-	fc->quoting = quoting_learn(response.status);
-	if (fc->quoting == QUOTING_UNKNOWN)
-		return firecrest_explain(response.status, buf_span(&response.body), err);
+	fc->quoting = quoting;
 	return 0;
 }
 

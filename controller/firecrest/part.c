@@ -9,10 +9,17 @@
 #include "controller/model/log_part.h"
 #include "init/base/alloc.h"
 
-/* Servers take no larger block than what goes directly, and answer with two. */
+/* Servers have a command show two of them, of which they take less than the largest file. */
 #define VIEW_CHUNK ((uint64_t)1024 * 1024)
+#define VIEW_CHUNK_MIN ((uint64_t)16 * 1024)
 /* U+FFFD, which stands for bytes that are no UTF-8. */
 #define REPLACED "\xef\xbf\xbd"
+
+/* Which bytes are wanted. */
+struct part {
+	uint64_t offset;
+	size_t max;
+};
 
 static int get_text(struct firecrest *fc, const char *path, const char *const *query,
 		    json_t **ret_answer, const char **ret, struct err *err)
@@ -63,12 +70,12 @@ static int read_head(struct firecrest *fc, const char *path, size_t max, json_t 
  * A part of a large file. Servers count in blocks of the size that is asked for, and in characters
  * behind the first block: so the part begins with a block.
  */
-static int read_block(struct firecrest *fc, const char *path, uint64_t offset, json_t **ret_answer,
-		      const char **ret, struct err *err)
+static int read_block(struct firecrest *fc, const char *path, uint64_t offset, uint64_t chunk,
+		      json_t **ret_answer, const char **ret, struct err *err)
 {
-	uint64_t begin = offset / VIEW_CHUNK * VIEW_CHUNK, skip = offset - begin;
+	uint64_t begin = offset / chunk * chunk, skip = offset - begin;
 	cleanup_free char *at = str_printf("%" PRIu64, begin);
-	cleanup_free char *size = str_printf("%" PRIu64, VIEW_CHUNK);
+	cleanup_free char *size = str_printf("%" PRIu64, chunk);
 	const char *const query[] = { "path", path, "offset", at, "size", size, NULL };
 
 	if (get_text(fc, "/filesystem/{system}/ops/view", query, ret_answer, ret, err) < 0)
@@ -110,9 +117,49 @@ int firecrest_append_text(const char *text, size_t max, struct buf *ret, struct 
 	return 0;
 }
 
+static int take_text(struct firecrest *fc, const char *path, const struct part *part,
+		     const char *text, struct buf *ret, struct err *err)
+{
+	if (strstr(text, REPLACED) &&
+	    read_exactly(fc, path, part->offset, part->max, ret, NULL) == 0)
+		return 0;
+	return firecrest_append_text(text, part->max, ret, err);
+}
+
+/* Block after block, smaller ones where the server does not take more. */
+static int read_blocks(struct firecrest *fc, const char *path, struct part part, struct buf *ret,
+		       struct err *err)
+{
+	uint64_t chunk = VIEW_CHUNK;
+
+	while (part.max > 0) {
+		cleanup(json_release) json_t *answer = NULL;
+		size_t before = buf_len(ret), added;
+		const char *text;
+		struct err own;
+
+		if (read_block(fc, path, part.offset, chunk, &answer, &text, &own) < 0) {
+			if ((own.kind != ERR_LIMIT && own.kind != ERR_INVALID) ||
+			    chunk <= VIEW_CHUNK_MIN)
+				return err_set(err, own.kind, "%s", own.text);
+			chunk /= 4;
+			continue;
+		}
+		if (take_text(fc, path, &part, text, ret, err) < 0)
+			return -1;
+		added = buf_len(ret) - before;
+		if (added == 0)
+			return 0;
+		part.offset += added;
+		part.max -= MIN(added, part.max);
+	}
+	return 0;
+}
+
 int firecrest_read_part(struct firecrest *fc, const char *path, uint64_t offset, size_t max,
 			struct buf *ret, struct err *err)
 {
+	const struct part part = { offset, max };
 	cleanup(json_release) json_t *answer = NULL;
 	const char *text;
 	struct err own;
@@ -124,11 +171,9 @@ int firecrest_read_part(struct firecrest *fc, const char *path, uint64_t offset,
 		result = read_head(fc, path, max, &answer, &text, &own);
 	else
 		result = read_tail(fc, path, offset, &answer, &text, &own);
-	if (result < 0 && own.kind == ERR_LIMIT && offset > 0 && offset != LOG_END)
-		result = read_block(fc, path, offset, &answer, &text, &own);
+	if (result < 0 && own.kind == ERR_LIMIT && offset != LOG_END)
+		return read_blocks(fc, path, part, ret, err);
 	if (result < 0)
 		return err_set(err, own.kind, "%s", own.text);
-	if (strstr(text, REPLACED) && read_exactly(fc, path, offset, max, ret, NULL) == 0)
-		return 0;
-	return firecrest_append_text(text, max, ret, err);
+	return take_text(fc, path, &part, text, ret, err);
 }

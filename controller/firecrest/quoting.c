@@ -3,14 +3,60 @@
 #include "quoting.h"
 
 #include <string.h>
+#include <strings.h>
 
+#include "controller/firecrest/answer.h"
 #include "init/base/alloc.h"
 
-enum quoting quoting_learn(int status)
+static int probe(struct firecrest *fc, const char *dir, enum quoting *ret, struct err *err)
 {
-	if (status == 200)
-		return QUOTING_PLAIN;
-	return status == 404 ? QUOTING_PROPER : QUOTING_UNKNOWN;
+	cleanup_free char *path = str_printf("%s/''", dir);
+	const char *const query[] = { "path", path, NULL };
+	const struct firecrest_request request = { .path = "/filesystem/{system}/ops/stat",
+						   .query = query };
+	cleanup(json_release) json_t *answer = NULL;
+	struct err own;
+
+	if (firecrest_call(fc, &request, &answer, &own) == 0)
+		*ret = QUOTING_PLAIN;
+	else if (own.kind == ERR_NOT_FOUND)
+		*ret = QUOTING_PROPER;
+	else
+		return err_set(err, own.kind, "%s", own.text);
+	return 0;
+}
+
+/* A directory that the server has for certain, or "". */
+static const char *find_file_system(const json_t *answer, const char *system_name)
+{
+	const json_t *machine;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "systems"), i, machine) {
+		if (strcasecmp(firecrest_text(machine, "name"), system_name) == 0)
+			return firecrest_text(
+				json_array_get(json_object_get(machine, "fileSystems"), 0), "path");
+	}
+	return "";
+}
+
+int quoting_ask(struct firecrest *fc, enum quoting *ret, struct err *err)
+{
+	const struct firecrest_request systems = { .path = "/status/systems" };
+	cleanup(json_release) json_t *answer = NULL;
+	const char *dir;
+	struct err own;
+
+	if (probe(fc, "", ret, &own) == 0)
+		return 0;
+	if (own.kind != ERR_INVALID)
+		return err_set(err, own.kind, "%s", own.text);
+	if (firecrest_call(fc, &systems, &answer, err) < 0)
+		return -1;
+	dir = find_file_system(answer, firecrest_system(fc));
+	if (!dir[0])
+		return err_set(err, own.kind, "%s", own.text);
+	return probe(fc, dir, ret, err);
 }
 
 char *quoting_write(enum quoting quoting, const char *path)

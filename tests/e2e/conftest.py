@@ -35,6 +35,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import docker as docker_module  # noqa: E402
 import engines  # noqa: E402
+import firecrest_real  # noqa: E402
 import harness  # noqa: E402
 import kube  # noqa: E402
 import loginnode  # noqa: E402
@@ -223,7 +224,8 @@ def started(path, make, what):
 
 @pytest.fixture(scope="session")
 def slurm(session_dir):
-    yield from started(session_dir / "slurm", slurm_module.Slurm, "Slurm")
+    with_accounting = bool(firecrest_real.place())  # which the real server asks
+    yield from started(session_dir / "slurm", lambda path: slurm_module.Slurm(path, accounting=with_accounting), "Slurm")
 
 
 @pytest.fixture(scope="module")

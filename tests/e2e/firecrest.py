@@ -18,6 +18,7 @@ import email.parser
 import email.policy
 import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -35,8 +36,9 @@ from openapi import Unavailable, Violation  # noqa: F401
 
 DESCRIPTION, VARIABLE = "firecrest-openapi-2.5.4.yaml", "BERTH_TEST_FIRECREST_OPENAPI"
 SYSTEM = "cluster"
-JOB_FIELDS = ("JobArrayID", "NumNodes", "exit_code", "Account", "Name", "NodeList", "Partition", "PriorityLong", "State",
+JOB_FIELDS = ("JobArrayID", "JobID", "NumNodes", "exit_code", "Account", "Name", "NodeList", "Partition", "PriorityLong", "State",
               "Reason", "StartTime", "EndTime", "UserName", "WorkDir")
+IN_QUEUE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "COMPLETING", "STAGE_OUT")
 
 
 class Listener(http.server.ThreadingHTTPServer):
@@ -48,7 +50,20 @@ class Listener(http.server.ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address
 
 
+def serve(dir, slurm, direct_max=OUTPUT_MAX, store=None, node=None):
+    """The server that tests talk to, started: this one, or the real one where it is (firecrest_real.py)."""
+    import firecrest_real  # which imports this
+    if firecrest_real.place():
+        return firecrest_real.Server(dir, slurm, direct_max, store).start(node)
+    return Server(dir, slurm, direct_max).start(node)
+
+
 class Server(Files):
+    is_real = False
+
+    def only_here(self, what: str) -> None:
+        """Of a test that wants what only this one does when it is asked."""
+
     def __init__(self, dir: pathlib.Path, slurm, direct_max=OUTPUT_MAX):
         self.dir, self.slurm, self.direct_max = dir, slurm, direct_max
         self.description = openapi.Description(openapi.find_description(DESCRIPTION, VARIABLE))
@@ -57,6 +72,7 @@ class Server(Files):
         self.token = "first-token"
         self.tokens = {self.token}
         self.requests, self.violations, self.faults = [], [], []
+        self.seen = []  # of requests that fit: METHOD /path/{template}, and their query
         self.connections = 0
         self.lock = threading.Lock()
         self.health = []
@@ -141,29 +157,51 @@ class Server(Files):
             if operation:
                 self.description.check_answer(operation, status, body, what)
         except Violation as violation:
-            self.violations.append(str(violation))
+            self.tell_violation(violation)
         self.send(handler, status, body, fault)
+
+    def tell_violation(self, violation) -> None:
+        """Of an answer of ours."""
+        self.violations.append(str(violation))
+
+    def admit(self, handler, what, operation, query, raw):
+        """What a request that fits says, by who may."""
+        if not operation:
+            raise Violation(f"{what}: not in the description")
+        if handler.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+            raise Refusal(401, "Invalid token")
+        pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+        kind = (handler.headers.get("Content-Type") or "").split(";")[0]
+        body = self.read_body(handler, kind, raw)
+        self.description.check_request(operation, dict(pairs), kind, body, what)
+        self.seen.append((what, dict(pairs)))
+        return pairs, body
 
     def answer(self, handler, what, operation, names, query, raw):
         try:
-            if not operation:
-                raise Violation(f"{what}: not in the description")
-            if handler.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
-                raise Refusal(401, "Invalid token")
-            pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-            kind = (handler.headers.get("Content-Type") or "").split(";")[0]
-            body = self.read_body(handler, kind, raw)
-            self.description.check_request(operation, dict(pairs), kind, body, what)
+            pairs, body = self.admit(handler, what, operation, query, raw)
             if names.get("system_name", self.system).lower() != self.system:
                 raise Refusal(404, f"System {names['system_name']} not found")
             if self.quotes_properly:
                 pairs, body = self.quote(dict(pairs), body)
+            if "/filesystem/" in what:
+                self.check_place(dict(pairs), body)
             return self.dispatch(what, names, dict(pairs), body)
         except Refusal as refusal:
             return refusal.status, {"message": str(refusal), "errorType": "error"}
         except Violation as violation:
             self.violations.append(str(violation))
             return 500, {"message": f"violation: {violation}", "errorType": "validation"}
+
+    def check_place(self, query, body):
+        """As the real server does it where it looks after its file systems: by the text of the path alone."""
+        path = query.get("path") or (body if isinstance(body, dict) else {}).get("sourcePath") or ""
+        if not path.startswith("/"):
+            raise Refusal(400, f"The provided path ({path}) is not an absolute path.")
+        path = os.path.normpath(path)
+        if not any(f"{path}/".startswith(f"{place}/") for place in (self.users, self.scratch)):
+            raise Refusal(400, f"The provided path ({path}) does not match any of the defined filesystem paths for the "
+                               f"requested system ({self.system}).")
 
     @staticmethod
     def quote(query, body):
@@ -259,7 +297,7 @@ class Server(Files):
     def get_status_userinfo(self, names, query, body):
         root = {"id": "0", "name": self.user}
         return 200, {"user": root, "group": root, "groups": [root],
-                     "accounts": [{"name": "science", "default": True}]}
+                     "accounts": [{"name": "science", "default": True}, {"name": "root", "default": False}]}
 
     def get_status_nodes(self, names, query, body):
         lines = self.slurm.run("sinfo", "--noheader", "-N", "-o", "%N|%T|%c|%m|%P|%e").ok().stdout.splitlines()
@@ -329,21 +367,30 @@ class Server(Files):
         return 200, {"jobs": [self.pbs.describe(each) for each in ([number] if number else self.pbs.jobs)]}
 
     def list_jobs(self, *options):
+        """What accounting knows, tasks by their indices; then the queue, where each has a number of its own. What waits
+        accounting may tell otherwise, and an array's rest only when it is asked for by its number."""
         form = ",".join(f"{field}:|" for field in JOB_FIELDS)
         result = harness.run(["squeue", "--noheader", "--states=all", f"--Format={form}", *options],
                              env={**self.slurm.env(), "SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0"})
         if result.status != 0:
             return []
-        return [self.describe_job(line.split("|")) for line in result.stdout.splitlines()]
+        fields = [dict(zip(JOB_FIELDS, line.split("|"))) for line in result.stdout.splitlines()]
+        by_id = any(option.startswith("--jobs") for option in options)
+        jobs = {}
+        for field in fields:
+            if by_id or "[" not in field["JobArrayID"]:
+                jobs[field["JobArrayID"]] = self.describe_job(field["JobArrayID"], field)
+        for field in fields:
+            if field["State"] in IN_QUEUE and (field["JobID"] not in jobs or field["State"] == "PENDING"):
+                jobs[field["JobID"]] = self.describe_job(field["JobID"], {**field, "exit_code": ""})
+        return list(jobs.values())
 
-    def describe_job(self, fields):
-        field = dict(zip(JOB_FIELDS, fields))
-
+    def describe_job(self, id, field):
         def number(text):
             return int(text) if text.isdigit() else None
         status = field["exit_code"]
         code, signal = status.split(":") if ":" in status else (int(status or 0) >> 8, int(status or 0) & 0x7f)
-        return {"jobId": field["JobArrayID"], "name": field["Name"], "allocationNodes": number(field["NumNodes"]) or 0,
+        return {"jobId": id, "name": field["Name"], "allocationNodes": number(field["NumNodes"]) or 0,
                 "cluster": "berth", "nodes": field["NodeList"] or "None assigned", "partition": field["Partition"],
                 "user": field["UserName"], "workingDirectory": field["WorkDir"], "account": field["Account"],
                 "priority": number(field["PriorityLong"]), "tasks": None, "aMemberOfTheFuture": 1,
@@ -369,13 +416,10 @@ class Server(Files):
         if show.status != 0:
             raise Refusal(404, "Job not found.")
         script = self.slurm.run("scontrol", "write", "batch_script", names["job_id"], "-")
-        found = []
-        for line in show.stdout.splitlines():
-            fields = dict(re.findall(r"(\w+)=(\S*)", line))
-            if fields:  # of an array, each task with the number that it has for itself
-                found.append({"jobId": fields["JobId"], "script": script.stdout, "standardInput": fields.get("StdIn"),
-                              "standardOutput": fields.get("StdOut"), "standardError": fields.get("StdErr")})
-        return 200, {"jobs": found}
+        # Of an array one alone, by the number that was asked for: there is one script.
+        fields = dict(re.findall(r"(\w+)=(\S*)", show.stdout.splitlines()[0]))
+        return 200, {"jobs": [{"jobId": names["job_id"], "script": script.stdout, "standardInput": fields.get("StdIn"),
+                               "standardOutput": fields.get("StdOut"), "standardError": fields.get("StdErr")}]}
 
     def delete_compute_jobs(self, names, query, body):
         if not re.fullmatch("[a-zA-Z0-9]+", names["job_id"]):

@@ -37,7 +37,7 @@ class Files:
                                 stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=False)
         if result.returncode != 0:
             refuse_shell(result)
-        if len(result.stdout) >= OUTPUT_MAX:
+        if len(result.stdout) >= self.direct_max:
             raise Refusal(413, "Command output exceeded buffer limit.")
         return result.stdout
 

@@ -56,8 +56,10 @@ def close_masters(home: harness.Home):
 
 
 class LoginNode:
-    def __init__(self, dir: pathlib.Path, slurm_config):
+    def __init__(self, dir: pathlib.Path, slurm_config, variables=""):
+        """variables: more of its sessions' environment, as sshd_config(5) has it."""
         self.dir = dir
+        self.variables = variables
         self.slurm_config = slurm_config
         self.home = dir / "home"
         self.scratch = dir / "scratch"
@@ -78,8 +80,8 @@ class LoginNode:
         shutil.copy(self.dir / "user_key.pub", self.dir / "authorized_keys")
         pathlib.Path("/run/sshd").mkdir(exist_ok=True)
         (self.port,) = free_ports(1)
-        (self.dir / "config").write_text(SSHD.format(dir=self.dir, port=self.port, home=self.home, scratch=self.scratch,
-                                                     slurm=self.slurm_config))
+        config = SSHD.format(dir=self.dir, port=self.port, home=self.home, scratch=self.scratch, slurm=self.slurm_config)
+        (self.dir / "config").write_text(f"{config.rstrip()} {self.variables}\n")
         self.log = open(self.dir / "log", "wb")
         self.process = subprocess.Popen([sshd, "-D", "-e", "-f", self.dir / "config"], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log, start_new_session=True)

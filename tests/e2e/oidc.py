@@ -11,6 +11,7 @@ issuer does, and is no example of how to write one.
 
 import base64
 import hashlib
+import hmac
 import http.server
 import json
 import secrets
@@ -41,6 +42,8 @@ class Issuer:
         self.user = "alice"
         self.lifetime, self.refresh_lifetime, self.interval = 300, 1800, 1
         self.is_jwt = True
+        self.key = None  # (its name, bytes): tokens are signed with it (HS256, RFC 7518, section 3.2)
+        self.service_user = None  # whom clients act for with their own credentials, when that is not themselves
         self.methods = ["client_secret_basic", "client_secret_post"]
         self.name = None  # what it calls itself, when that is not its address
         self.approve = True  # what users answer: True, False, or a list of words that devices get before
@@ -61,7 +64,7 @@ class Issuer:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                assert self.headers["Content-Type"] == "application/x-www-form-urlencoded"
+                assert self.headers["Content-Type"].split(";")[0] == "application/x-www-form-urlencoded"
                 issuer.answer(self, dict(urllib.parse.parse_qsl(body, strict_parsing=True)))
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -149,7 +152,7 @@ class Issuer:
                   "exp": now + self.lifetime, "jti": secrets.token_hex(4)}
         access = secrets.token_urlsafe(24)
         if self.is_jwt:
-            access = ".".join(base64url(json.dumps(part).encode()) for part in ({"alg": "none"}, claims)) + f".{access}"
+            access = self.sign(claims, access)
         self.valid[access] = user
         answer = {"access_token": access, "token_type": "Bearer", "expires_in": self.lifetime}
         if refresh:
@@ -158,13 +161,20 @@ class Issuer:
             self.refreshing[answer["refresh_token"]] = (client, user, now + self.refresh_lifetime)
         self.send(handler, 200, answer)
 
+    def sign(self, claims: dict, unsigned="") -> str:
+        """A JSON web token (RFC 7519); without a key, one that nobody can check, with some words in the signature's place."""
+        name, key = self.key or (None, None)
+        header = {"alg": "HS256", "kid": name, "typ": "JWT"} if key else {"alg": "none"}
+        text = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
+        return f"{text}.{base64url(hmac.digest(key, text.encode(), 'sha256')) if key else unsigned}"
+
     def token(self, handler, form):
         client = self.client(handler, form)
         grant = form["grant_type"]
         if grant == "client_credentials":
             if self.clients[client] is None:
                 raise Refused("unauthorized_client")
-            self.give(handler, client, f"service-account-{client}", False)
+            self.give(handler, client, self.service_user or f"service-account-{client}", False)
         elif grant == "refresh_token":
             # Each is good for once.
             owner, user, end = self.refreshing.pop(form["refresh_token"], (None, None, 0))

@@ -8,23 +8,24 @@ import pathlib
 import pytest
 
 import firecrest
+import firecrest_real
 import firecrest_transfer
 import s3
 
-__all__ = ["DIRECT", "at", "remote", "server", "some", "store", "there", "transfers"]
+__all__ = ["DIRECT", "at", "remote", "carriers", "server", "some", "store", "there", "transfers"]
 
 DIRECT = 100_000
 
 
 @pytest.fixture(scope="module")
-def server(session_dir, slurm, request):
+def server(session_dir, slurm, store, request):
     path = session_dir / request.module.__name__
     path.mkdir(mode=0o755)
     missing = firecrest.programs_missing()
     if missing:
         pytest.skip(f"no {', '.join(missing)}")
     try:
-        server = firecrest.Server(path, slurm, direct_max=DIRECT).start()
+        server = firecrest.serve(path, slurm, direct_max=DIRECT, store=store)
     except firecrest.Unavailable as reason:
         pytest.skip(f"no FirecREST: {reason}")
     yield server
@@ -34,17 +35,26 @@ def server(session_dir, slurm, request):
 @pytest.fixture(scope="module")
 def store(session_dir, request):
     store = s3.S3(session_dir / f"{request.module.__name__}-store").start()
+    if firecrest_real.place():
+        store.part_min = 1 << 20  # its jobs make parts of whole MiB that are smaller than they may be
     yield store
     store.stop()
 
 
 @pytest.fixture(scope="module")
-def transfers(server, store, session_dir, request):
-    return firecrest_transfer.Transfers(server, store, session_dir / f"{request.module.__name__}-transfers")
+def carriers(server, store, session_dir, request):
+    """The jobs that carry files; None: the real server has its own."""
+    return None if server.is_real else firecrest_transfer.Transfers(server, store, session_dir / f"{request.module.__name__}-transfers")
 
 
 @pytest.fixture(scope="module")
-def remote(berth, server, transfers, slurm):
+def transfers(carriers, server):
+    server.only_here("jobs that carry files otherwise")
+    return carriers
+
+
+@pytest.fixture(scope="module")
+def remote(berth, server, carriers, slurm):
     token = berth.home.root / "token"
     token.write_text(server.token + "\n")
     path = berth.home.config_dir / "config.yaml"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A stand-in for an S3 store, with the semantics that multi-part uploads have in the real one.
 
-Requests are let in by presigned URLs alone (Signature Version 4 in the query), whose signature and expiry are checked. A
-part has a number, at least 5 MiB unless it is the last, and its MD5 as ETag; an upload is an object only after a list of
+Requests are let in by presigned URLs (Signature Version 4 in the query), whose signature and expiry are checked; who has the
+secret signs its headers instead, as a server does that makes buckets and begins uploads. A part has a number, at least 5 MiB unless it is the last, and its MD5 as ETag; an upload is an object only after a list of
 its parts, in order and with their ETags, was posted. Objects are files below a directory. What goes wrong in real stores
 goes wrong here when a test asks for it:
 
@@ -20,6 +20,7 @@ import hmac
 import http.server
 import os
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -59,10 +60,14 @@ class Signer:
         self.secret = secret
 
     def signature(self, method: str, host: str, path: str, query: dict) -> str:
-        scope = query["X-Amz-Credential"].partition("/")[2]
+        return self.sign(method, path, query, {"host": host}, "UNSIGNED-PAYLOAD", query["X-Amz-Date"],
+                         query["X-Amz-Credential"].partition("/")[2])
+
+    def sign(self, method, path, query, headers, payload, date, scope) -> str:
         listed = "&".join(f"{quote(key)}={quote(value)}" for key, value in sorted(query.items()) if key != "X-Amz-Signature")
-        request = "\n".join([method, path, listed, f"host:{host}", "", "host", "UNSIGNED-PAYLOAD"])
-        text = "\n".join([ALGORITHM, query["X-Amz-Date"], scope, hashlib.sha256(request.encode()).hexdigest()])
+        lines = [f"{name}:{' '.join(value.split())}" for name, value in sorted(headers.items())]
+        request = "\n".join([method, path, listed, *lines, "", ";".join(sorted(headers)), payload])
+        text = "\n".join([ALGORITHM, date, scope, hashlib.sha256(request.encode()).hexdigest()])
         key = ("AWS4" + self.secret).encode()
         for part in scope.split("/"):
             key = hmac.new(key, part.encode(), hashlib.sha256).digest()
@@ -75,6 +80,17 @@ class Signer:
                  "X-Amz-Expires": str(expires), "X-Amz-SignedHeaders": "host"}
         query["X-Amz-Signature"] = self.signature(method, host, path, query)
         return f"http://{host}{path}?" + "&".join(f"{quote(key)}={quote(value)}" for key, value in query.items())
+
+    def is_owner(self, method: str, path: str, query: dict, headers) -> bool:
+        """Whether the headers are signed by who has the secret."""
+        found = re.fullmatch(rf"{ALGORITHM} Credential={ACCESS}/(\S+), SignedHeaders=(\S+), Signature=(\w+)",
+                             headers["Authorization"] or "")
+        if not found:
+            return False
+        scope, names, signature = found.groups()
+        signed = {name: headers[name] or "" for name in names.split(";")}
+        return hmac.compare_digest(signature, self.sign(method, path, query, signed, headers["X-Amz-Content-SHA256"] or "",
+                                                        headers["X-Amz-Date"] or "", scope))
 
     def check(self, method: str, host: str, path: str, query: dict) -> None:
         try:
@@ -144,8 +160,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise ConnectionError("nobody waits any more")
         if fault in REFUSALS:
             raise Refusal(403 if fault == "expired" else int(fault), REFUSALS[fault], "Request has expired" if fault == "expired" else "")
-        store.signer.check(self.command, self.headers["Host"], path, query)
         bucket, _, key = urllib.parse.unquote(path).lstrip("/").partition("/")
+        if store.signer.is_owner(self.command, path, query, self.headers):
+            if not key:
+                return self.manage(store, bucket, query)
+        else:
+            store.signer.check(self.command, self.headers["Host"], path, query)
         if not bucket or not key or ".." in key.split("/"):
             raise Refusal(404, "NoSuchKey")
         if self.command == "PUT":
@@ -156,6 +176,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             store.abort(query.get("uploadId", ""))
             return 204, {}, b""
         return self.get(store, bucket, key)
+
+    def manage(self, store, bucket, query):
+        """Buckets: are listed, made, and told how long to keep what is in them."""
+        self.drain()
+        if self.command == "GET" and not bucket:
+            return 200, {"Content-Type": "application/xml"}, b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"
+        if self.command != "PUT":
+            raise Refusal(405, "MethodNotAllowed")
+        if "lifecycle" not in query:
+            try:
+                store.object(bucket, "").mkdir(parents=True)
+            except FileExistsError:
+                raise Refusal(409, "BucketAlreadyOwnedByYou") from None
+        return 200, {}, b""
 
     def put(self, store, bucket, key, query, fault):
         if "uploadId" in query:
@@ -235,6 +269,7 @@ class S3:
         self.stopped, self.resumed = threading.Event(), threading.Event()
         self.slow_s = 2.0
         self.running = self.most = 0
+        self.part_min = PART_MIN
         self.encrypts = False  # ETags are of what it keeps, not of what it got
 
     def start(self) -> "S3":
@@ -343,7 +378,7 @@ class S3:
         paths = [self.dir / "parts" / upload / str(number) for number, _ in listed]
         if any(found["parts"].get(number) != etag for number, etag in listed):
             raise Refusal(400, "InvalidPart")
-        if any(path.stat().st_size < PART_MIN for path in paths[:-1]):
+        if any(path.stat().st_size < self.part_min for path in paths[:-1]):
             raise Refusal(400, "EntityTooSmall")
         target = self.object(bucket, key)
         target.parent.mkdir(parents=True, exist_ok=True)

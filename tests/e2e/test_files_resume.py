@@ -11,7 +11,7 @@ import pytest
 import firecrest
 import harness
 import s3
-from remote_files import remote, server, some, store, there, transfers  # noqa: F401
+from remote_files import carriers, remote, server, some, store, there, transfers  # noqa: F401
 
 
 @pytest.fixture

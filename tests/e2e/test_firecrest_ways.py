@@ -47,7 +47,7 @@ class Site:
     def __init__(self, internet, slurm, dir, build, home):
         world = internet.world
         self.internet, self.home, self.dir = internet, home, dir
-        self.server = firecrest.Server(dir, slurm).start(world.server("api"))
+        self.server = firecrest.serve(dir, slurm, node=world.server("api"))
         self.uplink = world.uplink("site", "strict")
         self.compute = world.host("compute", self.uplink)
         self.laptop = world.host("laptop", world.uplink("home"))

@@ -129,9 +129,6 @@ static void a_quote_is_written_as_the_server_wants_it(void **state)
 	assert_string_equal(plain, "/a'\\''; rm -rf ~; '\\''");
 	assert_null(quoting_write(QUOTING_PROPER, path));
 	assert_null(quoting_write(QUOTING_PLAIN, "/a b"));
-	assert_int_equal(quoting_learn(200), QUOTING_PLAIN);
-	assert_int_equal(quoting_learn(404), QUOTING_PROPER);
-	assert_int_equal(quoting_learn(500), QUOTING_UNKNOWN);
 }
 
 static void of_many_lines_the_one_with_the_error_is_told(void **state)

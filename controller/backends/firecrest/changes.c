@@ -214,11 +214,16 @@ static int make_alone(const struct changes *changes, struct firecrest *fc, size_
 {
 	const struct file_change *only = &changes->items[0];
 	cleanup_free char *dir = parent_of(only->path);
+	struct err own;
 
 	if (changes->len != 1)
 		return 0;
-	if (only->kind == CHANGE_LINK)
-		return link_there(fc, only, err) < 0 ? -1 : 1;
+	if (only->kind == CHANGE_LINK) {
+		if (link_there(fc, only, &own) == 0)
+			return 1;
+		/* Where it leads is no place of the server's: an archive does not mind. */
+		return own.kind == ERR_INVALID ? 0 : err_set(err, own.kind, "%s", own.text);
+	}
 	if (only->kind == CHANGE_DIR)
 		return parcel_make_private(fc, only->path, err) < 0 ? -1 : 1;
 	/* It keeps the mode of the file that is there. */

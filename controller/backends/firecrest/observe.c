@@ -100,12 +100,21 @@ int firecrest_observe(struct backend *backend, const struct job *const *jobs, si
 	return 0;
 }
 
+/* Tasks of an array may be told by numbers of their own, which are above that of the whole. */
+static bool is_before(const char *id, const char *other)
+{
+	size_t len = strlen(id), other_len = strlen(other);
+
+	return len != other_len ? len < other_len : strcmp(id, other) < 0;
+}
+
 int firecrest_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		   struct err *err)
 {
 	cleanup_free struct firecrest_job *seen = new_zero(struct firecrest_job);
 	cleanup(json_release) json_t *answer = NULL;
 	const json_t *json;
+	int found = 0;
 	size_t i;
 
 	if (ask_list(site_firecrest_client(backend->site), &answer, err) < 0)
@@ -114,10 +123,11 @@ int firecrest_find(struct backend *backend, const struct job *job, char ret_id[B
 		if (strcmp(firecrest_text(json, "workingDirectory"), job->directory) != 0 ||
 		    !firecrest_read_job(json, seen))
 			continue;
-		memcpy(ret_id, seen->id, sizeof(seen->id));
-		return 1;
+		if (!found || is_before(seen->id, ret_id))
+			memcpy(ret_id, seen->id, sizeof(seen->id));
+		found = 1;
 	}
-	return 0;
+	return found;
 }
 
 static void locate_one(const json_t *json, struct firecrest_job *seen, struct job_list *ret)
@@ -155,13 +165,14 @@ int firecrest_locate(struct backend *backend, const char *jobs_dir, struct job_l
 	return 0;
 }
 
-static void add_run(const struct firecrest_job *job, struct run_list *ret)
+static void add_run(const struct firecrest_job *job, bool is_array, struct run_list *ret)
 {
 	uint64_t task = 0;
 	struct run *run;
 
-	if (job->tasks[0] && !text_parse_uint(job->tasks, UINT32_MAX, &task))
-		return; /* they have not begun */
+	/* Those of an array that have not begun, or one of them by the number of the whole. */
+	if ((is_array || job->tasks[0]) && !text_parse_uint(job->tasks, UINT32_MAX, &task))
+		return;
 	run = run_list_add(ret, task);
 	run->attempt = MAX(job->seen.attempts, UINT64_C(1));
 	run->state = job->seen.state;
@@ -188,7 +199,7 @@ int firecrest_list_runs(struct backend *backend, const struct job *job, struct r
 		return -1;
 	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
 		if (firecrest_read_job(json, seen) && strcmp(seen->id, job->native_id) == 0)
-			add_run(seen, ret);
+			add_run(seen, job_is_array(job), ret);
 	}
 	return 0;
 }

@@ -17,13 +17,13 @@
 
 struct task {
 	uint64_t index;
-	char id[BACKEND_ID_MAX]; /* its own, or "" */
-	enum job_state state;	 /* UNKNOWN: not told */
+	enum job_state state; /* UNKNOWN: not told */
 };
 
 struct tasks {
 	struct task *items;
 	size_t len;
+	char running[BACKEND_ID_MAX]; /* the number of one that runs, or "" */
 };
 
 static void tasks_finish(struct tasks *tasks)
@@ -52,26 +52,11 @@ static struct task *have_task(struct tasks *tasks, uint64_t index)
 	return &tasks->items[tasks->len++];
 }
 
-/* Which index has which number: by the files that they print to. */
-static void take_numbers(const json_t *answer, const struct job *job, struct tasks *ret)
-{
-	cleanup_free char *prefix = str_printf("%s/stdout.", job->directory);
-	const json_t *json;
-	size_t i;
-
-	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
-		const char *path = firecrest_text(json, "standardOutput");
-		const char *id = firecrest_text(json, "jobId");
-		uint64_t index, number;
-
-		if (strncmp(path, prefix, strlen(prefix)) == 0 &&
-		    text_parse_uint(path + strlen(prefix), UINT32_MAX, &index) &&
-		    text_parse_uint(id, UINT32_MAX, &number))
-			snprintf(have_task(ret, index)->id, BACKEND_ID_MAX, "%s", id);
-	}
-}
-
-static void take_states(const json_t *answer, const struct job *job, struct tasks *ret)
+/*
+ * Accounting tells tasks by their indices, the queue by the numbers that they have for themselves:
+ * such a one that runs can be attached to, whichever of the tasks it is.
+ */
+static void take_tasks(const json_t *answer, const struct job *job, struct tasks *ret)
 {
 	cleanup_free struct firecrest_job *seen = new_zero(struct firecrest_job);
 	const json_t *json;
@@ -80,29 +65,26 @@ static void take_states(const json_t *answer, const struct job *job, struct task
 	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
 		uint64_t index;
 
-		if (firecrest_read_job(json, seen) && strcmp(seen->id, job->native_id) == 0 &&
-		    text_parse_uint(seen->tasks, UINT32_MAX, &index))
+		if (!firecrest_read_job(json, seen))
+			continue;
+		if (!seen->tasks[0] && seen->seen.state == JOB_RUNNING)
+			memcpy(ret->running, seen->id, sizeof(ret->running));
+		else if (strcmp(seen->id, job->native_id) == 0 &&
+			 text_parse_uint(seen->tasks, UINT32_MAX, &index))
 			have_task(ret, index)->state = seen->seen.state;
 	}
 }
 
 static int ask(struct firecrest *fc, const struct job *job, struct tasks *ret, struct err *err)
 {
-	cleanup_free char *one = str_printf("/compute/{system}/jobs/%s", job->native_id);
-	cleanup_free char *more = str_printf("%s/metadata", one);
-	const struct firecrest_request requests[] = { { .path = one }, { .path = more } };
-	json_t *answers[ARRAY_LEN(requests)];
-	struct err errs[ARRAY_LEN(requests)];
-	int result = 0;
+	cleanup_free char *path = str_printf("/compute/{system}/jobs/%s", job->native_id);
+	const struct firecrest_request request = { .path = path };
+	cleanup(json_release) json_t *answer = NULL;
 
-	if (firecrest_call_many(fc, requests, ARRAY_LEN(requests), answers, errs) < 0)
-		result = err_set(err, errs[0].kind ? errs[0].kind : errs[1].kind, "%s",
-				 errs[0].kind ? errs[0].text : errs[1].text);
-	take_states(answers[0], job, ret);
-	take_numbers(answers[1], job, ret);
-	json_decref(answers[0]);
-	json_decref(answers[1]);
-	return result;
+	if (firecrest_call(fc, &request, &answer, err) < 0)
+		return -1;
+	take_tasks(answer, job, ret);
+	return 0;
 }
 
 /* "7_[3,5]" of those to be cancelled that have not ended; false: there are none. */
@@ -121,28 +103,18 @@ static bool list_open(const struct tasks *tasks, const struct job *job, struct b
 	return buf_append_u8(ret, ']') && ok && any;
 }
 
-static const struct task *find_running(const struct tasks *tasks)
-{
-	for (size_t i = 0; i < tasks->len; i++) {
-		if (tasks->items[i].state == JOB_RUNNING && tasks->items[i].id[0])
-			return &tasks->items[i];
-	}
-	return NULL;
-}
-
 /* By a task that runs. */
 static int cancel(struct firecrest *fc, const struct tasks *tasks, const struct job *job,
 		  struct err *err)
 {
 	cleanup(buf_finish) struct buf open = BUF_INIT(LIST_MAX);
 	cleanup(argv_finish) struct argv argv = { 0 };
-	const struct task *runs = find_running(tasks);
 
 	if (!list_open(tasks, job, &open))
 		return 0;
 	argv_add_words(&argv, "scancel", "--quiet", buf_str(&open), NULL);
-	if (runs)
-		return firecrest_attach(fc, runs->id, &argv, err);
+	if (tasks->running[0])
+		return firecrest_attach(fc, tasks->running, &argv, err);
 	return err_set(err, ERR_UNSUPPORTED,
 		       "FirecREST cannot name single tasks, and none of them runs that could end "
 		       "others: cancel job-%" PRIu64 ", or say 'scancel %s' on a login node",
@@ -161,13 +133,11 @@ int firecrest_find_running(struct backend *backend, const struct job *job, char 
 			   struct err *err)
 {
 	cleanup(tasks_finish) struct tasks tasks = { 0 };
-	const struct task *runs;
 
 	if (ask(site_firecrest_client(backend->site), job, &tasks, err) < 0)
 		return -1;
-	runs = find_running(&tasks);
-	if (!runs)
+	if (!tasks.running[0])
 		return err_set(err, ERR_UNAVAILABLE, "no task of it runs");
-	memcpy(ret, runs->id, sizeof(runs->id));
+	memcpy(ret, tasks.running, sizeof(tasks.running));
 	return 0;
 }

@@ -4,8 +4,8 @@
 /*
  * Single tasks of arrays. The calls of the API take whole jobs, and of an array the number that
  * Slurm gave to one task ends nothing; but steps can be attached to it. So a task is ended, and
- * sent a signal, by scancel in a step of a task that runs. Which number that has follows from the
- * files that the array's metadata names, since each task prints to one of its own (stdout.INDEX).
+ * sent a signal, by scancel in a step of a task that runs, whichever that is. It has to have a
+ * number, which the server tells of what is in Slurm's queue.
  */
 
 #include "controller/backends/backend.h"
