@@ -9,10 +9,12 @@
 
 #include "controller/http/internal.h"
 #include "init/base/alloc.h"
+#include "init/base/fd.h"
 
 #define PAUSE_MS 100 /* the first; each next one may be twice as long */
 #define PAUSE_MAX_MS 30000
 #define UNIX_SCHEME "unix:"
+#define SPEAKS_OTHERWISE "%s does not speak HTTP as it should: %s"
 
 uint64_t http_now_ms(void)
 {
@@ -57,10 +59,10 @@ static void wipe_text(struct span text)
 
 int http_open_program(const char *name, const char *const *argv, struct http **ret, struct err *err)
 {
-	struct http *http;
+	cleanup(http_close) struct http *http = NULL;
 	size_t len = 0;
 
-	if (http_open("http://127.0.0.1", &http, err) < 0)
+	if (http_open("http://localhost", &http, err) < 0)
 		return -1;
 	while (argv[len])
 		len++;
@@ -69,7 +71,9 @@ int http_open_program(const char *name, const char *const *argv, struct http **r
 		http->program[i] = str_dup(argv[i]);
 	free(http->url);
 	http->url = str_dup(name);
-	*ret = http;
+	if (http_listen(http, err) < 0)
+		return -1;
+	*ret = take_ptr(http);
 	return 0;
 }
 
@@ -78,6 +82,7 @@ int http_open(const char *url, struct http **ret, struct err *err)
 	cleanup(http_close) struct http *http = new_zero(struct http);
 	size_t len;
 
+	http->listener = -1;
 	if (!http_url_is_valid(url))
 		return err_set(err, ERR_INVALID,
 			       "'%.80s' is no address of a server: write it like http://host:6820, "
@@ -111,6 +116,8 @@ struct http *http_close(struct http *http)
 		for (char **word = http->program; word && *word; word++)
 			free(*word);
 		free(http->program);
+		fd_close(http->listener);
+		free(http->listening);
 		free(http->url);
 		free(http->base);
 		free(http->socket);
@@ -307,6 +314,9 @@ bool http_attempt_is_worth_another(const struct attempt *attempt)
 	}
 	if (attempt->code == CURLE_COULDNT_CONNECT || attempt->code == CURLE_COULDNT_RESOLVE_HOST)
 		return true;
+	/* A program that ended has said why, and would say so again. */
+	if (attempt->http->program)
+		return false;
 	return may_repeat(request) &&
 	       (attempt->code == CURLE_RECV_ERROR || attempt->code == CURLE_SEND_ERROR ||
 		attempt->code == CURLE_GOT_NOTHING || attempt->code == CURLE_PARTIAL_FILE);
@@ -351,9 +361,23 @@ int http_explain(const struct http *http, const char *why, CURLcode code, unsign
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CONNECT_ERROR:
 		return err_set(err, ERR_DENIED, "%s is not who it should be: %s", http->url, why);
-	default:
-		return err_set(err, ERR_PROTOCOL, "%s does not speak HTTP as it should: %s",
+	case CURLE_SSL_CERTPROBLEM:
+		return err_set(err, ERR_INVALID, "our certificate for %s is of no use: %s",
 			       http->url, why);
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+		if (http->program)
+			return err_set(err, ERR_UNAVAILABLE,
+				       "cannot reach %s: %s ended without an answer", http->url,
+				       http->program[0]);
+		/* In TLS 1.3 a server judges the client's certificate after the handshake. */
+		if (strstr(why, "alert"))
+			return err_set(err, ERR_DENIED, "%s does not take our certificate: %s",
+				       http->url, why);
+		return err_set(err, ERR_PROTOCOL, SPEAKS_OTHERWISE, http->url, why);
+	default:
+		return err_set(err, ERR_PROTOCOL, SPEAKS_OTHERWISE, http->url, why);
 	}
 }
 

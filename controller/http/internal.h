@@ -19,6 +19,8 @@ struct http {
 	char *base; /* "http://host:port", without a slash at the end */
 	char *socket;
 	char **program;	     /* NULL-terminated, or NULL */
+	int listener;	     /* where programs take connections; -1: there is no program */
+	char *listening;     /* its abstract name, without the NUL before it */
 	struct http_tls tls; /* owns its texts */
 	char *proxy;
 	/* Of a server whose certificate has another name: `base` has that, and here is where. */
@@ -45,8 +47,9 @@ struct attempt {
 	char why[CURL_ERROR_SIZE];
 };
 
-/* A connection that a program is at the other end of; or -1. */
-int http_dial(const struct http *http);
+/* Makes the listener; and starts a program that takes the next connection there. */
+int http_listen(struct http *http, struct err *err) attr_must_use;
+bool http_dial(const struct http *http);
 
 /* Makes attempt->easy ready to be performed; http, request and response are set. */
 void http_attempt_begin(struct attempt *attempt, uint64_t deadline_ms);

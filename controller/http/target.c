@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a server is, and how it is trusted; see http.h. */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "controller/http/internal.h"
 #include "init/base/alloc.h"
@@ -71,16 +72,10 @@ static void set_blob(const struct http *http, CURL *easy, CURLoption option, str
 
 static curl_socket_t dial(void *opaque, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	int fd = http_dial(opaque);
-
-	(void)purpose, (void)address;
-	return fd < 0 ? CURL_SOCKET_BAD : fd;
-}
-
-static int is_connected(void *opaque, curl_socket_t fd, curlsocktype purpose)
-{
-	(void)opaque, (void)fd, (void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
+	(void)purpose;
+	if (!http_dial(opaque))
+		return CURL_SOCKET_BAD;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 void http_set_target(const struct http *http, CURL *easy)
@@ -97,7 +92,7 @@ void http_set_target(const struct http *http, CURL *easy)
 	if (http->program) {
 		set(easy, CURLOPT_OPENSOCKETFUNCTION, dial);
 		set(easy, CURLOPT_OPENSOCKETDATA, http);
-		set(easy, CURLOPT_SOCKOPTFUNCTION, is_connected);
+		set(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, http->listening);
 		set(easy, CURLOPT_PROXY, "");
 	}
 	if (http->proxy) {

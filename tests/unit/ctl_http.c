@@ -414,6 +414,36 @@ static void addresses_are_checked(void **state)
 	assert_int_equal(err.kind, ERR_INVALID);
 }
 
+static void a_program_is_a_server(void **state)
+{
+	static const char *const argv[] = {
+		"sh", "-c",
+		"while read -r l && [ ${#l} -gt 1 ]; do :; done; "
+		"printf 'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok'",
+		NULL
+	};
+	static const char *const silent[] = { "sh", "-c", "exit 1", NULL };
+	cleanup(http_response_finish) struct http_response response = { 0 };
+	const struct http_request request = { .path = "/" };
+	struct http *http = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(http_open_program("there", argv, &http, &err), 0);
+	/* It has ended after the first, and is started again. */
+	for (int i = 0; i < 2; i++) {
+		if (http_send(http, &request, &response, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_string_equal(buf_str(&response.body), "ok");
+	}
+	http_close(http);
+	assert_int_equal(http_open_program("there", silent, &http, &err), 0);
+	assert_int_equal(http_send(http, &request, &response, &err), -1);
+	assert_int_equal(err.kind, ERR_UNAVAILABLE);
+	assert_string_equal(err.text, "cannot reach there: sh ended without an answer");
+	http_close(http);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +458,7 @@ int main(void)
 		cmocka_unit_test(a_body_is_read_from_a_descriptor_also_when_it_goes_again),
 		cmocka_unit_test(a_source_that_became_shorter_is_told),
 		cmocka_unit_test(addresses_are_checked),
+		cmocka_unit_test(a_program_is_a_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
