@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -146,15 +147,20 @@ class Unavailable(Exception):
 
 
 class Real:
-    """docker-registry of Debian, with its files in a directory."""
+    """docker-registry of Debian, with its files in a directory. users: lines of htpasswd(1); None lets everybody in."""
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path, users=None):
         if not shutil.which("docker-registry"):
             raise Unavailable("no docker-registry: apt-get install docker-registry")
         self.host = "127.0.0.1:%d" % free_ports(1)[0]
+        self.guarded = users is not None
         self.settings = path / "config.yml"
         self.settings.write_text(f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{self.host}'}}\n"
                                  f"storage: {{filesystem: {{rootdirectory: '{path}/storage'}}}}\n")
+        if self.guarded:
+            (path / "users").write_text(users)
+            with self.settings.open("a") as more:
+                more.write(f"auth: {{htpasswd: {{realm: tests, path: '{path}/users'}}}}\n")
 
     def __enter__(self):
         self.process = subprocess.Popen(["docker-registry", "serve", self.settings], stdout=subprocess.DEVNULL,
@@ -170,6 +176,8 @@ class Real:
         try:
             with urllib.request.urlopen(f"http://{self.host}/v2/") as answer:
                 return answer.status == 200
+        except urllib.error.HTTPError as error:
+            return error.code == 401 and self.guarded
         except OSError:
             return False
 

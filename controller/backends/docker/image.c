@@ -56,6 +56,28 @@ struct pull {
 	time_t said;
 };
 
+/* What a registry says is known by its words alone. */
+static enum err_kind kind_of(const char *words)
+{
+	static const struct {
+		const char *words;
+		enum err_kind kind;
+	} known[] = {
+		{ "not found", ERR_NOT_FOUND },
+		{ "manifest unknown", ERR_NOT_FOUND },
+		{ "unauthorized", ERR_DENIED },
+		{ "denied", ERR_DENIED },
+		{ "no basic auth credentials", ERR_DENIED },
+		{ "authentication required", ERR_DENIED },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (strcasestr(words, known[i].words))
+			return known[i].kind;
+	}
+	return ERR_UNAVAILABLE;
+}
+
 int image_read_progress(struct span line, struct err *err)
 {
 	cleanup(json_release) json_t *json = NULL;
@@ -70,13 +92,7 @@ int image_read_progress(struct span line, struct err *err)
 		copy = str_dup(text);
 		copy[strcspn(copy, "\n")] = '\0';
 		text_make_printable(copy);
-		return err_set(err,
-			       strcasestr(copy, "not found") || strcasestr(copy, "manifest unknown")
-				       ? ERR_NOT_FOUND
-			       : strcasestr(copy, "unauthorized") || strcasestr(copy, "denied")
-				       ? ERR_DENIED
-				       : ERR_UNAVAILABLE,
-			       "%s", copy);
+		return err_set(err, kind_of(copy), "%s", copy);
 	}
 	text = json_string_value(json_object_get(json, "status"));
 	return text && (strcmp(text, "Pull complete") == 0 || strcmp(text, "Already exists") == 0);
@@ -132,6 +148,7 @@ static int pull(struct engine *engine, const char *reference, struct err *err)
 	struct engine_call call = {
 		.method = "POST", .timeout_ms = PULL_TIMEOUT_MS, .received = take, .owner = &state
 	};
+	struct err own = { 0 };
 	int result;
 
 	if (!name)
@@ -142,14 +159,22 @@ static int pull(struct engine *engine, const char *reference, struct err *err)
 			  is_exact(reference) ? "" : "&tag=latest");
 	call.path = path;
 	call.header = auth;
-	result = engine_call(engine, &call, NULL, err);
+	result = engine_call(engine, &call, NULL, &own);
 	if (auth)
 		explicit_bzero(auth, strlen(auth));
 	/* What came last may have no end of line. */
 	if (result == 0 && buf_len(&state.line) > 0)
-		result = take_line(&state, err);
+		result = take_line(&state, &own);
 	buf_finish(&state.line);
-	return result < 0 ? err_wrap(err, "cannot fetch %s", reference) : 0;
+	if (result == 0)
+		return 0;
+	/* What fails in the engine, with 500, is its way to the registry. */
+	if (own.kind == ERR_SYSTEM)
+		own.kind = kind_of(own.text);
+	return err_set(err, own.kind, "cannot fetch %s: %s%s", reference, own.text,
+		       own.kind == ERR_DENIED
+			       ? ": 'docker login' and 'podman login' keep a password"
+			       : "");
 }
 
 int image_find(struct engine *engine, const char *reference, const char *when, json_t **ret,
