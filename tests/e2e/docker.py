@@ -156,6 +156,11 @@ class Tree:
 
 
 class Docker:
+    # What one of its own kind has otherwise (engine_lab.py).
+    namespaces = ("--mount", "--pid")
+    network = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
+    keeper = OWN_PLACES
+
     def __init__(self, dir: pathlib.Path):
         self.dir = dir
         self.process = None
@@ -195,14 +200,13 @@ class Docker:
         ETC_DOCKER.mkdir(exist_ok=True)
         daemon = [slurm.find("dockerd"), f"--config-file={self.dir}/daemon.json", f"--data-root={self.dir}/data",
                   f"--exec-root={self.dir}/exec", f"--pidfile={self.dir}/pid", f"--host=unix://{self.dir}/socket",
-                  "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
-                  f"--cgroup-parent=/{self.cgroup}", "--exec-opt=native.cgroupdriver=cgroupfs",
+                  *self.network, f"--cgroup-parent=/{self.cgroup}", "--exec-opt=native.cgroupdriver=cgroupfs",
                   "--shutdown-timeout=1"]
         with contextlib.suppress(Unavailable):
             daemon.append(f"--init-path={self.bundle}/berth-init")  # of `docker run --init`
         # Should this process be killed, unshare ends, and with it the namespace and everything in it.
-        outer = ["setpriv", "--pdeathsig=KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child",
-                 "--mount-proc", "tini", "--", "sh", "-c", OWN_PLACES, "sh"]
+        outer = ["setpriv", "--pdeathsig=KILL", "unshare", *self.namespaces, "--fork", "--kill-child",
+                 "--mount-proc", "tini", "--", "sh", "-c", self.keeper, "sh"]
         path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
         with open(self.dir / "log", "wb") as log:
             self.process = subprocess.Popen([*outer, *daemon], env={**self.env(), "PATH": path},

@@ -63,29 +63,39 @@ class Podman(docker.Docker, Engine):
         return {**os.environ, "CONTAINERS_STORAGE_CONF": str(self.dir / "storage.conf"),
                 "CONTAINERS_CONF": str(self.dir / "containers.conf")}
 
+    @staticmethod
+    def runtime() -> str:
+        """crun does not take a machine with both versions of control groups; runc does."""
+        return "runc" if pathlib.Path("/sys/fs/cgroup/unified").exists() else "crun"
+
     def start(self) -> "Podman":
-        # crun does not take a machine with both versions of control groups; runc does.
-        runtime = "runc" if pathlib.Path("/sys/fs/cgroup/unified").exists() else "crun"
+        runtime = self.runtime()
         missing = [name for name in ("podman", runtime, "conmon") if not shutil.which(name)]
         if missing:
             raise Unavailable(f"no {', '.join(missing)}: apt-get install podman {runtime}")
         if not harness.IS_ROOT:
             raise Unavailable("the Podman service runs as root here, and these tests do not")
+        self.configure(runtime)
+        self.serve(self.dir / "socket")
+        return self
+
+    def configure(self, runtime: str) -> None:
         (self.dir / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{self.dir}/store"\n'
                                                f'runroot = "{self.dir}/run"\n')
         (self.dir / "containers.conf").write_text(f'[engine]\nruntime = "{runtime}"\ncgroup_manager = "cgroupfs"\n'
                                                   'events_logger = "file"\n[containers]\nlog_driver = "k8s-file"\n'
                                                   'default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n')
+
+    def serve(self, socket: pathlib.Path) -> None:
         with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(self.argv("system", "service", "--time=0", f"unix://{self.dir}/socket"),
+            self.process = subprocess.Popen(self.argv("system", "service", "--time=0", f"unix://{socket}"),
                                             env=self.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
         try:
-            harness.until((self.dir / "socket").exists, "socket of the Podman service")
+            harness.until(socket.exists, "socket of the Podman service")
         except BaseException:
             self.stop()
             raise
-        return self
 
     def stop(self) -> None:
         if not self.process:

@@ -111,10 +111,26 @@ static void use_socket(const char *path, struct address *address)
 		address->uid = st.st_uid;
 }
 
+/* $DOCKER_CERT_PATH; of who only wishes to verify, where Docker's client has its configuration. */
+static char *find_certificates(void)
+{
+	const char *set = environment("DOCKER_CERT_PATH"), *own = environment("DOCKER_CONFIG");
+	const char *home = environment("HOME");
+	cleanup_free char *dir = NULL, *file = NULL;
+
+	if (set)
+		return str_dup(set);
+	if (!environment("DOCKER_TLS_VERIFY") || (!own && !home))
+		return NULL;
+	dir = own ? str_dup(own) : fs_join(home, ".docker");
+	file = fs_join(dir, "cert.pem");
+	return fs_exists(file) ? take_ptr(dir) : NULL;
+}
+
 /* As Docker's own client decides: certificates, or a wish to verify, mean TLS. */
 static int use_tcp(const char *host, const char *tls_dir, struct address *address, struct err *err)
 {
-	const char *dir = tls_dir ? tls_dir : environment("DOCKER_CERT_PATH");
+	cleanup_free char *dir = tls_dir ? str_dup(tls_dir) : find_certificates();
 	size_t len = strlen(host), port = strlen(TLS_PORT);
 	bool wants_tls = dir || environment("DOCKER_TLS_VERIFY") ||
 			 (len > port && strcmp(host + len - port, TLS_PORT) == 0);

@@ -337,6 +337,16 @@ int docker_adopted_endpoint(struct engine *engine, const struct job *job, struct
 		       own.text, job->cluster, job->name[0] ? job->name : job->native_id);
 }
 
+int docker_adopted_bundle(const struct job *job, char **ret, struct err *err)
+{
+	cleanup_free char *place = NULL;
+
+	if (read_place(job, &place, err) < 0)
+		return -1;
+	*ret = fs_join(place, "bundle");
+	return 0;
+}
+
 int docker_adopted_deliver(struct engine *engine, const struct job *job, const char *name,
 			   struct err *err)
 {

@@ -23,6 +23,8 @@ int docker_find_foreign(struct engine *engine, const char *name, struct job *ret
 	attr_must_use;
 int docker_adopt(struct engine *engine, const struct submission *submission, struct err *err)
 	attr_must_use;
+/* Where the bundle lies in there. free() it. */
+int docker_adopted_bundle(const struct job *job, char **ret, struct err *err) attr_must_use;
 int docker_abandon(struct engine *engine, const struct job *job, struct err *err) attr_must_use;
 
 /* Fetches endpoint.0.json into the job directory here. ERR_NOT_FOUND: it does not run. */

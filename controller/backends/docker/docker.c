@@ -232,6 +232,22 @@ static int exec_in(struct backend *backend, const struct job *job, unsigned int 
 	return docker_exec(engine, job->native_id, exec, ret_status, err);
 }
 
+static int carry(struct backend *backend, const struct job *job, unsigned int rank,
+		 const struct backend_carry *what, struct err *err)
+{
+	cleanup_free char *bundle = NULL;
+	struct engine *engine;
+
+	(void)rank;
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	if (!job_is_adopted(job))
+		bundle = str_dup(DOCKER_BUNDLE);
+	else if (docker_adopted_bundle(job, &bundle, err) < 0)
+		return -1;
+	return docker_carry(engine, job->native_id, bundle, what, err);
+}
+
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
 	const struct engine_call call = { .path = "/info" };
@@ -265,7 +281,7 @@ static int forget(struct backend *backend, const struct job *job, struct err *er
 	if (find_engine(backend, &engine, &own) == 0 && docker_remove(engine, name, &own) == 0)
 		return 0;
 	/* One that could not be handed over has no container; of a crashed berth's, find tells. */
-	if (job->native_id[0] == '\0' && own.kind == ERR_UNAVAILABLE)
+	if (job->native_id[0] == '\0' && (own.kind == ERR_UNAVAILABLE || own.kind == ERR_DENIED))
 		return 0;
 	return err_set(err, own.kind, "%s", own.text);
 }
@@ -349,6 +365,7 @@ static const struct backend_ops docker_backend_ops = {
 	.collect = collect,
 	.deliver = deliver,
 	.exec = exec_in,
+	.carry = carry,
 	.find_foreign = find_foreign,
 	.adopt = adopt,
 	.abandon = abandon,

@@ -302,22 +302,25 @@ int docker_exec(struct engine *engine, const char *id, const struct backend_exec
 	return run(&s, id, exec, ret_status, err);
 }
 
+static bool note_complaint(struct session *s, struct span bytes)
+{
+	/* The beginning tells most. */
+	bytes.len = MIN(bytes.len, buf_room(&s->complaint));
+	return buf_append_span(&s->complaint, bytes);
+}
+
 static int wrote_to_answer(struct session *s, enum frames_which which, struct span bytes,
 			   struct err *err)
 {
-	bool is_complaint = which == FRAMES_STDERR;
-
-	/* Of a complaint the beginning tells most. */
-	if (is_complaint)
-		bytes.len = MIN(bytes.len, buf_room(&s->complaint));
-	if (!buf_append_span(is_complaint ? &s->complaint : s->answer, bytes))
+	if (which == FRAMES_STDERR ? !note_complaint(s, bytes) : !buf_append_span(s->answer, bytes))
 		return err_set(err, ERR_LIMIT, "a program in the container says too much");
 	return 0;
 }
 
 static int complain(struct session *s, const char *program, int status, struct err *err)
 {
-	char *text = buf_take_str(buf_len(&s->complaint) ? &s->complaint : s->answer);
+	bool is_silent = buf_len(&s->complaint) == 0 && s->answer;
+	char *text = buf_take_str(is_silent ? s->answer : &s->complaint);
 
 	text[strcspn(text, "\r\n")] = '\0';
 	text_make_printable(text);
@@ -353,6 +356,40 @@ int docker_ask(struct engine *engine, const char *id, const struct docker_questi
 	if (run(&s, id, &exec, &status, err) < 0)
 		return -1;
 	return status == 0 ? 0 : complain(&s, question->argv[0], status, err);
+}
+
+static int wrote_stream(struct session *s, enum frames_which which, struct span bytes,
+			struct err *err)
+{
+	if (which != FRAMES_STDERR)
+		return fd_write_all(s->out, bytes, err);
+	(void)!note_complaint(s, bytes);
+	return 0;
+}
+
+int docker_carry(struct engine *engine, const char *id, const char *bundle,
+		 const struct backend_carry *carry, struct err *err)
+{
+	cleanup_free char *busybox = str_printf("%s/busybox", bundle);
+	char port[8];
+	const char *const argv[] = { busybox, "nc", "127.0.0.1", port, NULL };
+	const struct backend_exec exec = { .argv = argv, .in = carry->in, .out = carry->out };
+	cleanup(session_finish) struct session s = {
+		.engine = engine,
+		.connection = -1,
+		.has_frames = true,
+		.in = carry->in,
+		.pending = BUF_INIT(PIECE),
+		.wrote = wrote_stream,
+		.out = carry->out,
+		.complaint = BUF_INIT(COMPLAINT_MAX),
+	};
+	int status;
+
+	snprintf(port, sizeof(port), "%u", carry->port);
+	if (run(&s, id, &exec, &status, err) < 0)
+		return -1;
+	return status == 0 ? 0 : complain(&s, "nc", status, err);
 }
 
 int docker_start_program(struct engine *engine, const char *id, const char *const *argv,

@@ -28,6 +28,13 @@ struct docker_question {
 int docker_ask(struct engine *engine, const char *id, const struct docker_question *question,
 	       struct buf *ret, struct err *err) attr_must_use;
 
+/*
+ * As backend_ops.carry: by busybox of our bundle, which lies in this directory of the container and
+ * connects its input and output to the port.
+ */
+int docker_carry(struct engine *engine, const char *id, const char *bundle,
+		 const struct backend_carry *carry, struct err *err) attr_must_use;
+
 /* Starts a program and leaves it to itself; its output is nobody's. */
 int docker_start_program(struct engine *engine, const char *id, const char *const *argv,
 			 struct err *err) attr_must_use;
