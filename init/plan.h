@@ -65,6 +65,7 @@ DEFINE_CLEANUP_VALUE(struct plan, plan_finish)
 
 enum plan_result {
 	PLAN_RUN,
+	PLAN_BECOME, /* the command takes our place: execute it, and do nothing else */
 	PLAN_DONE,   /* --help, --version, --install: all is said and done */
 	PLAN_REFUSED /* a wrong command line, and that is said: exit with PLAN_REFUSED_STATUS */
 };

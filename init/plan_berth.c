@@ -29,7 +29,8 @@ struct args {
 static const struct opt opts[] = {
 	OPT_STR('d', "dir", struct args, dir, "DIR",
 		"job directory: keeps the status, and has the tunnel started"),
-	OPT_UINT('r', "rank", struct args, rank, "N", "rank in the job (default: SLURM_PROCID, 0)"),
+	OPT_UINT('r', "rank", struct args, rank, "N",
+		 "rank in the job (default: SLURM_PROCID, BERTH_RANK, 0)"),
 	OPT_UINT(0, "ranks", struct args, ranks, "COUNT",
 		 "--rank is the task of an array, which has so many: SLURM_PROCID is which"),
 	OPT_STR(0, "tunnel", struct args, tunnel, "PATH",
@@ -55,7 +56,7 @@ static const struct opt opts[] = {
 		 "each word of the command begins with a + that is not its own"),
 	OPT_FLAG(0, "warn-on-reap", struct args, warn_on_reap, "tell of each orphan that ended"),
 	OPT_LIST(0, "install", struct args, install, "FROM:TO:MODE",
-		 "copy the files of a directory, and end (repeatable)"),
+		 "copy a directory's files, then end or become COMMAND (repeatable)"),
 	OPT_COUNT('v', "verbose", struct args, verbose,
 		  "tell on standard error what happens (-vv: more, -vvv: all)"),
 	OPT_FLAG('h', "help", struct args, help, "show this"),
@@ -80,6 +81,8 @@ static int choose_rank(const struct args *args, unsigned int *ret, struct err *e
 			return err_set(err, ERR_INVALID, "--rank: ranks are below %d", INT_MAX);
 		first = args->rank * ranks;
 	}
+	if (!text)
+		text = getenv("BERTH_RANK");
 	if ((args->rank == RANK_UNSET || ranks > 1) && text &&
 	    !text_parse_uint(text, ranks > 1 ? ranks - 1 : INT_MAX, &rank))
 		rank = 0;
@@ -219,16 +222,17 @@ static enum plan_talk choose_talk(const struct args *args)
 	return args->warn_on_reap ? TALK_WARNINGS : TALK_NONE;
 }
 
-/* The whole work of an init container: no command is run. */
+/*
+ * The whole work of an init container. Where there are none, the same program is what comes after
+ * it, from where it was installed: nothing of this is left in the memory of the first process then.
+ */
 static int install_all(const struct opt_list *list, int operands, struct err *err)
 {
-	if (operands > 0)
-		return err_set(err, ERR_INVALID, "--install: runs no command");
 	for (size_t i = 0; i < list->len; i++) {
 		if (install(list->items[i], err) < 0)
 			return -1;
 	}
-	return PLAN_DONE;
+	return operands > 0 ? PLAN_BECOME : PLAN_DONE;
 }
 
 static int make(int argc, char **argv, struct plan *plan, struct err *err)

@@ -216,3 +216,19 @@ def test_nothing_wakes_it_up_while_it_holds(mode, tmp_path):
         with pytest.raises(subprocess.TimeoutExpired):
             init.process.wait(1)
         assert switches() == before
+
+
+# ---- installing first
+
+
+def test_what_is_installed_first_becomes_the_command_with_signals_as_they_were(mode, short_dir):
+    for name in "from", "to":
+        (short_dir / name).mkdir()
+    (short_dir / "from" / "file").write_text("x")
+    with Init(mode, *probe(1), options=["--install", f"{short_dir}/from:{short_dir}/to:0700", "--",
+                                        initrun.PROGRAM]) as init:
+        assert init.line() == "ready"
+        assert (short_dir / "to" / "file").read_text() == "x"
+        os.kill(init.pid, signal.SIGTERM)
+        assert json.loads(init.line())["signal"] == signal.SIGTERM
+        assert init.end().status == 0

@@ -32,6 +32,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	unsetenv("SLURM_PROCID");
+	unsetenv("BERTH_RANK");
 	return 0;
 }
 
@@ -134,7 +135,13 @@ static void the_rank_is_slurms_unless_given(void **state)
 	setenv("SLURM_PROCID", "-1", 1);
 	assert_int_equal(MAKE("true"), PLAN_RUN);
 	assert_int_equal(plan.rank, 0);
+	setenv("BERTH_RANK", "5", 1);
+	assert_int_equal(MAKE("true"), PLAN_RUN);
+	assert_int_equal(plan.rank, 0);
 	unsetenv("SLURM_PROCID");
+	assert_int_equal(MAKE("true"), PLAN_RUN);
+	assert_int_equal(plan.rank, 5);
+	unsetenv("BERTH_RANK");
 }
 
 static void the_rank_of_a_task_of_an_array_counts_those_before_it(void **state)
@@ -276,6 +283,22 @@ static void wrong_command_lines_of_others_are_refused_as_they_do(void **state)
 	assert_int_equal(MAKE_AS("dumb-init", "--help", "true"), PLAN_DONE);
 }
 
+static void what_is_installed_first_becomes_the_command(void **state)
+{
+	char from[] = "/tmp/berth-plan-XXXXXX";
+	cleanup_free char *what = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(from));
+	what = str_printf("%s:%s/to:0700", from, from);
+	assert_int_equal(MAKE("--install", what, "--", "/x/init", "--dir"), PLAN_BECOME);
+	assert_string_equal(plan.command[0], "/x/init");
+	assert_string_equal(plan.command[1], "--dir");
+	assert_null(plan.command[2]);
+	assert_int_equal(MAKE("--install", what), PLAN_DONE);
+	assert_int_equal(fs_remove_tree(from, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +309,7 @@ int main(void)
 		cmocka_unit_test(the_tunnel_is_found_beside_the_program),
 		cmocka_unit_test(the_rank_is_slurms_unless_given),
 		cmocka_unit_test(the_rank_of_a_task_of_an_array_counts_those_before_it),
+		cmocka_unit_test(what_is_installed_first_becomes_the_command),
 		cmocka_unit_test(wrong_command_lines_are_refused),
 		cmocka_unit_test(signals_and_exits_can_be_rewritten),
 		cmocka_unit_test(each_v_says_more),
