@@ -33,15 +33,17 @@ static void add_word(json_t *array, const char *word)
 	json_array_append_new(array, json_string(word));
 }
 
-static void add_init(json_t *entrypoint, const struct spec *spec)
+static void add_init(json_t *entrypoint, const struct spec *spec, const char *job_dir, bool is_one)
 {
 	char seconds[32];
 
 	add_word(entrypoint, DOCKER_BUNDLE "/berth-init");
 	add_word(entrypoint, "--dir");
-	add_word(entrypoint, DOCKER_JOB_DIR);
-	add_word(entrypoint, "--rank");
-	add_word(entrypoint, "0");
+	add_word(entrypoint, job_dir);
+	if (is_one) {
+		add_word(entrypoint, "--rank");
+		add_word(entrypoint, "0");
+	}
 	if (spec->hold) {
 		add_word(entrypoint, "--hold");
 		add_word(entrypoint, spec->hold);
@@ -72,13 +74,16 @@ static void add_entrypoint(json_t *entrypoint, const struct spec *spec, const js
 	}
 }
 
-static void add_command(json_t *body, const struct spec *spec, const json_t *config)
+void docker_set_command(json_t *body, const struct spec *spec, const json_t *config,
+			const char *job_dir, bool is_one)
 {
 	json_t *entrypoint = json_array(), *command = json_array();
 
-	add_init(entrypoint, spec);
+	add_init(entrypoint, spec, job_dir, is_one);
 	if (spec->script) {
-		add_word(command, DOCKER_JOB_DIR "/" SPEC_SCRIPT_NAME);
+		cleanup_free char *script = str_printf("%s/" SPEC_SCRIPT_NAME, job_dir);
+
+		add_word(command, script);
 	} else {
 		add_entrypoint(entrypoint, spec, config);
 		for (const char *const *word = spec->command; *word; word++)
@@ -272,7 +277,7 @@ int docker_make_container(const struct submission *submission, const json_t *con
 	json_t *env = json_array();
 
 	set_text(body, "Image", spec->image);
-	add_command(body, spec, config);
+	docker_set_command(body, spec, config, DOCKER_JOB_DIR, true);
 	for (size_t i = 0; i < spec->env.len; i++)
 		add_word(env, spec->env.items[i]);
 	json_object_set_new(body, "Env", env);

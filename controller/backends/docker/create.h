@@ -26,5 +26,12 @@ int docker_make_container(const struct submission *submission, const json_t *con
 /* Adds to the body that this directory of the machine is the job directory of the container. */
 void docker_bind_job_dir(json_t *body, const char *path);
 
+/*
+ * Its "Entrypoint" and "Cmd". job_dir: in the container. is_one: it is rank 0; else its environment
+ * tells berth-init which it is.
+ */
+void docker_set_command(json_t *body, const struct spec *spec, const json_t *config,
+			const char *job_dir, bool is_one);
+
 /* How the container of a job is called: by its uid, which is never used again. free() it. */
 char *docker_container_name(const struct job *job);

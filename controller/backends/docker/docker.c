@@ -180,13 +180,16 @@ static int log_since(struct backend *backend, const struct job *job, uint64_t si
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err)
 {
+	const struct docker_source source = { .kind = "containers",
+					      .id = job->native_id,
+					      .is_over = job_state_is_ended(job->state) };
 	struct docker *docker = docker_of(backend);
 	struct engine *engine;
 
 	if (find_engine(backend, &engine, err) < 0)
 		return -1;
-	return docker_read_log(engine, &docker->readings[part->which == LOG_STDERR], job, part, ret,
-			       err);
+	return docker_read_log(engine, &docker->readings[part->which == LOG_STDERR], &source, part,
+			       ret, err);
 }
 
 /*

@@ -19,12 +19,11 @@ void docker_reading_finish(struct docker_reading *reading)
 	*reading = (struct docker_reading){ 0 };
 }
 
-static bool is_at(const struct docker_reading *reading, const struct job *job,
-		  const struct log_part *part)
+bool docker_reading_is_at(const struct docker_reading *reading, const char *id,
+			  const struct log_part *part)
 {
-	return reading->stream && strcmp(reading->id, job->native_id) == 0 &&
-	       reading->which == part->which && reading->since_ns == part->since_ns &&
-	       reading->offset == part->offset;
+	return reading->stream && strcmp(reading->id, id) == 0 && reading->which == part->which &&
+	       reading->since_ns == part->since_ns && reading->offset == part->offset;
 }
 
 /* "&since=SECONDS.NANOSECONDS" in a buffer of this size; nothing when all of it is wanted. */
@@ -37,8 +36,9 @@ static void format_since(uint64_t since_ns, char out[SINCE_SIZE])
 			 since_ns % NSEC_PER_SEC);
 }
 
-static int open_stream(struct engine *engine, struct docker_reading *reading, const struct job *job,
-		       const struct log_part *part, bool follows, struct err *err)
+static int open_stream(struct engine *engine, struct docker_reading *reading,
+		       const struct docker_source *source, const struct log_part *part,
+		       bool follows, struct err *err)
 {
 	cleanup_free char *path = NULL, *versioned = NULL;
 	cleanup(http_stream_close) struct http_stream *stream = NULL;
@@ -49,7 +49,7 @@ static int open_stream(struct engine *engine, struct docker_reading *reading, co
 	if (engine_greet(engine, err) < 0)
 		return -1;
 	format_since(part->since_ns, since);
-	path = str_printf("/containers/%s/logs?%s=true&follow=%s%s", job->native_id,
+	path = str_printf("/%s/%s/logs?%s=true&follow=%s%s", source->kind, source->id,
 			  part->which == LOG_STDOUT ? "stdout" : "stderr",
 			  follows ? "true" : "false", since);
 	versioned = engine_path(engine, path);
@@ -65,7 +65,7 @@ static int open_stream(struct engine *engine, struct docker_reading *reading, co
 	reading->which = part->which;
 	reading->since_ns = part->since_ns;
 	reading->follows = follows;
-	snprintf(reading->id, sizeof(reading->id), "%s", job->native_id);
+	snprintf(reading->id, sizeof(reading->id), "%s", source->id);
 	return 0;
 }
 
@@ -81,6 +81,11 @@ static int take(struct docker_reading *reading, struct buf *bytes, const struct 
 			return err_set(err, ERR_PROTOCOL,
 				       "the engine's log is not in frames: has the container a "
 				       "terminal?");
+		/* What a Swarm says of the log itself. */
+		if (reading->frames.which == FRAMES_ERROR) {
+			buf_consume(bytes, buf_len(bytes) - all.len);
+			continue;
+		}
 		if (reading->offset < part->offset)
 			skip = (size_t)MIN(part->offset - reading->offset, (uint64_t)piece.len);
 		if (piece.len - skip > room)
@@ -119,12 +124,13 @@ static int read_patiently(struct docker_reading *reading, const struct log_part 
  * From the beginning, to where the reading was, and on. Podman loses parts of a log that is written
  * fast while it is followed: there, what has come in between is all that is read.
  */
-static int go_on(struct engine *engine, struct docker_reading *reading, const struct job *job,
-		 const struct log_part *part, struct buf *ret, struct err *err)
+static int go_on(struct engine *engine, struct docker_reading *reading,
+		 const struct docker_source *source, const struct log_part *part, struct buf *ret,
+		 struct err *err)
 {
-	bool follows = !engine->is_podman && !job_state_is_ended(job->state);
+	bool follows = !engine->is_podman && !source->is_over;
 
-	if (open_stream(engine, reading, job, part, follows, err) < 0)
+	if (open_stream(engine, reading, source, part, follows, err) < 0)
 		return -1;
 	while (reading->offset < part->offset && !http_stream_has_ended(reading->stream)) {
 		if (read_patiently(reading, part, ret, err) < 0)
@@ -133,23 +139,22 @@ static int go_on(struct engine *engine, struct docker_reading *reading, const st
 	return 0;
 }
 
-int docker_read_log(struct engine *engine, struct docker_reading *reading, const struct job *job,
-		    const struct log_part *part, struct buf *ret, struct err *err)
+int docker_read_log(struct engine *engine, struct docker_reading *reading,
+		    const struct docker_source *source, const struct log_part *part,
+		    struct buf *ret, struct err *err)
 {
-	bool is_over = job_state_is_ended(job->state);
-
-	if (!is_at(reading, job, part)) {
-		if (open_stream(engine, reading, job, part, false, err) < 0)
+	if (!docker_reading_is_at(reading, source->id, part)) {
+		if (open_stream(engine, reading, source, part, false, err) < 0)
 			return -1;
 	} else if (reading->is_at_end && !reading->follows &&
-		   go_on(engine, reading, job, part, ret, err) < 0) {
+		   go_on(engine, reading, source, part, ret, err) < 0) {
 		return -1;
 	}
 	/* Less than was asked for is all that there is: whoever reads does not ask twice. */
 	while (buf_len(ret) < part->max && !http_stream_has_ended(reading->stream)) {
 		int got = 1;
 
-		if (reading->follows && !is_over)
+		if (reading->follows && !source->is_over)
 			got = read_once(reading, part, FOLLOW_MS, ret, err);
 		else if (read_patiently(reading, part, ret, err) < 0)
 			got = -1;

@@ -139,12 +139,11 @@ void docker_read_details(const json_t *container, struct observation *ret)
 		read_end(state, ret);
 }
 
-/* What berth-init wrote knows more than the container's exit status. */
-static void read_status(const struct job *job, struct observation *ret)
+void docker_read_status(const struct job *job, unsigned int rank, struct observation *ret)
 {
 	struct status status;
 
-	if (jobdir_read_status(NULL, job->directory, 0, &status, NULL) != 1 || !status.exited)
+	if (jobdir_read_status(NULL, job->directory, rank, &status, NULL) != 1 || !status.exited)
 		return;
 	ret->state = status.exit_code == 0 && status.signal == 0 ? JOB_SUCCEEDED : JOB_FAILED;
 	ret->exit_code = status.exit_code;
@@ -202,7 +201,7 @@ static void look_closer(struct engine *engine, const struct job *job, struct obs
 		return;
 	if (docker_fetch_job_file(engine, job->native_id, job->directory, "status.0.json", NULL) ==
 	    0)
-		read_status(job, ret);
+		docker_read_status(job, 0, ret);
 	if (job->cancel_requested && ret->state != JOB_TIMEOUT)
 		ret->state = JOB_CANCELLED;
 }

@@ -31,3 +31,6 @@ void docker_read_details(const json_t *container, struct observation *ret);
 
 /* Whether one that has just exited is going to be started again, by what it was asked for. */
 bool docker_starts_again(const json_t *container, uint64_t now_ns) attr_must_use;
+
+/* What berth-init wrote, and was copied here, which knows more than the container's exit status. */
+void docker_read_status(const struct job *job, unsigned int rank, struct observation *ret);
