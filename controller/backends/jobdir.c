@@ -15,6 +15,9 @@
 #include "init/base/log_times.h"
 
 #define MINUTE_NS (60 * NSEC_PER_SEC)
+/* Neither ports of Kubernetes' services (30000 and above) nor those that the kernel chooses. */
+#define PORT_FIRST 20000
+#define PORTS 10000
 #define REASON_OOM "killed by the kernel: out of memory"
 
 int jobdir_read_status(struct site *site, const char *dir, unsigned int rank, struct status *ret,
@@ -257,6 +260,15 @@ void jobdir_first_line(const char *dir, const char *name, char *out, size_t size
 	line += strspn(line, " \t\r\n");
 	text[strcspn(line, "\n") + (size_t)(line - text)] = '\0';
 	jobdir_copy_text(out, size, line);
+}
+
+uint16_t jobdir_port(const struct job *job)
+{
+	uint32_t hash = 2166136261U; /* FNV-1a */
+
+	for (const char *c = job->uid; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 16777619U;
+	return (uint16_t)(PORT_FIRST + hash % PORTS);
 }
 
 void jobdir_copy_text(char *out, size_t size, const char *text)

@@ -69,6 +69,12 @@ bool jobdir_remove_left(const char *directory, uint64_t before_ns);
  */
 void jobdir_add_located(const struct located *located, struct job_list *ret);
 
+/*
+ * The UDP and TCP port of the tunnel where nobody can read which it found: the same for a job
+ * whenever it is asked for, and none that the kernel chooses (ephemeral), or clusters publish.
+ */
+uint16_t jobdir_port(const struct job *job);
+
 /* Copies text for people: control characters become '?', and it is cut to size. */
 void jobdir_copy_text(char *out, size_t size, const char *text);
 

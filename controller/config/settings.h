@@ -29,7 +29,7 @@
 	X(TOP, DEFAULTS, "defaults", defaults, none, true, NULL, "what holds for clusters that do not say it") \
 	X(CONTEXT, TEXT, "cluster", cluster, name, true, "called as the context", "the cluster") \
 	X(CONTEXT, JOB, "job", job, none, true, NULL, "options of jobs, before those of the cluster") \
-	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: docker, firecrest, kubernetes, local, slurm or slurmrest") \
+	X(CLUSTER, TEXT, "backend", backend, name, true, "slurm", "what runs jobs: docker, firecrest, kubernetes, local, slurm, slurmrest or swarm") \
 	X(CLUSTER, TEXT, "login", login, login, false, "this machine", "login node, as ssh is told it") \
 	X(CLUSTER, LIST, "ssh_options", ssh_options, ssh_option, false, NULL, "options of ssh to the login node") \
 	X(CLUSTER, TEXT, "home", home, home, true, "$BERTH_HOME here, ~/.berth on a login node", "where jobs have their files") \

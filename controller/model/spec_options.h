@@ -26,7 +26,7 @@
 #define SPEC_SLURM "use --backend slurm, or leave it out"
 #define SPEC_NO_LAUNCHER "--image is a directory here: leave it out"
 #define SPEC_NO_QUEUE "jobs here wait for nothing: leave it out"
-#define SPEC_ENGINE "use a cluster with backend docker or kubernetes, or leave it out"
+#define SPEC_ENGINE "use a cluster with backend docker, kubernetes or swarm, or leave it out"
 
 /* clang-format off */
 #define SPEC_OPTIONS(X) \

@@ -10,6 +10,7 @@
 #include "controller/backends/local/local.h"
 #include "controller/backends/slurm/slurm.h"
 #include "controller/backends/slurmrest/slurmrest.h"
+#include "controller/backends/swarm/swarm.h"
 
 static int open_local(const struct backend_settings *settings, struct site *site,
 		      struct backend **ret, struct err *err)
@@ -39,6 +40,7 @@ static const struct {
 	{ "slurm", open_slurm, true },
 	{ "slurmrest", slurmrest_backend_open, true },
 	{ "firecrest", firecrest_backend_open, true },
+	{ "swarm", swarm_backend_open, false },
 };
 
 int backend_open(const char *name, const struct backend_settings *settings, struct site *site,
@@ -55,6 +57,6 @@ int backend_open(const char *name, const struct backend_settings *settings, stru
 	}
 	return err_set(
 		err, ERR_INVALID,
-		"no backend '%.40s': there are docker, firecrest, kubernetes, local, slurm and slurmrest",
+		"no backend '%.40s': there are docker, firecrest, kubernetes, local, slurm, slurmrest and swarm",
 		name);
 }

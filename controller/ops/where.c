@@ -73,8 +73,9 @@ static int describe(const struct config *config, const struct config_cluster *cl
 	is_behind = login && strcmp(ret->backend, "local") != 0;
 	ret->is_remote = is_behind || strcmp(ret->backend, "firecrest") == 0;
 	ret->login = is_behind ? login : login_of(config_text(config, cluster, "url"));
-	ret->runs_containers =
-		strcmp(ret->backend, "docker") == 0 || strcmp(ret->backend, "kubernetes") == 0;
+	ret->runs_containers = strcmp(ret->backend, "docker") == 0 ||
+			       strcmp(ret->backend, "kubernetes") == 0 ||
+			       strcmp(ret->backend, "swarm") == 0;
 	ret->settings = cluster;
 	return 0;
 }

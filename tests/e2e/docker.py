@@ -156,6 +156,8 @@ class Tree:
 
 
 class Docker:
+    # Words that run it in another network than ours.
+    prefix = ()
     # What one of its own kind has otherwise (engine_lab.py).
     namespaces = ("--mount", "--pid")
     network = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
@@ -205,7 +207,7 @@ class Docker:
         with contextlib.suppress(Unavailable):
             daemon.append(f"--init-path={self.bundle}/berth-init")  # of `docker run --init`
         # Should this process be killed, unshare ends, and with it the namespace and everything in it.
-        outer = ["setpriv", "--pdeathsig=KILL", "unshare", *self.namespaces, "--fork", "--kill-child",
+        outer = [*self.prefix, "setpriv", "--pdeathsig=KILL", "unshare", *self.namespaces, "--fork", "--kill-child",
                  "--mount-proc", "tini", "--", "sh", "-c", self.keeper, "sh"]
         path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
         with open(self.dir / "log", "wb") as log:

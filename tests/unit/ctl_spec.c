@@ -247,7 +247,7 @@ static void containers_are_for_engines_and_queues_are_not(void **state)
 	assert_int_equal(spec_check_no_engine(&spec, "slurm", &err), -1);
 	assert_int_equal(err.kind, ERR_UNSUPPORTED);
 	assert_string_equal(err.text, "--shm-size: slurm runs no containers: use a cluster with "
-				      "backend docker or kubernetes, or leave it out");
+				      "backend docker, kubernetes or swarm, or leave it out");
 	spec.partition = "debug";
 	assert_int_equal(spec_check_engine(&spec, &err), -1);
 	assert_non_null(strstr(err.text, "--partition"));

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "controller/backends/jobdir.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/manifest.h"
 #include "controller/backends/kube/pod.h"
@@ -25,17 +26,9 @@
 #define MODE_PROGRAMS 0555
 #define MODE_READABLE 0444
 
-/* Neither ports of services (30000 and above) nor those that the kernel chooses. */
-#define PORT_FIRST 20000
-#define PORTS 10000
-
 uint16_t kube_port(const struct job *job)
 {
-	uint32_t hash = 2166136261U; /* FNV-1a */
-
-	for (const char *c = job->uid; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 16777619U;
-	return (uint16_t)(PORT_FIRST + hash % PORTS);
+	return jobdir_port(job);
 }
 
 const char *kube_programs_dir(const struct kube_bundle *bundle)
