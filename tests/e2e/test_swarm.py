@@ -178,7 +178,7 @@ def test_logs_are_told_apart_and_followed(here):
     expected = "".join(f"{i}\n" for i in range(1, 20001)) + "no newline"
     assert rest == expected
     assert here("logs", "--tail", "2", name).stdout == "20000\nno newline"
-    assert here("logs", "--stderr", name).stdout == "err\nlast\n"
+    assert here("logs", "--stderr", "--since", "1h", name).stdout == "err\nlast\n"
 
 
 def test_a_key_is_changed_while_it_runs_and_a_hold_ends(here, ssh):

@@ -267,6 +267,14 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 	return docker_read_log(swarm->engine, &reading->log, &source, part, ret, err);
 }
 
+static int log_since(struct backend *backend, const struct job *job, uint64_t since_ns,
+		     struct log_part *part, struct err *err)
+{
+	(void)backend, (void)job, (void)err;
+	part->since_ns = since_ns;
+	return 0;
+}
+
 static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err)
 {
@@ -375,6 +383,7 @@ static const struct backend_ops swarm_backend_ops = {
 	},
 	.release = release,
 	.read_log = read_log,
+	.log_since = log_since,
 	.endpoint = endpoint,
 	.list_nodes = list_nodes,
 	.keeps_endpoints = true,
