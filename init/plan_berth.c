@@ -13,6 +13,7 @@
 #include "init/base/alloc.h"
 #include "init/base/cleanup.h"
 #include "init/base/fs.h"
+#include "init/base/indices.h"
 #include "init/base/opt.h"
 #include "init/base/text.h"
 #include "install.h"
@@ -20,7 +21,7 @@
 #define RANK_UNSET UINT64_MAX
 
 struct args {
-	const char *dir, *tunnel, *hold, *parent_death;
+	const char *dir, *tunnel, *hold, *parent_death, *indices;
 	uint64_t rank, ranks, grace, limit, verbose;
 	bool no_tunnel, single_child, subreaper, warn_on_reap, marked, help, version;
 	struct opt_list remap, rewrite, install;
@@ -33,6 +34,8 @@ static const struct opt opts[] = {
 		 "rank in the job (default: SLURM_PROCID, BERTH_RANK, 0)"),
 	OPT_UINT(0, "ranks", struct args, ranks, "COUNT",
 		 "--rank is the task of an array, which has so many: SLURM_PROCID is which"),
+	OPT_STR(0, "indices", struct args, indices, "LIST",
+		"the rank is that of these which the one given counts to, such as 1-9:2"),
 	OPT_STR(0, "tunnel", struct args, tunnel, "PATH",
 		"the tunnel (default: berth-tunnel beside this program)"),
 	OPT_FLAG(0, "no-tunnel", struct args, no_tunnel, "start no tunnel"),
@@ -87,6 +90,28 @@ static int choose_rank(const struct args *args, unsigned int *ret, struct err *e
 	    !text_parse_uint(text, ranks > 1 ? ranks - 1 : INT_MAX, &rank))
 		rank = 0;
 	*ret = (unsigned int)(first + rank);
+	return 0;
+}
+
+/*
+ * Where tasks are numbered from 0 without gaps and those of the array are not, the number stands
+ * for a task; what runs is told which.
+ */
+static int choose_task(const char *indices, unsigned int *rank, struct err *err)
+{
+	uint64_t task = 0;
+	char text[PLAN_NUMBER_SIZE];
+
+	if (!indices_are_valid(indices))
+		return err_set(err, ERR_INVALID, "--indices: '%.80s' is no list, such as 1-9:2",
+			       indices);
+	if (!indices_nth(indices, *rank, &task))
+		return err_set(err, ERR_INVALID, "--indices: '%.80s' has no %u after the first",
+			       indices, *rank);
+	snprintf(text, sizeof(text), "%u", (unsigned int)task);
+	if (setenv("SLURM_ARRAY_TASK_ID", text, 1) < 0 || setenv("BERTH_RANK", text, 1) < 0)
+		return err_set_errno(err, errno, "the environment");
+	*rank = (unsigned int)task;
 	return 0;
 }
 
@@ -259,7 +284,11 @@ static int make(int argc, char **argv, struct plan *plan, struct err *err)
 		return install_all(&args.install, operands, err);
 	if (operands == 0)
 		return err_set(err, ERR_INVALID, "which command? See --help");
-	if (choose_rank(&args, &plan->rank, err) < 0)
+	if (args.indices && args.ranks > 1)
+		return err_set(err, ERR_INVALID,
+			       "--indices is for tasks of one rank: without --ranks");
+	if (choose_rank(&args, &plan->rank, err) < 0 ||
+	    (args.indices && choose_task(args.indices, &plan->rank, err) < 0))
 		return -1;
 	plan->subreaper = args.subreaper;
 	plan->warn_on_reap = args.warn_on_reap;

@@ -438,6 +438,15 @@ int backend_collect(struct backend *backend, struct err *err)
 	return 0;
 }
 
+int backend_fetch_status(struct backend *backend, const struct job *job, unsigned int rank,
+			 struct err *err)
+{
+	backend_assert_own(backend, job);
+	if (backend->ops->fetch_status && backend->ops->fetch_status(backend, job, rank, err) < 0)
+		return err_wrap(err, "%s", backend->ops->name);
+	return 0;
+}
+
 int backend_deliver(struct backend *backend, const struct job *job, const char *name,
 		    struct err *err)
 {

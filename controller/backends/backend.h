@@ -292,6 +292,13 @@ struct backend_ops {
 		       struct err *err);
 
 	/*
+	 * Brings what berth-init says of a rank that runs (status.RANK.json) into the job directory
+	 * here. NULL: it is there already.
+	 */
+	int (*fetch_status)(struct backend *backend, const struct job *job, unsigned int rank,
+			    struct err *err);
+
+	/*
 	 * Runs a program in a container until it ends, by the engine's own means; *ret_status is 0
 	 * to 255, 128+N for signal N. NULL: there is no such.
 	 */
@@ -383,6 +390,9 @@ int backend_forget(struct backend *backend, const struct job *job, struct err *e
 int backend_collect(struct backend *backend, struct err *err) attr_must_use;
 int backend_deliver(struct backend *backend, const struct job *job, const char *name,
 		    struct err *err) attr_must_use;
+/* Success, and nothing done, where the job directory is the job's own. */
+int backend_fetch_status(struct backend *backend, const struct job *job, unsigned int rank,
+			 struct err *err) attr_must_use;
 bool backend_runs_containers(const struct backend *backend);
 
 bool backend_can_carry(const struct backend *backend);

@@ -270,6 +270,21 @@ int http_websocket_send(struct http_websocket *ws, struct span head, struct span
 	return 0;
 }
 
+int http_websocket_ping(struct http_websocket *ws, struct err *err)
+{
+	struct websocket_key key;
+	uint8_t *room;
+
+	if (ws->is_deaf || buf_len(&ws->out) > 0)
+		return 0;
+	if (make_random(&key, sizeof(key), err) < 0)
+		return -1;
+	room = buf_reserve(&ws->out, WEBSOCKET_HEAD_MAX);
+	assert(room);
+	buf_commit(&ws->out, websocket_put_ping(WEBSOCKET_CLIENT, &key, room));
+	return 0;
+}
+
 struct http_websocket *http_websocket_close(struct http_websocket *ws)
 {
 	uint8_t bye[WEBSOCKET_ANSWER_MAX];

@@ -63,3 +63,10 @@ size_t http_websocket_room(const struct http_websocket *ws);
  */
 int http_websocket_send(struct http_websocket *ws, struct span head, struct span payload,
 			struct err *err) attr_must_use;
+
+/*
+ * For one that was idle, which proxies between end after a while: a PING, unless something waits to
+ * be sent that is as good. Nobody waits for the PONG: a server that cannot go on reading, since the
+ * program behind it does not, sends none. One that is gone shows as TCP gives the PING up.
+ */
+int http_websocket_ping(struct http_websocket *ws, struct err *err) attr_must_use;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/text.h"
 
 /* "6b019f50-8eef54953ad43042": when it was submitted, and random. */

@@ -2,7 +2,7 @@
 /* spec.json, read back; see job_spec.h. */
 #include "job_spec.h"
 
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/model/json.h"
 #include "controller/model/ref.h"
 #include "controller/model/spec.h"

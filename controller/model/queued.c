@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 
 static void finish(struct queued *entry)
 {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 
 void run_finish(struct run *run)
 {

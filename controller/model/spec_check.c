@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "controller/model/container.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/model/ref.h"
 #include "controller/model/spec.h"
 #include "controller/model/spec_options.h"

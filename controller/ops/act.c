@@ -35,8 +35,10 @@ static bool is_kept(struct controller *c, const struct job *job)
 		return false;
 
 	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
-		if (job_means_rank(job, rank) &&
-		    jobdir_read_status(backend_site(backend), job->directory, (unsigned int)rank,
+		if (!job_means_rank(job, rank) ||
+		    backend_fetch_status(backend, job, (unsigned int)rank, NULL) < 0)
+			continue;
+		if (jobdir_read_status(backend_site(backend), job->directory, (unsigned int)rank,
 				       &status, NULL) == 1 &&
 		    status.held)
 			return true;

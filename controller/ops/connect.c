@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "controller/backends/jobdir.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
@@ -346,15 +346,12 @@ int ops_locate(struct controller *c, const struct ref *ref, struct err *err)
 	return MIN(result, 1);
 }
 
-/*
- * Where it was last, which costs nobody a question: the tunnel asks when it does not answer there.
- * cp starts tunnels of its own, which do not.
- */
-static bool take_known(const struct visit *v, const char *verb, char **ret_endpoint)
+/* Where it was last, which costs nobody a question: the tunnel asks when nobody answers there. */
+static bool take_known(const struct visit *v, char **ret_endpoint)
 {
 	if (!v->backend ||
 	    !(site_is_remote(backend_site(v->backend)) || backend_keeps_endpoints(v->backend)) ||
-	    v->job.state != JOB_RUNNING || strcmp(verb, "cp") == 0)
+	    v->job.state != JOB_RUNNING)
 		return false;
 	*ret_endpoint = place_known_endpoint(v->c, backend_site(v->backend), &v->job, v->rank);
 	return *ret_endpoint;
@@ -415,7 +412,7 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 	    bundle_find(c->paths.program, &bundle, err) < 0)
 		return -1;
 	v.deadline = monotonic_ns() + plan->wait_ns;
-	is_known = take_known(&v, plan->verb, &endpoint);
+	is_known = take_known(&v, &endpoint);
 	if (!is_known && (job_is_imported(&v.job) ? take_imported(&v, &endpoint, err)
 						  : wait_for_endpoint(&v, &endpoint, err)) < 0)
 		return -1;
@@ -427,8 +424,7 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 		argv_add_words(ret, "--endpoint", endpoint, NULL);
 	if (is_known)
 		add_refresh(&v, ret);
-	if (strcmp(plan->verb, "cp") != 0)
-		connect_add_through(c, v.backend, &v.job, v.rank, ret);
+	connect_add_through(c, v.backend, &v.job, v.rank, ret);
 	if (strcmp(plan->verb, "ssh") == 0)
 		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);
 	argv_addf(ret, "--rank=%u", v.rank);

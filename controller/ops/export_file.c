@@ -6,7 +6,7 @@
 #include <sha2.h>
 #include <string.h>
 
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/model/json.h"
 #include "controller/model/ref.h"
 #include "init/base/text.h"

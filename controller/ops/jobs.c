@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/ops/age.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/where.h"

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/ops/age.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "controller/backends/jobdir.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/ops/internal.h"
 #include "init/base/log.h"
 

@@ -235,6 +235,8 @@ class StandIn(kube.Cluster):
     def make_pods(self, job: dict) -> None:
         """As many as may run: those of an indexed Job that have not been begun, in their order."""
         spec = job["spec"]
+        if spec.get("suspend"):
+            return
         if spec.get("completionMode") != "Indexed":
             if not self.pods_of(job):
                 self.make_pod(job, None)
@@ -244,6 +246,17 @@ class StandIn(kube.Cluster):
         room = spec["parallelism"] - len(active)
         for index in [i for i in range(spec["completions"]) if i not in begun][:max(room, 0)]:
             self.make_pod(job, index)
+
+    def suspend(self, job: dict) -> None:
+        """Its pods go, or are made anew."""
+        held = job["spec"].get("suspend", False)
+        for pod in self.pods_of(job) if held else []:
+            self.note("DELETED", "pods", self.kind("pods").pop(pod["metadata"]["name"]))
+        job["status"]["conditions"] = [{"type": "Suspended", "status": str(held), "lastTransitionTime": kube.now(),
+                                        "reason": "JobSuspended" if held else "JobResumed",
+                                        "message": "Job suspended" if held else "Job resumed"}]
+        self.note("MODIFIED", "jobs", job)
+        self.make_pods(job)
 
     @staticmethod
     def indexes(job: dict) -> set:
@@ -301,6 +314,8 @@ class StandIn(kube.Cluster):
         before = item["status"].get("phase")
         merge(item, {"status": change["status"]} if part == "status" else change)
         self.note("MODIFIED", kind, item)
+        if kind == "jobs" and "suspend" in change.get("spec", {}):
+            self.suspend(item)
         phase = item["status"].get("phase")
         if kind == "pods" and phase != before and phase in ("Succeeded", "Failed"):
             self.pod_ended(item, phase == "Succeeded")
@@ -355,7 +370,7 @@ class StandIn(kube.Cluster):
             return 201, self.make(kind, body)
         if method == "DELETE":
             for key in [name] if name else [k for k, v in self.kind(kind).items() if self.selected(v, query)]:
-                self.find(kind, key)
+                self.check(self.find(kind, key), (body or {}).get("preconditions", {}))
                 self.remove(kind, key)
             return 200, {"kind": "Status", "status": "Success"}
         if method == "PATCH":
@@ -363,6 +378,12 @@ class StandIn(kube.Cluster):
         if part == "log":
             return 200, self.log_of(name, query)
         return 200, self.find(kind, name) if name else self.items_of(kind, query)
+
+    @staticmethod
+    def check(item: dict, preconditions: dict) -> None:
+        for key, value in preconditions.items():
+            if item["metadata"][key] != value:
+                raise Refused(409, f"the {key} in the precondition ({value}) does not match", "Conflict")
 
     def watch(self, path: str, query: dict):
         """Yields events from a version on, a bookmark when nothing happens, and 410 in words when it is too old."""

@@ -80,6 +80,9 @@ class WebSocket:
         mask, payload = self.file.read(4), self.file.read(size)
         key = (mask * (size // 4 + 1))[:size]
         payload = (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
+        if head[0] & 0xf == 9:
+            self.send(0, payload, opcode=10)
+            return self.read()
         return None if head[0] & 0xf == 8 else Message(head[0] & 0xf, payload)
 
     def send(self, channel: int, payload: bytes, opcode=2) -> None:
@@ -267,7 +270,7 @@ class Pod:
 class Kubelet:
     def __init__(self, cluster, where: pathlib.Path, images: dict):
         self.cluster, self.dir, self.images = cluster, where, images
-        self.pods, self.is_stopped, self.count, self.streams = {}, False, 0, []
+        self.pods, self.is_stopped, self.count, self.streams, self.open = {}, False, 0, [], set()
         for program in "bwrap", "nsenter", "socat":
             if not shutil.which(program):
                 raise kube.Unavailable(f"no {program}")
@@ -302,6 +305,11 @@ class Kubelet:
         for name in set(self.pods) - set(listed):
             threading.Thread(target=self.pods.pop(name).stop, daemon=True).start()
 
+    def drop_streams(self) -> None:
+        """Ends all that go on, as a server does after some hours."""
+        for stream in list(self.open):
+            stream.close()
+
     def stop(self) -> None:
         self.is_stopped = True
         self.thread.join(20)
@@ -317,10 +325,16 @@ class Kubelet:
         if not pod or not pod.pid:
             raise kube_standin.Refused(404, f'pods "{name}" not found', "NotFound")
         self.streams.append((what, name, query))
-        if what == "exec":
-            self.exec(WebSocket(handler, ["v5.channel.k8s.io", "v4.channel.k8s.io"]), pod, query)
-        else:
-            self.forward(WebSocket(handler, ["v4.channel.k8s.io"]), pod, int(query["ports"][0]))
+        is_exec = what == "exec"
+        stream = WebSocket(handler, ["v5.channel.k8s.io", "v4.channel.k8s.io"][0 if is_exec else 1:])
+        self.open.add(stream)
+        try:
+            if is_exec:
+                self.exec(stream, pod, query)
+            else:
+                self.forward(stream, pod, int(query["ports"][0]))
+        finally:
+            self.open.discard(stream)
 
     def forward(self, stream: WebSocket, pod: Pod, port: int) -> None:
         for channel in 0, 1:

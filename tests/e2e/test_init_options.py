@@ -75,6 +75,18 @@ def test_the_death_of_the_parent_is_a_signal_for_the_command(tmp_path):
     harness.until((tmp_path / "told").exists, "signal")
 
 
+# ---- ranks
+
+
+def test_a_number_stands_for_a_task_of_an_array_with_gaps(mode, tmp_path):
+    shown = run(mode, "sh", "-c", "echo $SLURM_ARRAY_TASK_ID $BERTH_RANK", options=[
+        "--dir", tmp_path, "--no-tunnel", "--rank", "2", "--indices", "9,1-5:2%1"])
+    assert shown.stdout == "5 5\n" and json.loads((tmp_path / "status.5.json").read_text())["rank"] == 5
+    for options in (["--rank", "4", "--indices", "9,1-5:2"], ["--rank", "0", "--indices", "1-"]):
+        refused = run(mode, "true", options=options)
+        assert refused.status != 0 and "--indices" in refused.stderr, refused
+
+
 # ---- the end
 
 

@@ -58,6 +58,48 @@ def test_tasks_of_an_array_run_end_and_are_cancelled_one_by_one(here, cluster):
         0: ("SUCCEEDED", 0), 1: ("FAILED", 5), 2: ("CANCELLED", None), 3: ("SUCCEEDED", 0)}
 
 
+def test_tasks_are_called_by_their_indices_whatever_those_are(here, cluster):
+    """The n-th pod is the n-th index: to its command (berth-init), its log, and who cancels it."""
+    name, uid, _ = started(here, cluster, "--array", "9,1-5:2", "--", "work")
+    made = cluster.items(kube.JOBS, uid)[0]["spec"]
+    main = made["template"]["spec"]["containers"][0]
+    assert made["completions"] == 4 and main["command"][-3:] == ["--indices", "9,1-5:2", "--"]
+    env = {item["name"]: item.get("value") for item in main["env"]}
+    assert "SLURM_ARRAY_TASK_ID" not in env and (env["SLURM_ARRAY_TASK_MIN"], env["SLURM_ARRAY_TASK_MAX"]) == ("1", "9")
+    for index, pod in pods(cluster, uid, 4).items():
+        begin(cluster, pod)
+        if cluster.name != "real":
+            cluster.logs[pod] = f"pod {index}\n"
+    here("cancel", f"{name}_3").ok()
+    harness.until(lambda: runs(here, name)[3]["state"] == "CANCELLED", "a cancelled task", 30)
+    assert cluster.items(kube.JOBS, uid)[0]["metadata"]["annotations"]["berth.cancelled"] == "1"
+    for index, code in (0, 0), (2, 5), (3, 0):
+        cluster.end(pods(cluster, uid, 3)[index], code)
+    assert here.wait(name, "FAILED")["exit_code"] == 5
+    assert {task: run["state"] for task, run in runs(here, name).items()} == {
+        1: "SUCCEEDED", 3: "CANCELLED", 5: "FAILED", 9: "SUCCEEDED"}
+    if cluster.name != "real":  # logs come from a kubelet
+        assert here("logs", f"{name}_5").ok().stdout == "pod 2\n"
+
+
+def test_a_job_that_waits_is_held_and_released(here, cluster):
+    name, uid, pod = started(here, cluster, "--", "work")
+    here("hold", name).ok()
+    job = harness.until(lambda: here.job(name) if here.job(name)["reason"] else None, "why it waits", 30)
+    assert (job["state"], job["native_state"]) == ("QUEUED", "Suspended") and "uspended" in job["reason"]
+    harness.until(lambda: not [one for one in cluster.items(kube.PODS, uid) if "deletionTimestamp" not in one["metadata"]],
+                  "an end of its pod", 30)
+    here("release", name).ok()
+    other = harness.until(lambda: [one["metadata"]["name"] for one in cluster.items(kube.PODS, uid)
+                                   if one["metadata"]["name"] != pod or cluster.name != "real"], "another pod", 30)[0]
+    begin(cluster, other)
+    here.wait(name, "RUNNING")
+    refused = here("hold", name)
+    assert refused.status != 0 and "only a job that waits" in refused.stderr, refused
+    cluster.end(other, 0)
+    here.wait(name, "SUCCEEDED")
+
+
 def test_ranks_have_names_and_end_together(here, cluster):
     name, uid, _ = started(here, cluster, "-n", "3", "--", "work")
     service = cluster.items(SERVICES, uid)[0]

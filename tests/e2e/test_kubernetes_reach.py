@@ -127,6 +127,54 @@ def test_files_and_ports_go_there_and_back(job, ssh, home, short_dir):
         harness.stop(listening)
 
 
+def test_files_are_copied_by_the_same_way(job, here, short_dir):
+    content = os.urandom(1_000_000)
+    (short_dir / "copied").write_bytes(content)
+    here("cp", "--verify", short_dir / "copied", f"{job}:/tmp/copied").ok()
+    here("cp", f"{job}:/tmp/copied", short_dir / "copied-back").ok()
+    assert (short_dir / "copied-back").read_bytes() == content
+
+
+def test_tasks_are_entered_by_their_indices(here, ssh):
+    name = run(here, "--array", "3,7", "--", "sh", "-c", "echo task $SLURM_ARRAY_TASK_ID; sleep 1000")
+    for task in "3", "7":
+        assert ssh(f"{name}_{task}", "echo $SLURM_ARRAY_TASK_ID $BERTH_RANK").ok().stdout == f"{task} {task}\n"
+        harness.until(lambda task=task: here("logs", f"{name}_{task}").stdout == f"task {task}\n", "the log")
+    assert ssh(f"{name}_4", "true").status != 0
+    here("cancel", name).ok()
+
+
+def test_a_job_is_kept_after_its_command_and_let_go(here, ssh):
+    name = run(here, "--hold", "10m", "--", "sh", "-c", "while ! [ -e /tmp/end ]; do sleep 0.1; done; exit 4")
+    refused = here("release", name)
+    assert refused.status != 0 and "its command has not ended" in refused.stderr, refused
+    assert ssh(name, "touch /tmp/end").ok()
+    harness.until(lambda: here("release", name).status == 0, "the hold", 30, 0.2)
+    assert here.wait(name, "SUCCEEDED", "FAILED")["exit_code"] == 4
+
+
+def test_a_session_outlives_the_stream_that_it_goes_by(job, here, home, ssh, cluster):
+    """Which the server ends after some hours, and when the token that opened it is none any more."""
+    session = subprocess.Popen(ssh.argv(job, "cat"), env=home.env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    token = home.berth_home.parent / "kube-token"
+    try:
+        session.stdin.write(b"before\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == b"before\n"
+        cluster.token = "another"
+        token.write_text("another\n")
+        cluster.kubelet.drop_streams()
+        session.stdin.write(b"after\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == b"after\n"
+        session.stdin.close()
+        assert session.wait(30) == 0
+    finally:
+        cluster.token = kube.TOKEN
+        token.write_text(kube.TOKEN + "\n")
+        harness.stop(session)
+
+
 def test_programs_come_by_an_image_too(here, ssh, cluster):
     for name in "image", "volume":
         job = run(here, "--cluster", name, "--user", "1234:5", "--", "sh", "-c", "ls -ln /berth-job/job/tunnel.json; sleep 1000")
@@ -241,6 +289,33 @@ def test_nothing_is_left_wherever_berth_dies(here, cluster):
     assert [job["state"] for job in ended].count("SUCCEEDED") >= 4, ended
     end_all(here, cluster)
     assert harness.until(lambda: not left(cluster), "nothing is left") and names(cluster, MAPS) == []
+
+
+def test_parts_of_the_programs_stay_for_who_submits_while_they_are_collected(here, cluster):
+    """A first submission comes between the question which Jobs there are, and what is removed because there are none."""
+    end_all(here, cluster)
+    name = here.submit("--image", "busybox", "--", "true")
+    here.wait(name, "SUCCEEDED")
+    parts = {one for one in names(cluster, MAPS) if one.startswith("berth-")}
+    for match in MAPS, f"{MAPS}/{min(parts, key=len)}-1":  # the mark, and a part, which goes after the Jobs were looked at again
+        state = {"name": None}
+
+        def strike(method, path, match=match, state=state):
+            if method == "DELETE" and path.startswith(match) and not state["name"]:
+                state["name"] = "begun"
+                state["name"] = here.submit("--image", "busybox", "--", "true")
+            return True
+
+        for one in jobs(here, "-a"):
+            cluster.request("DELETE", f"{kube.JOBS}/berth-{one['uid']}") if f"berth-{one['uid']}" in names(
+                cluster, kube.JOBS) else None
+        cluster.before = strike
+        here("gc", "--retention", "0s").ok()
+        cluster.before = None
+        assert state["name"] and state["name"] != "begun"
+        assert here.wait(state["name"], "SUCCEEDED", "FAILED")["exit_code"] == 0
+        assert {one for one in names(cluster, MAPS) if one.startswith("berth-") and not one == min(parts, key=len)} \
+            == parts - {min(parts, key=len)}
 
 
 def test_other_keys_reach_a_pod_that_runs(here, cluster, ssh):

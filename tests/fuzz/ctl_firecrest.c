@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "controller/backends/firecrest/read.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 
 static void check_text(const char *text, size_t size)
 {

@@ -13,7 +13,7 @@
 #include "controller/backends/slurm/list.h"
 #include "controller/backends/slurm/report.h"
 #include "controller/backends/slurm/submit.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/model/job_slurm.h"
 #include "controller/model/resources.h"
 

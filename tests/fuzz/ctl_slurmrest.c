@@ -10,7 +10,7 @@
 #include "controller/backends/slurmrest/call.h"
 #include "controller/backends/slurmrest/read.h"
 #include "controller/backends/slurmrest/report.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 
 static void check_text(const char *text, size_t size)
 {

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "controller/model/indices.h"
 #include "controller/model/ref.h"
+#include "init/base/indices.h"
 #include "controller/model/run.h"
 #include "controller/store/store.h"
 
@@ -37,6 +37,17 @@ static void indices_are_counted_in_order_and_once(void **state)
 	assert_true(indices_have("0-9:2", 8));
 	assert_false(indices_have("0-9:2", 9));
 	assert_false(indices_have("0-9:2", 10));
+}
+
+static void the_nth_of_them_is_found(void **state)
+{
+	uint64_t index = 0;
+
+	(void)state;
+	assert_true(indices_nth("9,1-5:2", 0, &index) && index == 1);
+	assert_true(indices_nth("9,1-5:2%1", 3, &index) && index == 9);
+	assert_false(indices_nth("9,1-5:2", 4, &index));
+	assert_int_equal(index, 9);
 }
 
 static void what_is_no_list_of_indices_is_known(void **state)
@@ -270,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(indices_are_counted_in_order_and_once),
+		cmocka_unit_test(the_nth_of_them_is_found),
 		cmocka_unit_test(what_is_no_list_of_indices_is_known),
 		cmocka_unit_test(the_ranks_of_an_array_of_single_processes_are_its_indices),
 		cmocka_unit_test(each_task_of_an_array_has_as_many_ranks),

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "controller/backends/kube/channels.h"
 #include "controller/http/websocket.h"
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
@@ -20,11 +21,13 @@ static const char *const protocols[] = { "v5.test", "v4.test", NULL };
 
 struct server {
 	int fd;
-	const char *protocol; /* that it takes */
-	const char *proof;    /* NULL: the right one */
-	const char *instead;  /* of the whole answer, or NULL */
-	struct span first;    /* that it sends at once */
-	bool leaves;	      /* after that */
+	const char *protocol;  /* that it takes */
+	const char *proof;     /* NULL: the right one */
+	const char *instead;   /* of the whole answer, or NULL */
+	struct span first;     /* that it sends at once */
+	bool leaves;	       /* after that */
+	unsigned int patience; /* how many PINGs it hears before it leaves; 0: any number */
+	unsigned int pings;
 	pthread_t thread;
 	char url[64];
 	char seen[4096];
@@ -54,13 +57,14 @@ static void answer(const struct server *s, int fd)
 	send_all(fd, head, strlen(head));
 }
 
-static void echo(int fd)
+static void echo(struct server *s, int fd)
 {
 	struct websocket ws = WEBSOCKET_INIT(WEBSOCKET_SERVER);
-	uint8_t bytes[65536], head[WEBSOCKET_HEAD_MAX];
+	uint8_t bytes[65536], head[WEBSOCKET_ANSWER_MAX];
 	ssize_t n;
 
-	while (!ws.is_closed && (n = read(fd, bytes, sizeof(bytes))) > 0) {
+	while (!ws.is_closed && (!s->patience || s->pings < s->patience) &&
+	       (n = read(fd, bytes, sizeof(bytes))) > 0) {
 		struct websocket_piece piece;
 		size_t left = (size_t)n;
 		uint8_t *at = bytes;
@@ -72,6 +76,10 @@ static void echo(int fd)
 			head[0] = (uint8_t)((piece.begins ? 2 : 0) | (piece.ends ? 0x80 : 0));
 			send_all(fd, head, len);
 			send_all(fd, piece.bytes, piece.len);
+		}
+		if (websocket_has_answer(&ws)) {
+			send_all(fd, head, websocket_answer(&ws, NULL, head));
+			s->pings += !ws.is_closed;
 		}
 	}
 }
@@ -89,7 +97,7 @@ static void *serve(void *opaque)
 		answer(s, fd);
 		send_all(fd, s->first.ptr, s->first.len);
 		if (!s->proof && !s->leaves)
-			echo(fd);
+			echo(s, fd);
 	}
 	close(fd);
 	return NULL;
@@ -246,6 +254,42 @@ static void why_nobody_reads_any_more_is_still_read(void **state)
 	close(s.fd);
 }
 
+static void pings_are_for_what_is_idle(void **state)
+{
+	static const size_t sizes[] = { 1 };
+	struct server s = { .protocol = "v5.test" };
+	struct http_websocket *ws = NULL;
+	struct http *http;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(dial(&s, &http, &ws, &err), 0);
+	assert_int_equal(http_websocket_ping(ws, &err), 0);
+	/* One that waits to be sent is enough. */
+	assert_int_equal(http_websocket_ping(ws, &err), 0);
+	exchange(ws, sizes, ARRAY_LEN(sizes));
+	stop(&s, http, ws);
+	assert_int_equal(s.pings, 1);
+}
+
+static void a_stream_of_a_pod_that_is_idle_is_kept(void **state)
+{
+	struct server s = { .protocol = "v5.test", .patience = 3 };
+	struct channels c = { .in = -1, .out = { -1, -1, -1, -1, -1 }, .told = 3, .ping_ms = 1 };
+	struct http_websocket *ws = NULL;
+	struct http *http;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(dial(&s, &http, &ws, &err), 0);
+	c.ws = ws;
+	assert_int_equal(channels_run(&c, &err), 0);
+	assert_int_equal(buf_len(&c.words), 0);
+	buf_finish(&c.words);
+	stop(&s, http, ws);
+	assert_true(s.pings >= 3);
+}
+
 static void who_breaks_the_protocol_is_left(void **state)
 {
 	static const char text[] = "\x81\x01x";
@@ -303,6 +347,8 @@ int main(void)
 		cmocka_unit_test(messages_come_back_as_they_were_sent),
 		cmocka_unit_test(the_end_is_seen_after_what_was_said_before),
 		cmocka_unit_test(why_nobody_reads_any_more_is_still_read),
+		cmocka_unit_test(pings_are_for_what_is_idle),
+		cmocka_unit_test(a_stream_of_a_pod_that_is_idle_is_kept),
 		cmocka_unit_test(who_breaks_the_protocol_is_left),
 		cmocka_unit_test(who_does_not_prove_that_it_understands_is_refused),
 	};

@@ -208,7 +208,6 @@ static void what_a_pod_cannot_do_is_refused(void **state)
 	} no[] = {
 		{ { .restart = "always" }, "--restart" },
 		{ { .restart = "unless-stopped" }, "on-failure:TIMES" },
-		{ { .hold = "5m" }, "--hold" },
 		{ { .network = "none" }, "--network" },
 		{ { .gpus = "a100:2" }, "--gpus" },
 		{ { .user = "ann" }, "--user" },

@@ -60,6 +60,22 @@ static void berth_init_runs_in_front_of_the_command(void **state)
 	has(all, "\"berth.bundle\":\"berth-bundle\"");
 }
 
+static void berth_init_is_told_of_holds_and_of_indices_with_gaps(void **state)
+{
+	struct spec spec = { .command = command, .image = "i", .hold = "5m", .array = "1-5:2%1" };
+	const struct kube_images none = { 0 };
+	cleanup_free char *gaps = compose(&spec, &none, NULL), *plain = NULL;
+
+	(void)state;
+	has(gaps,
+	    "\"--rank\",\"$(BERTH_RANK)\",\"--indices\",\"1-5:2%1\",\"--hold\",\"5m\",\"--\"]");
+	assert_null(strstr(gaps, "SLURM_ARRAY_TASK_ID"));
+	spec.array = "0-5";
+	plain = compose(&spec, &none, NULL);
+	has(plain, "\"--rank\",\"$(BERTH_RANK)\",\"--hold\",\"5m\",\"--\"]");
+	has(plain, "{\"name\":\"SLURM_ARRAY_TASK_ID\",\"valueFrom\":");
+}
+
 static void the_programs_may_come_by_an_image(void **state)
 {
 	const struct spec spec = {
@@ -213,6 +229,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(berth_init_runs_in_front_of_the_command),
+		cmocka_unit_test(berth_init_is_told_of_holds_and_of_indices_with_gaps),
 		cmocka_unit_test(the_programs_may_come_by_an_image),
 		cmocka_unit_test(what_is_in_the_pod_already_stays),
 		cmocka_unit_test(programs_are_spread_over_maps_that_are_small_enough),

@@ -31,6 +31,10 @@ struct args {
 		OPT_UINT(0, which "-rank", struct args, member.rank, "N", "its process (0)"), \
 		OPT_STR(0, which "-name", struct args, member.name, "NAME",                   \
 			"what to call it in messages (job)"),                                 \
+		OPT_LIST(0, which "-refresh", struct args, member.refresh, "WORD",            \
+			 "a program and its arguments, run when nobody answers there"),       \
+		OPT_LIST(0, which "-through", struct args, member.through, "WORD",            \
+			 "a program and its arguments, whose input and output lead there"),   \
 		OPT_LIST(0, which "-command", struct args, member.command, "WORD",            \
 			 "a word of a command that speaks SFTP, instead (repeatable)")
 

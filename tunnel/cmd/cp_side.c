@@ -18,6 +18,7 @@
 
 #define READ_STEP (256 * 1024)
 #define PIPE_SIZE (1024 * 1024)
+#define WORDS_OF_JOB 8
 #define END_MS 2000
 #define END_STEP_MS 5
 #define IN_MAX (READ_STEP + SFTP_PACKET_MAX + SFTP_HEAD_LEN)
@@ -59,27 +60,51 @@ static int start_child(struct cp_side *side, struct spawn *spawn, struct err *er
 	return side->pid > 0 ? 0 : -1;
 }
 
+/* The words of a command line, which are its own. */
+struct words {
+	char *items[2 * OPT_LIST_MAX + WORDS_OF_JOB + 1];
+	size_t len;
+};
+
+static void words_finish(struct words *words)
+{
+	for (size_t i = 0; i < words->len; i++)
+		free(words->items[i]);
+}
+DEFINE_CLEANUP_VALUE(struct words, words_finish)
+
+static void add_word(struct words *words, const char *option, const char *value)
+{
+	if (value)
+		words->items[words->len++] = str_printf("%s%s", option, value);
+}
+
+static void add_list(struct words *words, const char *option, const struct opt_list *list)
+{
+	for (size_t i = 0; i < list->len; i++)
+		add_word(words, option, list->items[i]);
+}
+
 static int start_job(struct cp_side *side, bool verbose, struct err *err)
 {
 	const struct cp_side_args *args = side->args;
-	cleanup_free char *client = str_printf("--client-file=%s", args->client_file);
-	cleanup_free char *endpoint =
-		args->endpoint ? str_printf("--endpoint=%s", args->endpoint) : NULL;
-	cleanup_free char *name = str_printf("--name=%s", args->name ? args->name : "job");
-	cleanup_free char *rank = str_printf("--rank=%llu", (unsigned long long)args->rank);
-	char program[] = "berth-tunnel", verb[] = "ssh", subsystem[] = "--subsystem=sftp";
-	char loud[] = "--verbose";
-	char *argv[] = { program, verb, subsystem, client, name, rank, NULL, NULL, NULL };
-	size_t len = ARRAY_LEN(argv) - 3;
+	cleanup_free char *rank = str_printf("%llu", (unsigned long long)args->rank);
+	cleanup(words_finish) struct words words = { 0 };
 	struct spawn spawn = { .file = subsystem_program(),
-			       .argv = argv,
+			       .argv = words.items,
 			       .environment = environ,
 			       .err = STDERR_FILENO };
 
-	if (endpoint)
-		argv[len++] = endpoint;
-	if (verbose)
-		argv[len] = loud;
+	add_word(&words, "berth-tunnel", "");
+	add_word(&words, "ssh", "");
+	add_word(&words, "--subsystem=", "sftp");
+	add_word(&words, "--client-file=", args->client_file);
+	add_word(&words, "--name=", args->name ? args->name : "job");
+	add_word(&words, "--rank=", rank);
+	add_word(&words, "--endpoint=", args->endpoint);
+	add_word(&words, "--verbose", verbose ? "" : NULL);
+	add_list(&words, "--refresh=", &args->refresh);
+	add_list(&words, "--through=", &args->through);
 	return start_child(side, &spawn, err);
 }
 

@@ -32,6 +32,7 @@
 struct cp_side_args {
 	const char *client_file, *endpoint, *name;
 	uint64_t rank;
+	struct opt_list refresh, through;
 	struct opt_list command;
 };
 

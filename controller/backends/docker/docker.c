@@ -177,6 +177,17 @@ static int log_since(struct backend *backend, const struct job *job, uint64_t si
 	return 0;
 }
 
+static int fetch_status(struct backend *backend, const struct job *job, unsigned int rank,
+			struct err *err)
+{
+	cleanup_free char *name = str_printf("status.%u.json", rank);
+	struct engine *engine;
+
+	if (find_engine(backend, &engine, err) < 0)
+		return -1;
+	return docker_fetch_job_file(engine, job->native_id, job->directory, name, err);
+}
+
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err)
 {
@@ -359,6 +370,7 @@ static const struct backend_ops docker_backend_ops = {
 	},
 	.kill = kill_now,
 	.release = release,
+	.fetch_status = fetch_status,
 	.read_log = read_log,
 	.log_since = log_since,
 	.endpoint = endpoint,

@@ -12,7 +12,7 @@
 #include "controller/backends/firecrest/submit.h"
 #include "controller/backends/jobdir.h"
 #include "controller/backends/slurm/index.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/log.h"
 #include "init/base/text.h"
 

@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "controller/firecrest/client.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/model/job_slurm.h"
 #include "init/base/text.h"
 

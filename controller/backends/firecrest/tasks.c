@@ -8,7 +8,7 @@
 #include "controller/backends/firecrest/act.h"
 #include "controller/backends/firecrest/read.h"
 #include "controller/backends/firecrest/site.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
 #include "init/base/text.h"

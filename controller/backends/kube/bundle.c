@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "init/base/alloc.h"
@@ -19,6 +20,8 @@
 #define MAPS "configmaps"
 #define JOBS "/apis/batch/v1"
 #define DIGEST_LEN 32
+#define NOTE_WANTED "berth.wanted"
+#define TRIES 8
 #define INSTEAD                                                                                  \
 	"berth's programs come by ConfigMaps; or set 'bundle_image' of the cluster to an image " \
 	"that has them"
@@ -112,15 +115,61 @@ static json_t *make_map(const char *name, const char *bundle)
 			 "app.kubernetes.io/managed-by", "berth", KUBE_LABEL_BUNDLE, bundle);
 }
 
-/* One that is there is as good: it is called after what is in it. */
-static int create(struct kube *kube, json_t *map, struct err *err)
+static const char *meta_of(const json_t *object, const char *key)
+{
+	const char *text =
+		json_string_value(json_object_get(json_object_get(object, "metadata"), key));
+
+	return text ? text : "";
+}
+
+static const char *name_of(const json_t *object)
+{
+	return meta_of(object, "name");
+}
+
+static int post(struct kube *kube, json_t *map, struct err *err)
 {
 	cleanup_free char *path = kube_path(kube, CORE, MAPS, NULL);
 	const struct kube_call call = { .method = "POST", .path = path, .body = map };
-	struct err own;
 
-	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_EXISTS)
-		return 0;
+	return kube_call(kube, &call, NULL, err);
+}
+
+/* Who collects what was not needed a moment ago finds it changed, and leaves it. */
+static int touch(struct kube *kube, const json_t *map, struct err *err)
+{
+	cleanup_free char *path = kube_path(kube, CORE, MAPS, name_of(map));
+	cleanup(json_release) json_t *change = NULL;
+	struct kube_call call = { .method = "PATCH",
+				  .path = path,
+				  .content_type = "application/merge-patch+json" };
+	char nonce[24];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(nonce, sizeof(nonce), "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+	change = json_pack("{s:{s:{s:s}}}", "metadata", "annotations", NOTE_WANTED, nonce);
+	call.body = change;
+	return kube_call(kube, &call, NULL, err);
+}
+
+/* One that is there is as good: it is called after what is in it. */
+static int create(struct kube *kube, json_t *map, struct err *err)
+{
+	struct err own = { 0 };
+
+	for (int i = 0; i < TRIES; i++) {
+		if (post(kube, map, &own) == 0)
+			return 0;
+		if (own.kind != ERR_EXISTS)
+			break;
+		if (touch(kube, map, &own) == 0)
+			return 0;
+		/* It went in between, or was changed by another who wants it, too. */
+		if (own.kind != ERR_NOT_FOUND && own.kind != ERR_EXISTS)
+			break;
+	}
 	if (own.kind == ERR_DENIED)
 		return err_set(err, own.kind, "%s (" INSTEAD ")", own.text);
 	return err_set(err, own.kind, "%s", own.text);
@@ -175,13 +224,19 @@ int kube_bundle_bring(struct kube *kube, const char *dir, const struct kube_bund
 	return create(kube, mark, err);
 }
 
-static int delete_map(struct kube *kube, const char *name, struct err *err)
+/* As it was when it was listed: one that was touched or made anew since then is wanted. */
+static int delete_map(struct kube *kube, const json_t *map, struct err *err)
 {
-	cleanup_free char *path = kube_path(kube, CORE, MAPS, name);
-	const struct kube_call call = { .method = "DELETE", .path = path };
+	cleanup_free char *path = kube_path(kube, CORE, MAPS, name_of(map));
+	cleanup(json_release) json_t *options =
+		json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
+			  "preconditions", "uid", meta_of(map, "uid"), "resourceVersion",
+			  meta_of(map, "resourceVersion"));
+	const struct kube_call call = { .method = "DELETE", .path = path, .body = options };
 	struct err own;
 
-	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
+	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND ||
+	    own.kind == ERR_EXISTS)
 		return 0;
 	return err_set(err, own.kind, "%s", own.text);
 }
@@ -190,14 +245,6 @@ static const char *label_of(const json_t *object, const char *label)
 {
 	const json_t *labels = json_object_get(json_object_get(object, "metadata"), "labels");
 	const char *text = json_string_value(json_object_get(labels, label));
-
-	return text ? text : "";
-}
-
-static const char *name_of(const json_t *object)
-{
-	const char *text =
-		json_string_value(json_object_get(json_object_get(object, "metadata"), "name"));
 
 	return text ? text : "";
 }
@@ -232,7 +279,7 @@ static int delete_maps(struct kube *kube, const json_t *maps, bool are_marks, st
 
 		if (json_object_get(needed, bundle) || (strcmp(name, bundle) == 0) != are_marks)
 			continue;
-		if (delete_map(kube, name, err) < 0)
+		if (delete_map(kube, map, err) < 0)
 			return -1;
 	}
 	return 0;

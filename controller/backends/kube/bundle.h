@@ -11,7 +11,9 @@
  * ConfigMaps are called berth-DIGEST-1 and so on, are the same for all jobs of a namespace, and are
  * never changed. berth-DIGEST, without a number, is made last and tells that all are there; no pod
  * uses it. A Job names what it needs in the label berth.bundle, by which is known what nobody needs
- * any more: the mark goes first, then it is looked once more for Jobs, then the rest goes.
+ * any more: the mark goes first, then it is looked once more for Jobs, then the rest goes. Whoever
+ * submits a Job meanwhile, finds no mark, and parts that are there still, writes a note into each:
+ * what is removed is removed only as it was when it was listed.
  */
 
 #include "controller/backends/kube/client.h"

@@ -107,6 +107,7 @@ int channels_run(struct channels *c, struct err *err)
 	int more = 1;
 
 	buf_init(&c->words, CHANNELS_WORDS_MAX);
+	c->ping_ms = c->ping_ms ? c->ping_ms : CHANNELS_PING_MS;
 	if (send_size(c, err) < 0)
 		return -1;
 	while (more > 0 && !http_websocket_has_ended(c->ws)) {
@@ -117,11 +118,14 @@ int channels_run(struct channels *c, struct err *err)
 			{ .fd = has_room ? terminal_fd(c->terminal) : -1, .events = POLLIN },
 		};
 
-		if (poll(wait, ARRAY_LEN(wait), -1) < 0) {
-			if (errno != EINTR)
-				return err_set_errno(err, errno, "poll");
+		int ready = poll(wait, ARRAY_LEN(wait), c->ping_ms);
+
+		if (ready < 0 && errno == EINTR)
 			continue;
-		}
+		if (ready < 0)
+			return err_set_errno(err, errno, "poll");
+		if (ready == 0 && http_websocket_ping(c->ws, err) < 0)
+			return -1;
 		if (wait[1].revents)
 			more = read_input(c, err);
 		if (more > 0 && wait[2].revents)

@@ -22,6 +22,8 @@
 
 #define CHANNELS_MAX 5
 #define CHANNELS_WORDS_MAX 65536
+/* Half of what the most impatient proxies wait for. */
+#define CHANNELS_PING_MS 30000
 
 struct channels {
 	struct http_websocket *ws;
@@ -32,6 +34,7 @@ struct channels {
 	bool can_tell_end;	   /* the end of the input */
 	bool ends_with_input;	   /* all is over then */
 	struct terminal *terminal; /* or NULL */
+	int ping_ms;		   /* how long it may be idle; 0: CHANNELS_PING_MS */
 
 	struct buf words; /* for the caller to finish */
 	/* Set by channels_run(). */

@@ -140,6 +140,13 @@ static int find_token(struct kube *kube, bool fresh, const char **ret, struct er
 	return token_get(kube->tokens, fresh, ret, err);
 }
 
+static void wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 struct headers {
 	const char *lines[HEADERS_MAX];
 	char *secret; /* one of them, or NULL */
@@ -147,9 +154,7 @@ struct headers {
 
 static void headers_finish(struct headers *headers)
 {
-	if (headers->secret)
-		explicit_bzero(headers->secret, strlen(headers->secret));
-	free(headers->secret);
+	wipe(headers->secret);
 }
 DEFINE_CLEANUP_VALUE(struct headers, headers_finish)
 
@@ -191,10 +196,9 @@ static bool can_renew(const struct kube *kube)
 }
 
 /* Any answer is success. */
-static int converse(struct kube *kube, const struct kube_call *call, struct http_response *ret,
-		    struct err *err)
+static int converse_with(struct kube *kube, const struct kube_call *call, const char *body,
+			 struct http_response *ret, struct err *err)
 {
-	cleanup_free char *body = NULL;
 	struct http_request request = { .method = call->method,
 					.path = call->path,
 					.may_repeat = call->may_repeat,
@@ -203,10 +207,7 @@ static int converse(struct kube *kube, const struct kube_call *call, struct http
 					.body_max = call->answer_max ? call->answer_max
 								     : KUBE_ANSWER_MAX };
 
-	if (call->body) {
-		body = json_dumps(call->body, JSON_COMPACT);
-		if (!body)
-			return err_set(err, ERR_INVALID, "not all of it is text in UTF-8");
+	if (body) {
 		request.body = span_of_str(body);
 		request.content_type = call->content_type ? call->content_type : "application/json";
 	}
@@ -217,6 +218,20 @@ static int converse(struct kube *kube, const struct kube_call *call, struct http
 	http_response_finish(ret);
 	*ret = (struct http_response){ 0 };
 	return send_once(kube, &request, true, ret, err);
+}
+
+/* What is sent may be keys: it is wiped. */
+static int converse(struct kube *kube, const struct kube_call *call, struct http_response *ret,
+		    struct err *err)
+{
+	char *body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+	int result;
+
+	if (call->body && !body)
+		return err_set(err, ERR_INVALID, "not all of it is text in UTF-8");
+	result = converse_with(kube, call, body, ret, err);
+	wipe(body);
+	return result;
 }
 
 static int parse(struct http_response *response, json_t **ret, struct err *err)
@@ -234,13 +249,13 @@ static int parse(struct http_response *response, json_t **ret, struct err *err)
 int kube_call(struct kube *kube, const struct kube_call *call, json_t **ret, struct err *err)
 {
 	cleanup(http_response_finish) struct http_response response = { 0 };
-	cleanup(json_release) json_t *answer = NULL;
 
-	if (converse(kube, call, &response, err) < 0 || parse(&response, &answer, err) < 0)
+	if (converse(kube, call, &response, err) < 0)
 		return -1;
-	if (ret)
-		*ret = take_ptr(answer);
-	return 0;
+	/* What nobody wants may be what was sent: it is wiped unread. */
+	if (!ret && response.status < 300)
+		return 0;
+	return parse(&response, ret, err);
 }
 
 int kube_read(struct kube *kube, const struct kube_call *call, struct buf *ret, struct err *err)
@@ -415,9 +430,14 @@ int kube_list_names(struct kube *kube, const char *path, const char *selector, j
 
 char *kube_path(const struct kube *kube, const char *api, const char *kind, const char *name)
 {
+	return kube_path_in(kube->namespace, api, kind, name);
+}
+
+char *kube_path_in(const char *namespace, const char *api, const char *kind, const char *name)
+{
 	cleanup(buf_finish) struct buf b = BUF_INIT(4096);
-	bool ok = buf_printf(&b, "%s/namespaces/", api) &&
-		  text_append_percent(&b, kube->namespace) && buf_printf(&b, "/%s", kind);
+	bool ok = buf_printf(&b, "%s/namespaces/", api) && text_append_percent(&b, namespace) &&
+		  buf_printf(&b, "/%s", kind);
 
 	if (name)
 		ok = ok && buf_printf(&b, "/") && text_append_percent(&b, name);

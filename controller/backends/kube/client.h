@@ -111,6 +111,7 @@ int kube_upgrade(struct kube *kube, const char *path, const char *const *protoco
 
 /* API/namespaces/NAMESPACE/KIND[/NAME], escaped. free() it. */
 char *kube_path(const struct kube *kube, const char *api, const char *kind, const char *name);
+char *kube_path_in(const char *namespace, const char *api, const char *kind, const char *name);
 
 /*
  * Sets the error that an answer stands for; -1. Pure. body: a Status object, or anything.

@@ -135,7 +135,8 @@ int kube_endpoint(struct kube *kube, const struct job *job, unsigned int rank, c
 	return 0;
 }
 
-int kube_known_pod(const struct job *job, unsigned int rank, char **ret, struct err *err)
+int kube_known_target(const struct kube *kube, const struct job *job, unsigned int rank,
+		      struct kube_target *ret, struct err *err)
 {
 	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
 	cleanup_free char *file = file_of(job, rank);
@@ -148,6 +149,7 @@ int kube_known_pod(const struct job *job, unsigned int rank, char **ret, struct 
 	name = text_of(json, "host");
 	if (name[0] == '\0')
 		return err_set(err, ERR_NOT_FOUND, "%s names no pod", file);
-	*ret = str_dup(name);
+	*ret = (struct kube_target){ str_dup(kube->namespace), str_dup(name),
+				     str_dup(KUBE_CONTAINER) };
 	return 0;
 }

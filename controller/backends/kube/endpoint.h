@@ -8,7 +8,7 @@
  * name, by which the API server leads there.
  */
 
-#include "controller/backends/kube/client.h"
+#include "controller/backends/kube/reach.h"
 #include "controller/model/job.h"
 
 /* Pure. False: the pod does not run, or has no address yet. */
@@ -19,6 +19,6 @@ bool kube_format_endpoint(const json_t *pod, const struct job *job, unsigned int
 int kube_endpoint(struct kube *kube, const struct job *job, unsigned int rank, char **ret,
 		  struct err *err) attr_must_use;
 
-/* The pod that was found last; ERR_NOT_FOUND. free() it. */
-int kube_known_pod(const struct job *job, unsigned int rank, char **ret, struct err *err)
-	attr_must_use;
+/* The container that was found last, without asking anybody; ERR_NOT_FOUND. */
+int kube_known_target(const struct kube *kube, const struct job *job, unsigned int rank,
+		      struct kube_target *ret, struct err *err) attr_must_use;

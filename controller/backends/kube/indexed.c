@@ -7,7 +7,7 @@
 
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/manifest.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
@@ -43,7 +43,7 @@ static uint64_t limit_of(const char *indices)
 }
 
 /* Whether they are 0, 1, 2, ...: then the pod's number is the index. */
-static bool is_plain(const char *indices)
+bool kube_is_plain_array(const char *indices)
 {
 	uint64_t count = indices_count(indices), first = 1;
 
@@ -51,17 +51,13 @@ static bool is_plain(const char *indices)
 	       !indices_next(indices, count, &first);
 }
 
-static int fill_array(json_t *job_spec, json_t *env, const struct spec *spec, uint64_t count,
-		      struct err *err)
+static void fill_array(json_t *job_spec, json_t *env, const struct spec *spec, uint64_t count)
 {
 	uint64_t limit = limit_of(spec->array), last = 0;
 
-	if (!is_plain(spec->array))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--array: pods are numbered from 0 without gaps: say 0-%" PRIu64
-			       ", and let the command choose",
-			       count - 1);
-	add_index(env, "SLURM_ARRAY_TASK_ID");
+	/* Of others berth-init knows which one the pod's number stands for. */
+	if (kube_is_plain_array(spec->array))
+		add_index(env, "SLURM_ARRAY_TASK_ID");
 	add_number(env, "SLURM_ARRAY_TASK_COUNT", count);
 	for (uint64_t at = 0; indices_next(spec->array, at, &at); at++)
 		last = at;
@@ -70,7 +66,6 @@ static int fill_array(json_t *job_spec, json_t *env, const struct spec *spec, ui
 	add_number(env, "SLURM_ARRAY_TASK_MAX", last);
 	if (limit)
 		json_object_set_new(job_spec, "parallelism", json_integer((json_int_t)limit));
-	return 0;
 }
 
 /* Each rank on a node of its own. */
@@ -120,8 +115,9 @@ int kube_fill_indexed(json_t *job_spec, const struct submission *submission, str
 	env = kube_array_at(kube_find_container(pod), "env");
 	add_index(env, "BERTH_RANK");
 	if (spec->array)
-		return fill_array(job_spec, env, spec, ranks, err);
-	fill_ranks(pod, env, submission, ranks);
+		fill_array(job_spec, env, spec, ranks);
+	else
+		fill_ranks(pod, env, submission, ranks);
 	return 0;
 }
 
@@ -158,19 +154,10 @@ uint64_t kube_pod_index(const json_t *pod)
 
 bool kube_rank_of_index(const struct job *job, uint64_t index, uint64_t *ret)
 {
-	uint64_t at = 0;
-
-	if (!job_is_array(job)) {
-		*ret = index;
-		return index < MAX(job->tasks, UINT64_C(1));
-	}
-	for (uint64_t n = 0; indices_next(job->array, at, &at); n++, at++) {
-		if (n == index) {
-			*ret = at;
-			return true;
-		}
-	}
-	return false;
+	if (job_is_array(job))
+		return indices_nth(job->array, index, ret);
+	*ret = index;
+	return index < MAX(job->tasks, UINT64_C(1));
 }
 
 bool kube_index_of_rank(const struct job *job, uint64_t rank, uint64_t *ret)

@@ -26,6 +26,9 @@
 int kube_fill_indexed(json_t *job_spec, const struct submission *submission, struct err *err)
 	attr_must_use;
 
+/* Whether they are 0, 1, 2, ...: then a pod's number is the index. */
+bool kube_is_plain_array(const char *indices);
+
 /* The Service that gives ranks their names; owner: the Job as the server made it. */
 json_t *kube_make_service(const struct job *job, const json_t *owner);
 

@@ -29,7 +29,6 @@ static int refuse(const struct spec *spec, struct err *err)
 		bool is_asked;
 		const char *instead;
 	} cannot[] = {
-		{ "hold", spec->hold, "a pod ends with its command: leave it out" },
 		{ "network", spec->network && strcmp(spec->network, "host") != 0,
 		  "a pod has the cluster's network, or that of its host" },
 	};

@@ -12,7 +12,7 @@
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/pod_state.h"
 #include "controller/model/hostlist.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/alloc.h"
 
 static const json_t *status_of(const json_t *object)

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/kube/ask.h"
 #include "controller/backends/kube/bundle.h"
 #include "controller/backends/kube/client.h"
 #include "controller/backends/kube/endpoint.h"
 #include "controller/backends/kube/handover.h"
+#include "controller/backends/kube/hold.h"
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/logs.h"
@@ -18,6 +20,7 @@
 #include "controller/backends/kube/reach.h"
 #include "controller/backends/kube/secret.h"
 #include "controller/backends/kube/tasks.h"
+#include "init/base/fs.h"
 #include "init/base/log.h"
 
 #define JOBS "/apis/batch/v1"
@@ -201,6 +204,22 @@ static int log_since(struct backend *backend, const struct job *job, uint64_t si
 	return 0;
 }
 
+static int act_on(struct backend *backend, const struct act *act, const struct job *const *jobs,
+		  size_t len, struct err *err)
+{
+	struct kube *kube;
+	int result = 0;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (kube_suspend(kube, jobs[i], act->kind == ACT_HOLD, result == 0 ? err : NULL) <
+		    0)
+			result = -1;
+	}
+	return result;
+}
+
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err)
 {
@@ -225,24 +244,35 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 static int carry(struct backend *backend, const struct job *job, unsigned int rank,
 		 const struct backend_carry *what, struct err *err)
 {
-	cleanup_free char *pod = NULL;
+	cleanup(kube_target_finish) struct kube_target target = { 0 };
 	struct kube *kube;
 
-	if (kube_known_pod(job, rank, &pod, err) < 0 || find_kube(backend, &kube, err) < 0)
+	if (find_kube(backend, &kube, err) < 0 ||
+	    kube_known_target(kube, job, rank, &target, err) < 0)
 		return -1;
-	return kube_carry(kube, pod, what, err);
+	return kube_carry(kube, &target, what, err);
+}
+
+/* Where it is now, or where it was when somebody looked last. */
+static int find_target(struct kube *kube, const struct job *job, unsigned int rank,
+		       struct kube_target *ret, struct err *err)
+{
+	cleanup_free char *file = NULL;
+
+	return kube_endpoint(kube, job, rank, &file, err) < 0
+		       ? -1
+		       : kube_known_target(kube, job, rank, ret, err);
 }
 
 static int exec_in(struct backend *backend, const struct job *job, unsigned int rank,
 		   const struct backend_exec *exec, int *ret_status, struct err *err)
 {
-	cleanup_free char *file = NULL, *pod = NULL;
+	cleanup(kube_target_finish) struct kube_target target = { 0 };
 	struct kube *kube;
 
-	if (find_kube(backend, &kube, err) < 0 || kube_endpoint(kube, job, rank, &file, err) < 0 ||
-	    kube_known_pod(job, rank, &pod, err) < 0)
+	if (find_kube(backend, &kube, err) < 0 || find_target(kube, job, rank, &target, err) < 0)
 		return -1;
-	return kube_exec(kube, pod, KUBE_CONTAINER, exec, ret_status, err);
+	return kube_exec(kube, &target, exec, ret_status, err);
 }
 
 static int list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
@@ -255,23 +285,61 @@ static int list_runs(struct backend *backend, const struct job *job, struct run_
 	return kube_list_runs(kube, job, ret, err);
 }
 
+static const char *programs_of(struct backend *backend)
+{
+	const struct kube_bundle bundle = { .image = kube_of(backend)->bundle_image,
+					    .volume = kube_of(backend)->bundle_volume };
+
+	return kube_programs_dir(&bundle);
+}
+
 /* Into the pod that runs, and for those that start later. */
 static int deliver(struct backend *backend, const struct job *job, const char *name,
 		   struct err *err)
 {
-	const struct kube_bundle bundle = { .image = kube_of(backend)->bundle_image,
-					    .volume = kube_of(backend)->bundle_volume };
-	cleanup_free char *file = NULL, *pod = NULL;
+	cleanup(kube_target_finish) struct kube_target target = { 0 };
+	cleanup_free char *path = fs_join(job->directory, name);
+	cleanup_free char *there = fs_join(KUBE_JOB_DIR, name);
+	cleanup(buf_wipe) struct buf content = BUF_INIT(KUBE_SECRET_MAX);
 	struct kube *kube;
 	struct err own;
 
 	if (find_kube(backend, &kube, err) < 0 || kube_renew_secret(kube, job, err) < 0)
 		return -1;
-	if (kube_endpoint(kube, job, 0, &file, &own) < 0)
+	if (find_target(kube, job, 0, &target, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
-	if (kube_known_pod(job, 0, &pod, err) < 0)
+	if (fs_read_file(path, KUBE_SECRET_MAX, &content, err) < 0)
 		return -1;
-	return kube_deliver(kube, pod, job, kube_programs_dir(&bundle), name, err);
+	return kube_put_file(kube, &target, programs_of(backend), there, buf_span(&content), err);
+}
+
+static int release(struct backend *backend, const struct job *job, struct err *err)
+{
+	struct kube *kube;
+	int result = 0;
+
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
+		cleanup(kube_target_finish) struct kube_target target = { 0 };
+		struct err *own = result == 0 ? err : NULL;
+
+		if (find_target(kube, job, (unsigned int)rank, &target, own) < 0 ||
+		    kube_end_hold(kube, &target, programs_of(backend), own) < 0)
+			result = -1;
+	}
+	return result;
+}
+
+static int fetch_status(struct backend *backend, const struct job *job, unsigned int rank,
+			struct err *err)
+{
+	cleanup(kube_target_finish) struct kube_target target = { 0 };
+	struct kube *kube;
+
+	if (find_kube(backend, &kube, err) < 0 || find_target(kube, job, rank, &target, err) < 0)
+		return -1;
+	return kube_fetch_status(kube, &target, programs_of(backend), job, rank, err);
 }
 
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
@@ -343,12 +411,13 @@ static const struct backend_ops kube_backend_ops = {
 	.cancel = cancel,
 	.cannot = {
 		[ACT_SIGNAL] = "has no request for signals: 'berth cancel' ends the job",
-		[ACT_HOLD] = "a Job that waits cannot be held: " AGAIN,
-		[ACT_RELEASE] = "holds no jobs: there is none that waits for that",
 		[ACT_REQUEUE] = "tries a job once: " AGAIN,
 		[ACT_UPDATE] = "a Job cannot be changed: " AGAIN,
 	},
+	.act = act_on,
 	.kill = kill_now,
+	.release = release,
+	.fetch_status = fetch_status,
 	.read_log = read_log,
 	.log_since = log_since,
 	.endpoint = endpoint,

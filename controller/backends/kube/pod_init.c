@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "controller/backends/jobdir.h"
+#include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/manifest.h"
 #include "controller/backends/kube/pod.h"
@@ -152,20 +153,29 @@ static json_t *make_installer(const json_t *container, const struct kube_bundle 
 	return init;
 }
 
+static void add_option(json_t *command, const char *option, const char *value)
+{
+	json_array_append_new(command, json_string(option));
+	json_array_append_new(command, json_string(value));
+}
+
 static void set_command(json_t *container, const struct submission *submission,
 			const struct kube_bundle *bundle, const struct oci_image *image,
 			const char *rank)
 {
 	json_t *own = json_object_get(container, "command"), *args = json_array();
+	const struct spec *spec = submission->spec;
 	json_t *command = json_array();
 
 	json_array_append_new(command, json_sprintf("%s/berth-init", kube_programs_dir(bundle)));
-	json_array_append_new(command, json_string("--dir"));
-	json_array_append_new(command, json_string(KUBE_JOB_DIR));
-	json_array_append_new(command, json_string("--rank"));
-	json_array_append_new(command, json_string(rank));
+	add_option(command, "--dir", KUBE_JOB_DIR);
+	add_option(command, "--rank", rank);
+	if (spec->array && !kube_is_plain_array(spec->array))
+		add_option(command, "--indices", spec->array);
+	if (spec->hold)
+		add_option(command, "--hold", spec->hold);
 	json_array_append_new(command, json_string("--"));
-	if (submission->spec->script) {
+	if (spec->script) {
 		json_array_append_new(args, json_string(KUBE_JOB_DIR "/" SPEC_SCRIPT_NAME));
 	} else {
 		for (size_t i = 0; !own && image && i < image->entrypoint.len; i++)

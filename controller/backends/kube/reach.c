@@ -2,17 +2,10 @@
 /* Into a pod by the API server; see reach.h. */
 #include "reach.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "controller/backends/kube/channels.h"
-#include "controller/backends/kube/pod.h"
-#include "controller/backends/kube/pod_init.h"
 #include "init/base/alloc.h"
-#include "init/base/fd.h"
-#include "init/base/fs.h"
 #include "init/base/text.h"
 
 #define CORE "/api/v1"
@@ -20,8 +13,6 @@
 #define PORT_LEN 2
 #define STATUS 3
 #define WORDS_MAX 300
-/* Of a file that is delivered: what a pipe holds. */
-#define FILE_MAX 65536
 
 /* Best first. In the fourth the end of the input cannot be told. */
 static const char *const protocols[] = { "v5.channel.k8s.io", "v4.channel.k8s.io", NULL };
@@ -30,17 +21,25 @@ static const char *const protocols[] = { "v5.channel.k8s.io", "v4.channel.k8s.io
 /* The fifth is not spoken by kubelets, which are at the other end of a port-forward. */
 static const char *const port_protocols[] = { "v4.channel.k8s.io", NULL };
 
-static char *path_of(const struct kube *kube, const char *pod, const char *what)
+void kube_target_finish(struct kube_target *target)
 {
-	cleanup_free char *path = kube_path(kube, CORE, "pods", pod);
-
-	return str_printf("%s/%s", path, what);
+	free(target->namespace);
+	free(target->pod);
+	free(target->container);
+	*target = (struct kube_target){ 0 };
 }
 
-int kube_carry(struct kube *kube, const char *pod, const struct backend_carry *carry,
-	       struct err *err)
+char *kube_target_path(const struct kube_target *target, const char *what)
 {
-	cleanup_free char *base = path_of(kube, pod, "portforward");
+	cleanup_free char *path = kube_path_in(target->namespace, CORE, "pods", target->pod);
+
+	return what ? str_printf("%s/%s", path, what) : take_ptr(path);
+}
+
+int kube_carry(struct kube *kube, const struct kube_target *target,
+	       const struct backend_carry *carry, struct err *err)
+{
+	cleanup_free char *base = kube_target_path(target, "portforward");
 	cleanup_free char *path = str_printf("%s?ports=%u", base, carry->port), *said = NULL;
 	cleanup(http_websocket_close) struct http_websocket *ws = NULL;
 	cleanup(buf_finish) struct buf words = { 0 };
@@ -68,12 +67,13 @@ static bool add_flag(struct buf *b, const char *name, bool is_on)
 	return !is_on || buf_printf(b, "&%s=true", name);
 }
 
-static char *exec_path(const struct kube *kube, const char *pod, const char *container,
-		       const struct backend_exec *exec, struct err *err)
+static char *exec_path(const struct kube_target *target, const struct backend_exec *exec,
+		       struct err *err)
 {
 	cleanup(buf_finish) struct buf b = BUF_INIT(PATH_MAX_LEN);
-	cleanup_free char *base = path_of(kube, pod, "exec");
-	bool ok = buf_printf(&b, "%s?container=", base) && text_append_percent(&b, container);
+	cleanup_free char *base = kube_target_path(target, "exec");
+	bool ok =
+		buf_printf(&b, "%s?container=", base) && text_append_percent(&b, target->container);
 
 	for (const char *const *word = exec->argv; *word; word++)
 		ok = ok && buf_printf(&b, "&command=") && text_append_percent(&b, *word);
@@ -85,8 +85,8 @@ static char *exec_path(const struct kube *kube, const char *pod, const char *con
 	return NULL;
 }
 
-int kube_exec(struct kube *kube, const char *pod, const char *container,
-	      const struct backend_exec *exec, int *ret_status, struct err *err)
+int kube_exec(struct kube *kube, const struct kube_target *target, const struct backend_exec *exec,
+	      int *ret_status, struct err *err)
 {
 	cleanup(http_websocket_close) struct http_websocket *ws = NULL;
 	cleanup(buf_finish) struct buf words = { 0 };
@@ -101,7 +101,7 @@ int kube_exec(struct kube *kube, const char *pod, const char *container,
 		return err_set(err, ERR_UNSUPPORTED,
 			       "Kubernetes starts a program with the container's environment and "
 			       "directory: leave --env and --workdir out");
-	path = exec_path(kube, pod, container, exec, err);
+	path = exec_path(target, exec, err);
 	if (!path || kube_upgrade(kube, path, protocols, &ws, err) < 0)
 		return -1;
 	c.ws = ws;
@@ -112,56 +112,4 @@ int kube_exec(struct kube *kube, const char *pod, const char *container,
 		return -1;
 	*ret_status = channels_exit_status(buf_span(&words), err);
 	return *ret_status < 0 ? -1 : 0;
-}
-
-/* All that is to be read at once from a pipe, which holds that much. */
-static int open_input(const struct job *job, const char *name, size_t *ret_len, int *ret_fd,
-		      struct err *err)
-{
-	cleanup_free char *path = fs_join(job->directory, name);
-	cleanup(buf_wipe) struct buf text = BUF_INIT(FILE_MAX);
-	cleanup_close int out = -1;
-	cleanup_close int in = -1;
-	int ends[2];
-
-	if (fs_read_file(path, FILE_MAX, &text, err) < 0)
-		return -1;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_set_errno(err, errno, "pipe");
-	in = ends[0];
-	out = ends[1];
-	if (fd_write_all(out, buf_span(&text), err) < 0)
-		return -1;
-	*ret_len = buf_len(&text);
-	*ret_fd = take_fd(in);
-	return 0;
-}
-
-int kube_deliver(struct kube *kube, const char *pod, const struct job *job, const char *programs,
-		 const char *name, struct err *err)
-{
-	/* Its end cannot be told to every server: so many bytes are read. */
-	static const char script[] =
-		"umask 077; f=\"$0.new\"; \"$2\" head -c \"$1\" >\"$f\" && \"$2\" mv \"$f\" \"$0\"";
-	cleanup_free char *busybox = str_printf("%s/busybox", programs);
-	cleanup_free char *path = str_printf(KUBE_JOB_DIR "/%s", name), *len = NULL;
-	cleanup_close int nothing = fd_open("/dev/null", O_WRONLY);
-	cleanup_close int in = -1;
-	size_t size = 0;
-	int status;
-
-	if (open_input(job, name, &size, &in, err) < 0)
-		return -1;
-	len = str_printf("%zu", size);
-	const char *const argv[] = { busybox, "sh", "-c", script, path, len, busybox, NULL };
-	const struct backend_exec exec = {
-		.argv = argv, .in = in, .out = nothing, .err_fd = nothing
-	};
-
-	if (kube_exec(kube, pod, KUBE_CONTAINER, &exec, &status, err) < 0)
-		return err_wrap(err, "%s of the pod", name);
-	if (status != 0)
-		return err_set(err, ERR_SYSTEM, "%s of the pod: busybox ended with status %d", name,
-			       status);
-	return 0;
 }

@@ -10,17 +10,21 @@
 #include "controller/backends/backend.h"
 #include "controller/backends/kube/client.h"
 
+/* A container of a pod. */
+struct kube_target {
+	char *namespace, *pod, *container;
+};
+
+void kube_target_finish(struct kube_target *target);
+DEFINE_CLEANUP_VALUE(struct kube_target, kube_target_finish)
+
+/* The path of what the API server has of its pod: "exec", "log"; NULL: the pod. free() it. */
+char *kube_target_path(const struct kube_target *target, const char *what);
+
 /* As backend_ops.carry. */
-int kube_carry(struct kube *kube, const char *pod, const struct backend_carry *carry,
-	       struct err *err) attr_must_use;
+int kube_carry(struct kube *kube, const struct kube_target *target,
+	       const struct backend_carry *carry, struct err *err) attr_must_use;
 
-/*
- * Puts a file of the job directory here into the pod's, in one step; programs: the directory with
- * berth's programs there, among them busybox.
- */
-int kube_deliver(struct kube *kube, const char *pod, const struct job *job, const char *programs,
-		 const char *name, struct err *err) attr_must_use;
-
-/* As backend_ops.exec, in this pod's container. */
-int kube_exec(struct kube *kube, const char *pod, const char *container,
-	      const struct backend_exec *exec, int *ret_status, struct err *err) attr_must_use;
+/* As backend_ops.exec. */
+int kube_exec(struct kube *kube, const struct kube_target *target, const struct backend_exec *exec,
+	      int *ret_status, struct err *err) attr_must_use;

@@ -54,10 +54,23 @@ static int add_file(const struct job *job, const char *name, bool is_needed, jso
 	return 0;
 }
 
+/* The library frees texts as they are. */
+static void release_secret(json_t *secret)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json_object_get(secret, "data"), name, value)
+		explicit_bzero((char *)(uintptr_t)json_string_value(value),
+			       json_string_length(value));
+	json_decref(secret);
+}
+DEFINE_CLEANUP(json_t, release_secret)
+
 static int make_secret(const struct job *job, json_t **ret, struct err *err)
 {
 	cleanup_free char *name = kube_job_name(job);
-	cleanup(json_release) json_t *secret = json_pack(
+	cleanup(release_secret) json_t *secret = json_pack(
 		"{s:s, s:s, s:{s:s, s:{s:s, s:s}}, s:{}}", "apiVersion", "v1", "kind", "Secret",
 		"metadata", "name", name, "labels", "app.kubernetes.io/managed-by", "berth",
 		KUBE_LABEL_UID, job->uid, "data");
@@ -82,7 +95,7 @@ static const char *meta(const json_t *object, const char *key)
 int kube_put_secret(struct kube *kube, const struct job *job, const json_t *made, struct err *err)
 {
 	cleanup_free char *path = kube_path(kube, CORE, SECRETS, NULL);
-	cleanup(json_release) json_t *secret = NULL;
+	cleanup(release_secret) json_t *secret = NULL;
 	struct kube_call call = { .method = "POST", .path = path };
 	struct err own;
 
@@ -101,7 +114,7 @@ int kube_renew_secret(struct kube *kube, const struct job *job, struct err *err)
 {
 	cleanup_free char *name = kube_job_name(job);
 	cleanup_free char *path = kube_path(kube, CORE, SECRETS, name);
-	cleanup(json_release) json_t *secret = NULL;
+	cleanup(release_secret) json_t *secret = NULL;
 	struct kube_call call = { .method = "PATCH",
 				  .path = path,
 				  .content_type = "application/merge-patch+json",

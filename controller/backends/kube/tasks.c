@@ -10,7 +10,7 @@
 #include "controller/backends/kube/job_state.h"
 #include "controller/backends/kube/observe.h"
 #include "controller/backends/kube/pod_state.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 
 #define TRIES 8
 

@@ -6,7 +6,7 @@
 #include <limits.h>
 
 #include "controller/backends/slurm/submit.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "controller/backends/jobdir.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/model/job_slurm.h"
 #include "init/base/text.h"
 

@@ -9,7 +9,7 @@
 #include "controller/backends/jobdir.h"
 #include "controller/backends/slurm/command.h"
 #include "controller/backends/slurm/list.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "controller/model/job_slurm.h"
 #include "init/base/text.h"
 

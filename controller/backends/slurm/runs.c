@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "controller/backends/jobdir.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 
 static void set_text(char **member, const char *text, bool *changed)
 {

@@ -6,7 +6,7 @@
 #include <signal.h>
 
 #include "controller/backends/slurmrest/submit.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 
 #define FLAGS_SINCE 39
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "controller/backends/jobdir.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/text.h"
 
 #define WORD_MAX 256

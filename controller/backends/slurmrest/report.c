@@ -6,7 +6,7 @@
 
 #include "controller/backends/slurmrest/call.h"
 #include "controller/backends/slurmrest/read.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/alloc.h"
 
 #define TEXT_MAX 4096

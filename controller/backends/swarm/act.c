@@ -12,7 +12,7 @@
 #include "controller/backends/jobdir.h"
 #include "controller/backends/swarm/lists.h"
 #include "controller/backends/swarm/service.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 

@@ -11,7 +11,7 @@
 #include "controller/backends/jobdir.h"
 #include "controller/backends/swarm/placement.h"
 #include "controller/model/container.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 

@@ -9,7 +9,7 @@
 #include "controller/backends/jobdir.h"
 #include "controller/backends/swarm/lists.h"
 #include "controller/backends/swarm/service.h"
-#include "controller/model/indices.h"
+#include "init/base/indices.h"
 #include "init/base/text.h"
 
 #define STATUS_OF_SIGNAL 128

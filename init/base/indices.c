@@ -106,6 +106,19 @@ bool indices_have(const char *text, uint64_t index)
 	return indices_next(text, index, &next) && next == index;
 }
 
+bool indices_nth(const char *text, uint64_t n, uint64_t *ret)
+{
+	uint64_t at = 0;
+
+	for (; indices_next(text, at, &at); at++) {
+		if (n-- == 0) {
+			*ret = at;
+			return true;
+		}
+	}
+	return false;
+}
+
 uint64_t indices_count(const char *text)
 {
 	uint64_t count = 0;

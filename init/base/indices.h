@@ -26,6 +26,9 @@ bool indices_are_valid(const char *text);
 bool indices_next(const char *text, uint64_t from, uint64_t *ret);
 bool indices_have(const char *text, uint64_t index);
 
+/* The one that n lower ones come before; false when there are not so many. */
+bool indices_nth(const char *text, uint64_t n, uint64_t *ret);
+
 /* How many there are, each counted once. */
 uint64_t indices_count(const char *text);
 
