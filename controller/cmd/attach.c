@@ -32,8 +32,8 @@ const struct verb cmd_attach = {
 	.details =
 		"JOB is the scheduler's id, a uid, or a job's name. This workstation gets a key of\n"
 		"its own, others keep theirs; a job that is known here gets another key.\n"
-		"docker:NAME is a container that berth did not start: the tunnel is put into it, and\n"
-		"'berth cancel' takes it out again.",
+		"docker:NAME is a container that berth did not start, k8s:NAMESPACE/POD[/CONTAINER] one\n"
+		"of a pod: the tunnel is put into it, and 'berth cancel' takes it out again.",
 	.mode = OPT_PERMUTE,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -127,6 +127,31 @@ static int enter(struct adopting *a, struct job *job, struct notes *notes, struc
 	return 0;
 }
 
+int ops_find_adopted(struct controller *c, const struct where *where, const char *name,
+		     struct job *ret, struct err *err)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+	cleanup(job_finish) struct job named = { 0 };
+	struct backend *backend;
+
+	job_init(&named);
+	if (controller_backend(c, where->cluster, &backend, err) < 0 ||
+	    backend_find_foreign(backend, name, &named, err) < 0 ||
+	    store_list(c->store, STORE_OPEN, 0, &jobs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < jobs.len; i++) {
+		struct job *job = &jobs.items[i];
+
+		if (!job_is_adopted(job) || strcmp(job->cluster, where->cluster) != 0 ||
+		    strcmp(job->native_id, named.native_id) != 0)
+			continue;
+		*ret = *job;
+		*job = (struct job){ 0 };
+		return 1;
+	}
+	return 0;
+}
+
 int ops_adopt(struct controller *c, const struct where *where, const char *name, struct job *ret,
 	      struct notes *notes, struct err *err)
 {

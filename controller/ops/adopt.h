@@ -17,6 +17,10 @@
  */
 char *ops_adopting_cluster(struct controller *c, const char *word);
 
+/* 1: it is a job already, which has not ended, and *ret is that; 0: it is none. Errors as below. */
+int ops_find_adopted(struct controller *c, const struct where *where, const char *name,
+		     struct job *ret, struct err *err) attr_must_use;
+
 /*
  * name: as the engine knows it. ERR_NOT_FOUND; ERR_UNAVAILABLE: it does not run, or nothing can be
  * copied into it.

@@ -207,8 +207,22 @@ static int attach_listed(const struct attach *a, struct job *job, struct err *er
 	return -1;
 }
 
+static int attach_known(const struct attach *a, struct job *job, struct err *err)
+{
+	if (ops_refresh_job(a->c, job, err) < 0 || ops_check_not_ended(job, err) < 0)
+		return -1;
+	if (job_is_adopted(job) && ops_adopt_again(a->c, &a->where, job, err) < 0)
+		return -1;
+	return let_in(a, job, false, err);
+}
+
+/* One that is known may be called otherwise than it was. */
 static int attach_foreign(const struct attach *a, struct job *job, struct err *err)
 {
+	int known = ops_find_adopted(a->c, &a->where, a->what, job, err);
+
+	if (known != 0)
+		return known < 0 ? -1 : attach_known(a, job, err);
 	return ops_adopt(a->c, &a->where, a->what, job, a->notes, err);
 }
 
@@ -221,15 +235,6 @@ static const struct {
 	{ "kubernetes", attach_foreign },
 	{ NULL, attach_listed },
 };
-
-static int attach_known(const struct attach *a, struct job *job, struct err *err)
-{
-	if (ops_refresh_job(a->c, job, err) < 0 || ops_check_not_ended(job, err) < 0)
-		return -1;
-	if (job_is_adopted(job) && ops_adopt_again(a->c, &a->where, job, err) < 0)
-		return -1;
-	return let_in(a, job, false, err);
-}
 
 /* A container that ended, while another one may be called as it was. */
 static bool is_gone(const struct attach *a, struct job *job)

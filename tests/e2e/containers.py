@@ -60,6 +60,25 @@ def root(dir: pathlib.Path) -> pathlib.Path:
     return dir
 
 
+def bare_root(dir: pathlib.Path) -> pathlib.Path:
+    """One program, /bin/sleep, and no shell: busybox under the name of one of its applets is that."""
+    find("busybox")
+    for name in "bin", "dev", "etc", "proc", "sys", "tmp":
+        (dir / name).mkdir(parents=True, exist_ok=True)
+    (dir / "tmp").chmod(0o1777)
+    shutil.copy(shutil.which("busybox"), dir / "bin" / "sleep")
+    return dir
+
+
+def bundle_root(build: pathlib.Path, dir: pathlib.Path) -> pathlib.Path:
+    """What ci/image makes: berth's programs in /berth, beside what a runtime wants."""
+    for name in "berth", "dev", "etc", "proc", "sys", "tmp":
+        (dir / name).mkdir(parents=True, exist_ok=True)
+    for path in "init/berth-init", "tunnel/berth-tunnel", "squashfs/busybox", "squashfs/applets":
+        shutil.copy(build / path, dir / "berth")
+    return dir
+
+
 class Podman:
     """The image `name` in a store of its own, which programs find by their environment (env)."""
 

@@ -39,12 +39,12 @@ def address() -> str:
         return s.getsockname()[0]
 
 
-def archive(path: pathlib.Path, name: str, root: pathlib.Path, entrypoint: list) -> pathlib.Path:
+def archive(path: pathlib.Path, name: str, root: pathlib.Path, entrypoint: list, user: str = "") -> pathlib.Path:
     """An image as `docker save` writes it: one layer."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         tar.add(root, arcname=".")
-    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Entrypoint": entrypoint, "Env": ["PATH=/bin"]},
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Entrypoint": entrypoint, "Env": ["PATH=/bin"], "User": user},
                          "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"]},
                          "history": [{}]}).encode()
     manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]).encode()
@@ -81,9 +81,9 @@ class Node(kube.Real):
         (self.dir / "containerd.toml").write_text(RUNTIME.format(dir=self.dir))
         self.spawn("containerd", "--config", "containerd.toml")
         harness.until(lambda: self.ctr("version").status == 0, "containerd", 60, 0.3)
-        for number, (name, (root, entrypoint)) in enumerate(self.images.items()):
+        for number, (name, image) in enumerate(self.images.items()):
             self.ctr("images", "import", "--snapshotter", "native",
-                     archive(self.dir / f"image{number}.tar", name, root, entrypoint)).ok()
+                     archive(self.dir / f"image{number}.tar", name, *image)).ok()
         (self.dir / "kubelet.json").write_text(json.dumps({
             "kind": "KubeletConfiguration", "apiVersion": "kubelet.config.k8s.io/v1beta1", "failCgroupV1": False,
             "cgroupDriver": "cgroupfs", "cgroupsPerQOS": False, "enforceNodeAllocatable": [], "failSwapOn": False,

@@ -373,11 +373,26 @@ class StandIn(kube.Cluster):
                 self.check(self.find(kind, key), (body or {}).get("preconditions", {}))
                 self.remove(kind, key)
             return 200, {"kind": "Status", "status": "Success"}
+        if method == "PATCH" and part == "ephemeralcontainers":
+            return 200, self.add_ephemeral(name, body["spec"]["ephemeralContainers"])
         if method == "PATCH":
             return 200, self.patch(kind, name, part, body)
         if part == "log":
             return 200, self.log_of(name, query)
         return 200, self.find(kind, name) if name else self.items_of(kind, query)
+
+    def add_ephemeral(self, name: str, containers: list) -> dict:
+        """A strategic merge, whose key is the name: they are added, and never changed."""
+        pod = self.find("pods", name)
+        there = pod["spec"].setdefault("ephemeralContainers", [])
+        for container in containers:
+            if any(one["name"] == container["name"] for one in there):
+                raise Refused(422, "existing ephemeral containers may not be changed", "Invalid")
+            if not any(one["name"] == container["targetContainerName"] for one in pod["spec"]["containers"]):
+                raise Refused(422, "targetContainerName: not found", "Invalid")
+            there.append(container)
+        self.note("MODIFIED", "pods", pod)
+        return pod
 
     @staticmethod
     def check(item: dict, preconditions: dict) -> None:

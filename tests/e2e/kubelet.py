@@ -125,7 +125,9 @@ class Pod:
         self.dir = kubelet.dir / self.name
         self.dir.mkdir()
         self.network = netns.Node(self.name)
-        self.process, self.pid, self.is_ending = None, None, False
+        self.process, self.pid, self.is_ending, self.couriers, self.env = None, None, False, {}, {}
+        containers = self.spec["containers"]
+        self.main = next((one for one in containers if one["name"] == "main"), containers[0])
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -188,9 +190,13 @@ class Pod:
             value = {**self.metadata.get("labels", {}), **self.metadata.get("annotations", {})}.get(key[1], "") if key \
                 else expand(variable.get("value", ""), env)
             env[variable["name"]] = value
+        self.env = env
         words = ["bwrap", "--die-with-parent", "--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts",
-                 "--info-fd", str(info), "--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--clearenv",
+                 "--info-fd", str(info), "--ro-bind" if user.get("readOnlyRootFilesystem") else "--bind", str(root), "/",
+                 "--proc", "/proc", "--dev", "/dev", "--clearenv",
                  "--hostname", self.name[:63], "--chdir", container.get("workingDir", "/")]
+        if user.get("readOnlyRootFilesystem"):
+            words += ["--remount-ro", "/dev"]  # of a container's none takes programs
         if "runAsUser" in user:
             words += ["--unshare-user", "--uid", str(user["runAsUser"]), "--gid", str(user.get("runAsGroup", 0))]
         for mount in container.get("volumeMounts", []):
@@ -213,7 +219,7 @@ class Pod:
 
     def say(self, phase: str, state: dict, reason=None) -> None:
         status = {"phase": phase, "podIP": self.address, "podIPs": [{"ip": self.address}], "containerStatuses": [
-            {"name": "main", "image": "i", "imageID": "", "ready": "running" in state, "restartCount": 0, "state": state}]}
+            {"name": self.main["name"], "image": "i", "imageID": "", "ready": "running" in state, "restartCount": 0, "state": state}]}
         try:
             self.kubelet.cluster.request("PATCH", f"{kube.PODS}/{self.name}/status", {"status": status})
         except urllib.error.HTTPError as error:
@@ -238,11 +244,24 @@ class Pod:
             code = self.process.wait()
             if code or self.is_ending:
                 return self.end(code & 0xff if code >= 0 else 128 - code, started)
-        main = next(container for container in self.spec["containers"] if container["name"] == "main")
-        self.start(main, volumes)
+        self.start(self.main, volumes)
         self.say("Running", {"running": {"startedAt": started}})
         code = self.process.wait()
         self.end(code & 0xff if code >= 0 else 128 - code, started)
+
+    def send(self, container: dict) -> None:
+        """An ephemeral container, which sees the processes of the other and has files of its own; its last words are told."""
+        root, words = self.dir / f"root-{container['name']}", self.dir / f"words-{container['name']}"
+        shutil.copytree(self.kubelet.images[container["image"]].root, root, symlinks=True)
+        words.touch()
+        enter = 'mount -t tmpfs none "$0/dev" && mknod -m 666 "$0/dev/null" c 1 3 && touch "$0/dev/termination-log" && ' \
+                'mount --bind "$1" "$0/dev/termination-log" && mount -t proc proc "$0/proc" && shift && exec chroot "$0" "$@"'
+        code = subprocess.run(["nsenter", "--target", str(self.pid), "--pid", "--", "unshare", "--mount", "sh", "-c", enter,
+                               str(root), str(words), *container["command"]], stdin=subprocess.DEVNULL, check=False).returncode
+        self.couriers[container["name"]] = {"name": container["name"], "state": {"terminated": {
+            "exitCode": code, "reason": "Error" if code else "Completed", "message": words.read_text()}}}
+        self.kubelet.cluster.request("PATCH", f"{kube.PODS}/{self.name}/status", {
+            "status": {"ephemeralContainerStatuses": list(self.couriers.values())}})
 
     def stop(self, grace=20) -> None:
         """SIGTERM to the first process of the container, and SIGKILL."""
@@ -264,7 +283,7 @@ class Pod:
         flags = ["--user", "--preserve-credentials"] if os.readlink(f"/proc/{self.pid}/ns/user") != os.readlink(
             "/proc/self/ns/user") else []
         return ["nsenter", "--target", str(self.pid), *flags, "--mount", "--pid", "--net", "--ipc", "--uts", "--root",
-                "--wd=/", "env", "-i", f"PATH={PATH}", "TERM=xterm"]
+                "--wd=/"]
 
 
 class Kubelet:
@@ -302,6 +321,10 @@ class Kubelet:
                     self.cluster.bind(name)
                 self.count += 1
                 self.pods[name] = Pod(self, pod, f"203.0.113.{self.count % 254 + 1}")
+        for name, pod in listed.items():
+            for container in pod["spec"].get("ephemeralContainers", []) if name in self.pods else []:
+                if container["name"] not in self.pods[name].couriers:
+                    self.pods[name].send(container)
         for name in set(self.pods) - set(listed):
             threading.Thread(target=self.pods.pop(name).stop, daemon=True).start()
 
@@ -317,7 +340,7 @@ class Kubelet:
             pod.stop(grace=1)
 
     def log(self, name: str) -> str | None:
-        path = self.dir / name / "main.log"
+        path = self.dir / name / f"{self.pods[name].main['name']}.log" if name in self.pods else self.dir / name / "main.log"
         return path.read_text(errors="replace") if path.exists() else None
 
     def stream(self, handler, name: str, what: str, query: dict) -> None:
@@ -363,16 +386,16 @@ class Kubelet:
 
     def exec(self, stream: WebSocket, pod: Pod, query: dict) -> None:
         tty = query.get("tty") == ["true"]
-        command = [*pod.enter(), *query["command"]]
+        command, env = [*pod.enter(), *query["command"]], {**pod.env, "TERM": "xterm"}
         master = None
         if tty:
             master, slave = pty.openpty()
-            child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            child = subprocess.Popen(command, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
                                      preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
             os.close(slave)
             pumps = [(master, 1)]
         else:
-            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+            child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
                                      stdin=subprocess.PIPE if "stdin" in query else subprocess.DEVNULL)
             pumps = [(child.stdout.fileno(), 1), (child.stderr.fileno(), 2)]
         threads = [threading.Thread(target=pump, args=(fd, stream, channel), daemon=True) for fd, channel in pumps]

@@ -18,20 +18,27 @@ clusters:
     kubeconfig: {path}
     template: {template}
     job: {{entrypoint: "", pull: never}}
+  couriers:
+    backend: kubernetes
+    kubeconfig: {path}
+    bundle_image: localhost/berth:1
 """
 TEMPLATE = "spec: {hostNetwork: true, tolerations: [{operator: Exists}]}\n"
 SECRETS = "/api/v1/namespaces/default/secrets"
 
 
 @pytest.fixture(scope="module")
-def node(session_dir):
+def node(session_dir, build_dir):
     programs = os.environ.get("BERTH_KUBERNETES")
     if not programs:
         pytest.skip("no Kubernetes here: ci/kubernetes runs this with the real one")
     try:
         root = containers.root(session_dir / "kube-node-root")
+        bare, bundle = containers.bare_root(session_dir / "kube-node-bare"), containers.bundle_root(build_dir, session_dir / "kube-node-bundle")
         it = kube_node.Node(session_dir / "kube-node", pathlib.Path(programs), {
-            "localhost/pause:1": (root, ["/bin/sleep", "1000000"]), "localhost/busybox:1": (root, [])})
+            "localhost/pause:1": (root, ["/bin/sleep", "1000000"]), "localhost/busybox:1": (root, []),
+            "localhost/scratch:1": (bare, []), "localhost/distroless:1": (bare, [], "65532:65532"),
+            "localhost/berth:1": (bundle, [])})
     except (kube.Unavailable, containers.Unavailable) as reason:
         pytest.skip(str(reason))
     try:
@@ -83,6 +90,62 @@ def test_words_and_ends_are_the_commands_own(here):
                        'printf "%s\n" "$@" "$A"; exit 7', "sh", "$$", "$(HOME)", "two  words", "")
     assert here.wait(name, "SUCCEEDED", "FAILED", limit=120)["exit_code"] == 7
     assert here("logs", name).ok().stdout == "$$\n$(HOME)\ntwo  words\n\n$(HOSTNAME) $$\n"
+
+
+@pytest.mark.parametrize("image, user", [("busybox", 0), ("busybox", 2000), ("scratch", 0), ("distroless", 65532)])
+def test_ssh_leads_into_a_pod_that_was_there_before(here, ssh, node, image, user):
+    """By its shell, or by a courier, which asks first who it has to be when the image's user is not the pod's to say."""
+    name = f"foreign-{image}-{user}"
+    container = {"name": "app", "image": f"localhost/{image}:1", "imagePullPolicy": "Never", "command": ["/bin/sleep", "1000"],
+                 "env": [{"name": "OF", "value": "pod"}], "volumeMounts": [{"name": "v", "mountPath": "/opt"}]}
+    if user == 2000:
+        container["securityContext"] = {"runAsUser": user, "readOnlyRootFilesystem": True}
+    node.request("POST", kube.PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {
+        "hostNetwork": True, "tolerations": [{"operator": "Exists"}], "containers": [container], "terminationGracePeriodSeconds": 1,
+        "volumes": [{"name": "v", "emptyDir": {}}]}})
+
+    def status():
+        return node.request("GET", f"{kube.PODS}/{name}")["status"]
+    try:
+        harness.until(lambda: status()["phase"] == "Running", f"{name} runs", 120, 0.3)
+        job = here("attach", f"couriers:default/{name}", timeout=240).ok().stdout.strip()
+        result = ssh(job, "id -u; echo $OF; cat; exit 7", input="typed\n")
+        assert (result.stdout, result.status) == (f"{user}\npod\ntyped\n", 7), f"{result}"
+        assert here("ssh", "--path", "login", job, "--", "echo by the server").ok().stdout == "by the server\n"
+        # The stream that started it has ended long ago; what it started is in a session of its own.
+        assert here("attach", f"couriers:default/{name}/app", timeout=240).ok().stdout.strip() == job
+        assert ssh(job, "echo again").ok().stdout == "again\n"
+        here("cancel", job).ok()
+        told = status()
+        assert told["phase"] == "Running" and told["containerStatuses"][0]["restartCount"] == 0
+        assert ssh(job, "true").status != 0
+    finally:
+        node.request("DELETE", f"{kube.PODS}/{name}")
+
+
+def test_a_job_is_kept_after_its_command_and_let_go(here, ssh):
+    name = here.submit("--image", "localhost/busybox:1", "--hold", "10m", "--", "sh", "-c", "exit 4")
+    here.wait(name, "RUNNING", limit=120)
+    harness.until(lambda: here("release", name).status == 0, "the hold", 60, 0.5)
+    assert here.wait(name, "SUCCEEDED", "FAILED", limit=120)["exit_code"] == 4
+
+
+def test_a_task_is_called_by_its_index(here, ssh):
+    """One, since pods that share the node's network share its ports."""
+    name = here.submit("--image", "localhost/busybox:1", "--array", "7", "--", "sh", "-c", "echo $SLURM_ARRAY_TASK_ID; sleep 1000")
+    here.wait(name, "RUNNING", limit=120)
+    assert ssh(f"{name}_7", "echo $BERTH_RANK").ok().stdout == "7\n"
+    harness.until(lambda: here("logs", f"{name}_7").stdout == "7\n", "its log", 60, 0.3)
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED", limit=120)
+
+
+def test_files_go_by_the_server(job, here, short_dir):
+    content = os.urandom(3_000_000)
+    (short_dir / "file").write_bytes(content)
+    here("cp", short_dir / "file", f"{job}:/tmp/there").ok()
+    here("cp", "--verify", f"{job}:/tmp/there", short_dir / "back").ok()
+    assert (short_dir / "back").read_bytes() == content
 
 
 def test_what_is_collected_leaves_nothing(job, here, node):

@@ -7,12 +7,16 @@
 
 #include <string.h>
 
+#include "controller/backends/kube/adopted.h"
 #include "controller/backends/kube/channels.h"
+#include "controller/backends/kube/courier.h"
 #include "controller/backends/kube/endpoint.h"
 #include "controller/backends/kube/events.h"
+#include "controller/backends/kube/foreign.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/job_state.h"
 #include "controller/backends/kube/nodes.h"
+#include "controller/backends/kube/pod_state.h"
 #include "controller/backends/kube/watch.h"
 
 static void check_text(const char *text, size_t size)
@@ -93,6 +97,36 @@ static void locate(const json_t *answer)
 	assert(json_array_size(json_object_get(file, "addresses")) > 0);
 }
 
+/* One that berth did not start, and what a courier said that was sent there. */
+static void adopt(const json_t *answer)
+{
+	const json_t *pod = json_object_get(answer, "pod");
+	const json_t *container = kube_container_of(pod, NULL);
+	const json_t *state = kube_container_state(pod, kube_text(container, "name"));
+	cleanup(adopted_finish) struct adopted adopted = { 0 };
+	cleanup_free char *said = NULL;
+	struct observation seen = { 0 };
+	struct err err = { 0 };
+
+	kube_read_adopted(pod, kube_text(container, "name"), "u", &seen);
+	kube_read_adopted(pod, "main", "", &seen);
+	check_text(seen.reason, sizeof(seen.reason));
+	check_text(seen.native_state, sizeof(seen.native_state));
+	adopted_add_places(&adopted, container);
+	for (size_t i = 0; i < adopted.places_len; i++)
+		assert(adopted.places[i][0] == '/');
+	if (kube_read_courier(json_object_get(state, "terminated"), &said, &err) >= 0)
+		check_text(said, SIZE_MAX);
+}
+
+static void call(const char *text)
+{
+	cleanup(kube_target_finish) struct kube_target target = { 0 };
+
+	if (kube_parse_foreign(text, &target, NULL) == 0)
+		assert(target.pod[0] && !strchr(target.pod, '/'));
+}
+
 static void make(const char *template)
 {
 	static const char *const command[] = { "true", NULL };
@@ -125,9 +159,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		observe_tasks(answer);
 		list_nodes(answer);
 		locate(answer);
+		adopt(answer);
 	}
 	apply(bytes, len);
 	(void)channels_exit_status(span_of(bytes, len), NULL);
+	call(text);
 	make(text);
 	return 0;
 }

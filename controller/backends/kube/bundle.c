@@ -27,8 +27,8 @@
 	"that has them"
 
 /* The first two are needed; berth-init has to be whole, since it joins the others. */
-static const char *const files[] = { "berth-init", "berth-tunnel", "busybox", "applets",
-				     "busybox.licence" };
+const char *const kube_bundle_files[] = { "berth-init", "berth-tunnel",	   "busybox",
+					  "applets",	"busybox.licence", NULL };
 #define FILES_NEEDED 2
 
 static int add_file(const char *dir, const char *file, size_t *room, struct kube_bundle *ret,
@@ -73,12 +73,13 @@ int kube_bundle_plan(const char *dir, struct kube_bundle *ret, struct err *err)
 	snprintf(ret->name, sizeof(ret->name), "berth-%.*s", DIGEST_LEN, digest ? digest + 1 : dir);
 	ret->len = 0;
 	ret->maps = 0;
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		cleanup_free char *path = fs_join(dir, files[i]);
+	for (size_t i = 0; kube_bundle_files[i]; i++) {
+		const char *file = kube_bundle_files[i];
+		cleanup_free char *path = fs_join(dir, file);
 
 		if (i >= FILES_NEEDED && !fs_exists(path))
 			continue;
-		if (add_file(dir, files[i], &room, ret, err) < 0)
+		if (add_file(dir, file, &room, ret, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -24,6 +24,9 @@
 #define KUBE_PIECES_MAX 96
 #define KUBE_BUNDLE_NAME_SIZE 40
 
+/* Its files, those that are always there first; NULL-terminated. */
+extern const char *const kube_bundle_files[];
+
 /* A file, or what of it fits into one ConfigMap. */
 struct kube_piece {
 	const char *file;

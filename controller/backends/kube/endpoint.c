@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "controller/backends/kube/foreign.h"
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/pod_state.h"
@@ -143,6 +144,8 @@ int kube_known_target(const struct kube *kube, const struct job *job, unsigned i
 	cleanup(json_release) json_t *json = NULL;
 	const char *name;
 
+	if (job_is_adopted(job))
+		return kube_adopted_target(job, ret, err);
 	if (fs_read_file(file, ENDPOINT_MAX, &text, err) < 0 ||
 	    json_parse(buf_span(&text), ENDPOINT_MAX, &json, err) < 0)
 		return err_wrap(err, "where the pod is");

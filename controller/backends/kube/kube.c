@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/kube/adopt.h"
 #include "controller/backends/kube/ask.h"
 #include "controller/backends/kube/bundle.h"
 #include "controller/backends/kube/client.h"
@@ -237,7 +238,8 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 
 	if (find_kube(backend, &kube, err) < 0)
 		return -1;
-	return kube_endpoint(kube, job, rank, ret, err);
+	return job_is_adopted(job) ? kube_adopted_endpoint(kube, job, ret, err)
+				   : kube_endpoint(kube, job, rank, ret, err);
 }
 
 /* Nobody is asked which pod it is: who carries was told where it is, by endpoint(). */
@@ -259,6 +261,8 @@ static int find_target(struct kube *kube, const struct job *job, unsigned int ra
 {
 	cleanup_free char *file = NULL;
 
+	if (job_is_adopted(job))
+		return kube_known_target(kube, job, rank, ret, err);
 	return kube_endpoint(kube, job, rank, &file, err) < 0
 		       ? -1
 		       : kube_known_target(kube, job, rank, ret, err);
@@ -304,7 +308,11 @@ static int deliver(struct backend *backend, const struct job *job, const char *n
 	struct kube *kube;
 	struct err own;
 
-	if (find_kube(backend, &kube, err) < 0 || kube_renew_secret(kube, job, err) < 0)
+	if (find_kube(backend, &kube, err) < 0)
+		return -1;
+	if (job_is_adopted(job))
+		return kube_adopted_deliver(kube, job, name, err);
+	if (kube_renew_secret(kube, job, err) < 0)
 		return -1;
 	if (find_target(kube, job, 0, &target, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
@@ -383,6 +391,29 @@ static int collect(struct backend *backend, struct err *err)
 	return kube_bundle_collect(kube, err);
 }
 
+static int find_foreign(struct backend *backend, const char *name, struct job *ret, struct err *err)
+{
+	struct kube *kube;
+
+	return find_kube(backend, &kube, err) < 0 ? -1 : kube_find_foreign(kube, name, ret, err);
+}
+
+static int adopt(struct backend *backend, const struct submission *submission, struct err *err)
+{
+	struct kube *kube;
+
+	return find_kube(backend, &kube, err) < 0
+		       ? -1
+		       : kube_adopt(kube, submission, kube_of(backend)->bundle_image, err);
+}
+
+static int abandon(struct backend *backend, const struct job *job, struct err *err)
+{
+	struct kube *kube;
+
+	return find_kube(backend, &kube, err) < 0 ? -1 : kube_abandon(kube, job, err);
+}
+
 static void close_backend(struct backend *backend)
 {
 	struct kube_backend *own = kube_of(backend);
@@ -428,6 +459,9 @@ static const struct backend_ops kube_backend_ops = {
 	.carry = carry,
 	.deliver = deliver,
 	.exec = exec_in,
+	.find_foreign = find_foreign,
+	.adopt = adopt,
+	.abandon = abandon,
 	.forget = forget,
 	.collect = collect,
 	.keeps_endpoints = true,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "controller/backends/kube/foreign.h"
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/job_state.h"
@@ -60,18 +61,24 @@ static int take(void *owner, struct span bytes, struct err *err)
 	return reading->max == 0;
 }
 
-/* The name of the pod, "" when there is none yet; free() it. */
-static int find_pod(struct kube *kube, const struct job *job, uint64_t index, char **ret,
-		    struct err *err)
+/* 1; 0: there is none yet. */
+static int find_container(struct kube *kube, const struct job *job, uint64_t index,
+			  struct kube_target *ret, struct err *err)
 {
 	cleanup(json_release) json_t *pods = NULL;
 	const json_t *pod;
 
+	if (job_is_adopted(job))
+		return kube_adopted_target(job, ret, err) < 0 ? -1 : 1;
 	if (kube_list_pods(kube, job, &pods, err) < 0)
 		return -1;
 	pod = kube_last_pod(pods, index);
-	*ret = str_dup(kube_text(json_object_get(pod, "metadata"), "name"));
-	return 0;
+	if (!pod)
+		return 0;
+	*ret = (struct kube_target){ str_dup(kube->namespace),
+				     str_dup(kube_text(json_object_get(pod, "metadata"), "name")),
+				     str_dup(KUBE_CONTAINER) };
+	return 1;
 }
 
 /*
@@ -109,33 +116,35 @@ static bool is_followed(const struct job *job, const struct log_part *part)
 	       !job_state_is_ended(job->state);
 }
 
-static char *log_path(const struct kube *kube, const char *pod, const struct log_part *part,
-		      bool follows)
+static char *log_path(const struct kube_target *target, const struct log_part *part, bool follows)
 {
-	cleanup_free char *base = kube_path(kube, "/api/v1", "pods", pod);
+	cleanup(buf_finish) struct buf container = BUF_INIT(4096);
+	cleanup_free char *base = kube_target_path(target, "log");
 	time_t second = (time_t)(part->since_ns / NSEC_PER_SEC);
 	char since[48] = "";
 	struct tm tm;
 
+	/* One that is too long is no container's name. */
+	(void)!text_append_percent(&container, target->container);
 	/* RFC 3339, section 5.6. */
 	if (second > 0 && gmtime_r(&second, &tm) &&
 	    strftime(since, sizeof(since), "&sinceTime=%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
 		since[0] = '\0';
-	return str_printf("%s/log?container=" KUBE_CONTAINER "%s%s", base,
+	return str_printf("%s?container=%s%s%s", base, buf_str(&container),
 			  follows ? "&follow=true" : "", since);
 }
 
 /* Begins to follow; that it cannot be done is no failure: it is read as a whole then. */
 static void begin_to_follow(struct kube *kube, struct kube_reading *reading, const struct job *job,
-			    const struct log_part *part, const char *pod)
+			    const struct log_part *part, const struct kube_target *target)
 {
-	cleanup_free char *path = log_path(kube, pod, part, true);
+	cleanup_free char *path = log_path(target, part, true);
 	uint64_t later_ms;
 	struct err why;
 
 	kube_reading_finish(reading);
 	if (kube_stream(kube, path, &reading->stream, &later_ms, &why) < 0) {
-		log_debug("the log of %s is not followed: %s", pod, why.text);
+		log_debug("the log of %s is not followed: %s", target->pod, why.text);
 		return;
 	}
 	reading->uid = str_dup(job->uid);
@@ -173,10 +182,10 @@ static int go_on(struct kube_reading *reading, const struct log_part *part, stru
 }
 
 /* The log as a whole, of which a part is wanted. */
-static int read_whole(struct kube *kube, const char *pod, const struct log_part *part,
-		      struct buf *ret, struct err *err)
+static int read_whole(struct kube *kube, const struct kube_target *target,
+		      const struct log_part *part, struct buf *ret, struct err *err)
 {
-	cleanup_free char *path = log_path(kube, pod, part, false);
+	cleanup_free char *path = log_path(target, part, false);
 	struct reading reading = {
 		.from = part->offset, .max = part->max, .last = BUF_INIT(2 * part->max), .ret = ret
 	};
@@ -199,26 +208,26 @@ int kube_read_log(struct kube *kube, struct kube_reading *readings, const struct
 		  const struct log_part *part, struct buf *ret, struct err *err)
 {
 	struct kube_reading *reading = &readings[part->rank % KUBE_READINGS_MAX];
-	cleanup_free char *pod = NULL;
+	cleanup(kube_target_finish) struct kube_target target = { 0 };
 	struct err own = { 0 };
 	uint64_t index;
+	int found;
 
 	if (!find_index(job, part, &index))
 		return 0;
 	/* The end of one that has ended is in the log, and perhaps not yet in the stream. */
 	if (is_at(reading, job, part) && !job_state_is_ended(job->state))
 		return go_on(reading, part, ret, err);
-	if (find_pod(kube, job, index, &pod, err) < 0)
-		return -1;
-	if (pod[0] == '\0')
-		return 0;
+	found = find_container(kube, job, index, &target, err);
+	if (found <= 0)
+		return found;
 	if (is_followed(job, part)) {
-		begin_to_follow(kube, reading, job, part, pod);
+		begin_to_follow(kube, reading, job, part, &target);
 		if (reading->stream)
 			return go_on(reading, part, ret, err);
 	}
 	/* "waiting to start" is 400; a pod that went in between, 404. */
-	if (read_whole(kube, pod, part, ret, &own) == 0 || own.kind == ERR_INVALID ||
+	if (read_whole(kube, &target, part, ret, &own) == 0 || own.kind == ERR_INVALID ||
 	    own.kind == ERR_NOT_FOUND)
 		return 0;
 	return err_set(err, own.kind, "the log of %s: %s", job->native_id, own.text);

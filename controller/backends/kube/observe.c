@@ -8,6 +8,7 @@
 
 #include "controller/backends/jobdir.h"
 #include "controller/backends/kube/events.h"
+#include "controller/backends/kube/foreign.h"
 #include "controller/backends/kube/job.h"
 #include "controller/backends/kube/job_state.h"
 #include "controller/backends/kube/manifest.h"
@@ -205,6 +206,15 @@ static void keep_reasons(const struct job *const *jobs, size_t len, struct obser
 	}
 }
 
+static bool has_ours(const struct job *const *jobs, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!job_is_adopted(jobs[i]))
+			return true;
+	}
+	return false;
+}
+
 int kube_observe_jobs(struct kube *kube, struct kube_job_watch *watch,
 		      const struct job *const *jobs, size_t len, struct observation *ret,
 		      struct err *err)
@@ -212,11 +222,15 @@ int kube_observe_jobs(struct kube *kube, struct kube_job_watch *watch,
 	cleanup(json_release) json_t *made = NULL;
 	cleanup(json_release) json_t *pods = NULL;
 
-	if (find_all(kube, watch, &made, &pods, err) < 0)
+	if (has_ours(jobs, len) && find_all(kube, watch, &made, &pods, err) < 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
 		const json_t *job = json_object_get(made, jobs[i]->uid);
 
+		if (job_is_adopted(jobs[i])) {
+			kube_observe_adopted(kube, jobs[i], &ret[i]);
+			continue;
+		}
 		if (job && watch && complete_pods(kube, jobs[i], job, pods, err) < 0)
 			return -1;
 		if (job)

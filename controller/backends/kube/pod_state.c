@@ -126,10 +126,8 @@ void kube_read_pod(const json_t *pod, struct observation *ret)
 		ret->state = JOB_RUNNING;
 }
 
-/* How the container ended; false: it did not get so far. */
-static bool read_container_end(const json_t *pod, struct observation *ret)
+bool kube_read_terminated(const json_t *ended, struct observation *ret)
 {
-	const json_t *ended = json_object_get(main_state(pod), "terminated");
 	const json_t *exit_code = json_object_get(ended, "exitCode");
 	json_int_t code = json_integer_value(exit_code);
 	const char *reason = kube_text(ended, "reason");
@@ -155,7 +153,8 @@ void kube_read_pod_end(const json_t *pod, struct observation *ret)
 	const json_t *disrupted = kube_condition(pod, "DisruptionTarget", "True");
 	const char *reason = kube_text(status_of(pod), "reason");
 
-	if (!read_container_end(pod, ret) && first_trouble(pod))
+	if (!kube_read_terminated(json_object_get(main_state(pod), "terminated"), ret) &&
+	    first_trouble(pod))
 		kube_explain_by(first_trouble(pod), ret);
 	if (strcmp(reason, "DeadlineExceeded") == 0) {
 		ret->state = JOB_TIMEOUT;

@@ -20,6 +20,9 @@ void kube_read_pod(const json_t *pod, struct observation *ret);
  */
 void kube_read_pod_end(const json_t *pod, struct observation *ret);
 
+/* The same of a container's state "terminated". False: it did not get so far. */
+bool kube_read_terminated(const json_t *ended, struct observation *ret);
+
 /* The words that explain an end by its own limit. */
 #define KUBE_LIMIT "its time limit"
 
