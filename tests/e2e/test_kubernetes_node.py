@@ -130,12 +130,13 @@ def test_a_job_is_kept_after_its_command_and_let_go(here, ssh):
     assert here.wait(name, "SUCCEEDED", "FAILED", limit=120)["exit_code"] == 4
 
 
-def test_a_task_is_called_by_its_index(here, ssh):
-    """One, since pods that share the node's network share its ports."""
-    name = here.submit("--image", "localhost/busybox:1", "--array", "7", "--", "sh", "-c", "echo $SLURM_ARRAY_TASK_ID; sleep 1000")
+def test_tasks_are_called_by_their_indices(here, ssh):
+    """Both on one node, whose network they share: each has a port of its own."""
+    name = here.submit("--image", "localhost/busybox:1", "--array", "3,7", "--", "sh", "-c", "echo $SLURM_ARRAY_TASK_ID; sleep 1000")
     here.wait(name, "RUNNING", limit=120)
-    assert ssh(f"{name}_7", "echo $BERTH_RANK").ok().stdout == "7\n"
-    harness.until(lambda: here("logs", f"{name}_7").stdout == "7\n", "its log", 60, 0.3)
+    for task in "3", "7":
+        assert ssh(f"{name}_{task}", "echo $BERTH_RANK").ok().stdout == f"{task}\n"
+        harness.until(lambda task=task: here("logs", f"{name}_{task}").stdout == f"{task}\n", "its log", 60, 0.3)
     here("cancel", name).ok()
     here.wait(name, "CANCELLED", limit=120)
 

@@ -144,6 +144,14 @@ def test_tasks_are_entered_by_their_indices(here, ssh):
     here("cancel", name).ok()
 
 
+def test_a_pod_that_shares_its_nodes_ports_is_asked_for_its_own(here, ssh, cluster):
+    name = run(here, "--network", "host", "--", "sleep", "1000")
+    before = [what for what, *_ in cluster.kubelet.streams].count("exec")
+    assert ssh(name, "echo in").ok().stdout == "in\n"
+    assert [what for what, *_ in cluster.kubelet.streams].count("exec") > before
+    here("cancel", name).ok()
+
+
 def test_a_job_is_kept_after_its_command_and_let_go(here, ssh):
     name = run(here, "--hold", "10m", "--", "sh", "-c", "while ! [ -e /tmp/end ]; do sleep 0.1; done; exit 4")
     refused = here("release", name)

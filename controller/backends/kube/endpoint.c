@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "controller/backends/kube/ask.h"
 #include "controller/backends/kube/foreign.h"
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
@@ -115,21 +116,83 @@ static const json_t *find_pod(const json_t *pods, uint64_t index)
 	return found;
 }
 
-int kube_endpoint(struct kube *kube, const struct job *job, unsigned int rank, char **ret,
-		  struct err *err)
+/* Release *ret_pods, which has *ret, and as whose tunnel it is found is in *text. */
+static int find_running(struct kube *kube, const struct job *job, unsigned int rank,
+			json_t **ret_pods, const json_t **ret, struct buf *text, struct err *err)
 {
-	cleanup_free char *path = kube_path(kube, CORE, "pods", NULL), *file = file_of(job, rank);
+	cleanup_free char *path = kube_path(kube, CORE, "pods", NULL);
 	cleanup_free char *selector = str_printf(KUBE_LABEL_UID "=%s", job->uid);
-	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
-	cleanup(json_release) json_t *pods = NULL;
 	uint64_t index = 0;
 
 	if ((job_is_array(job) || rank > 0) && !kube_index_of_rank(job, rank, &index))
 		return err_set(err, ERR_NOT_FOUND, "there is no such rank");
-	if (kube_list(kube, path, selector, &pods, err) < 0)
+	if (kube_list(kube, path, selector, ret_pods, err) < 0)
 		return -1;
-	if (!kube_format_endpoint(find_pod(pods, index), job, rank, &text))
-		return err_set(err, ERR_NOT_FOUND, "the pod does not run");
+	*ret = find_pod(*ret_pods, index);
+	return kube_format_endpoint(*ret, job, rank, text)
+		       ? 0
+		       : err_set(err, ERR_NOT_FOUND, "the pod does not run");
+}
+
+static struct kube_target target_of(const struct kube *kube, const char *pod)
+{
+	return (struct kube_target){ str_dup(kube->namespace), str_dup(pod),
+				     str_dup(KUBE_CONTAINER) };
+}
+
+int kube_find_target(struct kube *kube, const struct job *job, unsigned int rank,
+		     struct kube_target *ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
+	cleanup(json_release) json_t *pods = NULL;
+	const json_t *pod;
+
+	if (job_is_adopted(job))
+		return kube_adopted_target(job, ret, err);
+	if (find_running(kube, job, rank, &pods, &pod, &text, err) < 0)
+		return -1;
+	*ret = target_of(kube, text_of(json_object_get(pod, "metadata"), "name"));
+	return 0;
+}
+
+/* What its tunnel wrote. ERR_NOT_FOUND: nothing yet. */
+static int ask_pod(struct kube *kube, const char *name, unsigned int rank, const char *programs,
+		   struct buf *ret, struct err *err)
+{
+	cleanup_free char *busybox = fs_join(programs, "busybox");
+	cleanup_free char *path = str_printf(KUBE_JOB_DIR "/endpoint.%u.json", rank), *text = NULL;
+	const char *const argv[] = { busybox, "cat", path, NULL };
+	cleanup(kube_target_finish) struct kube_target target = target_of(kube, name);
+	cleanup(buf_finish) struct buf said = BUF_INIT(ENDPOINT_MAX);
+	cleanup(json_release) json_t *file = NULL;
+
+	if (kube_ask(kube, &target, &(struct kube_question){ .argv = argv }, &said, NULL) < 0)
+		return err_set(err, ERR_NOT_FOUND, "the pod has not said where its tunnel listens");
+	if (json_parse(buf_span(&said), ENDPOINT_MAX, &file, err) < 0)
+		return err_wrap(err, "%s of the pod", path);
+	json_object_set_new(file, "host", json_string(name));
+	text = json_dumps(file, JSON_COMPACT);
+	return text && buf_printf(ret, "%s\n", text)
+		       ? 0
+		       : err_set(err, ERR_LIMIT, "%s of the pod is too long", path);
+}
+
+int kube_endpoint(struct kube *kube, const struct job *job, unsigned int rank, const char *programs,
+		  char **ret, struct err *err)
+{
+	cleanup(buf_finish) struct buf text = BUF_INIT(ENDPOINT_MAX);
+	cleanup_free char *file = file_of(job, rank);
+	cleanup(json_release) json_t *pods = NULL;
+	const json_t *pod;
+
+	if (find_running(kube, job, rank, &pods, &pod, &text, err) < 0)
+		return -1;
+	if (json_is_true(json_object_get(json_object_get(pod, "spec"), "hostNetwork"))) {
+		buf_clear(&text);
+		if (ask_pod(kube, text_of(json_object_get(pod, "metadata"), "name"), rank, programs,
+			    &text, err) < 0)
+			return -1;
+	}
 	if (fs_write_file_unsynced(file, buf_span(&text), 0600, err) < 0)
 		return -1;
 	*ret = take_ptr(file);
@@ -152,7 +215,6 @@ int kube_known_target(const struct kube *kube, const struct job *job, unsigned i
 	name = text_of(json, "host");
 	if (name[0] == '\0')
 		return err_set(err, ERR_NOT_FOUND, "%s names no pod", file);
-	*ret = (struct kube_target){ str_dup(kube->namespace), str_dup(name),
-				     str_dup(KUBE_CONTAINER) };
+	*ret = target_of(kube, name);
 	return 0;
 }

@@ -231,6 +231,14 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 	return kube_read_log(kube, kube_of(backend)->readings, job, part, ret, err);
 }
 
+static const char *programs_of(struct backend *backend)
+{
+	const struct kube_bundle bundle = { .image = kube_of(backend)->bundle_image,
+					    .volume = kube_of(backend)->bundle_volume };
+
+	return kube_programs_dir(&bundle);
+}
+
 static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err)
 {
@@ -239,7 +247,7 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 	if (find_kube(backend, &kube, err) < 0)
 		return -1;
 	return job_is_adopted(job) ? kube_adopted_endpoint(kube, job, ret, err)
-				   : kube_endpoint(kube, job, rank, ret, err);
+				   : kube_endpoint(kube, job, rank, programs_of(backend), ret, err);
 }
 
 /* Nobody is asked which pod it is: who carries was told where it is, by endpoint(). */
@@ -255,26 +263,14 @@ static int carry(struct backend *backend, const struct job *job, unsigned int ra
 	return kube_carry(kube, &target, what, err);
 }
 
-/* Where it is now, or where it was when somebody looked last. */
-static int find_target(struct kube *kube, const struct job *job, unsigned int rank,
-		       struct kube_target *ret, struct err *err)
-{
-	cleanup_free char *file = NULL;
-
-	if (job_is_adopted(job))
-		return kube_known_target(kube, job, rank, ret, err);
-	return kube_endpoint(kube, job, rank, &file, err) < 0
-		       ? -1
-		       : kube_known_target(kube, job, rank, ret, err);
-}
-
 static int exec_in(struct backend *backend, const struct job *job, unsigned int rank,
 		   const struct backend_exec *exec, int *ret_status, struct err *err)
 {
 	cleanup(kube_target_finish) struct kube_target target = { 0 };
 	struct kube *kube;
 
-	if (find_kube(backend, &kube, err) < 0 || find_target(kube, job, rank, &target, err) < 0)
+	if (find_kube(backend, &kube, err) < 0 ||
+	    kube_find_target(kube, job, rank, &target, err) < 0)
 		return -1;
 	return kube_exec(kube, &target, exec, ret_status, err);
 }
@@ -287,14 +283,6 @@ static int list_runs(struct backend *backend, const struct job *job, struct run_
 	if (find_kube(backend, &kube, err) < 0)
 		return -1;
 	return kube_list_runs(kube, job, ret, err);
-}
-
-static const char *programs_of(struct backend *backend)
-{
-	const struct kube_bundle bundle = { .image = kube_of(backend)->bundle_image,
-					    .volume = kube_of(backend)->bundle_volume };
-
-	return kube_programs_dir(&bundle);
 }
 
 /* Into the pod that runs, and for those that start later. */
@@ -314,7 +302,7 @@ static int deliver(struct backend *backend, const struct job *job, const char *n
 		return kube_adopted_deliver(kube, job, name, err);
 	if (kube_renew_secret(kube, job, err) < 0)
 		return -1;
-	if (find_target(kube, job, 0, &target, &own) < 0)
+	if (kube_find_target(kube, job, 0, &target, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 	if (fs_read_file(path, KUBE_SECRET_MAX, &content, err) < 0)
 		return -1;
@@ -332,7 +320,7 @@ static int release(struct backend *backend, const struct job *job, struct err *e
 		cleanup(kube_target_finish) struct kube_target target = { 0 };
 		struct err *own = result == 0 ? err : NULL;
 
-		if (find_target(kube, job, (unsigned int)rank, &target, own) < 0 ||
+		if (kube_find_target(kube, job, (unsigned int)rank, &target, own) < 0 ||
 		    kube_end_hold(kube, &target, programs_of(backend), own) < 0)
 			result = -1;
 	}
@@ -345,7 +333,8 @@ static int fetch_status(struct backend *backend, const struct job *job, unsigned
 	cleanup(kube_target_finish) struct kube_target target = { 0 };
 	struct kube *kube;
 
-	if (find_kube(backend, &kube, err) < 0 || find_target(kube, job, rank, &target, err) < 0)
+	if (find_kube(backend, &kube, err) < 0 ||
+	    kube_find_target(kube, job, rank, &target, err) < 0)
 		return -1;
 	return kube_fetch_status(kube, &target, programs_of(backend), job, rank, err);
 }
