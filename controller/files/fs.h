@@ -220,7 +220,7 @@ int fs_transfer_read(const struct fs_transfer *t, uint64_t offset, void *room, s
 int fs_transfer_write(const struct fs_transfer *t, uint64_t offset, struct span bytes,
 		      struct err *err) attr_must_use;
 
-/* Whether a place that failed to tell a sum has none for this file: it is too large, or it never does. */
+/* Whether a place that failed to tell a sum has none of this file: too large, or it never has. */
 bool fs_is_no_sum(const struct err *why);
 
 /* mkdir, with parents as -p: then those that are there are as good as made. */

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A file from one place to another, of which one at least carries whole files (FirecREST): its bytes
- * pass through this process, some megabytes at a time, and touch no disk of ours. Within one place
- * nothing passes here (struct fs_ops, copy).
+ * A file from one place to another, of which one at least carries whole files (FirecREST): its
+ * bytes pass through this process, some megabytes at a time, and touch no disk of ours. Within one
+ * place nothing passes here (struct fs_ops, copy).
  */
 
 #include "controller/files/copy.h"

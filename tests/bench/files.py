@@ -29,16 +29,19 @@ PART = 64 << 20
 
 
 class Bench:
-    def __init__(self, work: pathlib.Path, size: int, runs: int):
+    def __init__(self, work: pathlib.Path, size: int, runs: int, home=None):
+        """home: of a bench that this is a part of, and whose configuration it takes the place of meanwhile."""
         self.work, self.size, self.runs = work, size, runs
         self.program = pathlib.Path(os.environ["BERTH_BUILD"]) / "controller" / "berth"
-        self.home = harness.Home(work / "home").enter()
+        self.home = home or harness.Home(work / "home").enter()
         self.source, self.copies = work / "source", work / "copies"
         self.copies.mkdir()
         with open(self.source, "wb") as file:
             for _ in range(size >> 20):
                 file.write(os.urandom(1 << 20))
-        self.ends = [self.home.leave]
+        self.config = self.home.config_dir / "config.yaml"
+        before = self.config.read_bytes() if home else b""
+        self.ends = [(lambda: self.config.write_bytes(before)) if home else self.home.leave]
         self.clusters = ""
 
     def close(self) -> None:
@@ -71,8 +74,8 @@ class Bench:
 
     def configure(self, text: str) -> None:
         self.clusters += text
-        self.home.config_dir.mkdir(parents=True, exist_ok=True)
-        (self.home.config_dir / "config.yaml").write_text(f"clusters:\n{self.clusters}")
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(f"clusters:\n{self.clusters}")
 
     def env(self) -> dict:
         return self.home.env()
@@ -105,7 +108,7 @@ class Phases:
     """How long what took, from what `berth cp -v` tells."""
 
     WORDS = {"begun": r"has begun after (\d+) ms", "staged": r"into the store after (\d+) ms", "sent": r"store has it after (\d+) ms",
-             "came": r"came here after (\d+) ms", "job": r"has ended after another (\d+) ms"}
+             "came": r"came here after (\d+) ms", "job": r"after another (\d+) ms"}
 
     def __init__(self, bench: Bench):
         self.bench, self.seen = bench, {word: [] for word in self.WORDS}

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Requests and time of submit, list, log and ssh through FirecREST, beside what coman's source makes of the same.
+"""Requests and time of submit, list, log, ssh and cp through FirecREST, beside what coman's source makes of the same.
 
 The server is the stand-in of the tests with a real Slurm behind it; requests are counted there, and are what a site's
 limit a minute is about. Those of coman are counted in its source, warm: calls of the API, and two of the issuer for the
-token of each verb. Times are ours alone, against a server on this machine.
+token of each verb. Times are ours alone, against a server on this machine; that of cp, of a file of 1 GiB, is compared with
+one curl that sends the same bytes to the same store, and fetches them, in turns with ours.
 """
 
 import os
@@ -11,6 +12,7 @@ import pathlib
 import subprocess
 
 import cases
+import files
 from parties import harness  # and with it the path of tests/e2e
 from report import Aim, Row, ms, timed, turns
 
@@ -18,6 +20,7 @@ import firecrest as firecrest_module  # noqa: E402
 import slurm as slurm_module  # noqa: E402
 
 RUNS = 5
+COPIES = 2
 A_THIRD = Aim("<=", 0.34)
 TOKEN = 2  # discovery, and the token itself
 CONFIG = """\
@@ -30,7 +33,8 @@ COMAN = {"submit": 12, "list": 1, "log": 3, "ssh": 2}
 
 
 class Bench:
-    def __init__(self, work: pathlib.Path):
+    def __init__(self, work: pathlib.Path, size: int):
+        self.work, self.size = work, size
         self.program = pathlib.Path(os.environ["BERTH_BUILD"]) / "controller" / "berth"
         self.home = harness.Home(work / "home").enter()
         (work / "slurm").mkdir(mode=0o755)
@@ -69,21 +73,33 @@ class Bench:
         return Row(name, RUNS, f"{len(made)} / {ms(duration)}", f"{theirs}", len(made) / theirs, A_THIRD)
 
 
+def copies(bench: Bench) -> list:
+    (bench.work / "cp").mkdir(mode=0o755)
+    inner = files.Bench(bench.work / "cp", bench.size, COPIES, bench.home)
+    try:
+        return [*files.requests_rows(inner), *files.firecrest_rows(inner)]
+    finally:
+        inner.close()
+
+
 CASES = {"submit": lambda bench: bench.row("submit", bench.program, "run", "-q", "--", "true"),
          "list": lambda bench: bench.row("list", bench.program, "get", "jobs", "--refresh"),
          "log": lambda bench: bench.row("log", bench.program, "logs", bench.job),
-         "ssh": lambda bench: bench.row("ssh", "ssh", "-o", "BatchMode=yes", bench.job, "true")}
+         "ssh": lambda bench: bench.row("ssh", "ssh", "-o", "BatchMode=yes", bench.job, "true"),
+         "cp": copies}
 
 
-def begin(work: pathlib.Path) -> Bench:
-    bench = Bench(work)
+def begin(work: pathlib.Path, size: int) -> Bench:
+    bench = Bench(work, size)
     print(f"(the first submission to a site, which brings the programs: {len(bench.first)} requests)", flush=True)
     return bench
 
 
 def main() -> int:
     parser = cases.parser("firecrest", __doc__, CASES)
-    return cases.run(parser, parser.parse_args(), CASES, begin, (slurm_module.Unavailable, firecrest_module.Unavailable))
+    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file that is copied (1024)")
+    args = parser.parse_args()
+    return cases.run(parser, args, CASES, lambda work: begin(work, args.size << 20), (slurm_module.Unavailable, firecrest_module.Unavailable))
 
 
 if __name__ == "__main__":
