@@ -95,6 +95,9 @@ packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml python3-kub
 # Since Debian 13 the client is a package of its own.
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 
+# What ci/firecrest needs beside pip's part: its server's jobs run curl.
+packages_firecrest=(git python3-venv curl)
+
 # What ci/kubernetes needs beside Go.
 packages_kubernetes=(containerd etcd-server openssl python3-kubernetes)
 

@@ -11,60 +11,9 @@ import pytest
 
 import firecrest as firecrest_module
 import harness
+from firecrest_site import server, site, start, there  # noqa: F401
 
 DENIED, UNAVAILABLE, UNSUPPORTED, INVALID, NOT_FOUND = 77, 69, 69, 64, 66
-
-CONFIG = """\
-context: site
-clusters:
-  site:
-    backend: firecrest
-    url: {server.url}
-    system: cluster
-    token_file: {token}
-    max_age: 0s
-    platform: HPC
-"""
-
-
-@pytest.fixture(scope="module")
-def server(session_dir, slurm):
-    missing = firecrest_module.programs_missing()
-    if missing:
-        pytest.skip(f"no {', '.join(missing)}")
-    path = session_dir / "firecrest"
-    path.mkdir()
-    try:
-        server = firecrest_module.serve(path, slurm)
-    except firecrest_module.Unavailable as reason:
-        pytest.skip(f"no FirecREST: {reason}")
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def site(server, berth, ssh, home):
-    """berth without any of Slurm's commands' configuration: only the server is known."""
-    token = home.root / "token"
-    token.write_text(server.token + "\n")
-    home.config_dir.mkdir(parents=True, exist_ok=True)
-    (home.config_dir / "config.yaml").write_text(CONFIG.format(server=server, token=token))
-    berth.ssh, berth.token, berth.server = ssh, token, server
-    berth("run", "-q", "--", "true", timeout=300).ok()  # brings the programs, which takes its time
-    yield berth
-    berth.cancel_all()
-
-
-def there(site, name):
-    """The job directory on the cluster's file system."""
-    return site.server.scratch / site.server.user / ".berth" / "jobs" / site.job(name)["uid"]
-
-
-def start(site, *argv):
-    name = site.submit(*argv)
-    site.wait(name, "RUNNING")
-    harness.until((there(site, name) / "endpoint.0.json").exists, f"endpoint of {name}")
-    return name
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +152,27 @@ def test_a_log_begins_at_a_moment(site, session_dir):
     assert site("logs", "--since", "1h", name).ok().stdout == "early\nlate\n"
     site("cancel", name).ok()
     go.unlink()
+
+
+def test_jobs_of_one_name_on_one_node_share_nothing(site, home):
+    """Neither directory nor port, and ssh needs no configuration that was there when they were submitted."""
+    older, newest = (start(site, "same", "--", "sleep", "1000") for _ in range(2))
+    assert there(site, older) != there(site, newest)
+    addresses = [json.loads((there(site, name) / "endpoint.0.json").read_text())["addresses"] for name in (older, newest)]
+    assert addresses[0] != addresses[1]
+    # Of another directory and another context.
+    path = home.config_dir / "config.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("context: site", "context: local"))
+    try:
+        for name in older, newest:
+            result = site.ssh(name, "echo $SLURM_JOB_ID").ok()
+            assert result.stdout.strip() == site.job(name)["native_id"]
+            assert site("logs", name, cwd="/").ok().stdout == ""
+        assert site.ssh("same.job", "echo $SLURM_JOB_ID").ok().stdout.strip() == site.job(newest)["native_id"]
+    finally:
+        path.write_text(before)
+    site("cancel", older, newest).ok()
 
 
 def test_jobs_are_cancelled_and_collected(site):
