@@ -55,6 +55,13 @@ struct located {
 #define JOBDIR_SCRIPT "script.sh"
 
 /*
+ * Standard input of a job of slurmrestd: a link to /dev/null in the job directory, by the name of
+ * which such a job is found. The name of the script would do as well, but slurmrestd has no place
+ * for it: "argv" makes that of 22.05 crash.
+ */
+#define JOBDIR_INPUT "stdin"
+
+/*
  * Where script.sh leads in the directory of a job that is about to be submitted: to what its
  * submitter is told later.
  */

@@ -15,6 +15,8 @@ clusters:
     backend: slurmrest
     url: {url}
     token_file: {token}
+{more}  plain:
+    backend: slurm
 {more}"""
 
 
@@ -113,7 +115,7 @@ def rest(request, slurmrest, berth, home, session_dir, start_login_node):
         env = {"PATH": f"{node.dir / 'bin'}:{home.env()['PATH']}"}
     home.config_dir.mkdir(parents=True, exist_ok=True)
     (home.config_dir / "config.yaml").write_text(REST.format(url=slurmrest.rest_url, token=token, more=more))
-    yield berth.with_env(BERTH_CLUSTER="rest", **env)
+    yield berth.with_env(BERTH_CLUSTER="rest", SLURM_CONF=slurmrest.config, **env)
     loginnode.close_masters(home)
 
 
@@ -132,6 +134,27 @@ def test_a_job_of_slurmrestd_is_found_by_its_list(rest, session_dir, request):
     assert missing.status == 66 and "nothing" in missing.stderr
     rest("cancel", name).ok()
     rest.wait(name, "CANCELLED")
+
+
+def test_a_job_of_slurmrestd_is_entered_by_who_has_slurms_commands_and_the_other_way(rest, session_dir, request):
+    third = other(rest, session_dir, f"third-{request.node.callspec.id}")
+    name = rest.submit("over-rest", "--", "sh", "-c", "echo out; sleep 1000")
+    plain = rest.submit("over-sbatch", "-b", "plain", "--", "sleep", "1000")
+    array = rest.submit("over-both", "--array", "0-1", "--", "sleep", "1000")
+    for cluster, what, job in ("plain", "over-rest", name), ("rest", "over-sbatch", plain), ("plain", "over-both", array):
+        rest.wait(job, "RUNNING")
+        there = attach(third, f"{cluster}:{what}")
+        assert entered(third, there, "echo", "in") == "in\n"
+        record, known = rest.job(job), third.job(there)
+        assert known["cluster"] == cluster
+        for member in "uid", "name", "native_id", "command", "state", "directory", "array":
+            assert known[member] == record[member], member
+    there = attach(third, f"plain:{rest.job(name)['native_id']}")
+    assert third("logs", there).ok().stdout == "out\n"
+    for job in name, plain, array:
+        rest("cancel", job).ok()
+        rest.wait(job, "CANCELLED")
+    assert third.wait(there, "CANCELLED")
 
 
 def test_keys_of_a_waiting_job_are_changed_at_the_same_moment(rest, session_dir, request):

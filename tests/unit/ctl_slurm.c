@@ -408,24 +408,29 @@ static void a_job_is_found_by_its_script_alone(void **state)
 static void jobs_of_other_workstations_are_known_by_their_scripts(void **state)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
-	static const char text[] = "7|PENDING|train|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
-				   "8|RUNNING|run.sh|/elsewhere/run.sh\n"
-				   "7|RUNNING|train|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
-				   "9|RUNNING|a|/s/jobs/6b019f50-8eef54953ad4304/script.sh\n"
-				   "9|RUNNING|a|s/jobs/6b019f50-8eef54953ad43042/script.sh\n"
-				   "9x|RUNNING|a|/s/jobs/6b019f50-8eef54953ad43042/script.sh\n"
-				   "10|NEW\x1b|b|/t/jobs/6b019f51-8eef54953ad43042/script.sh";
+	static const char text[] =
+		"7|PENDING|train|/dev/null|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+		"8|RUNNING|run.sh|/dev/null|/elsewhere/run.sh\n"
+		"7|RUNNING|train|/dev/null|/s a/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+		"9|RUNNING|a||/s/jobs/6b019f50-8eef54953ad4304/script.sh\n"
+		"9|RUNNING|a|x|s/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+		"9x|RUNNING|a|/dev/null|/s/jobs/6b019f50-8eef54953ad43042/script.sh\n"
+		"11|RUNNING|far|/u%%v/6b019f52-8eef54953ad43042/stdin|(null)\n"
+		"12|RUNNING|mine|/elsewhere/stdin|(null)\n"
+		"10|NEW\x1b|b||/t/jobs/6b019f51-8eef54953ad43042/script.sh";
 
 	(void)state;
 	slurm_locate_lines(span_of_str(text), &jobs);
-	assert_int_equal(jobs.len, 2);
+	assert_int_equal(jobs.len, 3);
 	assert_string_equal(jobs.items[0].native_id, "7");
 	assert_string_equal(jobs.items[0].directory, "/s a/jobs/6b019f50-8eef54953ad43042");
 	assert_string_equal(jobs.items[0].uid, "6b019f50-8eef54953ad43042");
 	assert_int_equal(jobs.items[0].state, JOB_RUNNING);
 	assert_int_equal(jobs.items[0].created_ns / NSEC_PER_SEC, 0x6b019f50);
-	assert_int_equal(jobs.items[1].state, JOB_UNKNOWN);
-	assert_string_equal(jobs.items[1].native_state, "NEW?");
+	assert_string_equal(jobs.items[1].native_id, "11");
+	assert_string_equal(jobs.items[1].directory, "/u%v/6b019f52-8eef54953ad43042");
+	assert_int_equal(jobs.items[2].state, JOB_UNKNOWN);
+	assert_string_equal(jobs.items[2].native_state, "NEW?");
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include "controller/backends/slurm/command.h"
 #include "controller/backends/slurm/files.h"
 #include "controller/backends/slurm/list.h"
+#include "controller/backends/slurm/submit.h"
 #include "controller/backends/jobdir.h"
 #include "controller/model/job_slurm.h"
 
@@ -40,7 +41,7 @@ int slurm_find(struct backend *backend, const struct job *job, char ret_id[BACKE
 	return slurm_find_script(buf_span(&child.output), script, ret_id) ? 1 : 0;
 }
 
-enum { LOCATE_ID, LOCATE_STATE, LOCATE_NAME, LOCATE_SCRIPT, LOCATE_FIELDS };
+enum { LOCATE_ID, LOCATE_STATE, LOCATE_NAME, LOCATE_INPUT, LOCATE_SCRIPT, LOCATE_FIELDS };
 
 static void take_line(char *line, struct job_list *ret)
 {
@@ -56,6 +57,10 @@ static void take_line(char *line, struct job_list *ret)
 	located.native_state = fields[LOCATE_STATE];
 	located.name = fields[LOCATE_NAME];
 	located.state = job_slurm_state(fields[LOCATE_STATE]);
+	jobdir_add_located(&located, ret);
+	slurm_undo_pattern(fields[LOCATE_INPUT]);
+	located.path = fields[LOCATE_INPUT];
+	located.file = JOBDIR_INPUT;
 	jobdir_add_located(&located, ret);
 }
 
@@ -74,7 +79,7 @@ int slurm_locate(struct backend *backend, const char *jobs_dir, struct job_list 
 		 struct err *err)
 {
 	static const char *const argv[] = { "squeue",	"--noheader",	     "--me", "--states=all",
-					    "--format", SLURM_LOCATE_FORMAT, NULL };
+					    "--Format", SLURM_LOCATE_FORMAT, NULL };
 	cleanup(child_finish) struct child child = { 0 };
 
 	(void)jobs_dir;

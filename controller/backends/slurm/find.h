@@ -16,8 +16,12 @@
 /* The id of the job with this script in such a list; false when there is none. */
 bool slurm_find_script(struct span text, const char *script, char ret_id[BACKEND_ID_MAX]);
 
-/* squeue's --format for all that are of ours: the path may be anything but has no newline. */
-#define SLURM_LOCATE_FORMAT "%F|%T|%j|%o"
+/*
+ * squeue's --Format for all that are of ours: what sbatch took is known by its script, what
+ * slurmrestd took, which has none with a name, by its standard input. The last path may be anything
+ * but has no newline.
+ */
+#define SLURM_LOCATE_FORMAT "ArrayJobID:|,State:|,Name:|,STDIN:|,Command:"
 
 /* Adds the jobs of such a list that have a directory of ours; an array is one job. */
 void slurm_locate_lines(struct span text, struct job_list *ret);

@@ -53,6 +53,18 @@ char *slurm_file_pattern(const char *dir, const char *name)
 	return str_printf("%s/%s", buf_str(&path), name);
 }
 
+void slurm_undo_pattern(char *pattern)
+{
+	char *out = pattern;
+
+	for (const char *p = pattern; *p; p++) {
+		if (p[0] == '%' && p[1] == '%')
+			p++;
+		*out++ = *p;
+	}
+	*out = '\0';
+}
+
 char *slurm_own_file(const struct submission *submission, const char *name)
 {
 	cleanup_free char *indexed = str_printf("%s.%%a", name);

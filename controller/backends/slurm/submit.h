@@ -33,6 +33,8 @@ char *slurm_job_name(const struct submission *submission);
  * the name may have one of its own. free() it.
  */
 char *slurm_file_pattern(const char *dir, const char *name);
+/* The file name that such a pattern means where nothing in it is replaced, in place. */
+void slurm_undo_pattern(char *pattern);
 
 /*
  * The pattern of a file in the job directory; of an array one for each task, whose index Slurm puts

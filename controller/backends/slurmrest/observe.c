@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "controller/backends/jobdir.h"
 #include "controller/backends/slurm/index.h"
 #include "controller/backends/slurm/submit.h"
 #include "controller/backends/slurmrest/read.h"
@@ -111,7 +112,7 @@ int slurmrest_find(struct backend *backend, const struct job *job, char ret_id[B
 		   struct err *err)
 {
 	const struct slurmrest_call call = { .path = "/jobs" };
-	cleanup_free char *pattern = slurm_file_pattern(job->directory, SLURMREST_INPUT);
+	cleanup_free char *pattern = slurm_file_pattern(job->directory, JOBDIR_INPUT);
 	cleanup(json_release) json_t *answer = NULL;
 
 	if (slurmrest_call(slurmrest_of(backend), &call, &answer, err) < 0)
@@ -129,7 +130,7 @@ int slurmrest_locate(struct backend *backend, const char *jobs_dir, struct job_l
 	(void)jobs_dir;
 	if (slurmrest_call(rest, &call, &answer, err) < 0)
 		return -1;
-	slurmrest_locate_jobs(answer, rest->user, SLURMREST_INPUT, ret);
+	slurmrest_locate_jobs(answer, rest->user, JOBDIR_INPUT, ret);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controller/backends/slurm/submit.h"
 #include "controller/backends/jobdir.h"
 #include "init/base/indices.h"
 #include "init/base/text.h"
@@ -178,19 +179,6 @@ bool slurmrest_find_input(const json_t *answer, const char *input, char ret_id[B
 	return false;
 }
 
-/* A file name as Slurm was told it (slurm_file_pattern()): "%%" is a '%'. */
-static void undo_pattern(char *path)
-{
-	char *out = path;
-
-	for (const char *p = path; *p; p++) {
-		if (p[0] == '%' && p[1] == '%')
-			p++;
-		*out++ = *p;
-	}
-	*out = '\0';
-}
-
 static const char *text_of(const json_t *json, const char *key)
 {
 	const char *text = json_string_value(json_object_get(json, key));
@@ -217,7 +205,7 @@ void slurmrest_locate_jobs(const json_t *answer, const char *user, const char *i
 		located.native_state = job->seen.native_state;
 		located.state = job->seen.state;
 		jobdir_add_located(&located, ret);
-		undo_pattern(in);
+		slurm_undo_pattern(in);
 		located.path = in;
 		located.file = input;
 		jobdir_add_located(&located, ret);

@@ -36,7 +36,7 @@ static int check(const struct spec *spec, struct err *err)
 
 static int put_files(struct site *site, const struct submission *submission, struct err *err)
 {
-	cleanup_free char *input = fs_join(submission->job->directory, SLURMREST_INPUT);
+	cleanup_free char *input = fs_join(submission->job->directory, JOBDIR_INPUT);
 
 	if (slurm_put_files(site, submission, err) < 0 ||
 	    slurm_put_script(site, submission, err) < 0 ||

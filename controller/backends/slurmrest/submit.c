@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "controller/backends/jobdir.h"
 #include "controller/backends/slurm/submit.h"
 #include "controller/model/spec_file.h"
 #include "init/base/text.h"
@@ -390,7 +391,7 @@ static json_t *in_form(json_t *env, unsigned int version)
 static void add_files(json_t *job, const struct submission *submission)
 {
 	const struct spec *spec = submission->spec;
-	cleanup_free char *in = slurm_file_pattern(submission->job->directory, SLURMREST_INPUT);
+	cleanup_free char *in = slurm_file_pattern(submission->job->directory, JOBDIR_INPUT);
 	cleanup_free char *out = slurm_own_file(submission, "stdout");
 	cleanup_free char *err = slurm_own_file(submission, "stderr");
 

@@ -12,13 +12,6 @@
 #include "controller/backends/backend.h"
 #include "controller/model/json.h"
 
-/*
- * Standard input of a job: a link to /dev/null in the job directory, by the name of which a job is
- * found that nobody recorded. The name of the script would do as well (slurm/find.h), but
- * slurmrestd has no place for it: "argv" makes that of 22.05 crash.
- */
-#define SLURMREST_INPUT "stdin"
-
 /* The body of a submission by this user; release *ret. */
 int slurmrest_make_submission(const struct submission *submission, unsigned int version,
 			      const char *user, json_t **ret, struct err *err) attr_must_use;
