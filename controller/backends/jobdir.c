@@ -2,6 +2,7 @@
 /* Reading what a job left in its directory; see jobdir.h. */
 #include "jobdir.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -332,14 +333,46 @@ void jobdir_add_located(const struct located *located, struct job_list *ret)
 	job_list_take(ret, &job);
 }
 
-bool jobdir_remove_left(const char *directory, uint64_t before_ns)
+static bool is_empty(const char *directory)
 {
-	cleanup_free char *script = fs_join(directory, "script.sh");
+	DIR *dir = opendir(directory);
+	size_t len = 0;
+
+	while (dir && readdir(dir))
+		len++;
+	if (dir)
+		closedir(dir);
+	return len == 2; /* itself, and the one above */
+}
+
+enum left { NOT_LEFT, LEFT_EMPTY, LEFT_LINK };
+
+static enum left what_is_left(const char *directory, uint64_t before_ns)
+{
+	cleanup_free char *script = fs_join(directory, JOBDIR_SCRIPT);
 	char target[sizeof(JOBDIR_NO_SCRIPT)];
 	ssize_t len = readlink(script, target, sizeof(target));
 
 	if (len == sizeof(target) - 1 && memcmp(target, JOBDIR_NO_SCRIPT, (size_t)len) == 0)
-		return fs_is_older(script, before_ns) && fs_remove_tree(directory, NULL) == 0;
-	/* Or it has not even that. */
-	return len < 0 && fs_is_older(directory, before_ns) && rmdir(directory) == 0;
+		return fs_is_older(script, before_ns) ? LEFT_LINK : NOT_LEFT;
+	return len < 0 && fs_is_older(directory, before_ns) && is_empty(directory) ? LEFT_EMPTY
+										   : NOT_LEFT;
+}
+
+bool jobdir_is_left(const char *directory, uint64_t before_ns)
+{
+	return what_is_left(directory, before_ns) != NOT_LEFT;
+}
+
+bool jobdir_remove_left(const char *directory, uint64_t before_ns)
+{
+	switch (what_is_left(directory, before_ns)) {
+	case NOT_LEFT:
+		return false;
+	case LEFT_EMPTY:
+		return rmdir(directory) == 0;
+	case LEFT_LINK:
+		return fs_remove_tree(directory, NULL) == 0;
+	}
+	return false;
 }

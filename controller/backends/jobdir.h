@@ -66,7 +66,9 @@ struct located {
  * submitter is told later.
  */
 #define JOBDIR_NO_SCRIPT "/proc/self/fd/0"
-/* Removes a directory whose submitter died before this time with no more than that in it. */
+/* Whether its submitter died before this time with no more than that in it. */
+bool jobdir_is_left(const char *directory, uint64_t before_ns) attr_must_use;
+/* Removes one of which that is true; false: there was none, or it cannot be removed. */
 bool jobdir_remove_left(const char *directory, uint64_t before_ns);
 
 /*

@@ -53,6 +53,11 @@ static void show_item(const struct gc_item *item)
 	if (item->is_measured)
 		output_format_size(item->bytes, size, sizeof(size));
 	text_make_printable(directory);
+	if (item->job_id == 0) {
+		printf("would remove what a submission that died at its beginning left: %s\n",
+		       directory);
+		return;
+	}
 	printf("would remove job-%" PRIu64 ".%s: %s, %s: %s\n", item->job_id, item->cluster, size,
 	       item->is_old ? "older than the retention" : "over the quota", directory);
 }

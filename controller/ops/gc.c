@@ -340,12 +340,11 @@ static void collect(struct collection *g)
 		collect_lost(g);
 	collect_hosts(g);
 	collect_keys(g);
-	if (!g->plan->dry_run)
-		gc_note(g, spare_collect(g->c, g->settled_ns, g->err));
+	gc_note(g, spare_collect(g->c, g->settled_ns, g->plan->dry_run, &g->report.keys, g->err));
 	gc_collect_directories(g);
 	/* It takes a look into each directory. */
-	if (!g->plan->dry_run && !g->in_passing)
-		gc_note(g, leftovers_remove_unrecorded(g->c, g->settled_ns, g->err));
+	if (!g->in_passing)
+		gc_collect_unrecorded(g);
 	collect_bundles(g);
 }
 

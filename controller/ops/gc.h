@@ -22,7 +22,7 @@ struct gc_plan {
 
 /* A job directory that went, or would go. */
 struct gc_item {
-	uint64_t job_id;
+	uint64_t job_id; /* 0: nobody recorded it, its submission died at its beginning */
 	char *cluster, *directory;
 	uint64_t bytes; /* when it was measured */
 	bool is_measured;
@@ -31,7 +31,7 @@ struct gc_item {
 
 struct gc_report {
 	size_t hosts;	       /* Host blocks */
-	size_t keys;	       /* key files */
+	size_t keys;	       /* key files, also of spares that nobody took */
 	struct gc_item *items; /* job directories */
 	size_t directories;    /* of these */
 	uint64_t bytes;	       /* of those that were measured */

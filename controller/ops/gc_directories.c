@@ -2,8 +2,11 @@
 /* Collecting the directories of jobs that have ended; see gc.h and quota.h. */
 #include "gc_internal.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <string.h>
 
+#include "controller/backends/jobdir.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/quota.h"
 #include "controller/ops/where.h"
@@ -228,4 +231,36 @@ void gc_collect_directories(struct collection *g)
 			 ops_is_chosen(g->c, jobs.items[i].cluster))
 			sweep_cluster(g, jobs.items[i].cluster, &jobs);
 	}
+}
+
+static void collect_unrecorded(struct collection *g, const char *path)
+{
+	struct gc_report *report = &g->report;
+
+	if (g->plan->dry_run ? !jobdir_is_left(path, g->settled_ns)
+			     : !jobdir_remove_left(path, g->settled_ns))
+		return;
+	report->items = alloc_grow(report->items, report->directories + 1, sizeof(*report->items));
+	report->items[report->directories++] =
+		(struct gc_item){ .cluster = str_dup(""), .directory = str_dup(path) };
+}
+
+void gc_collect_unrecorded(struct collection *g)
+{
+	const char *jobs_dir = g->c->paths.jobs_dir;
+	DIR *dir = opendir(jobs_dir);
+	struct dirent *entry;
+
+	if (!dir) {
+		if (errno != ENOENT)
+			gc_note(g, err_set_errno(g->err, errno, "list %s", jobs_dir));
+		return;
+	}
+	while ((entry = readdir(dir))) {
+		cleanup_free char *path = fs_join(jobs_dir, entry->d_name);
+
+		if (job_is_uid(entry->d_name))
+			collect_unrecorded(g, path);
+	}
+	closedir(dir);
 }

@@ -24,3 +24,6 @@ void gc_note(struct collection *g, int result);
 
 /* The directories of jobs that have ended: by age, and of each cluster by its quota. */
 void gc_collect_directories(struct collection *g);
+
+/* Those of submissions that died before there was a record. */
+void gc_collect_unrecorded(struct collection *g);

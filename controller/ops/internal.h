@@ -135,13 +135,6 @@ int leftovers_remove_beside(struct controller *c, const struct job *job, struct 
 	attr_must_use;
 
 /*
- * Removes directories that were made before this time for jobs that were never recorded, by
- * whatever workstation.
- */
-int leftovers_remove_unrecorded(struct controller *c, uint64_t before_ns, struct err *err)
-	attr_must_use;
-
-/*
  * What is on this machine, and the job directory with everything in it, unless another workstation
  * submitted the job: then that one keeps it for as long as it likes. The first leaves what is
  * elsewhere to the next question to that site, or a site_flush().

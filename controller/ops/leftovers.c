@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "controller/backends/jobdir.h"
 #include "controller/ops/place.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
@@ -184,22 +183,4 @@ int leftovers_remove(struct controller *c, const struct job *job, struct err *er
 	    controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;
 	return site_flush(backend_site(backend), err);
-}
-
-int leftovers_remove_unrecorded(struct controller *c, uint64_t before_ns, struct err *err)
-{
-	DIR *dir = opendir(c->paths.jobs_dir);
-	struct dirent *entry;
-
-	if (!dir)
-		return errno == ENOENT ? 0
-				       : err_set_errno(err, errno, "list %s", c->paths.jobs_dir);
-	while ((entry = readdir(dir))) {
-		cleanup_free char *path = fs_join(c->paths.jobs_dir, entry->d_name);
-
-		if (job_is_uid(entry->d_name) && jobdir_remove_left(path, before_ns))
-			log_info("%s: its submission died at its beginning", path);
-	}
-	closedir(dir);
-	return 0;
 }

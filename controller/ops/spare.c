@@ -75,15 +75,22 @@ bool spare_take(struct controller *c, const struct making *m, const char *client
 	return false;
 }
 
-/* Removes the files that were made before this time, and counts the others. */
-static int sweep(const struct controller *c, uint64_t before_ns, size_t *ret_left, struct err *err)
+/* Files that were made before some time, and the others. */
+struct sweep {
+	uint64_t before_ns;
+	bool dry_run;
+	size_t old, others;
+};
+
+/* Removes the old ones, and counts both. */
+static int sweep(const struct controller *c, struct sweep *s, struct err *err)
 {
 	cleanup_free char *path = spare_dir(c);
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 	int result = 0;
 
-	*ret_left = 0;
+	s->old = s->others = 0;
 	if (!dir)
 		return errno == ENOENT ? 0 : err_set_errno(err, errno, "list %s", path);
 	while ((entry = readdir(dir))) {
@@ -91,35 +98,40 @@ static int sweep(const struct controller *c, uint64_t before_ns, size_t *ret_lef
 
 		if (entry->d_name[0] == '.')
 			continue;
-		if (!fs_is_older(file, before_ns))
-			++*ret_left;
-		else if (unlink(file) < 0 && errno != ENOENT)
+		if (!fs_is_older(file, s->before_ns))
+			s->others++;
+		else if (s->dry_run || unlink(file) == 0)
+			s->old++;
+		else if (errno != ENOENT)
 			result = err_set_errno(err, errno, "remove %s", file);
 	}
 	closedir(dir);
 	return result;
 }
 
-int spare_collect(struct controller *c, uint64_t before_ns, struct err *err)
+int spare_collect(struct controller *c, uint64_t before_ns, bool dry_run, size_t *count,
+		  struct err *err)
 {
-	size_t left;
+	struct sweep s = { .before_ns = before_ns, .dry_run = dry_run };
+	int result = sweep(c, &s, err);
 
-	return sweep(c, before_ns, &left, err);
+	*count += s.old;
+	return result;
 }
 
 /* Half a pair is either being made now, or keeps others from being made. */
 static bool is_due(const struct controller *c, const char *job, const char *client, uint64_t old_ns)
 {
-	size_t left;
+	struct sweep all = { 0 }, s = { .before_ns = old_ns };
 
 	if (fs_exists(job))
 		return false;
 	if (fs_is_older(client, old_ns))
 		unlink(client);
-	if (sweep(c, 0, &left, NULL) < 0)
+	if (sweep(c, &all, NULL) < 0)
 		return false;
 	/* Too many kinds: one that is used will be there again. */
-	return left < FILES_MAX || (sweep(c, old_ns, &left, NULL) == 0 && left < FILES_MAX);
+	return all.others < FILES_MAX || (sweep(c, &s, NULL) == 0 && s.others < FILES_MAX);
 }
 
 void ops_make_spare(struct controller *c)

@@ -22,5 +22,9 @@
  */
 bool spare_take(struct controller *c, const struct making *m, const char *client_file);
 
-/* Removes those that were made before this time, and what died while it was made. */
-int spare_collect(struct controller *c, uint64_t before_ns, struct err *err) attr_must_use;
+/*
+ * Removes those that were made before this time, and what died while it was made; or only adds to
+ * *count how many files that would be.
+ */
+int spare_collect(struct controller *c, uint64_t before_ns, bool dry_run, size_t *count,
+		  struct err *err) attr_must_use;

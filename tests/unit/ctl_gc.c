@@ -85,6 +85,49 @@ static void host_blocks_and_keys_of_jobs_that_are_gone_are_collected(void **stat
 	assert_int_equal(report.keys, 1);
 }
 
+static char *in_jobs(const char *name)
+{
+	return fs_join(user.c->paths.jobs_dir, name);
+}
+
+static void spare_keys_and_what_nobody_recorded_are_told_before_they_go(void **state)
+{
+	cleanup(job_finish) struct job job = user_submitted(NULL);
+	cleanup_free char *empty = in_jobs("6b019f50-8eef54953ad43042");
+	cleanup_free char *begun = in_jobs("6b019f51-8eef54953ad43042");
+	cleanup_free char *used = in_jobs("6b019f52-8eef54953ad43042");
+	cleanup_free char *link = fs_join(begun, "script.sh"), *file = fs_join(used, "data");
+	cleanup_free char *spares = fs_join(user.c->paths.keys_dir, "spare");
+	cleanup_free char *spare = fs_join(spares, "old.job");
+	struct gc_plan plan = { .retention_ns = 0, .dry_run = true };
+
+	(void)state;
+	assert_int_equal(mkdir(empty, 0700) + mkdir(begun, 0700) + mkdir(used, 0700), 0);
+	assert_int_equal(fs_make_dirs(spares, 0700, NULL), 0);
+	assert_int_equal(symlink("/proc/self/fd/0", link), 0);
+	assert_int_equal(fs_write_file(file, span_of_str("x"), 0600, NULL), 0);
+	user_put("state/berth/keys/spare/old.job", "key", 0600);
+	user_put("state/berth/keys/spare/new.job", "key", 0600);
+	age(link);
+	age(empty);
+	age(begun);
+	age(used);
+	age(spare);
+	for (int wet = 0; wet < 2; wet++) {
+		cleanup(gc_report_finish) struct gc_report report = { 0 };
+
+		plan.dry_run = !wet;
+		assert_true(fs_exists(empty) && fs_exists(begun) && fs_exists(spare));
+		assert_int_equal(ops_collect(user.c, &plan, &report, NULL), 0);
+		assert_int_equal(report.keys, 1);
+		assert_int_equal(report.directories, 2);
+		assert_int_equal(report.items[0].job_id + report.items[1].job_id, 0);
+	}
+	assert_false(fs_exists(empty) || fs_exists(begun) || fs_exists(spare));
+	assert_true(fs_exists(file) && fs_exists(job.directory));
+	assert_true(user_has("state/berth/keys/spare/new.job"));
+}
+
 static void what_a_killed_berth_left_beside_a_key_goes_with_its_job(void **state)
 {
 	cleanup(job_finish) struct job ended = user_submitted(NULL), running = user_submitted(NULL);
@@ -307,6 +350,7 @@ int main(void)
 		TEST(bundles_that_no_job_links_to_are_collected_when_they_are_old),
 		TEST(host_blocks_and_keys_of_jobs_that_are_gone_are_collected),
 		TEST(what_a_killed_berth_left_beside_a_key_goes_with_its_job),
+		TEST(spare_keys_and_what_nobody_recorded_are_told_before_they_go),
 		TEST(a_new_build_is_installed_beside_the_old_one),
 		TEST(a_bundle_that_was_damaged_is_installed_again),
 		TEST(a_job_whose_submission_died_after_handing_over_is_taken_up),
