@@ -60,7 +60,7 @@ def test_a_tree_goes_there_and_comes_back_as_it_was(cp, job, there, tmp_path):
     source = tree(tmp_path / "tree")
     cp("-rp", "tree", f"{job}:copy").ok()
     same(source, there / "copy", times=True)
-    result = cp("-r", "-p", "--verify", f"{job}:copy", "back").ok()
+    result = cp("-r", "--preserve", "--verify", f"{job}:copy", "back").ok()
     assert (result.output, result.errors) == (b"", b"")
     same(source, tmp_path / "back", times=True)
     assert not leftovers(there) and not leftovers(tmp_path)

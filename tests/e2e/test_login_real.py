@@ -44,6 +44,20 @@ def test_the_desktops_keyring_keeps_the_secret(here, issuer, keyring):
     assert not list(here.tokens.glob("*.secret"))
 
 
+def test_the_keyring_is_left_alone_when_that_is_asked_for(here, issuer, keyring):
+    env, within = keyring
+    script = (f"echo {SECRET} | {here.program} login robot --grant client-credentials --no-keyring && "
+              f"rm -f {here.tokens}/*.json && {here.program} whoami robot -o name")
+    full = {**here.env(), **env}
+    del full["DBUS_SESSION_BUS_ADDRESS"]
+    result = harness.run(within(script), env=full).ok()
+    assert "in the keyring" not in result.stdout and "service-account-robot" in result.stdout
+    kept, = here.tokens.glob("*.secret")
+    assert kept.read_text().strip() == SECRET and kept.stat().st_mode & 0o777 == 0o600
+    here("logout", "robot").ok()
+    assert not kept.exists()
+
+
 @pytest.fixture
 def provider(short_dir):
     try:
