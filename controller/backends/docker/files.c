@@ -105,6 +105,14 @@ static int get_file(struct engine *engine, const char *id, const char *file, str
 	return 0;
 }
 
+int docker_get_job_file(struct engine *engine, const char *id, const char *name, struct buf *ret,
+			struct err *err)
+{
+	cleanup_free char *file = str_printf("%s/%s", DOCKER_JOB_DIR, name);
+
+	return get_file(engine, id, file, ret, err);
+}
+
 bool docker_read_number(struct span file, const char *name, uint64_t *ret)
 {
 	size_t len = strlen(name);
@@ -178,14 +186,13 @@ int docker_find_owner(struct engine *engine, const char *id, const char *user, s
 static int read_job_file(struct engine *engine, const char *id, const char *dir, const char *name,
 			 struct buf *ret, struct err *err)
 {
-	cleanup_free char *file = str_printf("%s/%s", DOCKER_JOB_DIR, name);
 	struct err own;
 
 	if (!bound_exists(dir))
-		return get_file(engine, id, file, ret, err);
+		return docker_get_job_file(engine, id, name, ret, err);
 	if (bound_get(dir, name, ret, &own) == 0)
 		return 0;
-	return own.kind == ERR_DENIED ? get_file(engine, id, file, ret, err)
+	return own.kind == ERR_DENIED ? docker_get_job_file(engine, id, name, ret, err)
 				      : err_set(err, own.kind, "%s", own.text);
 }
 
