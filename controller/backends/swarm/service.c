@@ -13,7 +13,6 @@
 #include "controller/model/container.h"
 #include "init/base/indices.h"
 #include "init/base/alloc.h"
-#include "init/base/text.h"
 
 /* berth-init waits 5 s for what a command leaves behind. */
 #define STOP_GRACE_S 15
@@ -30,6 +29,12 @@ char *swarm_service_name(const struct job *job)
 char *swarm_secret_name(const struct job *job, const char *file)
 {
 	return str_printf("berth-%s-%s", job->uid, file);
+}
+
+/* Each rank is a task, or each index of an array. */
+static uint64_t count_tasks(const struct spec *spec)
+{
+	return spec->array ? indices_count(spec->array) : spec_ranks(spec);
 }
 
 char *swarm_escape(const char *text)
@@ -107,17 +112,6 @@ static void add_ranks(json_t *env, const struct spec *spec, uint64_t ranks)
 	add_number(env, "SLURM_ARRAY_TASK_MAX", last);
 }
 
-/* A user whom the image has a number for is known by that in the image alone. */
-static bool parse_owner(const char *user, uint64_t *ret_uid, uint64_t *ret_gid)
-{
-	cleanup_free char *uid = str_dup_len(user, strcspn(user, ":"));
-	const char *colon = strchr(user, ':');
-
-	*ret_uid = *ret_gid = 0;
-	return (uid[0] == '\0' || text_parse_uint(uid, INT32_MAX, ret_uid)) &&
-	       (!colon || colon[1] == '\0' || text_parse_uint(colon + 1, INT32_MAX, ret_gid));
-}
-
 static json_t *make_reference(const char *kind, const char *name, const json_t *id, json_t *file)
 {
 	cleanup_free char *id_key = str_printf("%sID", kind),
@@ -131,11 +125,11 @@ static json_t *make_reference(const char *kind, const char *name, const json_t *
 	return reference;
 }
 
-static json_t *make_file(const char *dir, const char *name, uint64_t uid, uint64_t gid, int mode)
+static json_t *make_file(const char *dir, const char *name, const struct owner *owner, int mode)
 {
 	cleanup_free char *path = str_printf("%s/%s", dir, name);
-	cleanup_free char *user = str_printf("%" PRIu64, uid);
-	cleanup_free char *group = str_printf("%" PRIu64, gid);
+	cleanup_free char *user = str_printf("%u", owner->uid);
+	cleanup_free char *group = str_printf("%u", owner->gid);
 
 	return json_pack("{s:s, s:s, s:s, s:i}", "Name", path, "UID", user, "GID", group, "Mode",
 			 mode);
@@ -145,8 +139,8 @@ static void add_secrets(json_t *container, const struct submission *submission,
 			const struct swarm_parts *parts, const char *user)
 {
 	json_t *all = json_array();
-	uint64_t uid, gid;
-	bool is_known = parse_owner(user, &uid, &gid);
+	struct owner owner = { 0 };
+	bool is_known = docker_read_owner(user, &owner);
 	const json_t *id;
 	const char *file;
 
@@ -159,7 +153,7 @@ static void add_secrets(json_t *container, const struct submission *submission,
 			mode |= mode >> 3 | mode >> 6;
 		json_array_append_new(
 			all, make_reference("Secret", name, id,
-					    make_file(SWARM_SECRET_DIR, file, uid, gid, mode)));
+					    make_file(SWARM_SECRET_DIR, file, &owner, mode)));
 	}
 	json_object_set_new(container, "Secrets", all);
 }
@@ -167,6 +161,7 @@ static void add_secrets(json_t *container, const struct submission *submission,
 /* "berth-DIGEST-NAME" becomes NAME. */
 static void add_configs(json_t *container, const json_t *configs)
 {
+	const struct owner root = { 0 };
 	json_t *all = json_array();
 	const json_t *id;
 	const char *name;
@@ -178,8 +173,8 @@ static void add_configs(json_t *container, const json_t *configs)
 		if (file)
 			json_array_append_new(all,
 					      make_reference("Config", name, id,
-							     make_file(SWARM_PARTS_DIR, file + 1, 0,
-								       0, MODE_PROGRAM)));
+							     make_file(SWARM_PARTS_DIR, file + 1,
+								       &root, MODE_PROGRAM)));
 	}
 	if (json_array_size(all) > 0)
 		json_object_set_new(container, "Configs", all);
@@ -198,9 +193,9 @@ static json_t *make_memory(const char *target)
 
 static bool is_root(const char *user)
 {
-	uint64_t uid, gid;
+	struct owner owner;
 
-	return parse_owner(user, &uid, &gid) && uid == 0;
+	return docker_read_owner(user, &owner) && owner.uid == 0;
 }
 
 static void add_mounts(json_t *container, const json_t *body, const struct spec *spec,
@@ -272,7 +267,7 @@ static json_t *make_container(const struct submission *submission, const json_t 
 	const char *user = json_string_value(json_object_get(body, "User"));
 	json_t *container = json_object(), *env = escape_env(json_object_get(body, "Env"));
 	json_t *labels = json_deep_copy(json_object_get(body, "Labels"));
-	uint64_t ranks = spec_ranks(spec);
+	uint64_t ranks = count_tasks(spec);
 
 	if (!user)
 		user = json_string_value(json_object_get(config, "User"));
@@ -355,7 +350,7 @@ int swarm_make_service(const struct submission *submission, const json_t *config
 	one.spec = &alone;
 	service =
 		json_pack("{s:s, s:o, s:{s:{s:I}}}", "Name", name, "TaskTemplate", template, "Mode",
-			  "Replicated", "Replicas", (json_int_t)spec_ranks(submission->spec));
+			  "Replicated", "Replicas", (json_int_t)count_tasks(submission->spec));
 	if (docker_make_container(&one, config, parts->mount ? parts->mount : "/", &body, err) <
 		    0 ||
 	    swarm_place(template, submission->spec, body, err) < 0)
@@ -378,7 +373,7 @@ static int refuse(const struct spec *spec, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--array: a Swarm starts as many tasks as there is room for: leave "
 			       "out what stands behind '%%', and say --cpus or --mem");
-	if (spec_ranks(spec) > SWARM_TASKS_MAX)
+	if (count_tasks(spec) > SWARM_TASKS_MAX)
 		return err_set(err, ERR_LIMIT, "--%s: a Swarm gets %d tasks in a job at most",
 			       spec->array ? "array" : "tasks", SWARM_TASKS_MAX);
 	if (spec->qos || spec->requeue)
