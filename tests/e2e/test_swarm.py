@@ -69,6 +69,7 @@ def ssh(here, swarm):
     if not shutil.which("ssh"):
         pytest.skip("no ssh: apt-get install openssh-client")
     client = Ssh(here.home, here.extra)
+
     def run(*argv):
         return swarm.run(*client.argv(*argv), env=client.env(), timeout=60)
     return run
@@ -233,6 +234,7 @@ def test_after_collecting_nothing_is_left(here, swarm):
     harness.until(lambda: not here("get", "jobs", "--state", "open", "-o", "name").ok().stdout, "the end of all jobs", 90)
     here("gc", "--retention", "0s", timeout=180).ok()
     # The Swarm removes containers after their service.
+
     def empty():
         here("gc", "--retention", "0s", timeout=180).ok()
         return swarm.left() == []

@@ -42,7 +42,7 @@ int docker_put_job_files(struct engine *engine, const char *id, const char *dir,
 int docker_put_archive(struct engine *engine, const char *id, const char *below,
 		       struct span archive, struct err *err) attr_must_use;
 
-/* A file of the job directory, at most DOCKER_FILE_MAX bytes, by the archive call; ERR_NOT_FOUND. */
+/* A file of the job directory, at most DOCKER_FILE_MAX bytes, out of an archive; ERR_NOT_FOUND. */
 int docker_get_job_file(struct engine *engine, const char *id, const char *name, struct buf *ret,
 			struct err *err) attr_must_use;
 
