@@ -88,7 +88,8 @@ class Podman(docker.Docker, Engine):
 
     def serve(self, socket: pathlib.Path) -> None:
         with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(self.argv("system", "service", "--time=0", f"unix://{socket}"),
+            # Where memory ran out, conmon leaves a file `oom` in the directory that it was started in.
+            self.process = subprocess.Popen(self.argv("system", "service", "--time=0", f"unix://{socket}"), cwd=self.dir,
                                             env=self.env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
         try:

@@ -20,10 +20,10 @@ def container(here):
     """container("busybox", "sleep", "1000", options=[...]) -> its name; removed at the end."""
     made = []
 
-    def start(image, *command, options=()):
+    def start(image, *command, options=(), network="host"):
         name = f"foreign-{os.getpid()}-{next(numbers)}"
         made.append(name)
-        here.engine.call("run", "--detach", f"--name={name}", "--network=host", "--pull=never", *options,
+        here.engine.call("run", "--detach", f"--name={name}", f"--network={network}", "--pull=never", *options,
                          here.engine.image(image), *command).ok()
         return name
     yield start
@@ -58,6 +58,12 @@ def test_ssh_leads_into_a_container_that_was_there_before(here, ssh, container, 
     if image != "scratch":
         assert inside(here, name, "sh", "-c", "find / -xdev -name '.berth-*' 2>/dev/null; ls -A /tmp") == ""
     assert ssh(job, "true").status != 0
+
+
+def test_the_engine_leads_into_one_without_a_network(here, ssh, container):
+    job = attach(here, container("busybox", "sleep", "1000", network="none"))
+    result = ssh(job, "cat; exit 7", input="typed\n")
+    assert (result.stdout, result.status) == ("typed\n", 7), f"{result}"
 
 
 def test_files_ports_and_keys_work_there(here, ssh, container, short_dir):
