@@ -95,7 +95,8 @@ def test_ssh_leads_into_a_pod_that_was_there_before(here, ssh, cluster, pod, how
         "root": (("busybox", "sleep", "1000"), {}, "k8s:", 0),
         "user": (("busybox", "sleep", "1000"), {"security": {"runAsUser": 2000, "runAsGroup": 3000}, "mounts": ["/opt"]},
                  "k8s:default/", 2000),
-        "read-only": (("busybox", "sleep", "1000"), {"security": {"readOnlyRootFilesystem": True}, "mounts": ["/tmp"]}, "k8s:", 0),
+        "read-only": (("busybox", "sleep", "1000"), {"security": {"readOnlyRootFilesystem": True}, "mounts": ["/tmp"]},
+                      "k8s:", 0),
         "scratch": (("scratch", "/bin/sleep", "1000"), {}, "couriers:", 0)}[how]
     name = pod(*words, **more)
     before = cluster.request("GET", f"{kube.PODS}/{name}")["spec"]
@@ -114,7 +115,8 @@ def test_ssh_leads_into_a_pod_that_was_there_before(here, ssh, cluster, pod, how
     assert {key: value for key, value in after["spec"].items() if key != "ephemeralContainers"} == before
     assert len(after["spec"].get("ephemeralContainers", [])) == (2 if how == "scratch" else 0)  # one for each time
     if how != "scratch":
-        left = inside(cluster, name, "sh", "-c", "find / -xdev -name '.berth-*'; ls -A /tmp /opt 2>/dev/null; cat /proc/[0-9]*/cmdline")
+        left = inside(cluster, name, "sh", "-c", "find / -xdev -name '.berth-*'; ls -A /tmp /opt 2>/dev/null; "
+                      "cat /proc/[0-9]*/cmdline")
         assert "berth" not in left, left
     assert ssh(job, "true").status != 0
 

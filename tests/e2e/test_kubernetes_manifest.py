@@ -34,13 +34,16 @@ spec:
       securityContext: {fsGroup: 100, runAsNonRoot: true}
       priorityClassName: low
       serviceAccountName: robot
-      volumes: [{name: config, configMap: {name: c}}]
+      runtimeClassName: kata
+      terminationGracePeriodSeconds: 5
+      volumes: [{name: config, configMap: {name: c}}, {name: space, emptyDir: {sizeLimit: 1Gi}}]
       containers:
       - name: side
         image: helper
       - name: main
         env: [{name: A, value: theirs}, {name: B, value: theirs}]
-        volumeMounts: [{name: config, mountPath: /config}]
+        volumeMounts: [{name: config, mountPath: /config}, {name: space, mountPath: /space}]
+        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
         resources: {limits: {ephemeral-storage: 1Gi}}
 """
 
@@ -143,6 +146,7 @@ def test_a_template_is_merged_by_names(here, cluster):
     path.write_text(TEMPLATE)
     try:
         manifest = manifest_of(here, cluster, {"env": ["A=ours"], "mount": ["claim:/work"], "exclude": "n1", "mem": "1M",
+                                               "user": "1000:100",
                                                "label": ["color=blue"]}, "-b", "template")
     finally:
         path.write_text(kept)
@@ -151,12 +155,17 @@ def test_a_template_is_merged_by_names(here, cluster):
     assert (side, main["image"]) == ({"name": "side", "image": "helper"}, "busybox")
     assert {one["name"]: one["value"] for one in main["env"]} == {"A": "ours", "B": "theirs"}
     places = [mount["mountPath"] for mount in main["volumeMounts"]]
-    assert [place for place in places if not place.startswith("/berth")] == ["/config", "/work"]
+    assert [place for place in places if not place.startswith("/berth")] == ["/config", "/space", "/work"]
     assert main["resources"]["limits"] == {"ephemeral-storage": "1Gi", "memory": str(1 << 20)}
     terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert [one["key"] for one in terms[0]["matchExpressions"]] == ["zone", "kubernetes.io/hostname"]
-    for key in "nodeSelector", "tolerations", "imagePullSecrets", "securityContext", "serviceAccountName":
+    for key in ("nodeSelector", "tolerations", "imagePullSecrets", "securityContext", "serviceAccountName", "runtimeClassName",
+                "terminationGracePeriodSeconds"):
         assert pod[key], key
+    assert pod["volumes"][1] == {"name": "space", "emptyDir": {"sizeLimit": "1Gi"}}
+    # What a namespace may ask of every container, the one that brings the programs has as well.
+    assert main["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsUser": 1000,
+                                       "runAsGroup": 100} == pod["initContainers"][0]["securityContext"]
     assert (pod["priorityClassName"], manifest["spec"]["ttlSecondsAfterFinished"]) == ("low", 60)
     labels = manifest["metadata"]["labels"]
     assert (labels["team"], labels["color"], manifest["metadata"]["annotations"]["note"]) == ("physics", "blue", "text")

@@ -142,6 +142,7 @@ def test_tasks_are_entered_by_their_indices(here, ssh):
         harness.until(lambda task=task: here("logs", f"{name}_{task}").stdout == f"task {task}\n", "the log")
     assert ssh(f"{name}_4", "true").status != 0
     here("cancel", name).ok()
+    here.wait(name, "CANCELLED")
 
 
 def test_a_pod_that_shares_its_nodes_ports_is_asked_for_its_own(here, ssh, cluster):
@@ -159,6 +160,18 @@ def test_a_job_is_kept_after_its_command_and_let_go(here, ssh):
     assert ssh(name, "touch /tmp/end").ok()
     harness.until(lambda: here("release", name).status == 0, "the hold", 30, 0.2)
     assert here.wait(name, "SUCCEEDED", "FAILED")["exit_code"] == 4
+
+
+def test_of_an_array_that_task_is_let_go_that_is_meant(here):
+    name = run(here, "--hold", "10m", "--array", "3,7", "--", "sh", "-c", "exit $SLURM_ARRAY_TASK_ID")
+    harness.until(lambda: here("release", f"{name}_7").status == 0, "the hold", 30, 0.2)
+
+    def states():
+        return {run["id"].split("_")[1]: run["state"] for run in json.loads(here("get", "job-runs", name, "-o", "json").ok().stdout)}
+    harness.until(lambda: states() == {"3": "RUNNING", "7": "FAILED"}, "an end of one", 30, 0.2)
+    # One that has ended is none that could be let go.
+    here("release", name).ok()
+    assert here.wait(name, "SUCCEEDED", "FAILED")["exit_code"] in (3, 7)
 
 
 def test_a_session_outlives_the_stream_that_it_goes_by(job, here, home, ssh, cluster):

@@ -306,6 +306,28 @@ static void states_are_those_of_the_job_and_reasons_those_of_its_pod(void **stat
 	"\"status\":{\"phase\":\"Failed\"," MAIN("\"terminated\":{\"exitCode\":" code \
 						 ",\"finishedAt\":\"" at "\"}") "}"
 
+static void tasks_that_a_deletion_ends_are_cancelled(void **state)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	char indices[] = "3,7";
+	const struct job record = { .tasks = 2, .array = indices };
+	struct observation seen = { .runs = &runs };
+	cleanup(json_release) json_t *job = json_loads(
+		"{\"spec\":{\"backoffLimitPerIndex\":0},\"metadata\":{\"deletionTimestamp\":"
+		"\"2026-11-21T08:00:05Z\"}}",
+		0, NULL);
+	cleanup(json_release) json_t *pods =
+		json_loads("[" POD("0", "1", FAILED("9", "2026-11-21T08:00:04Z")) "," POD(
+				   "1", "1", FAILED("143", "2026-11-21T08:00:05Z")) "]",
+			   0, NULL);
+
+	(void)state;
+	run_list_init(&runs, &record);
+	kube_read_job(&record, job, pods, &seen);
+	assert_int_equal(runs.items[0].state, JOB_FAILED);
+	assert_int_equal(runs.items[1].state, JOB_CANCELLED);
+}
+
 static void tasks_end_each_for_itself(void **state)
 {
 	cleanup(run_list_finish) struct run_list runs = { 0 };
@@ -402,6 +424,7 @@ int main(void)
 		cmocka_unit_test(places_are_asked_for_by_labels_and_names),
 		cmocka_unit_test(a_template_may_be_a_job),
 		cmocka_unit_test(what_a_pod_cannot_do_is_refused),
+		cmocka_unit_test(tasks_that_a_deletion_ends_are_cancelled),
 		cmocka_unit_test(tasks_end_each_for_itself),
 		cmocka_unit_test(of_ranks_the_first_that_failed_tells),
 		cmocka_unit_test(events_say_why_nothing_happens),

@@ -225,6 +225,14 @@ static bool was_cancelled(const json_t *job, uint64_t index)
 	return indices_have(kube_text(notes, KUBE_NOTE_CANCELLED), index);
 }
 
+/* Who deletes a Job ends its tasks; those that had ended before have ended as they did. */
+static bool was_deleted(const json_t *job, uint64_t ended_ns)
+{
+	const char *at = kube_text(json_object_get(job, "metadata"), "deletionTimestamp");
+
+	return at[0] && ended_ns >= kube_time(at);
+}
+
 static void read_task_end(const json_t *job, const json_t *pod, uint64_t index,
 			  struct observation *ret)
 {
@@ -235,7 +243,7 @@ static void read_task_end(const json_t *job, const json_t *pod, uint64_t index,
 		read_failure(failed, NULL, ret);
 	if (pod)
 		kube_read_pod_end(pod, ret);
-	if (was_cancelled(job, index)) {
+	if (was_cancelled(job, index) || was_deleted(job, ret->ended_ns)) {
 		ret->state = JOB_CANCELLED;
 		ret->reason[0] = '\0';
 	}

@@ -309,6 +309,18 @@ static int deliver(struct backend *backend, const struct job *job, const char *n
 	return kube_put_file(kube, &target, programs_of(backend), there, buf_span(&content), err);
 }
 
+/* One that has ended holds nothing. */
+static int release_rank(struct backend *backend, struct kube *kube, const struct job *job,
+			unsigned int rank, struct err *err)
+{
+	cleanup(kube_target_finish) struct kube_target target = { 0 };
+	struct err own;
+
+	if (kube_find_target(kube, job, rank, &target, &own) < 0)
+		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	return kube_end_hold(kube, &target, programs_of(backend), err);
+}
+
 static int release(struct backend *backend, const struct job *job, struct err *err)
 {
 	struct kube *kube;
@@ -317,11 +329,9 @@ static int release(struct backend *backend, const struct job *job, struct err *e
 	if (find_kube(backend, &kube, err) < 0)
 		return -1;
 	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
-		cleanup(kube_target_finish) struct kube_target target = { 0 };
-		struct err *own = result == 0 ? err : NULL;
-
-		if (kube_find_target(kube, job, (unsigned int)rank, &target, own) < 0 ||
-		    kube_end_hold(kube, &target, programs_of(backend), own) < 0)
+		if (job_means_rank(job, rank) &&
+		    release_rank(backend, kube, job, (unsigned int)rank, result == 0 ? err : NULL) <
+			    0)
 			result = -1;
 	}
 	return result;
