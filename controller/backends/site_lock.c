@@ -12,7 +12,6 @@
 #include "controller/run/remote.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
-#include "init/base/log.h"
 #include "init/base/text.h"
 
 #define LOCK_STEP_MS 10
@@ -50,33 +49,51 @@ static bool is_dead(const char *holder, const char *self)
 	       errno == ESRCH;
 }
 
-static bool is_left(const char *lock, const char *self)
+static bool is_old(const char *lock)
 {
-	char holder[HOLDER_MAX];
 	struct stat st;
-	ssize_t len;
 
-	if (lstat(lock, &st) < 0)
-		return false;
-	if (time(NULL) - st.st_mtim.tv_sec >= SITE_LOCK_OLD_S)
-		return true;
-	len = readlink(lock, holder, sizeof(holder) - 1);
-	if (len < 0)
-		return false;
-	holder[len] = '\0';
-	return is_dead(holder, self);
+	return lstat(lock, &st) == 0 && time(NULL) - st.st_mtim.tv_sec >= SITE_LOCK_OLD_S;
 }
 
-/* Moved aside first: of several who see that it was left, one removes it, and no newer one. */
+static bool read_holder(const char *lock, char ret[HOLDER_MAX])
+{
+	ssize_t len = readlink(lock, ret, HOLDER_MAX - 1);
+
+	ret[MAX(len, 0)] = '\0';
+	return len > 0;
+}
+
+/*
+ * Read again once its holder is known to be dead: who dropped it first and ended then has not left
+ * it, and the lock is somebody else's by now.
+ */
+static bool is_left(const char *lock, const char *self)
+{
+	char before[HOLDER_MAX], after[HOLDER_MAX];
+
+	return is_old(lock) || (read_holder(lock, before) && is_dead(before, self) &&
+				read_holder(lock, after) && strcmp(before, after) == 0);
+}
+
+/*
+ * Of all who see that it was left one may remove it, who looks once more: what was left then stays
+ * so until that one has removed it.
+ */
 static void drop_left(const char *lock, const char *self)
 {
-	cleanup_free char *aside = str_printf("%s.%d", lock, (int)getpid());
+	cleanup_free char *claim = str_printf("%s.drop", lock);
 
-	if (!is_left(lock, self) || rename(lock, aside) < 0)
+	if (!is_left(lock, self))
 		return;
-	if (!is_left(aside, self) && link(aside, lock) < 0)
-		log_debug("%s: %s", lock, strerror(errno));
-	unlink(aside);
+	if (symlink(self, claim) < 0) {
+		if (is_old(claim))
+			unlink(claim);
+		return;
+	}
+	if (is_left(lock, self))
+		unlink(lock);
+	unlink(claim);
 }
 
 int site_lock_take(const char *lock, struct err *err)
@@ -101,28 +118,39 @@ void site_lock_drop(const char *lock)
 	unlink(lock);
 }
 
-/* In steps of a tenth of a second: of those that a shell can sleep, and it starts programs. */
+/*
+ * The same in a shell, in steps of a tenth of a second: of those that a shell can sleep, and it
+ * starts programs. Where no lock can be made, ln(1) says why.
+ */
 bool site_lock_append(struct buf *script, const char *lock, int status)
 {
 	return buf_printf(script, "l=") && remote_quote(script, lock) &&
-	       buf_printf(script,
-			  "\nh=; { read -r h </proc/sys/kernel/random/boot_id; } 2>/dev/null\n"
-			  "h=\"$h $(readlink /proc/self/ns/pid 2>/dev/null)\"\n"
-			  "left() {\n"
-			  "\t[ -z \"$(find \"$1\" -prune -mmin +%d 2>/dev/null)\" ] || return 0\n"
-			  "\tcase $h in ' '*|*' ') return 1;; esac\n"
-			  "\tw=$(readlink \"$1\" 2>/dev/null) || return 1\n"
-			  "\tp=${w##* }\n"
-			  "\tcase $p in ''|*[!0-9]*) return 1;; esac\n"
-			  "\t[ \"$w\" = \"$h $p\" ] && ! kill -0 \"$p\" 2>/dev/null && "
-			  "[ ! -e \"/proc/$p\" ]\n}\n"
-			  "n=0\nuntil ln -s \"$h $$\" \"$l\" 2>/dev/null\n"
-			  "do\tif left \"$l\" && mv \"$l\" \"$l.$$\"\n"
-			  "\tthen left \"$l.$$\" || ln \"$l.$$\" \"$l\"; rm -f \"$l.$$\"\n\tfi\n"
-			  "\tn=$((n + 1)); [ $n -lt %d ] || { "
-			  "[ ! -h \"$l\" ] && [ ! -e \"$l\" ] && ln -s \"$h $$\" \"$l\" || "
-			  "echo \"$l: somebody else is changing what it guards: try again in a "
-			  "minute\" >&2; exit %d; }\n"
-			  "\tsleep 0.1 2>/dev/null || sleep 1\ndone\n",
-			  SITE_LOCK_OLD_S / 60, SITE_LOCK_PATIENCE_MS / 100, status);
+	       buf_printf(
+		       script,
+		       "\nh=; { read -r h </proc/sys/kernel/random/boot_id; } 2>/dev/null\n"
+		       "h=\"$h $(readlink /proc/self/ns/pid 2>/dev/null)\"\n"
+		       "old() { [ -n \"$(find \"$1\" -prune -mmin +%d 2>/dev/null)\" ]; }\n"
+		       "left() {\n"
+		       "\told \"$l\" && return 0\n"
+		       "\tcase $h in ' '*|*' ') return 1;; esac\n"
+		       "\tw=$(readlink \"$l\" 2>/dev/null) || return 1\n"
+		       "\tp=${w##* }\n"
+		       "\tcase $p in ''|*[!0-9]*) return 1;; esac\n"
+		       "\t[ \"$w\" = \"$h $p\" ] && ! kill -0 \"$p\" 2>/dev/null &&\n"
+		       "\t[ ! -e \"/proc/$p\" ] && [ \"$(readlink \"$l\" 2>/dev/null)\" = \"$w\" ]\n"
+		       "}\n"
+		       "n=0\nuntil ln -s \"$h $$\" \"$l\" 2>/dev/null\n"
+		       "do\tif left\n"
+		       "\tthen\tif ln -s \"$h $$\" \"$l.drop\" 2>/dev/null\n"
+		       "\t\tthen ! left || rm -f \"$l\"; rm -f \"$l.drop\"\n"
+		       "\t\telse ! old \"$l.drop\" || rm -f \"$l.drop\"\n\t\tfi\n\tfi\n"
+		       "\tn=$((n + 1))\n"
+		       "\tif [ $n -ge %d ]\n"
+		       "\tthen\tif [ -h \"$l\" ] || [ -e \"$l\" ]\n"
+		       "\t\tthen echo \"$l: somebody else is changing what it guards: "
+		       "try again in a minute\" >&2\n"
+		       "\t\telse ln -s \"$h $$\" \"$l\" && break\n"
+		       "\t\tfi\n\t\texit %d\n\tfi\n"
+		       "\tsleep 0.1 2>/dev/null || sleep 1\ndone\n",
+		       SITE_LOCK_OLD_S / 60, SITE_LOCK_PATIENCE_MS / 100, status);
 }
