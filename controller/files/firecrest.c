@@ -410,15 +410,15 @@ static int rename_path(struct fs *fs, const char *from, const char *to, struct e
 static int checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struct err *err)
 {
 	cleanup(json_release) json_t *answer = NULL;
-	const char *text;
+	struct err own;
 
-	if (ask(fs_firecrest_of(fs), "checksum", path, NULL, &answer, err) < 0)
-		return -1;
-	text = firecrest_text(json_object_get(answer, "output"), "checksum");
-	if (strlen(text) != FS_DIGEST_SIZE - 1 || text[strspn(text, "0123456789abcdef")])
-		return err_set(err, ERR_PROTOCOL, "the answer is no sum of SHA-256");
-	snprintf(ret, FS_DIGEST_SIZE, "%s", text);
-	return 0;
+	if (ask(fs_firecrest_of(fs), "checksum", path, NULL, &answer, &own) < 0)
+		return firecrest_read_sum(own.text, ret) ? 0
+							 : err_set(err, own.kind, "%s", own.text);
+	return firecrest_read_sum(firecrest_text(json_object_get(answer, "output"), "checksum"),
+				  ret)
+		       ? 0
+		       : err_set(err, ERR_PROTOCOL, "the answer is no sum of SHA-256");
 }
 
 /* A server gives such a call a minute or so; what takes longer is a job. */

@@ -17,6 +17,18 @@ static void tell(const struct fs_transfer *t, uint64_t bytes)
 		t->moved(t->user, bytes);
 }
 
+/*
+ * Servers wait in vain for what an empty file gets: their shell has made it by then, and their
+ * command is ended by its time limit.
+ */
+static bool is_empty(struct fs_firecrest *f, const char *path)
+{
+	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
+
+	return f->base.ops->stat(&f->base, path, true, &entry, NULL) == 0 && entry.type == '-' &&
+	       entry.size == 0;
+}
+
 /* In one request; the umask there is the server's. */
 static int upload_small(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
 			struct err *err)
@@ -24,6 +36,7 @@ static int upload_small(struct fs_firecrest *f, const char *path, struct fs_tran
 	cleanup(buf_finish) struct buf bytes = BUF_INIT((size_t)t->size);
 	cleanup_free char *dir = str_dup(path);
 	char *name = strrchr(dir, '/');
+	struct err own;
 
 	if (fs_transfer_read(t, 0, buf_reserve(&bytes, (size_t)t->size), (size_t)t->size, err) < 0)
 		return -1;
@@ -34,8 +47,9 @@ static int upload_small(struct fs_firecrest *f, const char *path, struct fs_tran
 		return err_set(err, ERR_INVALID,
 			       "FirecREST cannot be told of a name with a double quote or a "
 			       "backslash: rename it");
-	if (firecrest_upload(f->fc, dir[0] ? dir : "/", name, buf_span(&bytes), err) < 0)
-		return -1;
+	if (firecrest_upload(f->fc, dir[0] ? dir : "/", name, buf_span(&bytes), &own) < 0 &&
+	    !(t->size == 0 && own.kind == ERR_TIMEOUT && is_empty(f, path)))
+		return err_set(err, own.kind, "%s", own.text);
 	tell(t, t->size);
 	return 0;
 }

@@ -134,6 +134,22 @@ static const struct {
 	{ "Disk quota exceeded", ERR_LIMIT },
 };
 
+bool firecrest_read_sum(const char *text, char ret[FIRECREST_SUM_SIZE])
+{
+	static const char shown[] = "Invalid output: ";
+	size_t len;
+
+	if (strncmp(text, shown, strlen(shown)) == 0)
+		text += strlen(shown);
+	text += *text == '\\'; /* of an escaped name */
+	len = strspn(text, "0123456789abcdef");
+	if (len != FIRECREST_SUM_SIZE - 1 || (text[len] && text[len] != ' '))
+		return false;
+	memcpy(ret, text, len);
+	ret[len] = '\0';
+	return true;
+}
+
 int firecrest_explain(int status, struct span body, struct err *err)
 {
 	enum err_kind kind = status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;

@@ -18,6 +18,14 @@
  */
 int firecrest_explain(int status, struct span body, struct err *err);
 
+#define FIRECREST_SUM_SIZE 65
+
+/*
+ * A SHA-256 in hexadecimal digits: of an answer, or of an error. What sha256sum says of a path with
+ * a blank is no answer for servers that look for two words in it, and is shown by their error.
+ */
+bool firecrest_read_sum(const char *text, char ret[FIRECREST_SUM_SIZE]);
+
 /* A member that is text, or ""; borrowed from json. */
 const char *firecrest_text(const json_t *json, const char *key);
 

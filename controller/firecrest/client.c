@@ -157,36 +157,65 @@ static char *write_body(const struct firecrest *fc, const json_t *body)
 	return json_dumps(copy, JSON_COMPACT);
 }
 
+/* 1: it has a quote; 0; -1: it cannot be told at all. */
+static int check_one(const char *where, const char *path, struct err *err)
+{
+	if (firecrest_check_path(path, err) < 0)
+		return -1;
+	if (!quoting_is_for_jobs(where, path))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "'%.200s' is too large to go directly, and has a character that the "
+			       "server's job which carries it misunderstands: rename it",
+			       path);
+	return strchr(path, '\'') != NULL;
+}
+
 /* Whether one of them has a quote: 1; 0; -1: one cannot be told at all. */
 static int check_paths(const struct firecrest_request *request, struct err *err)
 {
 	bool has_quote = false;
 
 	for (size_t i = 0; request->query && request->query[i]; i += 2) {
-		if (strcmp(request->query[i], "path") != 0)
-			continue;
-		if (firecrest_check_path(request->query[i + 1], err) < 0)
+		int one = strcmp(request->query[i], "path") == 0
+				  ? check_one(request->path, request->query[i + 1], err)
+				  : 0;
+
+		if (one < 0)
 			return -1;
-		has_quote = has_quote || strchr(request->query[i + 1], '\'');
+		has_quote = has_quote || one;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(body_paths); i++) {
 		const char *path = json_string_value(json_object_get(request->body, body_paths[i]));
 
-		if (path && firecrest_check_path(path, err) < 0)
+		int one = path ? check_one(request->path, path, err) : 0;
+
+		if (one < 0)
 			return -1;
-		has_quote = has_quote || (path && strchr(path, '\''));
+		has_quote = has_quote || one;
 	}
 	return has_quote;
 }
 
-static int learn_quoting(struct firecrest *fc, const char *where, struct err *err);
+/* With the first path that has a quote. */
+static int learn_quoting(struct firecrest *fc, struct err *err)
+{
+	enum quoting quoting = QUOTING_UNKNOWN;
+	int result;
+
+	if (fc->quoting != QUOTING_UNKNOWN)
+		return 0;
+	fc->quoting = QUOTING_PROPER; /* as the probe itself is written */
+	result = quoting_ask(fc, &quoting, err);
+	fc->quoting = quoting;
+	return result;
+}
 
 static int prepare(struct firecrest *fc, const struct firecrest_request *request,
 		   struct prepared *p, struct err *err)
 {
 	int has_quote = check_paths(request, err);
 
-	if (has_quote < 0 || (has_quote && learn_quoting(fc, request->path, err) < 0))
+	if (has_quote < 0 || (has_quote && learn_quoting(fc, err) < 0))
 		return -1;
 	p->path = BUF_INIT(ADDRESS_MAX);
 	if (!add_path(&p->path, fc, request->path) || !add_query(&p->path, fc, request->query))
@@ -267,27 +296,6 @@ static int read_answer(struct http_response *response, json_t **ret, struct err 
 			err->kind = ERR_PROTOCOL;
 		return err_wrap(err, "the server's answer");
 	}
-	return 0;
-}
-
-/* With the first path that has a quote. */
-static int learn_quoting(struct firecrest *fc, const char *where, struct err *err)
-{
-	enum quoting quoting;
-
-	/* Jobs that carry files write paths in ways of their own. */
-	if (strstr(where, "/transfer/"))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "a path with a single quote is none for a server's job that carries "
-			       "large files: rename it");
-	if (fc->quoting != QUOTING_UNKNOWN)
-		return 0;
-	fc->quoting = QUOTING_PROPER; /* as the probe itself is written */
-	if (quoting_ask(fc, &quoting, err) < 0) {
-		fc->quoting = QUOTING_UNKNOWN;
-		return -1;
-	}
-	fc->quoting = quoting;
 	return 0;
 }
 
@@ -435,7 +443,7 @@ static int check_name(struct firecrest *fc, const char *name, struct err *err)
 {
 	if (!strchr(name, '\''))
 		return 0;
-	if (learn_quoting(fc, name, err) < 0)
+	if (learn_quoting(fc, err) < 0)
 		return -1;
 	return fc->quoting == QUOTING_PROPER
 		       ? 0

@@ -59,6 +59,23 @@ int quoting_ask(struct firecrest *fc, enum quoting *ret, struct err *err)
 	return probe(fc, dir, ret, err);
 }
 
+bool quoting_is_for_jobs(const char *where, const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "/._-+=:,@%";
+
+	if (!strstr(where, "/transfer/"))
+		return true;
+	if (!strstr(where, "/transfer/download"))
+		return !path[strcspn(path, "'\"`$\\&<>")];
+	for (; *path; path++) {
+		/* Of UTF-8, more bytes than one are nothing to a shell. */
+		if ((unsigned char)*path < 0x80 && !strchr(plain, *path))
+			return false;
+	}
+	return true;
+}
+
 char *quoting_write(enum quoting quoting, const char *path)
 {
 	static const char written[] = "'\\''";

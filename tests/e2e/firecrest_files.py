@@ -78,8 +78,11 @@ class Files:
         return 200, {"output": "directory" if os.path.isdir(query["path"]) else "data"}
 
     def get_filesystem_ops_checksum(self, names, query, body):
-        return 200, {"output": {"algorithm": "SHA256",
-                                "checksum": self.text(f"sha256sum -- '{query['path']}'").split()[0].lstrip("\\")}}
+        text = self.text(f"sha256sum -- '{query['path']}'")
+        words = text.split()
+        if len(words) != 2:  # a path with a blank
+            raise Refusal(500, f"Invalid output: {text} ")
+        return 200, {"output": {"algorithm": "SHA256", "checksum": words[0]}}
 
     def part(self, program, sign, skip, query):
         options = []
@@ -116,6 +119,8 @@ class Files:
         if len(content) > self.direct_max:
             raise Refusal(413, "File to upload is too large.")
         self.shell(f"base64 -d > '{query['path']}/{name}'", base64.b64encode(content))
+        if not content:  # the real server gives its command nothing, not even an end
+            raise Refusal(408, "Command execution timeout limit exceeded.")
         return 204, None
 
     def post_filesystem_ops_mkdir(self, names, query, body):

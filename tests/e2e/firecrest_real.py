@@ -132,7 +132,7 @@ class Server(firecrest.Server):
         system = {
             "name": self.system,
             "ssh": {"host": "127.0.0.1", "port": self.login.port, "max_clients": 100,
-                    "timeout": {"connection": 60, "login": 60, "command_execution": 60, "idle_timeout": 300, "keep_alive": 30}},
+                    "timeout": {"connection": 60, "login": 60, "command_execution": 20, "idle_timeout": 300, "keep_alive": 30}},
             "scheduler": {"type": "slurm", "connection_mode": "ssh", "version": re.sub(r"[^\d.]", "", version), "timeout": 60},
             "service_account": {"client_id": "robot", "secret": self.issuer.clients["robot"]},
             "probing": {"interval_check": 5, "services": {name: {"timeout": 60} for name in PROBED}},

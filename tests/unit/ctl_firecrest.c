@@ -131,6 +131,23 @@ static void a_quote_is_written_as_the_server_wants_it(void **state)
 	assert_null(quoting_write(QUOTING_PLAIN, "/a b"));
 }
 
+static void a_server_with_jobs_is_told_what_its_scripts_survive(void **state)
+{
+	static const char up[] = "/filesystem/{system}/transfer/upload";
+	static const char down[] = "/filesystem/{system}/transfer/download";
+
+	(void)state;
+	assert_true(quoting_is_for_jobs(down, "/a/b_c.d-e+f=g:h,i@j%20\xc3\xa4"));
+	assert_true(quoting_is_for_jobs(up, "/a b (c); d*"));
+	for (const char *bad = " ;*$`'\"\\&<>(){}[]|~#!?"; *bad; bad++) {
+		const char path[] = { '/', 'a', *bad, 'b', '\0' };
+
+		assert_false(quoting_is_for_jobs(down, path));
+		assert_true(quoting_is_for_jobs("/filesystem/{system}/ops/download", path));
+		assert_int_equal(quoting_is_for_jobs(up, path), !strchr("$`'\"\\&<>", *bad));
+	}
+}
+
 static void of_many_lines_the_one_with_the_error_is_told(void **state)
 {
 	static const char body[] =
@@ -145,9 +162,39 @@ static void of_many_lines_the_one_with_the_error_is_told(void **state)
 				      "specified");
 }
 
+#define SUM "e5b00209ffdf76f4db2895a419bd49cbfdf9350eb9546b73019413a41acd9455"
+
+static void a_sum_is_read_where_the_server_shows_it(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_sum;
+	} cases[] = {
+		{ SUM, true },
+		{ "\\" SUM, true },
+		{ "Invalid output: " SUM "  /a b", true },
+		{ "Invalid output: \\" SUM "  /a\\nb", true },
+		{ SUM "0", false },
+		{ "Invalid output: ", false },
+		{ "Invalid output: " SUM "x", false },
+		{ "sha256sum: " SUM, false },
+		{ "", false },
+	};
+	char sum[FIRECREST_SUM_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(firecrest_read_sum(cases[i].text, sum), cases[i].is_sum);
+		if (cases[i].is_sum)
+			assert_string_equal(sum, SUM);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_server_with_jobs_is_told_what_its_scripts_survive),
+		cmocka_unit_test(a_sum_is_read_where_the_server_shows_it),
 		cmocka_unit_test(refusals_are_the_servers_own_words),
 		cmocka_unit_test(a_quote_is_written_as_the_server_wants_it),
 		cmocka_unit_test(of_many_lines_the_one_with_the_error_is_told),

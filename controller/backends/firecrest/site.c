@@ -409,6 +409,8 @@ static int checksums(struct site *site, const char *const *paths, size_t len,
 		const json_t *output = json_object_get(answers[i], "output");
 
 		snprintf(ret[i], SITE_CHECKSUM_SIZE, "%s", firecrest_text(output, "checksum"));
+		if (!answers[i] && firecrest_read_sum(errs[i].text, ret[i]))
+			continue;
 		if (!answers[i] && errs[i].kind != ERR_NOT_FOUND && result == 0)
 			result = err_set(err, errs[i].kind, "%s: %s", s->base.login, errs[i].text);
 		json_decref(answers[i]);
