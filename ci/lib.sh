@@ -110,6 +110,6 @@ packages_bench_relay=(python3 openssh-client openssh-server openssl util-linux i
 packages_bench_init=(python3 python3-pytest util-linux procps tini dumb-init catatonit)
 packages_bench_controller=(python3 python3-pytest util-linux munge slurmctld slurmd slurm-client)
 packages_bench_containers=(python3 python3-pytest openssh-client util-linux docker.io tini busybox-static musl-tools)
-packages_bench_files=(python3 python3-pytest python3-jsonschema python3-yaml util-linux openssh-client openssh-server curl munge
+packages_bench_files=(python3 python3-pytest python3-jsonschema python3-yaml util-linux openssh-client openssh-server curl rsync munge
 	slurmctld slurmd slurm-client)
-packages_bench_firecrest=(python3 python3-jsonschema python3-yaml util-linux openssh-client munge slurmctld slurmd slurm-client)
+packages_bench_firecrest=(python3 python3-jsonschema python3-yaml util-linux openssh-client curl munge slurmctld slurmd slurm-client)

@@ -167,11 +167,21 @@ static int fetch_once(struct fetching *g, bool is_first, struct err *err)
 	return result;
 }
 
+static size_t count_ranges(const struct fetching *g)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s3_ranges(g->transfer->size); i++)
+		count += g->has[i];
+	return count;
+}
+
 int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
 		       struct err *err)
 {
 	cleanup(fetching_finish) struct fetching g = { .f = f, .path = path, .transfer = t };
 	struct err why = { 0 };
+	bool is_first = true;
 	int result = 1;
 
 	t->doubt = FS_LIKELY;
@@ -180,13 +190,18 @@ int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_trans
 		g.hashing = hashing_begin(t->fd, t->size);
 	sum_more(&g);
 	for (int asks = 0; result > 0 && asks < FS_FIRECREST_ASKS; asks++) {
-		/* The client is ours again, for other URLs. */
-		if (asks > 0)
+		size_t there = count_ranges(&g);
+
+		result = fetch_once(&g, is_first, &why);
+		/* The client is ours again, for other URLs: as long as each brings something. */
+		if (result > 0)
 			g.asking = fs_firecrest_take_sum(g.asking);
-		result = fetch_once(&g, asks == 0, &why);
+		if (count_ranges(&g) > there)
+			asks = 0;
+		is_first = false;
 	}
 	if (result > 0)
-		return fs_firecrest_refuse_urls(err);
+		return fs_firecrest_refuse_urls(false, err);
 	if (result < 0)
 		return err_set(err, why.kind, "%s", why.text);
 	g.asking = fs_firecrest_take_sum(g.asking);
@@ -245,7 +260,7 @@ static int read_staged(struct fs_bytes *bytes, uint64_t offset, void *room, size
 			return -1;
 		result = s3_read(s->object, offset, room, len, err);
 	}
-	return result > 0 ? fs_firecrest_refuse_urls(err) : result;
+	return result > 0 ? fs_firecrest_refuse_urls(false, err) : result;
 }
 
 static void close_staged(struct fs_bytes *bytes)

@@ -97,7 +97,8 @@ void fs_firecrest_end(struct fs_firecrest *f, const struct fs_transfer *t, const
 		      bool is_kept);
 /* How the server carries it, which may be another way than it was asked for: then NULL. */
 const json_t *fs_firecrest_directives(const json_t *started, struct err *err);
-int fs_firecrest_refuse_urls(struct err *err);
+/* has_begun: they were good for a part of it. */
+int fs_firecrest_refuse_urls(bool has_begun, struct err *err);
 uint64_t fs_firecrest_ms_since(uint64_t begin_ns);
 
 /* What is too large to go directly; paths are absolute. */

@@ -77,10 +77,14 @@ static struct s3_watch watch_of(struct fs_transfer *t)
 	};
 }
 
-int fs_firecrest_refuse_urls(struct err *err)
+int fs_firecrest_refuse_urls(bool has_begun, struct err *err)
 {
 	return err_set(err, ERR_TIMEOUT,
-		       "its URLs are too old each time: is the clock of the server right?");
+		       has_begun ? "its URLs are too old before all of it is there, and parts of "
+				   "it cannot be kept: a faster network, or a site whose URLs last "
+				   "longer"
+				 : "its URLs are too old each time: is the clock of the server "
+				   "right?");
 }
 
 uint64_t fs_firecrest_ms_since(uint64_t begin_ns)
@@ -199,7 +203,8 @@ static int read_from(void *reader, uint64_t offset, void *room, size_t len, stru
 }
 
 /* 0: the store has the whole; 1: what was begun is of no use; -1. */
-static int send_parts(const json_t *started, struct fs_transfer *t, struct err *err)
+static int send_parts(const json_t *started, struct fs_transfer *t, bool *has_begun,
+		      struct err *err)
 {
 	cleanup(parts_finish) struct parts parts = { 0 };
 	const json_t *how = fs_firecrest_directives(started, err);
@@ -216,6 +221,8 @@ static int send_parts(const json_t *started, struct fs_transfer *t, struct err *
 	upload.len = parts.len;
 	upload.complete_url = firecrest_text(how, "completeUploadUrl");
 	result = s3_upload(&upload, err);
+	for (size_t i = 0; i < parts.len; i++)
+		*has_begun = *has_begun || parts.items[i].etag[0];
 	if (upload.is_unproven)
 		t->doubt = FS_DOUBTFUL;
 	if (result == 0 && t->journal)
@@ -282,9 +289,9 @@ static int finish_upload(struct fs_firecrest *f, const char *path, const json_t 
 	return is_earlier && err->kind == ERR_SYSTEM ? 1 : -1;
 }
 
-/* 1: what was begun is of no use any more. */
+/* 1: what was begun is of no use any more; has_begun: though some of it was in the store. */
 static int upload_once(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
-		       struct err *err)
+		       bool *has_begun, struct err *err)
 {
 	cleanup(json_release) json_t *started = fs_firecrest_interrupted(f, t);
 	cleanup(hashing_free) struct hashing *hashing = NULL;
@@ -306,7 +313,7 @@ static int upload_once(struct fs_firecrest *f, const char *path, struct fs_trans
 		hashing = hashing_begin(t->fd, t->size);
 		hashing_allow(hashing, t->size);
 	}
-	result = is_whole ? 0 : send_parts(started, t, err);
+	result = is_whole ? 0 : send_parts(started, t, has_begun, err);
 	if (result == 0 && hashing)
 		result = hashing_end(hashing, t->here, err);
 	if (result == 0)
@@ -319,12 +326,13 @@ int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_tran
 			struct err *err)
 {
 	struct err why = { 0 };
+	bool has_begun = false;
 	int result = 1;
 
 	t->doubt = FS_LIKELY;
 	for (int asks = 0; result > 0 && asks < FS_FIRECREST_ASKS; asks++)
-		result = upload_once(f, path, t, &why);
+		result = upload_once(f, path, t, &has_begun, &why);
 	if (result > 0)
-		return fs_firecrest_refuse_urls(err);
+		return fs_firecrest_refuse_urls(has_begun, err);
 	return result < 0 ? err_set(err, why.kind, "%s", why.text) : 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""berth cp against scp through the same login node, and through FirecREST's store against one stream of curl.
+"""berth cp against scp through a login node and into a job, and through FirecREST's store against one stream of curl.
 
 A real sshd on loopback; a stand-in FirecREST and S3 store with a real Slurm, all on this machine, so that FirecREST's figure is
 about what berth adds to the store's own speed: jobs that carry files, parts, checks. What of it is the server's is told apart. Sides
@@ -10,6 +10,7 @@ import functools
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import statistics
 import sys
@@ -48,6 +49,7 @@ class Bench:
         while self.ends:
             self.ends.pop()()
 
+    @functools.lru_cache(maxsize=1)
     def login(self) -> loginnode.LoginNode:
         (self.work / "login").mkdir(mode=0o755)
         node = loginnode.LoginNode(self.work / "login", "/nonexistent").start()
@@ -102,6 +104,28 @@ def login_rows(bench: Bench) -> list:
     there = bench.copies / "copy"
     return [bench.row("login up", ["cp", bench.source, f"hpc:{there}"], [*scp, bench.source, f"root@127.0.0.1:{there}"], Aim(">=", 1)),
             bench.row("login down", ["cp", f"hpc:{bench.source}", there], [*scp, f"root@127.0.0.1:{bench.source}", there], Aim(">=", 1))]
+
+
+def job_rows(bench: Bench) -> list:
+    """Into a job on this machine and out of it, by cp and by rsync through its ssh, beside scp and rsync to a sshd on this machine."""
+    options = ["-F", "none", *(word for option in bench.login().options() for word in ("-o", option))]
+    job = harness.run([bench.program, "run", "-q", "--cluster", "local", "--", "sleep", "10000"], env=bench.env()).ok().stdout.strip()
+    bench.ends.append(lambda: harness.run([bench.program, "cancel", job], env=bench.env()))
+    harness.run(["ssh", "-o", "BatchMode=yes", job, "true"], env=bench.env()).ok()
+    there, host = bench.copies / "copy", "root@127.0.0.1"
+
+    def rsync(*words) -> list:
+        return ["rsync", "-W", "--inplace", "-e", shlex.join(["ssh", *words])]
+    rows = []
+    for way, operands in ("up", (bench.source, f"{{}}:{there}")), ("down", (f"{{}}:{bench.source}", there)):
+        def words(place, operands=operands):
+            return [str(operand).format(place) for operand in operands]
+        commands = ([bench.program, "cp", *words(job)], ["scp", "-q", *options, *words(host)],
+                    [*rsync("-o", "BatchMode=yes"), *words(job)], [*rsync(*options), *words(host)])
+        took = turns(bench.runs, *(functools.partial(bench.timed, *command) for command in commands))
+        rows += [Row(f"job {name} {way}", bench.runs, rate(bench.size, ours), rate(bench.size, theirs), theirs / ours, Aim(">=", 1))
+                 for name, ours, theirs in (("cp", *took[:2]), ("rsync", *took[2:]))]
+    return rows
 
 
 class Phases:
@@ -185,7 +209,7 @@ def requests_rows(bench: Bench) -> list:
     return rows
 
 
-CASES = {"requests": requests_rows, "login": login_rows, "firecrest": firecrest_rows}
+CASES = {"requests": requests_rows, "login": login_rows, "job": job_rows, "firecrest": firecrest_rows}
 
 
 def main() -> int:

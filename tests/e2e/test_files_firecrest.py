@@ -306,6 +306,10 @@ def test_urls_that_become_too_old_half_way(remote, server, store, there, tmp_pat
         remote("cp", "many", f"alps:{there}/many", cwd=tmp_path).ok()
     harness.run(["cmp", there / "many", tmp_path / "many"]).ok()
     assert sum("transfer/upload" in call for call in made) == 2
+    store.fail("PUT", "expired", after=3, times=100)
+    refused = remote("cp", "many", f"alps:{there}/never", cwd=tmp_path)
+    store.faults.clear()
+    assert refused.status == 75 and "before all of it is there" in refused.stderr, refused
 
 
 @pytest.mark.parametrize("how", ["reset", "500", "truncate"])
