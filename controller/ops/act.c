@@ -8,6 +8,7 @@
 #include "controller/ops/batch.h"
 #include "controller/ops/connect.h"
 #include "controller/ops/jobs.h"
+#include "init/base/indices.h"
 
 #define BIT(state) (1U << JOB_##state)
 #define WAITS BIT(QUEUED)
@@ -78,6 +79,32 @@ static int check(struct controller *c, const struct act *act, const struct job *
 	return 0;
 }
 
+/* Of an array, a signal is for those tasks that run. */
+static int choose_running(struct controller *c, struct job *job, struct err *err)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	cleanup(buf_finish) struct buf only = BUF_INIT(INDICES_TEXT_MAX);
+
+	if (!job_is_array(job))
+		return 0;
+	if (store_list_runs(c->store, job->id, true, &runs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < runs.len; i++) {
+		const struct run *run = &runs.items[i];
+
+		if (run->state != JOB_RUNNING ||
+		    !job_means_rank(job, job_first_rank(job, run->task)))
+			continue;
+		if (!buf_printf(&only, "%s%" PRIu64, buf_len(&only) ? "," : "", run->task))
+			return err_set(err, ERR_LIMIT,
+				       "job-%" PRIu64 ": too many tasks at once: name some of them",
+				       job->id);
+	}
+	if (buf_len(&only) > 0)
+		job_set_text(&job->only, buf_str(&only));
+	return 0;
+}
+
 static bool is_any(const struct job *job)
 {
 	return !job_state_is_ended(job->state);
@@ -99,13 +126,14 @@ static int end_holds(struct controller *c, const struct job_list *jobs, struct e
 	int result = 0;
 
 	for (size_t i = 0; i < jobs->len; i++) {
-		const struct job *job = &jobs->items[i];
+		struct job *job = &jobs->items[i];
 		struct err *own = result == 0 ? err : NULL;
 		struct backend *backend;
 
 		if (is_waiting(job))
 			continue;
-		if (controller_backend(c, job->cluster, &backend, own) < 0 ||
+		if (choose_running(c, job, own) < 0 ||
+		    controller_backend(c, job->cluster, &backend, own) < 0 ||
 		    backend_release(backend, job, own) < 0)
 			result = err_wrap(own, "cannot release job-%" PRIu64, job->id);
 	}
@@ -126,7 +154,8 @@ int ops_act(struct controller *c, const struct act *act, const struct job_list *
 	if (act_check(act, err) < 0)
 		return -1;
 	for (size_t i = 0; i < jobs->len; i++) {
-		if (check(c, act, &jobs->items[i], err) < 0)
+		if (check(c, act, &jobs->items[i], err) < 0 ||
+		    (act->kind == ACT_SIGNAL && choose_running(c, &jobs->items[i], err) < 0))
 			return -1;
 	}
 	result = batch_ask(c, &plan, jobs, err);

@@ -16,6 +16,9 @@ bool ops_act_fits(struct controller *c, const struct act *act, const struct job 
  * unless it can be done to each: ERR_UNAVAILABLE for a job in the wrong state, ERR_UNSUPPORTED when
  * its backend cannot. Then every one is tried, and the first failure is reported.
  *
+ * Of an array, a signal and the end of a hold are for the tasks that run: they are then those that
+ * its record means (`only`).
+ *
  * ACT_RELEASE has two meanings, by how the job is: one that waits may start, and one that is kept
  * after the end of its command ends.
  */

@@ -103,13 +103,24 @@ def test_a_task_is_followed_and_cancelled_with_its_ranks(here, enter, running):
     assert refused.status == UNAVAILABLE and "ended: CANCELLED" in refused.stderr
 
 
-def test_a_signal_reaches_all_ranks_of_a_task_and_no_others(here):
-    name = here.submit("-b", "slurm", "--array", "3,4", "-n", "2", "--", "sh", "-c", WAITS)
-    harness.until(lambda: here("logs", name).ok().stdout.count("out") == 4, "four ranks")
-    here("signal", "USR1", f"{name}_3").ok()
-    harness.until(lambda: here("logs", f"{name}_3").ok().stdout == "out 3.0\ntold 3.0\nout 3.1\ntold 3.1\n", "both told")
-    assert here("logs", f"{name}_4").ok().stdout == "out 4.0\nout 4.1\n"
-    here("cancel", name).ok()
+def told(here, name):
+    lines = here("logs", name).ok().stdout.splitlines()
+    return {line.split()[1]: sum(other == f"told {line.split()[1]}" for other in lines) for line in lines if "out" in line}
+
+
+@pytest.mark.parametrize("backend", ["slurm", "api"])
+def test_a_signal_reaches_tasks_that_run_once_though_others_wait(here, backend):
+    """Of one process, and of two."""
+    one, two = (here.submit("-b", backend, "--array", "3-6%2", *options, "--", "sh", "-c", WAITS)
+                for options in ((), ("-n", "2")))
+    harness.until(lambda: len(told(here, one)) == 2 and len(told(here, two)) == 4, "all that run")
+    here("signal", "USR1", one, f"{two}_3").ok()
+    harness.until(lambda: sum(told(here, one).values()) == 2 and sum(told(here, two).values()) == 2, "all told")
+    assert told(here, two) == {"3.0": 1, "3.1": 1, "4.0": 0, "4.1": 0}
+    assert set(told(here, one).values()) == {1}
+    refused = here("signal", "USR1", f"{one}_5")
+    assert refused.status == UNAVAILABLE and "only a job that runs" in refused.stderr
+    here("cancel", one, two).ok()
 
 
 @pytest.mark.parametrize("backend", ["slurm", "api"])

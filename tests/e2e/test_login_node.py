@@ -140,6 +140,21 @@ def test_ssh_goes_into_the_job(remote, ssh, node, job):
     assert node.calls() == 0, "where it listens is known"
 
 
+def test_ranks_of_an_array_are_told_and_entered_there(remote, ssh, node):
+    name = remote.submit("--array", "1-3%2", "-n", "2", "--", "sh", "-c",
+                         'echo "$SLURM_ARRAY_TASK_ID.$SLURM_PROCID"; [ $SLURM_ARRAY_TASK_ID = 1 ] || exit $SLURM_PROCID; exec sleep 1000')
+    here = ssh.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
+    assert here(f"{name}_1.1", "echo $SLURM_ARRAY_TASK_ID.$SLURM_PROCID").ok().stdout == "1.1\n"
+
+    def states():
+        runs = json.loads(remote("get", "job-runs", "--refresh", name, "-o", "json").ok().stdout)
+        return [(run["state"], run["exit_code"], run["signal"]) for run in runs]
+    harness.until(lambda: states() == [("RUNNING", None, None), ("FAILED", 1, None), ("FAILED", 1, None)], "ends of two tasks", limit=60)
+    assert remote("logs", f"{name}_2").ok().stdout == "2.0\n2.1\n" and remote("logs", f"{name}_3.1").ok().stdout == "3.1\n"
+    remote("signal", "USR1", name).ok()
+    harness.until(lambda: states()[0] == ("FAILED", None, 10), "the end by a signal", limit=60)
+
+
 def test_a_job_that_is_elsewhere_is_asked_for_when_it_does_not_answer(remote, ssh, node, job):
     here = ssh.with_env(PATH=f"{node.dir / 'bin'}:{os.environ['PATH']}")
     known = remote.home.state_dir / "endpoints" / f"{remote.job(job)['uid']}.0.json"

@@ -114,6 +114,29 @@ static void many_jobs_are_one_command_of_slurm(void **state)
 	assert_command(&(struct act){ .kind = ACT_REQUEUE }, 1, "scontrol requeue 42,43_7");
 }
 
+static void tasks_of_an_array_are_sent_a_signal_one_by_one(void **state)
+{
+	static char id[] = "42", indices[] = "0-9", some[] = "3,5-6";
+	struct job array = { .id = 7, .native_id = id, .array = indices, .only = some };
+	const struct job *const jobs[] = { &array };
+	const struct act act = { .kind = ACT_SIGNAL, .signal = SIGUSR1 };
+
+	(void)state;
+	for (array.tasks = 1; array.tasks <= 2; array.tasks++) {
+		cleanup(argv_finish) struct argv argv = { 0 };
+		cleanup(buf_finish) struct buf line = BUF_INIT(1000), expected = BUF_INIT(1000);
+
+		slurm_add_act(&argv, &act, jobs, 1);
+		for (size_t i = 0; i < argv.len; i++)
+			assert_true(buf_printf(&line, "%s%s", i ? " " : "", argv.items[i]));
+		assert_true(buf_printf(&expected,
+				       "timeout 4 scancel --verbose --signal=USR1%s -- "
+				       "42_3 42_5 42_6",
+				       array.tasks > 1 ? "" : " --batch"));
+		assert_string_equal(buf_str(&line), buf_str(&expected));
+	}
+}
+
 static void a_change_is_said_in_the_words_of_scontrol(void **state)
 {
 	const struct change all = { .time_ns = 61 * NSEC_PER_SEC,
@@ -260,6 +283,7 @@ int main(void)
 		cmocka_unit_test(a_signal_that_would_not_reach_the_command_is_refused),
 		cmocka_unit_test(signals_have_names_both_ways),
 		cmocka_unit_test(many_jobs_are_one_command_of_slurm),
+		cmocka_unit_test(tasks_of_an_array_are_sent_a_signal_one_by_one),
 		cmocka_unit_test(a_change_is_said_in_the_words_of_scontrol),
 		cmocka_unit_test(a_complaint_of_slurm_gets_a_kind_and_advice),
 		TEST(many_jobs_are_one_request_to_a_backend),

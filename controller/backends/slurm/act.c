@@ -9,18 +9,39 @@
 
 #include "controller/backends/slurm/command.h"
 #include "controller/backends/slurm/submit.h"
+#include "init/base/indices.h"
 #include "init/base/signo.h"
 #include "init/base/text.h"
 
 #define JOB_LIST_MAX (128 * 1024) /* the kernel's limit of one word */
+/*
+ * While several tasks of an array wait, slurmctld tells those that are sent a signal, and then says
+ * that it cannot: scancel tries again after five seconds, and nine times in all, so that each is
+ * told ten times. It does so with this many at once, and is stopped before it begins anew. (To name
+ * their steps would not need that, but tells each process twice.)
+ */
+#define TASKS_AT_ONCE 10
+#define BEFORE_AGAIN_S "4"
+#define TOLD_ALREADY "transitional state"
+
+static bool is_part(const struct job *job)
+{
+	return job->only && job->only[0] != '\0';
+}
 
 char *slurm_id(const struct job *job)
 {
-	if (!job->only || job->only[0] == '\0')
+	if (!is_part(job))
 		return str_dup(job->native_id);
 	if (job->only[strspn(job->only, "0123456789")] == '\0')
 		return str_printf("%s_%s", job->native_id, job->only);
 	return str_printf("%s_[%s]", job->native_id, job->only);
+}
+
+static void add_task_ids(struct argv *argv, const struct job *job)
+{
+	for (uint64_t task = 0; indices_next(job->only, task, &task); task++)
+		argv_addf(argv, "%s_%" PRIu64, job->native_id, task);
 }
 
 static void add_ids(struct argv *argv, const struct job *const *jobs, size_t len)
@@ -94,16 +115,30 @@ static void add_change(struct argv *argv, const struct change *change)
 	add_word(argv, "Nice", change->nice);
 }
 
+static void add_signal_command(struct argv *argv, int signal, const struct job *const *jobs,
+			       size_t len)
+{
+	if (is_part(jobs[0]))
+		argv_add_words(argv, "timeout", BEFORE_AGAIN_S, "scancel", "--verbose", NULL);
+	else
+		argv_add(argv, "scancel");
+	add_signal(argv, signal);
+	/* Several ranks are a step that srun starts. */
+	if (jobs[0]->tasks <= 1)
+		argv_add(argv, "--batch");
+	if (!is_part(jobs[0])) {
+		add_ids(argv, jobs, len);
+		return;
+	}
+	argv_add(argv, "--");
+	add_task_ids(argv, jobs[0]);
+}
+
 void slurm_add_act(struct argv *argv, const struct act *act, const struct job *const *jobs,
 		   size_t len)
 {
 	if (act->kind == ACT_SIGNAL) {
-		argv_add(argv, "scancel");
-		add_signal(argv, act->signal);
-		/* Several ranks are a step that srun starts. */
-		if (jobs[0]->tasks <= 1)
-			argv_add(argv, "--batch");
-		add_ids(argv, jobs, len);
+		add_signal_command(argv, act->signal, jobs, len);
 		return;
 	}
 	argv_add_words(argv, "scontrol", act_word(act->kind), NULL);
@@ -129,18 +164,73 @@ static void name_job(const struct job *const *jobs, size_t len, struct err *err)
 	}
 }
 
+static bool is_for_tasks(const struct act *act, const struct job *job)
+{
+	return act->kind == ACT_SIGNAL && is_part(job);
+}
+
+/* Among what it tells because it was asked to, what went wrong; it is said by who runs it. */
+static void explain(struct child *child, struct err *err)
+{
+	static const char mark[] = "error: ";
+	const char *at = strstr(buf_str(&child->errors), mark);
+	cleanup_free char *why = NULL;
+
+	if (!at)
+		return;
+	at += sizeof(mark) - 1;
+	why = str_dup_len(at, strcspn(at, "\n"));
+	slurm_explain(why, err);
+}
+
 static int act_once(const struct backend *backend, const struct act *act,
 		    const struct job *const *jobs, size_t len, struct err *err)
 {
 	cleanup(argv_finish) struct argv argv = { 0 };
 	cleanup(child_finish) struct child child = { 0 };
+	bool is_verbose = is_for_tasks(act, jobs[0]);
+	struct err own;
 
 	slurm_add_act(&argv, act, jobs, len);
-	if (slurm_run(backend, argv_words(&argv), NULL, &child, err) == 0)
+	if (slurm_run(backend, argv_words(&argv), NULL, &child, &own) == 0 ||
+	    (is_verbose && strstr(buf_str(&child.errors), TOLD_ALREADY)))
 		return 0;
-	if (err)
-		name_job(jobs, len, err);
-	return -1;
+	if (is_verbose)
+		explain(&child, &own);
+	name_job(jobs, len, &own);
+	return err_set(err, own.kind, "%s", own.text);
+}
+
+/* As many tasks as are told at once, from this one on; NULL: there are no more. free() it. */
+static char *next_tasks(const struct job *job, uint64_t *from)
+{
+	cleanup(buf_finish) struct buf tasks = BUF_INIT(INDICES_TEXT_MAX);
+
+	for (size_t i = 0; i < TASKS_AT_ONCE && indices_next(job->only, *from, from); i++) {
+		if (!buf_printf(&tasks, "%s%" PRIu64, i > 0 ? "," : "", (*from)++))
+			break;
+	}
+	return buf_len(&tasks) > 0 ? buf_take_str(&tasks) : NULL;
+}
+
+static int signal_tasks(const struct backend *backend, const struct act *act, const struct job *job,
+			struct err *err)
+{
+	const struct job *part;
+	uint64_t from = 0;
+	int result = 0;
+	char *tasks;
+
+	while ((tasks = next_tasks(job, &from))) {
+		struct job some = *job;
+
+		some.only = tasks;
+		part = &some;
+		if (act_once(backend, act, &part, 1, result == 0 ? err : NULL) < 0)
+			result = -1;
+		free(tasks);
+	}
+	return result;
 }
 
 /* Jobs with one task and those with more; for anything but a signal they are the same. */
@@ -152,7 +242,8 @@ static int act_on_kind(const struct backend *backend, const struct act *act,
 	int result = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		if (act->kind != ACT_SIGNAL || (jobs[i]->tasks > 1) == many)
+		if (!is_for_tasks(act, jobs[i]) &&
+		    (act->kind != ACT_SIGNAL || (jobs[i]->tasks > 1) == many))
 			chosen[chosen_len++] = jobs[i];
 	}
 	for (size_t at = 0; at < chosen_len; at += SLURM_ACT_JOBS_MAX) {
@@ -172,6 +263,11 @@ int slurm_act(struct backend *backend, const struct act *act, const struct job *
 	if (act->kind == ACT_SIGNAL &&
 	    act_on_kind(backend, act, jobs, len, true, result == 0 ? err : NULL))
 		result = -1;
+	for (size_t i = 0; i < len; i++) {
+		if (is_for_tasks(act, jobs[i]) &&
+		    signal_tasks(backend, act, jobs[i], result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
 	return result;
 }
 

@@ -26,7 +26,8 @@ int slurm_release(struct backend *backend, const struct job *job, struct err *er
 
 /*
  * The command for this act; for a signal, all of the jobs have one task, or all have more: the one
- * task is the batch script, others are steps that it starts (slurm_write_script()).
+ * task is the batch script, others are steps that it starts (slurm_write_script()). Tasks of an
+ * array that are sent one are those of a single job, and run.
  */
 void slurm_add_act(struct argv *argv, const struct act *act, const struct job *const *jobs,
 		   size_t len);

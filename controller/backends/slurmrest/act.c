@@ -15,6 +15,7 @@ struct request {
 	const char *query; /* "?signal=10", or "" */
 	const json_t *body;
 	bool is_done_when_gone; /* a job that has ended is success */
+	bool is_told_anyway;	/* slurmctld may say that it cannot, and has: see slurm/act.c */
 };
 
 static bool is_gone(const struct err *err)
@@ -34,7 +35,8 @@ static int send_to(struct slurmrest *rest, const struct request *request, const 
 	struct err own;
 
 	if (slurmrest_call(rest, &call, &answer, &own) == 0 ||
-	    (request->is_done_when_gone && is_gone(&own)))
+	    (request->is_done_when_gone && is_gone(&own)) ||
+	    (request->is_told_anyway && strcasestr(own.text, "try again later")))
 		return 0;
 	return err_set(err, own.kind, "%s", own.text);
 }
@@ -96,7 +98,9 @@ static int send_signal(struct slurmrest *rest, int signal, const struct job *con
 		cleanup_free char *query = str_printf(
 			"?signal=%d%s", signal,
 			!has_steps && rest->version >= FLAGS_SINCE ? "&flags=BATCH_JOB" : "");
-		const struct request request = { .method = "DELETE", .query = query };
+		const struct request request = { .method = "DELETE",
+						 .query = query,
+						 .is_told_anyway = job_is_array(jobs[i]) };
 
 		if (send_jobs(rest, &request, &jobs[i], 1, result == 0 ? err : NULL) < 0)
 			result = -1;
