@@ -131,7 +131,7 @@ def test_a_task_ends_as_its_worst_rank(here, backend):
     assert (job["state"], job["exit_code"], job["reason"]) == ("FAILED", 1, "3 FAILED, 1 SUCCEEDED")
     tasks = runs(here, name)
     assert [(tasks[n]["exit_code"], tasks[n]["signal"]) for n in "0123"] == [(0, None), (1, None), (2, None), (None, 9)]
-    assert all(run["max_rss"] and run["cpu_ms"] for run in tasks.values())
+    assert all(run["max_rss"] for run in tasks.values())
     assert here("wait", f"{name}_2").status == 2
     assert here("logs", "--stderr", f"{name}_2.1").ok().stdout == "why 2\n"
     errors = here("get", "error", f"{name}_1").ok().stdout
