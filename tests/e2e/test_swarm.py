@@ -10,6 +10,7 @@ import pytest
 import harness
 import netns
 import swarm as swarm_module
+import test_crash
 from conftest import Berth, Ssh, enter_home, leave_home
 
 INVALID, UNSUPPORTED = 64, 69
@@ -139,7 +140,7 @@ def test_ends_are_told_apart(here):
         ("again", ["--restart", "on-failure:1"], ["sh", "-c", "echo run; exit 1"]),
         ("bound", ["--mount", "/none/such:/x"], ["true"])]}
     nowhere = here.run("--nodelist", "nonesuch", "--", "true")
-    harness.until(lambda: "no suitable node" in here.job(nowhere)["reason"], "the reason why it waits")
+    harness.until(lambda: "no suitable node" in (here.job(nowhere)["reason"] or ""), "the reason why it waits")
     assert here.job(nowhere)["state"] == "QUEUED" and here.job(nowhere)["native_state"] == "pending"
     here("cancel", nowhere).ok()
     here.wait(nowhere, "CANCELLED")
@@ -187,8 +188,8 @@ def test_a_key_is_changed_while_it_runs_and_a_hold_ends(here, ssh):
     here("keys", "rotate", name, timeout=90).ok()
     assert ssh(name, "touch /tmp/end").ok()
     harness.until(lambda: "held" in ssh(name, "cat /berth-job/job/status.0.json").stdout, "the hold")
-    here("cancel", name).ok()
-    assert here.wait(name, "CANCELLED", "FAILED")["exit_code"] == 4
+    here("release", name).ok()
+    assert here.wait(name, "FAILED")["exit_code"] == 4
 
 
 # ---- several tasks
@@ -230,6 +231,8 @@ def test_an_engine_that_is_no_manager_says_what_to_do(here):
 
 
 def test_after_collecting_nothing_is_left(here, swarm):
+    """And what others have is there."""
+    swarm.call("secret", "create", "--label", "mine=1", "others", "-", input=b"x")
     here.cancel_all()
     harness.until(lambda: not here("get", "jobs", "--state", "open", "-o", "name").ok().stdout, "the end of all jobs", 90)
     here("gc", "--retention", "0s", timeout=180).ok()
@@ -239,6 +242,7 @@ def test_after_collecting_nothing_is_left(here, swarm):
         here("gc", "--retention", "0s", timeout=180).ok()
         return swarm.left() == []
     harness.until(empty, "nothing", 60)
+    assert swarm.inspect("secret", "others")
     assert not list((here.home.berth_home / "jobs").iterdir())
 
 
@@ -267,3 +271,42 @@ def test_programs_come_by_configs_where_nodes_share_nothing(here, ssh, swarm, sh
     configs = swarm.call("config", "ls", "--filter=label=berth.bundle", "--format={{.Name}}").ok().stdout.split()
     assert [name for name in configs if ".part" in name], configs
     test_after_collecting_nothing_is_left(here, swarm)
+
+
+# ---- killed
+
+
+class Waiting:
+    """What test_crash.traced() wants to know. No node is as it is asked for: nothing starts."""
+    waiting = ("--constraint", "none=such", "--", "true")
+
+
+def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, swarm, docker, fresh_home, short_dir):
+    if not shutil.which("strace"):
+        pytest.skip("needs strace, to kill at a system call")
+    configure(fresh_home, swarm, f"{docker.dir}/socket")
+    alone = Berth(here.program, fresh_home)
+    before = set(swarm.left())  # of other tests' jobs
+    alone("run", "-q", *Waiting.waiting, timeout=120).ok()
+    table = list(test_crash.points(test_crash.count_steps(alone, Waiting, short_dir / "trace")))
+    assert {"mkdir", "sendto", "recvfrom"} <= {step for step, _ in table}, table
+    for step, n in table[::2]:  # each takes the engine its time
+        result = test_crash.traced(alone, Waiting, "/dev/null", "-e", f"trace={step}", "-e",
+                                   f"inject={step}:signal=KILL:when={n}")
+        assert result.status in (-9, test_crash.KILLED, 0), f"{step} {n}: {result}"
+    unrecorded = {job["uid"] for job in test_crash.records(alone) if job["state"] == "DEFINED"}
+    for _ in range(2):
+        test_crash.make_old(alone)
+        alone("gc", "--retention", "0s", timeout=120).ok()
+    jobs = test_crash.open_jobs(alone)
+    assert unrecorded & set(jobs) and unrecorded - set(jobs), "nothing was handed over and not recorded"
+    names = {f"berth-{uid}" for uid in jobs}
+    left = set(swarm.left()) - before
+    assert {name for name in left if name in names or len(name) == len(next(iter(names)))} == names, left
+    assert {name.rpartition("-")[0] for name in left if name.endswith(".json")} == names, left
+    assert {path.name for path in (fresh_home.berth_home / "jobs").iterdir()} == set(jobs)
+    alone("cancel", "--all", "--yes", timeout=120).ok()
+    def empty():
+        alone("gc", "--retention", "0s", timeout=180).ok()
+        return set(swarm.left()) <= before
+    harness.until(empty, "nothing", 60)

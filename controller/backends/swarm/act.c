@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "controller/backends/docker/container.h"
 #include "controller/backends/docker/exec.h"
@@ -82,27 +81,17 @@ int swarm_carry(struct swarm *swarm, const struct job *job, uint64_t rank,
 		const struct backend_carry *carry, struct err *err)
 {
 	cleanup(json_release) json_t *tasks = NULL;
-	cleanup_free char *port = NULL;
+	struct backend_carry there = *carry;
 	struct swarm_task task;
-	const char *argv[] = { DOCKER_BUNDLE "/busybox", "nc", "127.0.0.1", NULL, NULL };
-	const struct backend_exec exec = {
-		.argv = argv, .in = carry->in, .out = carry->out, .err_fd = STDERR_FILENO
-	};
-	int status;
 
 	if (swarm_find_task(swarm, job, rank, &tasks, &task, err) < 0)
 		return -1;
 	if (!swarm_is_here(swarm, &task))
 		return refuse(swarm, &task, err);
 	/* What the node publishes is called otherwise in the container. */
-	port = str_printf("%u", task.is_published ? jobdir_port(job) : carry->port);
-	argv[3] = port;
-	if (docker_exec(swarm->engine, task.container, &exec, &status, err) < 0)
-		return -1;
-	return status == 0 ? 0
-			   : err_set(err, ERR_UNAVAILABLE,
-				     "nobody listens in the container: has "
-				     "its tunnel died?");
+	if (task.is_published)
+		there.port = jobdir_port(job);
+	return docker_carry(swarm->engine, task.container, DOCKER_BUNDLE, &there, err);
 }
 
 /* Whether this task is meant. */

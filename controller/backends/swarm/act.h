@@ -23,10 +23,7 @@ int swarm_signal(struct swarm *swarm, const struct job *job, const char *signal,
 int swarm_find_container(struct swarm *swarm, const struct job *job, uint64_t rank, char **ret,
 			 struct err *err) attr_must_use;
 
-/*
- * As backend_ops.carry, by a program of the bundle that the engine starts in the container and that
- * connects to the tunnel there, whatever the node publishes.
- */
+/* As backend_ops.carry: docker_carry() to the tunnel's own port, whatever the node publishes. */
 int swarm_carry(struct swarm *swarm, const struct job *job, uint64_t rank,
 		const struct backend_carry *carry, struct err *err) attr_must_use;
 

@@ -85,18 +85,17 @@ static int list_all(struct engine *engine, json_t **ret, struct err *err)
 	return 0;
 }
 
-/* What berth-init wrote, where the container still has it. */
-static void fetch_status(struct engine *engine, const struct job *job, unsigned int rank,
-			 const struct swarm_task *task, struct observation *ret)
+int swarm_fetch_status(struct swarm *swarm, const struct job *job, unsigned int rank,
+		       const struct swarm_task *task, struct err *err)
 {
 	cleanup_free char *name = str_printf("status.%u.json", rank);
 	cleanup_free char *there = str_printf(SWARM_JOB_SUBDIR "/%s", name);
 	cleanup_free char *path = fs_join(job->directory, name);
 	cleanup(buf_finish) struct buf content = BUF_INIT(DOCKER_FILE_MAX);
 
-	if (docker_get_job_file(engine, task->container, there, &content, NULL) == 0 &&
-	    fs_write_file_unsynced(path, buf_span(&content), 0600, NULL) == 0)
-		docker_read_status(job, rank, ret);
+	if (docker_get_job_file(swarm->engine, task->container, there, &content, err) < 0)
+		return -1;
+	return fs_write_file_unsynced(path, buf_span(&content), 0600, err);
 }
 
 static void look_closer(struct swarm *swarm, const struct job *job, unsigned int rank,
@@ -115,7 +114,8 @@ static void look_closer(struct swarm *swarm, const struct job *job, unsigned int
 	if (own.reason[0] && ret->state == JOB_FAILED)
 		memcpy(ret->reason, own.reason, sizeof(ret->reason));
 	swarm_apply_limit(task, ret);
-	fetch_status(swarm->engine, job, rank, task, ret);
+	if (swarm_fetch_status(swarm, job, rank, task, NULL) == 0)
+		docker_read_status(job, rank, ret);
 	if (job->cancel_requested && ret->state != JOB_TIMEOUT)
 		ret->state = JOB_CANCELLED;
 }

@@ -38,3 +38,7 @@ int swarm_find_task(struct swarm *swarm, const struct job *job, uint64_t rank, j
 
 /* Whether its container is one of the engine's own. */
 bool swarm_is_here(const struct swarm *swarm, const struct swarm_task *task);
+
+/* Brings what berth-init wrote from its container, which is one of the engine's own, to here. */
+int swarm_fetch_status(struct swarm *swarm, const struct job *job, unsigned int rank,
+		       const struct swarm_task *task, struct err *err) attr_must_use;

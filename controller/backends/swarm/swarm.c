@@ -214,6 +214,21 @@ static int release(struct backend *backend, const struct job *job, struct err *e
 	return signal_all(backend, "URG", &job, 1, err);
 }
 
+static int fetch_status(struct backend *backend, const struct job *job, unsigned int rank,
+			struct err *err)
+{
+	cleanup(json_release) json_t *tasks = NULL;
+	struct swarm_task task;
+	struct swarm *swarm;
+
+	if (find_swarm(backend, &swarm, err) < 0 ||
+	    swarm_find_task(swarm, job, rank, &tasks, &task, err) < 0)
+		return -1;
+	if (!swarm_is_here(swarm, &task))
+		return err_set(err, ERR_UNSUPPORTED, "the task runs on another node");
+	return swarm_fetch_status(swarm, job, rank, &task, err);
+}
+
 /* Of a job with several tasks each has a log of its own, and there is no other. */
 static bool has_log(const struct job *job, const struct log_part *part)
 {
@@ -382,6 +397,7 @@ static const struct backend_ops swarm_backend_ops = {
 		[ACT_UPDATE] = "starts the tasks of a service anew when it is changed: " AGAIN,
 	},
 	.release = release,
+	.fetch_status = fetch_status,
 	.read_log = read_log,
 	.log_since = log_since,
 	.endpoint = endpoint,
