@@ -306,6 +306,7 @@ def test_a_run_killed_at_any_step_leaves_a_job_that_works_or_nothing(here, swarm
     assert {name.rpartition("-")[0] for name in left if name.endswith(".json")} == names, left
     assert {path.name for path in (fresh_home.berth_home / "jobs").iterdir()} == set(jobs)
     alone("cancel", "--all", "--yes", timeout=120).ok()
+
     def empty():
         alone("gc", "--retention", "0s", timeout=180).ok()
         return set(swarm.left()) <= before
