@@ -3,7 +3,7 @@
 has a bridge, and listens on TCP with TLS.
 
     lab = Lab(dir).start()                      an empty directory; Unavailable says why not
-    lab.prefix                                  words that run a program in its network
+    lab.inside                                  words that run a program in its network
     with lab.down(signal.SIGKILL): ...          nobody answers; what runs goes on, with live_restore(True)
     lab.certificates("client")                  a directory as DOCKER_CERT_PATH has them
 
@@ -105,13 +105,13 @@ class Lab(docker.Docker, engines.Engine):
         return path if path.exists() else self.authority.sign(name)
 
     @property
-    def prefix(self) -> list:
+    def inside(self) -> list:
         return ["nsenter", f"--net=/proc/{self.process.pid}/ns/net"]
 
     def program(self, real: pathlib.Path) -> pathlib.Path:
         """The same program, which runs in the network of the lab."""
         path = self.dir / f"{real.name}.sh"
-        path.write_text(f'#!/bin/sh\nexec {" ".join(self.prefix)} {real} "$@"\n')
+        path.write_text(f'#!/bin/sh\nexec {" ".join(self.inside)} {real} "$@"\n')
         path.chmod(0o755)
         return path
 
@@ -162,9 +162,9 @@ class Sshd:
         path.chmod(0o600)
         pathlib.Path("/run/sshd").mkdir(exist_ok=True)
         with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen([*self.lab.prefix, sshd, "-D", "-e", "-f", self.dir / "config"],
+            self.process = subprocess.Popen([*self.lab.inside, sshd, "-D", "-e", "-f", self.dir / "config"],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        enter = [*self.lab.prefix, "ssh", "-o", "BatchMode=yes", "lab", "true"]
+        enter = [*self.lab.inside, "ssh", "-o", "BatchMode=yes", "lab", "true"]
         harness.until(lambda: harness.run(enter).status == 0, "sshd")
         return "ssh://lab"
 

@@ -45,7 +45,7 @@ def here(build_dir, session_dir, lab):
 def ssh(lab, here):
     class Inside(Ssh):
         def argv(self, *argv) -> list:
-            return [*lab.prefix, *super().argv(*argv)]
+            return [*lab.inside, *super().argv(*argv)]
 
         def with_env(self, **env) -> "Inside":
             return Inside(self.home, {**self.extra, **env})
