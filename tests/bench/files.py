@@ -37,6 +37,7 @@ class Bench:
         self.home = home or harness.Home(work / "home").enter()
         self.source, self.copies = work / "source", work / "copies"
         self.copies.mkdir()
+        self.targets = [self.copies]
         with open(self.source, "wb") as file:
             for _ in range(size >> 20):
                 file.write(os.urandom(1 << 20))
@@ -68,7 +69,12 @@ class Bench:
         self.ends.append(server.stop)
         store = s3.S3(self.work / "store").start()
         self.ends.append(store.stop)
-        firecrest_transfer.Transfers(server, store, self.work / "transfers", part_max=PART)
+        firecrest_transfer.Transfers(server, store, server.scratch / "transfers", part_max=PART)
+        self.remote = server.scratch / server.user
+        self.remote.mkdir(exist_ok=True)
+        os.link(self.source, self.remote / "source")
+        self.targets.append(self.remote / "copies")
+        self.targets[-1].mkdir()
         (self.work / "token").write_text(server.token)
         self.configure(f"  alps:\n    backend: firecrest\n    url: {server.url}\n    system: {server.system}\n"
                        f"    token_file: {self.work / 'token'}\n")
@@ -87,7 +93,7 @@ class Bench:
 
     def timed(self, *argv, **more) -> float:
         took = timed([str(word) for word in argv], env=self.env(), limit=600, **more)
-        for copy in self.copies.iterdir():
+        for copy in [copy for target in self.targets for copy in target.iterdir()]:
             assert copy.stat().st_size == self.size, copy
             copy.unlink()
         return took
@@ -182,7 +188,8 @@ def firecrest_rows(bench: Bench) -> list:
                 ["-o", bench.work / f"part{begin}", "-r", f"{begin}-{min(begin + PART, bench.size) - 1}", store.presign("GET", "b", "one")]
                 for begin in parts))}
     rows = []
-    for way, operands, data in ("up", [bench.source, f"alps:{there}"], "sent"), ("down", [f"alps:{bench.source}", there], "came"):
+    for way, operands, data in ("up", [bench.source, f"alps:{bench.remote}/copies/copy"], "sent"), (
+            "down", [f"alps:{bench.remote}/source", there], "came"):
         phases = Phases(bench)
         mine, stream, streams = turns(bench.runs, lambda: phases.timed(*operands), lambda: bench.timed(*one[way]),
                                       lambda: bench.timed(*many[way]))

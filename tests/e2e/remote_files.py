@@ -42,9 +42,9 @@ def store(session_dir, request):
 
 
 @pytest.fixture(scope="module")
-def carriers(server, store, session_dir, request):
+def carriers(server, store):
     """The jobs that carry files; None: the real server has its own."""
-    return None if server.is_real else firecrest_transfer.Transfers(server, store, session_dir / f"{request.module.__name__}-transfers")
+    return None if server.is_real else firecrest_transfer.Transfers(server, store, server.scratch / "transfers")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 import harness
 import s3
-from remote_files import DIRECT, at, remote, server, some, store, there, transfers  # noqa: F401
+from remote_files import DIRECT, at, carriers, remote, server, some, store, there, transfers  # noqa: F401
 
 
 @pytest.fixture(scope="module")
