@@ -47,11 +47,11 @@ def test_the_bench_of_files_fills_its_table(build_dir):
 
 
 def test_the_bench_of_firecrest_fills_its_table(build_dir):
-    result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "firecrest.py"],
-                         env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=120)
+    result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "firecrest.py", "--size", "64"],
+                         env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=300)
     if result.status == 69:
         pytest.skip(result.stderr.strip())
-    for case in "submit", "list", "log", "ssh":
+    for case in "submit", "list", "log", "ssh", "firecrest up", "firecrest down":
         assert re.search(rf"^{case} .*(held|MISSED)", result.ok().stdout, re.MULTILINE), result
 
 
