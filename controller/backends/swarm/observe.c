@@ -144,8 +144,21 @@ static uint64_t count_attempts(const json_t *tasks, uint64_t slot)
 	return count;
 }
 
+/* Whether an end is looked at closely: of ranks only when all have ended, and that is kept. */
+static bool have_all_ended(const json_t *tasks, const struct job *job)
+{
+	for (uint64_t slot = 1; slot <= MAX(job->tasks, UINT64_C(1)); slot++) {
+		struct swarm_task task;
+
+		if (swarm_last_task(tasks, slot, &task) &&
+		    !job_state_is_ended(swarm_state(task.state)))
+			return false;
+	}
+	return true;
+}
+
 static void observe_run(struct swarm *swarm, const json_t *tasks, const struct job *job,
-			struct run *run)
+			bool looks_at_end, struct run *run)
 {
 	struct observation seen;
 	struct swarm_task task;
@@ -162,8 +175,8 @@ static void observe_run(struct swarm *swarm, const json_t *tasks, const struct j
 	seen.attempts = count_attempts(tasks, slot);
 	jobdir_copy_text(seen.node_list, sizeof(seen.node_list),
 			 task.node[0] ? swarm_node_name(swarm, task.node) : "");
-	if (swarm_is_here(swarm, &task) &&
-	    (job_state_is_ended(seen.state) || (seen.state == JOB_RUNNING && run->started_ns == 0)))
+	if (swarm_is_here(swarm, &task) && ((job_state_is_ended(seen.state) && looks_at_end) ||
+					    (seen.state == JOB_RUNNING && run->started_ns == 0)))
 		look_closer(swarm, job, (unsigned int)run->task, &task, &seen);
 	observation_to_run(&seen, run);
 }
@@ -184,12 +197,13 @@ static void observe_ranks(struct swarm *swarm, const json_t *tasks, const struct
 {
 	cleanup(run_list_finish) struct run_list ranks = { 0 };
 	struct observation all = { .runs = &ranks };
+	bool is_end = have_all_ended(tasks, job);
 
 	for (uint64_t rank = 0; rank < MAX(job->tasks, UINT64_C(1)); rank++) {
 		struct run *run = run_list_add(&ranks, rank);
 
 		run->started_ns = job->started_ns;
-		observe_run(swarm, tasks, job, run);
+		observe_run(swarm, tasks, job, is_end, run);
 	}
 	observation_fold(&all);
 	for (size_t i = 0; i < ranks.len; i++)
@@ -229,7 +243,7 @@ int swarm_observe_jobs(struct swarm *swarm, const struct job *const *jobs, size_
 		else if (!runs)
 			observe_ranks(swarm, tasks, jobs[i], &ret[i]);
 		for (size_t r = 0; tasks && runs && r < runs->len; r++)
-			observe_run(swarm, tasks, jobs[i], &runs->items[r]);
+			observe_run(swarm, tasks, jobs[i], true, &runs->items[r]);
 	}
 	return 0;
 }
