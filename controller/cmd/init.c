@@ -47,6 +47,7 @@ static const struct kind {
 	  ASK_NAME | ASK_URL | ASK_ACCOUNT },
 	{ "docker", "docker", "Docker or Podman, on this machine", 0 },
 	{ "kubernetes", "kubernetes", "Kubernetes, by a kubeconfig", ASK_NAME },
+	{ "swarm", "swarm", "a Docker Swarm, by an engine here that is a manager", 0 },
 };
 
 /* The answers, which a setup borrows. */

@@ -192,11 +192,22 @@ static int let_in(const struct attach *a, const struct job *job, bool is_prefetc
 	return 0;
 }
 
+/* Two clusters of the configuration may be one. */
+static int check_unknown(const struct attach *a, const struct job *job, struct err *err)
+{
+	cleanup(job_finish) struct job known = { 0 };
+
+	if (store_find_by_uid(a->c->store, job->uid, &known, NULL) < 0)
+		return 0;
+	return err_set(err, ERR_EXISTS, "it is known here as job-%" PRIu64 " of the cluster %s",
+		       known.id, known.cluster);
+}
+
 /* By what the scheduler lists and the job directory holds. */
 static int attach_listed(const struct attach *a, struct job *job, struct err *err)
 {
 	if (find_listed(a, job, err) < 0 || describe(a, job, err) < 0 ||
-	    store_add_job(a->c->store, job, err) < 0)
+	    check_unknown(a, job, err) < 0 || store_add_job(a->c->store, job, err) < 0)
 		return -1;
 	if (let_in(a, job, true, err) == 0)
 		return 0;

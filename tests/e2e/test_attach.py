@@ -130,6 +130,17 @@ def test_the_record_says_what_the_job_is(first, second, job, attached):
     assert second.berth("logs", attached).ok().stdout == first.berth("logs", job).ok().stdout
 
 
+def test_a_job_of_two_clusters_that_are_one_is_told(first, second, job, attached):
+    config = second.home.config_dir / "config.yaml"
+    own = config.read_text()
+    config.write_text(own + own[own.index("  hpc:"):].replace("  hpc:", "  twin:"))
+    try:
+        twice = second.berth("attach", f"twin:{native_id(first, job)}")
+        assert twice.status == 73 and f"known here as {attached} of the cluster hpc" in twice.stderr, twice
+    finally:
+        config.write_text(own)
+
+
 def test_a_job_is_found_with_two_questions_and_given_a_key_with_one(first, job, workstations, node):
     third = workstations()
     third.berth("get", "queues").ok()
