@@ -110,8 +110,8 @@ class World:
         return job if is_it else None
 
     def running(self, *words: str) -> list:
-        """Jobs that run, one of each backend."""
-        names = [self.submit(backend, (*words, *SLEEP)) for backend in BACKENDS]
+        """Jobs that run on the first node, one of each backend."""
+        names = [self.submit(backend, (*words, "--nodelist", self.cluster.node, *SLEEP)) for backend in BACKENDS]
         for name in names:
             self.berth.wait(name, "RUNNING")
         return names
