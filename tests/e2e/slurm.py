@@ -379,7 +379,7 @@ class Slurm:
 
     def node_is_up(self) -> bool:
         states = self.run("sinfo", "--noheader", f"--nodes={','.join(self.nodes)}", "--format=%T").stdout.split()
-        return bool(states) and set(states) <= {"idle", "mixed"}
+        return bool(states) and set(states) <= {"idle", "mixed", "allocated"}
 
     def node_down(self) -> None:
         self.run("scontrol", "update", f"NodeName={self.node}", "State=DOWN", "Reason=cable").ok()
@@ -387,7 +387,7 @@ class Slurm:
     def node_up(self) -> None:
         """With ReturnToService=2 it may have come back by itself, and then refuses to."""
         self.run("scontrol", "update", f"NodeName={self.node}", "State=RESUME")
-        harness.until(self.node_is_up, "node up", limit=30, interval=0.1)
+        harness.until(self.node_is_up, "node up", limit=60, interval=0.1)
 
     def forget(self) -> None:
         """A new slurmctld that has never heard of a job; accounting has."""
