@@ -119,6 +119,18 @@ bool indices_nth(const char *text, uint64_t n, uint64_t *ret)
 	return false;
 }
 
+bool indices_count_before(const char *text, uint64_t index, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (!indices_have(text, index))
+		return false;
+	for (uint64_t at = 0; indices_next(text, at, &at) && at < index; at++)
+		n++;
+	*ret = n;
+	return true;
+}
+
 uint64_t indices_count(const char *text)
 {
 	uint64_t count = 0;

@@ -29,6 +29,9 @@ bool indices_have(const char *text, uint64_t index);
 /* The one that n lower ones come before; false when there are not so many. */
 bool indices_nth(const char *text, uint64_t n, uint64_t *ret);
 
+/* The other way round: how many lower ones there are; false when it is none of them. */
+bool indices_count_before(const char *text, uint64_t index, uint64_t *ret);
+
 /* How many there are, each counted once. */
 uint64_t indices_count(const char *text);
 

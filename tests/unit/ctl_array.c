@@ -50,6 +50,17 @@ static void the_nth_of_them_is_found(void **state)
 	assert_int_equal(index, 9);
 }
 
+static void those_before_one_of_them_are_counted(void **state)
+{
+	uint64_t n = 7;
+
+	(void)state;
+	assert_false(indices_count_before("9,1-5:2", 2, &n));
+	assert_int_equal(n, 7);
+	assert_true(indices_count_before("9,1-5:2", 1, &n) && n == 0);
+	assert_true(indices_count_before("9,1-5:2%1", 9, &n) && n == 3);
+}
+
 static void what_is_no_list_of_indices_is_known(void **state)
 {
 	static const char *const good[] = { "0", "1,3", "0-9", "0-9:2%4", "3%1", "1000000" };
@@ -282,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(indices_are_counted_in_order_and_once),
 		cmocka_unit_test(the_nth_of_them_is_found),
+		cmocka_unit_test(those_before_one_of_them_are_counted),
 		cmocka_unit_test(what_is_no_list_of_indices_is_known),
 		cmocka_unit_test(the_ranks_of_an_array_of_single_processes_are_its_indices),
 		cmocka_unit_test(each_task_of_an_array_has_as_many_ranks),

@@ -123,10 +123,10 @@ static void what_is_kept_is_read_as_it_was_written(void **state)
 	assert_string_equal(again.pod_uid, "u");
 	assert_int_equal(again.places_len, 6);
 	adopted_finish(&again);
-	adopted.place = str_dup("/work/.berth-x");
+	adopted.place = str_dup("/data/.berth-x");
 	assert_int_equal(adopted_write(&job, &adopted, &err), 0);
 	assert_int_equal(adopted_read(&job, &again, &err), 0);
-	assert_string_equal(again.place, "/work/.berth-x");
+	assert_string_equal(again.place, "/data/.berth-x");
 	assert_int_equal(fs_remove_tree(dir, &err), 0);
 }
 

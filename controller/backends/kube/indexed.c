@@ -162,16 +162,8 @@ bool kube_rank_of_index(const struct job *job, uint64_t index, uint64_t *ret)
 
 bool kube_index_of_rank(const struct job *job, uint64_t rank, uint64_t *ret)
 {
-	uint64_t n = 0;
-
-	if (!job_is_array(job)) {
-		*ret = rank;
-		return rank < MAX(job->tasks, UINT64_C(1));
-	}
-	if (!indices_have(job->array, rank))
-		return false;
-	for (uint64_t at = 0; indices_next(job->array, at, &at) && at < rank; at++)
-		n++;
-	*ret = n;
-	return true;
+	if (job_is_array(job))
+		return indices_count_before(job->array, rank, ret);
+	*ret = rank;
+	return rank < MAX(job->tasks, UINT64_C(1));
 }

@@ -119,17 +119,12 @@ bool swarm_last_task(const json_t *tasks, uint64_t slot, struct swarm_task *ret)
 
 bool swarm_slot_of_rank(const struct job *job, uint64_t rank, uint64_t *ret)
 {
-	uint64_t n = 0;
+	uint64_t before = rank;
 
-	if (!job_is_array(job)) {
-		*ret = rank + 1;
-		return rank < MAX(job->tasks, UINT64_C(1));
-	}
-	if (!indices_have(job->array, rank))
+	if (job_is_array(job) ? !indices_count_before(job->array, rank, &before)
+			      : rank >= MAX(job->tasks, UINT64_C(1)))
 		return false;
-	for (uint64_t at = 0; indices_next(job->array, at, &at) && at < rank; at++)
-		n++;
-	*ret = n + 1;
+	*ret = before + 1;
 	return true;
 }
 
