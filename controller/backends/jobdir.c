@@ -140,7 +140,7 @@ bool jobdir_observe_run(struct site *site, const struct job *job, struct run *ru
 	run->max_rss = used.max_rss;
 	run->cpu_ns = used.cpu_ns;
 	if (seen.reason[0] != '\0')
-		job_set_text(&run->reason, seen.reason);
+		run_set_text(&run->reason, seen.reason);
 	return true;
 }
 
@@ -304,8 +304,8 @@ static bool take_path(const struct located *located, struct job *job)
 	slash = strrchr(directory, '/');
 	if (!slash || !job_is_uid(slash + 1))
 		return false;
-	job_set_text(&job->directory, directory);
-	job_set_text(&job->uid, slash + 1);
+	job_set(job, directory, directory);
+	job_set(job, uid, slash + 1);
 	job->created_ns = (uint64_t)strtoul(slash + 1, NULL, 16) * NSEC_PER_SEC;
 	return true;
 }
@@ -327,9 +327,9 @@ void jobdir_add_located(const struct located *located, struct job_list *ret)
 	}
 	jobdir_copy_text(state, sizeof(state), located->native_state);
 	job.state = located->state;
-	job_set_text(&job.native_id, located->native_id);
-	job_set_text(&job.native_state, state);
-	job_set_text(&job.name, located->name);
+	job_set(&job, native_id, located->native_id);
+	job_set(&job, native_state, state);
+	job_set(&job, name, located->name);
 	job_list_take(ret, &job);
 }
 

@@ -26,10 +26,10 @@ void observation_to_run(const struct observation *seen, struct run *run)
 	    run->attempt != attempt)
 		run->has_changed = true;
 	run->state = seen->state;
-	job_set_text(&run->native_state, seen->native_state);
-	job_set_text(&run->reason, seen->reason);
+	run_set_text(&run->native_state, seen->native_state);
+	run_set_text(&run->reason, seen->reason);
 	if (seen->node_list[0] != '\0')
-		job_set_text(&run->node_list, seen->node_list);
+		run_set_text(&run->node_list, seen->node_list);
 	run->exit_code = seen->exit_code;
 	run->signal = seen->signal;
 	run->started_ns = seen->started_ns;

@@ -46,47 +46,47 @@ void job_init(struct job *job)
 	};
 }
 
-/* No allocator returns an odd address: what has one lies in a block. */
-static bool is_placed(const char *text)
-{
-	return (uintptr_t)text % 2 == 1;
-}
-
-static void free_text(char *text)
-{
-	if (!is_placed(text))
-		free(text);
-}
-
 char *job_place_text(char **at, const void *bytes, size_t len)
 {
-	char *text = is_placed(*at) ? *at : *at + 1;
+	char *text = *at;
 
 	if (len > 0)
 		memcpy(text, bytes, len);
 	text[len] = '\0';
-	*at = text + len + 1;
+	*at += JOB_TEXT_SIZE(len);
 	return text;
+}
+
+/* By their values: two pointers are compared as such within one object only. */
+static bool is_placed(const struct job *job, const char *text)
+{
+	return (uintptr_t)text - (uintptr_t)job->texts < job->texts_size;
+}
+
+static void free_text(const struct job *job, char *text)
+{
+	if (!is_placed(job, text))
+		free(text);
 }
 
 void job_finish(struct job *job)
 {
-	free_text(job->uid);
-	free_text(job->name);
-	free_text(job->cluster);
-	free_text(job->backend);
-	free_text(job->native_id);
-	free_text(job->directory);
-	free_text(job->command);
-	free_text(job->queue);
-	free_text(job->jobset);
-	free_text(job->user);
-	free_text(job->node_list);
-	free_text(job->array);
-	free_text(job->only);
-	free_text(job->origin);
-	free_text(job->native_state);
-	free_text(job->reason);
+	free_text(job, job->uid);
+	free_text(job, job->name);
+	free_text(job, job->cluster);
+	free_text(job, job->backend);
+	free_text(job, job->native_id);
+	free_text(job, job->directory);
+	free_text(job, job->command);
+	free_text(job, job->queue);
+	free_text(job, job->jobset);
+	free_text(job, job->user);
+	free_text(job, job->node_list);
+	free_text(job, job->array);
+	free_text(job, job->only);
+	free_text(job, job->origin);
+	free_text(job, job->native_state);
+	free_text(job, job->reason);
 	free(job->texts);
 	*job = (struct job){ 0 };
 }
@@ -115,11 +115,19 @@ bool job_is_uid(const char *text)
 	       text[UID_TIME_LEN + 1 + UID_RANDOM_LEN] == '\0';
 }
 
+void job_set_member(struct job *job, char **member, const char *text)
+{
+	char *copy = str_dup(text);
+
+	free_text(job, *member);
+	*member = copy;
+}
+
 void job_set_text(char **member, const char *text)
 {
 	char *copy = str_dup(text);
 
-	free_text(*member);
+	free(*member);
 	*member = copy;
 }
 

@@ -85,7 +85,9 @@ struct job {
 	uint64_t attempts;   /* how often it was started; 0: not yet, or not known */
 	bool cancel_requested;
 	bool collected; /* its directory is gone */
-	char *texts;	/* where texts that came together lie (job_place_text()), or NULL */
+	/* Where texts that came together lie (job_place_text()), or NULL; and its bytes. */
+	char *texts;
+	size_t texts_size;
 };
 
 void job_init(struct job *job);	  /* empty strings, DEFINED, no exit code */
@@ -103,15 +105,20 @@ bool job_is_ours(const struct job *job);
 /* Whether it has the form of a uid: 8 and 16 hexadecimal digits. */
 bool job_is_uid(const char *text);
 
-/* Replaces a string of the record; whoever else has a string to free may use it as well. */
+/* Replaces a string of the record, which may be what it was: job_set(&job, name, "train"). */
+#define job_set(job, member, text) job_set_member((job), &(job)->member, (text))
+void job_set_member(struct job *job, char **member, const char *text);
+
+/* As job_set(), of a record that job_init() made. */
 void job_set_text(char **member, const char *text);
 
 /*
  * Strings of a record that are read together lie in one block, job->texts, which has
- * JOB_TEXT_SIZE(len) bytes for each of them. Puts the next one there, and moves *at behind it; the
- * record is as any other then.
+ * JOB_TEXT_SIZE(len) bytes for each of them. Puts the next one there, and moves *at behind it. What
+ * lies within the block goes with it, and every other string of the record is freed on its own, so
+ * that the record is as any other then.
  */
-#define JOB_TEXT_SIZE(len) ((len) + 2)
+#define JOB_TEXT_SIZE(len) ((len) + 1)
 char *job_place_text(char **at, const void *bytes, size_t len);
 
 struct job_list {

@@ -78,11 +78,11 @@ int job_read_spec(struct job *job, struct span json, struct err *err)
 		return err_set(err, ERR_INVALID, "spec.json is not as berth writes it");
 	spec.command = command;
 	line = spec_command_line(&spec);
-	job_set_text(&job->name, spec.name ? spec.name : "");
-	job_set_text(&job->command, line);
-	job_set_text(&job->queue, spec.partition ? spec.partition : "");
-	job_set_text(&job->jobset, spec.jobset ? spec.jobset : "");
-	job_set_text(&job->array, spec.array ? spec.array : "");
+	job_set(job, name, spec.name ? spec.name : "");
+	job_set(job, command, line);
+	job_set(job, queue, spec.partition ? spec.partition : "");
+	job_set(job, jobset, spec.jobset ? spec.jobset : "");
+	job_set(job, array, spec.array ? spec.array : "");
 	job->nodes = MAX(spec.nodes, UINT64_C(1));
 	job->tasks = spec_ranks(&spec);
 	return 0;

@@ -16,6 +16,14 @@ void run_finish(struct run *run)
 	*run = (struct run){ 0 };
 }
 
+void run_set_text(char **member, const char *text)
+{
+	char *copy = str_dup(text);
+
+	free(*member);
+	*member = copy;
+}
+
 void run_list_finish(struct run_list *list)
 {
 	for (size_t i = 0; i < list->len; i++)

@@ -34,6 +34,10 @@ struct run_list {
 };
 
 void run_finish(struct run *run);
+
+/* Replaces a string of a run, which may be what it was. */
+void run_set_text(char **member, const char *text);
+
 void run_list_finish(struct run_list *list);
 DEFINE_CLEANUP_VALUE(struct run_list, run_list_finish)
 

@@ -101,7 +101,7 @@ static int choose_running(struct controller *c, struct job *job, struct err *err
 				       job->id);
 	}
 	if (buf_len(&only) > 0)
-		job_set_text(&job->only, buf_str(&only));
+		job_set(job, only, buf_str(&only));
 	return 0;
 }
 

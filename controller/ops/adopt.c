@@ -79,11 +79,11 @@ static int record(struct adopting *a, struct job *job, struct err *err)
 
 	if (!uid)
 		return -1;
-	job_set_text(&job->uid, uid);
-	job_set_text(&job->directory, dir);
-	job_set_text(&job->cluster, a->where->cluster);
-	job_set_text(&job->backend, backend_name(a->backend));
-	job_set_text(&job->origin, JOB_ADOPTED);
+	job_set(job, uid, uid);
+	job_set(job, directory, dir);
+	job_set(job, cluster, a->where->cluster);
+	job_set(job, backend, backend_name(a->backend));
+	job_set(job, origin, JOB_ADOPTED);
 	job_set_user(job);
 	job->created_ns = controller_now_ns();
 	job->nodes = job->tasks = 1;
@@ -192,7 +192,7 @@ int ops_abandon(struct controller *c, struct job *job, struct err *err)
 		return -1;
 	job->state = JOB_CANCELLED;
 	job->ended_ns = controller_now_ns();
-	job_set_text(&job->reason, LET_GO);
+	job_set(job, reason, LET_GO);
 	if (store_update_job(c->store, job, err) < 0)
 		return -1;
 	return leftovers_release(c, job, err);

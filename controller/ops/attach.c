@@ -161,9 +161,9 @@ static int describe(const struct attach *a, struct job *job, struct err *err)
 	    job_read_spec(job, buf_span(&text), err) < 0)
 		return err_wrap(err, "job %s of %s cannot be entered from here", job->native_id,
 				a->where.cluster);
-	job_set_text(&job->cluster, a->where.cluster);
-	job_set_text(&job->backend, backend_name(a->backend));
-	job_set_text(&job->origin, JOB_ATTACHED);
+	job_set(job, cluster, a->where.cluster);
+	job_set(job, backend, backend_name(a->backend));
+	job_set(job, origin, JOB_ATTACHED);
 	return 0;
 }
 

@@ -95,7 +95,7 @@ static int choose_task(struct visit *v, struct err *err)
 	}
 	v->rank = (unsigned int)job_first_rank(&v->job, chosen);
 	snprintf(text, sizeof(text), "%" PRIu64, chosen);
-	job_set_text(&v->job.only, text);
+	job_set(&v->job, only, text);
 	return 0;
 }
 

@@ -79,17 +79,17 @@ static uint64_t expiry(struct backend *backend, const struct job *job)
 static void copy_record(const struct job *job, uint64_t expires_ns, struct job *ret)
 {
 	job_init(ret);
-	job_set_text(&ret->uid, job->uid);
-	job_set_text(&ret->name, job->name);
-	job_set_text(&ret->cluster, job->cluster);
-	job_set_text(&ret->backend, job->backend);
-	job_set_text(&ret->native_id, job->native_id);
-	job_set_text(&ret->directory, job->directory);
-	job_set_text(&ret->command, job->command);
-	job_set_text(&ret->queue, job->queue);
-	job_set_text(&ret->user, job->user);
-	job_set_text(&ret->node_list, job->node_list);
-	job_set_text(&ret->array, job->array);
+	job_set(ret, uid, job->uid);
+	job_set(ret, name, job->name);
+	job_set(ret, cluster, job->cluster);
+	job_set(ret, backend, job->backend);
+	job_set(ret, native_id, job->native_id);
+	job_set(ret, directory, job->directory);
+	job_set(ret, command, job->command);
+	job_set(ret, queue, job->queue);
+	job_set(ret, user, job->user);
+	job_set(ret, node_list, job->node_list);
+	job_set(ret, array, job->array);
 	ret->state = job->state;
 	ret->nodes = job->nodes;
 	ret->tasks = job->tasks;
@@ -140,9 +140,9 @@ static void make_foreign(struct job *job)
 	cleanup_free char *reason = str_printf("it was %s on %s when it was exported",
 					       job_state_word(job->state), job->cluster);
 
-	job_set_text(&job->reason, reason);
-	job_set_text(&job->cluster, JOB_IMPORTED);
-	job_set_text(&job->origin, JOB_IMPORTED);
+	job_set(job, reason, reason);
+	job_set(job, cluster, JOB_IMPORTED);
+	job_set(job, origin, JOB_IMPORTED);
 	job->state = JOB_UNKNOWN;
 	job->seen_ns = controller_now_ns();
 }

@@ -118,18 +118,18 @@ static bool take_section(struct span *text, char name[LINE_MAX_LEN], struct span
 	return take_prefix(text, "\n");
 }
 
-static bool read_text(const json_t *object, const char *name, char **ret)
+/* Borrowed from the object; NULL when it is not there, or no text of one line. */
+static const char *find_text(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
 
 	if (!text || strlen(text) > TEXT_MAX)
-		return false;
+		return NULL;
 	for (const char *p = text; *p; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return false;
+			return NULL;
 	}
-	job_set_text(ret, text);
-	return true;
+	return text;
 }
 
 static bool read_number(const json_t *object, const char *name, int64_t max, uint64_t *ret)
@@ -145,10 +145,14 @@ static bool read_number(const json_t *object, const char *name, int64_t max, uin
 
 static bool read_members(const json_t *object, struct job *job)
 {
+	const char *text;
 	bool ok = true;
 	uint64_t seconds = 0;
 
-#define X(member) ok = ok && read_text(object, #member, &job->member);
+#define X(member)                               \
+	text = find_text(object, #member);      \
+	job_set(job, member, text ? text : ""); \
+	ok = ok && text;
 	TEXTS(X)
 #undef X
 #define X(member) ok = ok && read_number(object, #member, COUNT_MAX, &job->member);
@@ -165,17 +169,17 @@ static bool read_members(const json_t *object, struct job *job)
 static int read_job(struct span text, struct job *job, struct err *err)
 {
 	cleanup(json_release) json_t *object = NULL;
+	const char *state;
 	uint64_t version = 0;
-	char *state = NULL;
 	bool ok;
 
 	if (json_parse(text, EXPORT_FILE_MAX, &object, NULL) < 0)
 		return damaged(err, "what it says of the job is not JSON");
 	job_init(job);
-	ok = read_members(object, job) && read_text(object, "state", &state) &&
+	state = find_text(object, "state");
+	ok = read_members(object, job) && state &&
 	     read_number(object, "version", JOB_VERSION, &version);
 	job->state = job_state_parse(state ? state : "");
-	free(state);
 	/* The uid becomes the name of a file, the name one of a host. */
 	if (!ok || !job_is_uid(job->uid) || job->tasks == 0 || job->expires_ns == 0 ||
 	    (job->name[0] && ref_check_name(job->name, NULL) < 0) ||

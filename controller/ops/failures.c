@@ -64,13 +64,13 @@ static void copy_identity(struct job *to, const struct job *from)
 	to->id = from->id;
 	to->collected = from->collected;
 	to->cancel_requested = from->cancel_requested;
-	job_set_text(&to->uid, from->uid);
-	job_set_text(&to->name, from->name);
-	job_set_text(&to->cluster, from->cluster);
-	job_set_text(&to->backend, from->backend);
-	job_set_text(&to->native_id, from->native_id);
-	job_set_text(&to->queue, from->queue);
-	job_set_text(&to->command, from->command);
+	job_set(to, uid, from->uid);
+	job_set(to, name, from->name);
+	job_set(to, cluster, from->cluster);
+	job_set(to, backend, from->backend);
+	job_set(to, native_id, from->native_id);
+	job_set(to, queue, from->queue);
+	job_set(to, command, from->command);
 }
 
 static void add_run(struct failure_list *list, const struct job *job, const struct run *run)
@@ -82,10 +82,10 @@ static void add_run(struct failure_list *list, const struct job *job, const stru
 	copy_identity(failed, job);
 	failure->task = run->task;
 	if (job_is_array(job))
-		job_set_text(&failed->only, task);
-	job_set_text(&failed->native_state, run->native_state);
-	job_set_text(&failed->reason, run->reason);
-	job_set_text(&failed->node_list, run->node_list);
+		job_set(failed, only, task);
+	job_set(failed, native_state, run->native_state);
+	job_set(failed, reason, run->reason);
+	job_set(failed, node_list, run->node_list);
 	failed->state = run->state;
 	failed->exit_code = run->exit_code;
 	failed->signal = run->signal;

@@ -149,7 +149,7 @@ static int recover(struct collection *g, struct job *job)
 		return -1;
 	found = backend_find(backend, job, id, g->err);
 	if (found == 1) {
-		job_set_text(&job->native_id, id);
+		job_set(job, native_id, id);
 		job->state = JOB_QUEUED;
 		found = store_update_job(g->c->store, job, g->err) < 0 ? -1 : 1;
 	}
@@ -177,8 +177,9 @@ static void collect_lost(struct collection *g)
 		if ((job->state != JOB_DEFINED && job->state != JOB_UNKNOWN) ||
 		    last_ns >= g->settled_ns)
 			continue;
-		job_set_text(&job->reason, job->state == JOB_DEFINED ? "its submission died"
-								     : "nobody knew it any more");
+		job_set(job, reason,
+			job->state == JOB_DEFINED ? "its submission died"
+						  : "nobody knew it any more");
 		job->state = JOB_FAILED;
 		job->ended_ns = last_ns;
 		gc_note(g, store_update_job(g->c->store, job, g->err));

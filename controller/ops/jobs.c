@@ -109,7 +109,7 @@ static int choose_tasks(struct job *job, const char *tasks, struct err *err)
 		if (job_check_task(job, task, err) < 0)
 			return -1;
 	}
-	job_set_text(&job->only, tasks);
+	job_set(job, only, tasks);
 	return 0;
 }
 

@@ -14,9 +14,9 @@
 static void apply_place(struct job *job, const struct observation *seen)
 {
 	if (seen->queue[0] != '\0')
-		job_set_text(&job->queue, seen->queue);
+		job_set(job, queue, seen->queue);
 	if (seen->node_list[0] != '\0')
-		job_set_text(&job->node_list, seen->node_list);
+		job_set(job, node_list, seen->node_list);
 	if (seen->attempts)
 		job->attempts = seen->attempts;
 }
@@ -26,8 +26,8 @@ static void apply(struct job *job, const struct observation *seen)
 	/* What a backend cannot tell any more does not erase what it told before. */
 	job->state = seen->state;
 	if (seen->native_state[0] != '\0')
-		job_set_text(&job->native_state, seen->native_state);
-	job_set_text(&job->reason, seen->reason);
+		job_set(job, native_state, seen->native_state);
+	job_set(job, reason, seen->reason);
 	job->exit_code = seen->exit_code;
 	job->signal = seen->signal;
 	/* One that waits again, waits for another start. */
@@ -64,8 +64,8 @@ static int keep_attempt(struct controller *c, const struct job *job, uint64_t at
 	run->state = JOB_UNKNOWN;
 	run->started_ns = job->started_ns;
 	run->has_changed = true;
-	job_set_text(&run->native_state, "REQUEUED");
-	job_set_text(&run->node_list, job->node_list);
+	run_set_text(&run->native_state, "REQUEUED");
+	run_set_text(&run->node_list, job->node_list);
 	return store_save_runs(c->store, job->id, &runs, err);
 }
 
@@ -254,9 +254,9 @@ static void show_part(struct job *job, const struct run_list *runs)
 	job->started_ns = fold.started_ns;
 	job->ended_ns = fold.ended_ns;
 	job->attempts = fold.attempts;
-	job_set_text(&job->reason, fold.counts[0] || part.len == 0 ? fold.counts : items[0].reason);
-	job_set_text(&job->native_state, part.len > 0 ? items[0].native_state : "");
-	job_set_text(&job->node_list, part.len > 0 ? items[0].node_list : "");
+	job_set(job, reason, fold.counts[0] || part.len == 0 ? fold.counts : items[0].reason);
+	job_set(job, native_state, part.len > 0 ? items[0].native_state : "");
+	job_set(job, node_list, part.len > 0 ? items[0].node_list : "");
 }
 
 /* Tasks of arrays: each array is asked about once, when its tasks stand together. */
@@ -303,7 +303,7 @@ static int expire_imported(struct controller *c, struct job_list *jobs, struct e
 			continue;
 		job->state = JOB_TIMEOUT;
 		job->ended_ns = job->expires_ns;
-		job_set_text(&job->reason, "what was imported has expired");
+		job_set(job, reason, "what was imported has expired");
 		if (store_update_job(c->store, job, err) < 0 || leftovers_release(c, job, err) < 0)
 			return -1;
 	}

@@ -34,9 +34,9 @@ static void add_newest(struct site *site, const struct job *job, struct run_list
 	run->signal = job->signal;
 	run->started_ns = job->started_ns;
 	run->ended_ns = job->ended_ns;
-	job_set_text(&run->native_state, job->native_state);
-	job_set_text(&run->reason, job->reason);
-	job_set_text(&run->node_list, job->node_list);
+	run_set_text(&run->native_state, job->native_state);
+	run_set_text(&run->reason, job->reason);
+	run_set_text(&run->node_list, job->node_list);
 	fetch_status(site, job);
 	if (jobdir_observe_run(site, job, &left)) {
 		run->max_rss = left.max_rss;
@@ -92,9 +92,9 @@ static void add_accounts(struct run_list *runs, const struct run_list *accounts)
 		run->signal = kept->signal;
 		run->started_ns = kept->started_ns;
 		run->ended_ns = kept->ended_ns;
-		job_set_text(&run->native_state, kept->native_state);
-		job_set_text(&run->reason, kept->reason);
-		job_set_text(&run->node_list, kept->node_list);
+		run_set_text(&run->native_state, kept->native_state);
+		run_set_text(&run->reason, kept->reason);
+		run_set_text(&run->node_list, kept->node_list);
 	}
 }
 

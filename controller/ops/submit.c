@@ -36,7 +36,7 @@ void job_set_user(struct job *job)
 	char number[24];
 
 	snprintf(number, sizeof(number), "%u", (unsigned int)geteuid());
-	job_set_text(&job->user, user ? user->pw_name : number);
+	job_set(job, user, user ? user->pw_name : number);
 }
 
 /* What the job is, without its number. */
@@ -50,18 +50,18 @@ static int define(const char *cluster, const struct place *place, const struct s
 	if (!uid)
 		return -1;
 	dir = place_job_dir(place, uid);
-	job_set_text(&job->uid, uid);
-	job_set_text(&job->name, spec->name ? spec->name : "");
-	job_set_text(&job->cluster, cluster);
-	job_set_text(&job->directory, dir);
-	job_set_text(&job->command, line);
-	job_set_text(&job->queue, spec->partition ? spec->partition : "");
-	job_set_text(&job->jobset, spec->jobset ? spec->jobset : "");
+	job_set(job, uid, uid);
+	job_set(job, name, spec->name ? spec->name : "");
+	job_set(job, cluster, cluster);
+	job_set(job, directory, dir);
+	job_set(job, command, line);
+	job_set(job, queue, spec->partition ? spec->partition : "");
+	job_set(job, jobset, spec->jobset ? spec->jobset : "");
 	job_set_user(job);
 	job->created_ns = controller_now_ns();
 	job->nodes = MAX(spec->nodes, UINT64_C(1));
 	job->tasks = spec_ranks(spec);
-	job_set_text(&job->array, spec->array ? spec->array : "");
+	job_set(job, array, spec->array ? spec->array : "");
 	return 0;
 }
 
@@ -146,7 +146,7 @@ static int hand_over(struct controller *c, const struct spec *spec, const struct
 
 	if (backend_submit(way->backend, &submission, &submitted, err) < 0)
 		return -1;
-	job_set_text(&job->native_id, submitted.native_id);
+	job_set(job, native_id, submitted.native_id);
 	job->state = submitted.state;
 	if (store_update_job(c->store, job, err) < 0) {
 		/* Nobody would find it again: better that it does not run. */
@@ -266,7 +266,7 @@ static int open_way(struct controller *c, struct way *way, struct job *job, stru
 	if (controller_backend(c, way->where.cluster, &way->backend, err) < 0)
 		return -1;
 	way->site = backend_site(way->backend);
-	job_set_text(&job->backend, backend_name(way->backend));
+	job_set(job, backend, backend_name(way->backend));
 	return place_find(c, &way->where, way->site, &way->place, err);
 }
 
@@ -359,7 +359,7 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 	struct backend *known;
 
 	job_init(&job);
-	job_set_text(&job.directory, dir);
+	job_set(&job, directory, dir);
 	if (complete(c, cluster, spec, &where, err) < 0 ||
 	    read_template(c, &where, &template, err) < 0)
 		return -1;
@@ -367,6 +367,6 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 	(void)wants_home(&where, spec, "/HOME");
 	if (spec_check(spec, err) < 0 || controller_backend(c, where.cluster, &known, err) < 0)
 		return -1;
-	job_set_text(&job.backend, backend_name(known));
+	job_set(&job, backend, backend_name(known));
 	return backend_render(known, &submission, ret, err);
 }

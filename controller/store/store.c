@@ -259,7 +259,7 @@ static void read_job(sqlite3_stmt *s, struct job *job)
 		texts[i] = read_bytes(s, FIRST_TEXT + i);
 		size += JOB_TEXT_SIZE(texts[i].len);
 	}
-	*job = (struct job){ .texts = alloc_grow(NULL, size, 1) };
+	*job = (struct job){ .texts = alloc_grow(NULL, size, 1), .texts_size = size };
 	at = job->texts;
 	job->id = (uint64_t)sqlite3_column_int64(s, 0);
 	job->state = job_state_parse(state ? (const char *)state : "");

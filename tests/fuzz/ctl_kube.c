@@ -90,7 +90,7 @@ static void locate(const json_t *answer)
 	cleanup(job_finish) struct job job = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.uid, "u1");
+	job_set(&job, uid, "u1");
 	if (!kube_format_endpoint(json_object_get(answer, "pod"), &job, 1, &text))
 		return;
 	assert(json_parse(buf_span(&text), 65536, &file, NULL) == 0);
@@ -142,7 +142,7 @@ static void make(const char *template)
 	struct err err = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.uid, "u1");
+	job_set(&job, uid, "u1");
 	if (kube_make_job(&submission, &body, &err) < 0)
 		assert(err.text[0] != '\0');
 	else

@@ -22,12 +22,12 @@ static void add(struct job_list *list, const char *name, enum job_state state, c
 	job.state = state;
 	job.tasks = job.nodes = 1;
 	job.created_ns = ago(90000);
-	job_set_text(&job.uid, "6ab13f80-0123456789abcdef");
-	job_set_text(&job.name, name);
-	job_set_text(&job.backend, "slurm");
-	job_set_text(&job.native_id, "4711");
-	job_set_text(&job.directory, "/h/me/.berth/jobs/6ab13f80-0123456789abcdef");
-	job_set_text(&job.command, command);
+	job_set(&job, uid, "6ab13f80-0123456789abcdef");
+	job_set(&job, name, name);
+	job_set(&job, backend, "slurm");
+	job_set(&job, native_id, "4711");
+	job_set(&job, directory, "/h/me/.berth/jobs/6ab13f80-0123456789abcdef");
+	job_set(&job, command, command);
 	job_list_take(list, &job);
 }
 
@@ -35,8 +35,8 @@ static void fill(struct job_list *list)
 {
 	add(list, "", JOB_DEFINED, "true");
 	add(list, "train", JOB_QUEUED, "python train.py --epochs 3");
-	job_set_text(&list->items[1].native_state, "PENDING");
-	job_set_text(&list->items[1].reason, "Priority");
+	job_set(&list->items[1], native_state, "PENDING");
+	job_set(&list->items[1], reason, "Priority");
 	add(list, "train-large", JOB_RUNNING, "srun ./a.out");
 	list->items[2].tasks = 64;
 	list->items[2].started_ns = ago(3725);
@@ -49,13 +49,13 @@ static void fill(struct job_list *list)
 	list->items[4].signal = 9;
 	/* What a scheduler or a user wrote must not reach the terminal as it is. */
 	add(list, "hostile", JOB_UNKNOWN, "echo \033[31mred\a");
-	job_set_text(&list->items[5].reason, "\033]0;title\007");
+	job_set(&list->items[5], reason, "\033]0;title\007");
 	add(list, "bytes", JOB_SUCCEEDED, "echo \xff \xc2\x9b \xc3\xa9t\xc3\xa9");
 	list->items[6].exit_code = 0;
 	add(list, "no", JOB_PREEMPTED, "echo 'a,b' \"c\"\n\xe2\x80\xae");
-	job_set_text(&list->items[7].queue, "gpu");
-	job_set_text(&list->items[7].user, "me");
-	job_set_text(&list->items[7].node_list, "n[1-3],login");
+	job_set(&list->items[7], queue, "gpu");
+	job_set(&list->items[7], user, "me");
+	job_set(&list->items[7], node_list, "n[1-3],login");
 	list->items[7].attempts = 2;
 }
 

@@ -269,7 +269,7 @@ static void runs_are_kept_with_their_attempts(void **state)
 		runs.items[1].state = attempt == 2 ? JOB_RUNNING : JOB_FAILED;
 		runs.items[1].max_rss = 1 << 20;
 		runs.items[1].has_changed = true;
-		job_set_text(&runs.items[1].node_list, "n1");
+		run_set_text(&runs.items[1].node_list, "n1");
 		assert_int_equal(store_save_runs(store, 7, &runs, NULL), 0);
 	}
 	assert_int_equal(store_list_runs(store, 7, false, &all, NULL), 0);

@@ -15,8 +15,8 @@ static void add(struct job_counts *counts, enum job_state state, const char *que
 
 	job_init(&job);
 	job.state = state;
-	job_set_text(&job.queue, queue);
-	job_set_text(&job.jobset, state == JOB_FAILED ? "b" : "a");
+	job_set(&job, queue, queue);
+	job_set(&job, jobset, state == JOB_FAILED ? "b" : "a");
 	job_counts_add(counts, &job);
 }
 
@@ -108,9 +108,9 @@ static void a_description_tells_why_a_job_failed_and_what_to_do_next(void **stat
 	job.tasks = 4;
 	job.started_ns = UINT64_C(1789999000) * NSEC_PER_SEC;
 	job.ended_ns = UINT64_C(1789999042) * NSEC_PER_SEC;
-	job_set_text(&job.native_state, "OUT_OF_MEMORY");
-	job_set_text(&job.reason, "its memory\033[2J");
-	job_set_text(&job.node_list, "n[1-2]");
+	job_set(&job, native_state, "OUT_OF_MEMORY");
+	job_set(&job, reason, "its memory\033[2J");
+	job_set(&job, node_list, "n[1-2]");
 	text = described(&job);
 	assert_non_null(strstr(text, "State:        FAILED (OUT_OF_MEMORY)\n"));
 	assert_non_null(strstr(text, "Reason:       its memory?[2J\n"));
@@ -133,8 +133,8 @@ static void a_description_leaves_out_what_is_not_known(void **state)
 	job_init(&job);
 	job.id = 1;
 	job.nodes = job.tasks = 1;
-	job_set_text(&job.command, "true");
-	job_set_text(&job.directory, "/d");
+	job_set(&job, command, "true");
+	job_set(&job, directory, "/d");
 	text = described(&job);
 	assert_string_equal(text, "Job:          job-1\nState:        DEFINED\nNodes:        1\n"
 				  "Ranks:        1\nCommand:      true\nDirectory:    /d\n");

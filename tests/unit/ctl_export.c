@@ -15,11 +15,11 @@ static const char endpoint[] = "{\"version\": 1}\n\n";
 static void make(struct export_file *file)
 {
 	job_init(&file->job);
-	job_set_text(&file->job.uid, "6b019f50-8eef54953ad43042");
-	job_set_text(&file->job.name, "train");
-	job_set_text(&file->job.cluster, "hpc");
-	job_set_text(&file->job.command, "echo 'a b' \xc3\xbc");
-	job_set_text(&file->job.array, "0-9:3");
+	job_set(&file->job, uid, "6b019f50-8eef54953ad43042");
+	job_set(&file->job, name, "train");
+	job_set(&file->job, cluster, "hpc");
+	job_set(&file->job, command, "echo 'a b' \xc3\xbc");
+	job_set(&file->job, array, "0-9:3");
 	file->job.state = JOB_RUNNING;
 	file->job.nodes = 2;
 	file->job.tasks = 4;
@@ -90,9 +90,9 @@ static void what_would_name_another_file_or_host_is_refused(void **state)
 
 		make(&file);
 		if (i < ARRAY_LEN(uids))
-			job_set_text(&file.job.uid, uids[i]);
+			job_set(&file.job, uid, uids[i]);
 		else
-			job_set_text(&file.job.name, "a b\nHost *");
+			job_set(&file.job, name, "a b\nHost *");
 		assert_true(export_file_format(&file, &text));
 		assert_int_equal(export_file_parse(buf_span(&text), &again, NULL), -1);
 	}
@@ -105,7 +105,7 @@ static void ranks_that_no_job_has_are_refused(void **state)
 
 	(void)state;
 	make(&file);
-	job_set_text(&file.job.array, "1000000");
+	job_set(&file.job, array, "1000000");
 	file.job.tasks = UINT64_C(1) << 32;
 	assert_true(export_file_format(&file, &text));
 	assert_int_equal(export_file_parse(buf_span(&text), &again, NULL), -1);

@@ -58,10 +58,10 @@ static void add(struct job_list *list, const char *name, enum job_state state, c
 	job.id = list->len + 1;
 	job.state = state;
 	job.created_ns = NOW - age_s * NSEC_PER_SEC;
-	job_set_text(&job.name, name);
-	job_set_text(&job.queue, queue);
-	job_set_text(&job.jobset, state == JOB_QUEUED ? "night" : "day");
-	job_set_text(&job.node_list, nodes);
+	job_set(&job, name, name);
+	job_set(&job, queue, queue);
+	job_set(&job, jobset, state == JOB_QUEUED ? "night" : "day");
+	job_set(&job, node_list, nodes);
 	job_list_take(list, &job);
 }
 

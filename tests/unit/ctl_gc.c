@@ -181,10 +181,10 @@ static void a_bundle_that_was_damaged_is_installed_again(void **state)
 static void add_begun(uint64_t age_ns, struct job *ret)
 {
 	job_init(ret);
-	job_set_text(&ret->uid, "begun");
-	job_set_text(&ret->cluster, "fake");
-	job_set_text(&ret->backend, "fake");
-	job_set_text(&ret->directory, "/nowhere/begun");
+	job_set(ret, uid, "begun");
+	job_set(ret, cluster, "fake");
+	job_set(ret, backend, "fake");
+	job_set(ret, directory, "/nowhere/begun");
 	ret->created_ns = controller_now_ns() - age_ns;
 	assert_int_equal(store_add_job(user.c->store, ret, NULL), 0);
 }

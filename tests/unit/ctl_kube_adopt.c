@@ -110,7 +110,7 @@ static void what_is_kept_is_read_as_it_was_written(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	job_init(&job);
-	job_set_text(&job.directory, dir);
+	job_set(&job, directory, dir);
 	assert_int_equal(adopted_read(&job, &again, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 	adopted_add_places(&adopted, container);

@@ -21,8 +21,8 @@ static int make(const struct spec *spec, const char *template, json_t **ret, str
 
 	job_init(&job);
 	job.id = 7;
-	job_set_text(&job.uid, "u1");
-	job_set_text(&job.name, "any name");
+	job_set(&job, uid, "u1");
+	job_set(&job, name, "any name");
 	result = kube_make_job(&submission, ret, err);
 	job_finish(&job);
 	return result;

@@ -29,7 +29,7 @@ static char *compose(const struct spec *spec, const struct kube_images *images,
 	struct err err = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.uid, "u1");
+	job_set(&job, uid, "u1");
 	if (kube_compose(&submission, images, false, &body, &err) < 0)
 		fail_msg("%s", err.text);
 	return json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
@@ -159,7 +159,7 @@ static bool locate(const char *pod, struct buf *ret)
 	cleanup(job_finish) struct job job = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.uid, "u1");
+	job_set(&job, uid, "u1");
 	assert_int_equal(json_parse(span_of_str(pod), 4096, &json, NULL), 0);
 	return kube_format_endpoint(json, &job, 3, ret);
 }
@@ -176,7 +176,7 @@ static void a_pod_tells_where_its_tunnel_is(void **state)
 
 	(void)state;
 	job_init(&job);
-	job_set_text(&job.uid, "u1");
+	job_set(&job, uid, "u1");
 	assert_in_range(kube_port(&job), 20000, 29999);
 	expected = str_printf("{\"version\":1,\"rank\":3,\"host\":\"p\",\"uid\":0,\"addresses\":["
 			      "\"10.1.2.3:%u\",\"[fd00::1]:%u\"],\"tcp\":[\"10.1.2.3:%u\","

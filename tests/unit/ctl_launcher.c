@@ -35,7 +35,7 @@ static void make(struct world *world, const char *launcher, const char *image)
 	};
 	job_init(&world->job);
 	world->job.id = 7;
-	job_set_text(&world->job.directory, "/j");
+	job_set(&world->job, directory, "/j");
 	world->submission = (struct submission){
 		.spec = &world->spec, .job = &world->job, .bundle = "/b", .has_squashfs = true
 	};
@@ -206,7 +206,7 @@ static void what_cannot_be_mounted_is_refused(void **state)
 		struct err err;
 
 		make(&world, cases[i].launcher, "x");
-		job_set_text(&world.job.directory, cases[i].directory);
+		job_set(&world.job, directory, cases[i].directory);
 		assert_int_equal(launcher_choose(&world.spec, &launcher, NULL), 0);
 		if (launcher->render)
 			assert_int_equal(launcher_render(launcher, &world.submission, &text, &err),
@@ -332,7 +332,7 @@ static void run_with(const char *launcher, const char *image, const char *progra
 	world.spec.command = words;
 	set = str_printf("V=%s", value);
 	world.spec.env = (struct opt_list){ { set }, 1 };
-	job_set_text(&world.job.directory, dir);
+	job_set(&world.job, directory, dir);
 	assert_int_equal(slurm_write_script(&world.submission, &script, NULL), 0);
 	fake = fs_join(dir, program);
 	file = fs_join(dir, "script.sh");

@@ -31,7 +31,7 @@ static void the_end_of_a_job_is_explained_by_what_is_known(void **state)
 	job.state = JOB_FAILED;
 	job_explain_end(&job, why, sizeof(why));
 	assert_string_equal(why, "");
-	job_set_text(&job.reason, "NodeFail");
+	job_set(&job, reason, "NodeFail");
 	job_explain_end(&job, why, sizeof(why));
 	assert_string_equal(why, "NodeFail");
 	job.exit_code = 3;
@@ -48,18 +48,18 @@ static void texts_that_lie_together_are_replaced_like_others(void **state)
 	char *at;
 
 	(void)state;
-	job.texts = new_array(char, JOB_TEXT_SIZE(0) + JOB_TEXT_SIZE(5) + JOB_TEXT_SIZE(4));
-	at = job.texts;
+	job.texts_size = JOB_TEXT_SIZE(0) + JOB_TEXT_SIZE(5) + JOB_TEXT_SIZE(4);
+	job.texts = at = new_array(char, job.texts_size);
 	job.name = job_place_text(&at, "", 0);
 	job.reason = job_place_text(&at, "NodeFail", 4);
 	job.command = job_place_text(&at, "train", 5);
-	assert_true(at <= job.texts + JOB_TEXT_SIZE(0) + JOB_TEXT_SIZE(5) + JOB_TEXT_SIZE(4));
+	assert_ptr_equal(at, job.texts + job.texts_size);
 	for (int i = 0; i < 2; i++) {
-		job_set_text(&job.reason, i ? "" : "a reason that is longer than what was there");
+		job_set(&job, reason, i ? "" : "a reason that is longer than what was there");
 		assert_string_equal(job.name, "");
 		assert_string_equal(job.command, "train");
 	}
-	job_set_text(&job.name, job.command);
+	job_set(&job, name, job.command);
 	assert_string_equal(job.name, "train");
 }
 

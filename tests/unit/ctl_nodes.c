@@ -225,8 +225,8 @@ static void a_failure_is_explained_by_what_says_most(void **state)
 		job.state = cases[i].state;
 		job.exit_code = cases[i].exit_code;
 		job.signal = cases[i].signal;
-		job_set_text(&job.native_state, cases[i].native);
-		job_set_text(&job.reason, cases[i].reason);
+		job_set(&job, native_state, cases[i].native);
+		job_set(&job, reason, cases[i].reason);
 		failure_explain(&job, text, sizeof(text));
 		assert_non_null(strstr(text, cases[i].part));
 	}

@@ -248,7 +248,7 @@ static void a_job_that_was_never_handed_over_cannot_be_cancelled(void **state)
 	struct err err;
 
 	(void)state;
-	job_set_text(&job.native_id, "");
+	job_set(&job, native_id, "");
 	job_list_take(&jobs, &job);
 	assert_int_equal(ops_cancel(user.c, &jobs, 40, &err), -1);
 	assert_non_null(strstr(err.text, "never handed to fake"));

@@ -34,8 +34,8 @@ static const struct queued *find(const struct queued_list *list, const char *id,
 	cleanup(job_finish) struct job job = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.native_id, id);
-	job_set_text(&job.only, only);
+	job_set(&job, native_id, id);
+	job_set(&job, only, only);
 	return queued_list_find(list, &job);
 }
 

@@ -29,7 +29,7 @@ static void a_script_is_berth_init_with_the_command_word_for_word(void **state)
 	(void)state;
 	job_init(&job);
 	job.id = 7;
-	job_set_text(&job.directory, "/j");
+	job_set(&job, directory, "/j");
 	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
 	assert_string_equal(buf_str(&script),
 			    "#!/bin/sh\n# What berth submitted for job-7.\n"
@@ -47,7 +47,7 @@ static int script_of(const struct spec *spec, const char *template, struct buf *
 
 	job_init(&job);
 	job.id = 7;
-	job_set_text(&job.directory, "/j");
+	job_set(&job, directory, "/j");
 	return slurm_write_script(&submission, ret, err);
 }
 
@@ -101,7 +101,7 @@ static void several_tasks_are_started_by_srun(void **state)
 
 	(void)state;
 	job_init(&job);
-	job_set_text(&job.directory, "/j");
+	job_set(&job, directory, "/j");
 	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
 	assert_non_null(strstr(buf_str(&script),
 			       "\nexec srun --ntasks=4 --cpus-per-task=2 --output=/j/stdout.%t "
@@ -123,7 +123,7 @@ static void an_array_is_one_sbatch_whose_index_is_the_rank(void **state)
 
 	(void)state;
 	job_init(&job);
-	job_set_text(&job.directory, "/a%b");
+	job_set(&job, directory, "/a%b");
 	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
 	assert_non_null(strstr(buf_str(&script), "\nexec /b/berth-init --dir /a%b --rank "
 						 "\"$SLURM_ARRAY_TASK_ID\" -- true\n"));
@@ -146,7 +146,7 @@ static void each_task_of_an_array_starts_its_ranks_by_srun(void **state)
 
 	(void)state;
 	job_init(&job);
-	job_set_text(&job.directory, "/a b");
+	job_set(&job, directory, "/a b");
 	assert_int_equal(slurm_write_script(&submission, &script, NULL), 0);
 	assert_non_null(strstr(buf_str(&script),
 			       "\nexec srun --ntasks=4 "
@@ -179,7 +179,7 @@ static void what_was_asked_for_becomes_options_of_sbatch(void **state)
 
 	(void)state;
 	job_init(&job);
-	job_set_text(&job.directory, "/50%/j");
+	job_set(&job, directory, "/50%/j");
 	slurm_add_options(&argv, &submission);
 	line = joined(&argv);
 	assert_string_equal(line,
@@ -197,7 +197,7 @@ static char *options_of(const struct spec *spec)
 	struct submission submission = { .spec = spec, .job = &job, .bundle = "/b" };
 
 	job_init(&job);
-	job_set_text(&job.directory, "/j");
+	job_set(&job, directory, "/j");
 	slurm_add_options(&argv, &submission);
 	return joined(&argv);
 }

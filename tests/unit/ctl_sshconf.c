@@ -284,7 +284,7 @@ static struct job make_job(uint64_t id, const char *name, uint64_t tasks)
 	job_init(&job);
 	job.id = id;
 	job.tasks = tasks;
-	job_set_text(&job.name, name);
+	job_set(&job, name, name);
 	return job;
 }
 
@@ -295,7 +295,7 @@ static void a_job_has_one_file_with_all_that_ssh_needs(void **state)
 	struct sshconf sc = sshconf();
 
 	(void)state;
-	job_set_text(&job.cluster, "hpc");
+	job_set(&job, cluster, "hpc");
 	assert_int_equal(include(NULL), 1);
 	assert_int_equal(sshconf_add_job(&sc, &job, NULL), 0);
 	assert_int_equal(mode_of(path), 0600);

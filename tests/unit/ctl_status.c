@@ -113,7 +113,7 @@ static struct observation look(uint64_t tasks)
 	cleanup(job_finish) struct job job = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.directory, dir);
+	job_set(&job, directory, dir);
 	job.tasks = tasks;
 	jobdir_observe(NULL, &job, &seen);
 	return seen;
@@ -141,8 +141,8 @@ static void a_task_of_an_array_has_ended_when_all_its_ranks_have(void **state)
 
 	(void)state;
 	job_init(&job);
-	job_set_text(&job.directory, dir);
-	job_set_text(&job.array, "1-3");
+	job_set(&job, directory, dir);
+	job_set(&job, array, "1-3");
 	job.tasks = 2;
 	put("status.3.json", EXITED("1", "null")); /* of another task */
 	assert_false(jobdir_observe_run(NULL, &job, &run));

@@ -55,10 +55,10 @@ static uint64_t add(struct store *store, const char *uid, const char *name)
 	cleanup(job_finish) struct job job = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.uid, uid);
-	job_set_text(&job.name, name);
-	job_set_text(&job.backend, "local");
-	job_set_text(&job.command, "echo 'it''s' \xff");
+	job_set(&job, uid, uid);
+	job_set(&job, name, name);
+	job_set(&job, backend, "local");
+	job_set(&job, command, "echo 'it''s' \xff");
 	job.tasks = 3;
 	job.created_ns = 5;
 	assert_int_equal(store_add_job(store, &job, NULL), 0);
@@ -71,8 +71,8 @@ static uint64_t add_to(struct store *store, const char *uid, const char *cluster
 	cleanup(job_finish) struct job job = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.uid, uid);
-	job_set_text(&job.cluster, cluster);
+	job_set(&job, uid, uid);
+	job_set(&job, cluster, cluster);
 	job.state = JOB_QUEUED;
 	assert_int_equal(store_add_job(store, &job, NULL), 0);
 	return job.id;
@@ -376,8 +376,8 @@ static void a_database_of_the_first_berth_keeps_its_jobs(void **state)
 	assert_string_equal(job.queue, "");
 	assert_string_equal(job.node_list, "");
 	assert_int_equal(job.attempts, 0);
-	job_set_text(&job.queue, "debug");
-	job_set_text(&job.node_list, "n[1-3]");
+	job_set(&job, queue, "debug");
+	job_set(&job, node_list, "n[1-3]");
 	job.attempts = 2;
 	assert_int_equal(store_update_job(store, &job, NULL), 0);
 	job_finish(&job);

@@ -52,8 +52,8 @@ static uint64_t add(struct store *store, const char *uid, const char *name)
 	cleanup(job_finish) struct job job = { 0 };
 
 	job_init(&job);
-	job_set_text(&job.uid, uid);
-	job_set_text(&job.name, name);
+	job_set(&job, uid, uid);
+	job_set(&job, name, name);
 	assert_int_equal(store_add_job(store, &job, NULL), 0);
 	return job.id;
 }

@@ -19,7 +19,7 @@ static void add(struct job_list *list, const char *name, enum job_state state, u
 	job.id = list->len + 1;
 	job.state = state;
 	job.started_ns = started_ns;
-	job_set_text(&job.name, name);
+	job_set(&job, name, name);
 	job_list_take(list, &job);
 }
 

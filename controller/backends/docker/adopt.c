@@ -8,8 +8,8 @@
 #include "controller/backends/docker/container.h"
 #include "controller/backends/docker/exec.h"
 #include "controller/backends/docker/files.h"
-#include "controller/backends/docker/tar.h"
 #include "controller/backends/docker/volume.h"
+#include "controller/backends/docker/tar.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"
@@ -90,9 +90,9 @@ static void describe(const json_t *container, struct job *ret)
 	}
 	command = buf_take_str(&line);
 	text_make_printable(command);
-	job_set_text(&ret->command, command);
+	job_set(ret, command, command);
 	name = name ? name + (name[0] == '/') : "";
-	job_set_text(&ret->name, name[strspn(name, plain)] == '\0' ? name : "");
+	job_set(ret, name, name[strspn(name, plain)] == '\0' ? name : "");
 }
 
 int docker_find_foreign(struct engine *engine, const char *name, struct job *ret, struct err *err)
@@ -113,7 +113,7 @@ int docker_find_foreign(struct engine *engine, const char *name, struct job *ret
 		return err_set(err, ERR_UNAVAILABLE,
 			       "container %.80s is %.20s: start it, then attach to it", name,
 			       state ? state : "not running");
-	job_set_text(&ret->native_id, id);
+	job_set(ret, native_id, id);
 	describe(container, ret);
 	return 0;
 }

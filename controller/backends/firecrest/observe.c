@@ -176,9 +176,9 @@ static void add_run(const struct firecrest_job *job, bool is_array, struct run_l
 	run = run_list_add(ret, task);
 	run->attempt = MAX(job->seen.attempts, UINT64_C(1));
 	run->state = job->seen.state;
-	job_set_text(&run->native_state, job->seen.native_state);
-	job_set_text(&run->reason, job->seen.reason);
-	job_set_text(&run->node_list, job->seen.node_list);
+	run_set_text(&run->native_state, job->seen.native_state);
+	run_set_text(&run->reason, job->seen.reason);
+	run_set_text(&run->node_list, job->seen.node_list);
 	run->exit_code = job->seen.exit_code;
 	run->signal = job->seen.signal;
 	run->started_ns = job->seen.started_ns;

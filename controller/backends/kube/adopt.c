@@ -93,7 +93,7 @@ static void describe(const json_t *container, struct job *ret)
 		ok = buf_printf(&line, "%.200s", kube_text(container, "image"));
 	command = buf_take_str(&line);
 	text_make_printable(command);
-	job_set_text(&ret->command, ok ? command : "");
+	job_set(ret, command, ok ? command : "");
 }
 
 static int check_runs(const json_t *pod, const char *container, struct err *err)
@@ -135,8 +135,8 @@ int kube_find_foreign(struct kube *kube, const char *name, struct job *ret, stru
 	if (strlen(id) >= BACKEND_ID_MAX)
 		return err_set(err, ERR_LIMIT,
 			       "the names of the pod and its container are too long");
-	job_set_text(&ret->native_id, id);
-	job_set_text(&ret->name, target.pod);
+	job_set(ret, native_id, id);
+	job_set(ret, name, target.pod);
 	describe(container, ret);
 	return 0;
 }

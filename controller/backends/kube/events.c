@@ -91,7 +91,7 @@ static void explain(const json_t *events, const struct job *job, struct observat
 
 		if (run->state != JOB_QUEUED || strcmp(run->reason, told.reason) == 0)
 			continue;
-		job_set_text(&run->reason, told.reason);
+		run_set_text(&run->reason, told.reason);
 		run->has_changed = true;
 	}
 }

@@ -203,8 +203,8 @@ static void locate_one(const char *jobs_dir, const char *uid, struct job_list *r
 	if (job_read_spec(&job, buf_span(&spec), NULL) < 0)
 		return;
 	process_format(&process, id, sizeof(id));
-	job_set_text(&job.directory, directory);
-	job_set_text(&job.native_id, id);
+	job_set(&job, directory, directory);
+	job_set(&job, native_id, id);
 	job.state = JOB_RUNNING;
 	observe_one(&job, &seen);
 	jobdir_add_located(&(struct located){ .path = note,

@@ -75,7 +75,7 @@ static void set_safe(char **member, const char *text)
 	if (strcmp(text, "None") == 0 || strcmp(text, "None assigned") == 0)
 		return;
 	jobdir_copy_text(safe, sizeof(safe), text);
-	job_set_text(member, safe);
+	run_set_text(member, safe);
 }
 
 static void set_exit(struct run *run, const char *text)

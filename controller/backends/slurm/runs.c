@@ -11,7 +11,7 @@ static void set_text(char **member, const char *text, bool *changed)
 {
 	if (strcmp(*member, text) == 0)
 		return;
-	job_set_text(member, text);
+	run_set_text(member, text);
 	*changed = true;
 }
 

@@ -146,9 +146,9 @@ static void add_run(const struct slurmrest_job *job, struct run_list *ret)
 	run = run_list_add(ret, task);
 	run->attempt = MAX(attempt, job->seen.attempts);
 	run->state = job->seen.state;
-	job_set_text(&run->native_state, job->seen.native_state);
-	job_set_text(&run->reason, job->seen.reason);
-	job_set_text(&run->node_list, job->seen.node_list);
+	run_set_text(&run->native_state, job->seen.native_state);
+	run_set_text(&run->reason, job->seen.reason);
+	run_set_text(&run->node_list, job->seen.node_list);
 	run->exit_code = job->seen.exit_code;
 	run->signal = job->seen.signal;
 	run->started_ns = job->seen.started_ns;
