@@ -8,7 +8,7 @@
 #include "controller/backends/docker/frames.h"
 #include "controller/backends/docker/image.h"
 #include "controller/backends/docker/observe.h"
-#include "controller/backends/docker/tar.h"
+#include "controller/model/tar.h"
 
 static void check_text(const char *text, size_t size)
 {

@@ -14,7 +14,6 @@
 #include "controller/backends/docker/frames.h"
 #include "controller/backends/docker/image.h"
 #include "controller/backends/docker/observe.h"
-#include "controller/backends/docker/tar.h"
 
 static json_t *parse(const char *text)
 {
@@ -63,46 +62,6 @@ static void what_is_no_frame_is_refused(void **state)
 
 		assert_int_equal(frames_next(&frames, &in, &piece), -1);
 	}
-}
-
-static void archives_are_read_as_they_were_written(void **state)
-{
-	cleanup(buf_finish) struct buf archive = BUF_INIT(1 << 20);
-	struct tar_entry entry;
-	struct span rest, content;
-	struct err err;
-
-	(void)state;
-	assert_true(tar_add(&archive, &(struct tar_file){ .name = "dir/", .mode = 0700 }));
-	assert_true(
-		tar_add(&archive, &(struct tar_file){ .name = "dir/sh", .link = "../busybox" }));
-	assert_true(tar_add(&archive, &(struct tar_file){ .name = "dir/a",
-							  .mode = 0600,
-							  .uid = 1000,
-							  .content = span_of_str("content") }));
-	assert_true(tar_end(&archive));
-	assert_int_equal(buf_len(&archive) % TAR_BLOCK, 0);
-	rest = buf_span(&archive);
-	assert_int_equal(tar_next(&rest, &entry, &err), 1);
-	assert_string_equal(entry.name, "dir/");
-	assert_int_equal(entry.type, '5');
-	assert_int_equal(tar_next(&rest, &entry, &err), 1);
-	assert_int_equal(entry.type, '2');
-	assert_int_equal(tar_next(&rest, &entry, &err), 1);
-	assert_string_equal(entry.name, "dir/a");
-	assert_true(span_equal_str(entry.content, "content"));
-	assert_int_equal(tar_next(&rest, &entry, &err), 0);
-	assert_int_equal(tar_first_file(buf_span(&archive), &content, &err), 0);
-	assert_true(span_equal_str(content, "content"));
-	/* Every byte of a header counts. */
-	archive.mem[archive.head + 10] ^= 1;
-	rest = buf_span(&archive);
-	assert_int_equal(tar_next(&rest, &entry, &err), -1);
-	assert_int_equal(err.kind, ERR_PROTOCOL);
-	assert_int_equal(tar_first_file(span_of("", 0), &content, &err), -1);
-	assert_int_equal(err.kind, ERR_NOT_FOUND);
-	assert_false(tar_add(&archive, &(struct tar_file){ .name = "" }));
-	assert_false(tar_add(&archive, &(struct tar_file){ .name = "a", .uid = UINT32_MAX }));
 }
 
 static const char *const command[] = { "echo", "a b", NULL };
@@ -386,7 +345,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_come_in_any_pieces),
 		cmocka_unit_test(what_is_no_frame_is_refused),
-		cmocka_unit_test(archives_are_read_as_they_were_written),
 		cmocka_unit_test(commands_are_composed_as_docker_run_does),
 		cmocka_unit_test(every_option_of_a_container_reaches_the_engine),
 		cmocka_unit_test(items_of_the_list_are_understood_or_left_out),

@@ -6,7 +6,6 @@
 
 #include "controller/backends/firecrest/read.h"
 #include "controller/firecrest/client.h"
-#include "controller/firecrest/archive.h"
 #include "controller/run/child.h"
 
 static json_t *parse(const char *text)
@@ -206,34 +205,6 @@ static void users_nodes_and_queues_are_described(void **state)
 	assert_string_equal(queues.items[0].state, "up");
 }
 
-/* What GNU tar makes of it. */
-static void an_archive_is_one_for_tar(void **state)
-{
-	static const char *const argv[] = { "tar", "-tvf", "-", NULL };
-	cleanup(buf_finish) struct buf tar = BUF_INIT(1 << 20), small = BUF_INIT(600);
-	cleanup(child_finish) struct child child = { 0 };
-	struct child_plan plan = { .argv = argv, .timeout_ms = 10000 };
-	char name[300] = "dir/", target[200] = "/";
-
-	(void)state;
-	memset(name + 4, 'x', 250);
-	memset(target + 1, 'y', 150);
-	assert_true(archive_add_dir(&tar, "dir", 0700));
-	assert_true(archive_add_file(&tar, "dir/file", 0600, span_of_str("hello")));
-	assert_true(archive_add_file(&tar, name, 0555, span_of_str("")));
-	assert_true(archive_add_link(&tar, "dir/link", target));
-	assert_true(archive_end(&tar));
-	assert_int_equal(buf_len(&tar) % 512, 0);
-	plan.input = buf_span(&tar);
-	assert_int_equal(child_run(&plan, &child, NULL), 0);
-	assert_int_equal(child.status, 0);
-	assert_non_null(strstr(buf_str(&child.output), "drwx------ 0/0"));
-	assert_non_null(strstr(buf_str(&child.output), "-rw------- 0/0"));
-	assert_non_null(strstr(buf_str(&child.output), name));
-	assert_non_null(strstr(buf_str(&child.output), target));
-	assert_false(archive_add_file(&small, "a", 0600, span_of_str("b")));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,7 +214,6 @@ int main(void)
 		cmocka_unit_test(tasks_of_arrays_are_known_by_the_whole),
 		cmocka_unit_test(a_system_is_described),
 		cmocka_unit_test(users_nodes_and_queues_are_described),
-		cmocka_unit_test(an_archive_is_one_for_tar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

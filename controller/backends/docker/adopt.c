@@ -9,7 +9,7 @@
 #include "controller/backends/docker/exec.h"
 #include "controller/backends/docker/files.h"
 #include "controller/backends/docker/volume.h"
-#include "controller/backends/docker/tar.h"
+#include "controller/model/tar.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "controller/backends/docker/bound.h"
-#include "controller/backends/docker/tar.h"
+#include "controller/model/tar.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 #include "init/base/text.h"

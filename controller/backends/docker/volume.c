@@ -11,7 +11,7 @@
 
 #include "controller/backends/docker/create.h"
 #include "controller/backends/docker/files.h"
-#include "controller/backends/docker/tar.h"
+#include "controller/model/tar.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 #include "init/base/log.h"

@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "controller/files/firecrest.h"
-#include "controller/firecrest/archive.h"
+#include "controller/model/tar.h"
 #include "controller/run/child.h"
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
@@ -132,7 +133,7 @@ static int send_packed(struct parcel *p, struct err *err)
 {
 	cleanup(buf_finish) struct buf end = BUF_INIT(PARCEL_MAX);
 
-	if (!archive_end(&end) || pack(p, &end, err) < 0 ||
+	if (!tar_end(&end) || pack(p, &end, err) < 0 ||
 	    !buf_append_span(&p->packed, buf_span(&end)))
 		return err_wrap(err, "the end of an archive");
 	return send_archive(p, &p->packed, packers[p->packer].name, err);
@@ -159,15 +160,18 @@ static int add_piece(struct parcel *p, struct err *err)
 
 static bool add_entry(struct buf *tar, const char *name, const struct file_change *change)
 {
-	switch (change->kind) {
-	case CHANGE_DIR:
-		return archive_add_dir(tar, name, change->mode);
-	case CHANGE_FILE:
-		return archive_add_file(tar, name, change->mode, buf_span(&change->bytes));
-	case CHANGE_LINK:
-		return archive_add_link(tar, name, change->target);
+	cleanup_free char *path = str_printf("%s%s", name, change->kind == CHANGE_DIR ? "/" : "");
+	struct tar_file file = { .name = path,
+				 .mode = change->mode,
+				 .modified = (uint64_t)time(NULL) };
+
+	if (change->kind == CHANGE_LINK) {
+		file.link = change->target;
+		file.mode = 0777;
+	} else if (change->kind == CHANGE_FILE) {
+		file.content = buf_span(&change->bytes);
 	}
-	return false;
+	return tar_add(tar, &file);
 }
 
 int parcel_add(struct parcel *p, const struct file_change *change, const char *name,
@@ -181,7 +185,7 @@ int parcel_add(struct parcel *p, const struct file_change *change, const char *n
 int parcel_end(struct parcel *p, struct err *err)
 {
 	if (!p->packs)
-		return archive_end(&p->plain) ? send_archive(p, &p->plain, "none", err)
-					      : err_set(err, ERR_LIMIT, "too large for an archive");
+		return tar_end(&p->plain) ? send_archive(p, &p->plain, "none", err)
+					  : err_set(err, ERR_LIMIT, "too large for an archive");
 	return add_piece(p, err) < 0 ? -1 : send_packed(p, err);
 }
