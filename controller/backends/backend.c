@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "controller/backends/ask.h"
+
 struct backend *backend_close(struct backend *backend)
 {
 	if (backend && backend->ops->close)
@@ -60,8 +62,8 @@ int backend_submit(struct backend *backend, const struct submission *submission,
 	backend_assert_own(backend, submission->job);
 	if (check(backend, submission->spec, err) < 0)
 		return -1;
-	if (backend->ops->submit(backend, submission, &submitted, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
+	if (ask(backend, submit(backend, submission, &submitted, err), err) < 0)
+		return -1;
 	if (submitted.native_id[0] == '\0')
 		return err_set(err, ERR_PROTOCOL, "%s: gave the job no id", backend->ops->name);
 	*ret = submitted;
@@ -95,8 +97,8 @@ int backend_observe(struct backend *backend, const struct job *const *jobs, size
 					       .exit_code = JOB_NO_EXIT_CODE,
 					       .runs = ret[i].runs };
 	}
-	if (backend->ops->observe(backend, jobs, len, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
+	if (ask(backend, observe(backend, jobs, len, ret, err), err) < 0)
+		return -1;
 	for (size_t i = 0; i < len; i++) {
 		if (ret[i].runs)
 			observation_fold(&ret[i]);
@@ -125,7 +127,8 @@ void backend_expect(struct backend *backend)
 
 bool backend_await(struct backend *backend, unsigned int timeout_ms)
 {
-	return backend->ops->await && backend->ops->await(backend, timeout_ms);
+	return backend->ops->await && ask_reach(backend, NULL) == 0 &&
+	       backend->ops->await(backend, timeout_ms);
 }
 
 int backend_cancel(struct backend *backend, const struct job *const *jobs, size_t len,
@@ -135,9 +138,7 @@ int backend_cancel(struct backend *backend, const struct job *const *jobs, size_
 		return 0;
 	for (size_t i = 0; i < len; i++)
 		backend_assert_own(backend, jobs[i]);
-	if (backend->ops->cancel(backend, jobs, len, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, cancel(backend, jobs, len, err), err);
 }
 
 int backend_check_act(const struct backend *backend, enum act_kind kind, struct err *err)
@@ -160,9 +161,7 @@ int backend_act(struct backend *backend, const struct act *act, const struct job
 		backend_assert_own(backend, jobs[i]);
 	if (backend_check_act(backend, act->kind, err) < 0 || act_check(act, err) < 0)
 		return -1;
-	if (backend->ops->act(backend, act, jobs, len, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, act(backend, act, jobs, len, err), err);
 }
 
 int backend_kill(struct backend *backend, const struct job *job, struct err *err)
@@ -172,9 +171,7 @@ int backend_kill(struct backend *backend, const struct job *job, struct err *err
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: ends cancelled jobs by itself: wait for it",
 			       backend->ops->name);
-	if (backend->ops->kill(backend, job, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, kill(backend, job, err), err);
 }
 
 int backend_release(struct backend *backend, const struct job *job, struct err *err)
@@ -184,9 +181,7 @@ int backend_release(struct backend *backend, const struct job *job, struct err *
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: cannot end a hold: 'berth cancel' ends the job",
 			       backend->ops->name);
-	if (backend->ops->release(backend, job, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, release(backend, job, err), err);
 }
 
 int backend_read_log(struct backend *backend, const struct job *job, const struct log_part *part,
@@ -194,6 +189,8 @@ int backend_read_log(struct backend *backend, const struct job *job, const struc
 {
 	backend_assert_own(backend, job);
 	if ((part->of_rank || part->of_task) && job_check_rank(job, part->rank, err) < 0)
+		return -1;
+	if (ask_reach(backend, err) < 0)
 		return -1;
 	return backend->ops->read_log(backend, job, part, ret, err);
 }
@@ -219,6 +216,8 @@ int backend_expect_logs(struct backend *backend, const struct job *job,
 	backend_assert_own(backend, job);
 	if (!backend->ops->expect_logs)
 		return 0;
+	if (ask_reach(backend, err) < 0)
+		return -1;
 	return backend->ops->expect_logs(backend, job, parts, len, since_ns, err);
 }
 
@@ -226,7 +225,7 @@ int backend_endpoint(struct backend *backend, const struct job *job, unsigned in
 		     struct err *err)
 {
 	backend_assert_own(backend, job);
-	if (job_check_rank(job, rank, err) < 0)
+	if (job_check_rank(job, rank, err) < 0 || ask_reach(backend, err) < 0)
 		return -1;
 	return backend->ops->endpoint(backend, job, rank, ret, err);
 }
@@ -239,14 +238,11 @@ bool backend_can_find(const struct backend *backend)
 int backend_find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		 struct err *err)
 {
-	int found;
-
 	backend_assert_own(backend, job);
 	if (!backend->ops->find)
 		return err_set(err, ERR_UNSUPPORTED, "%s: cannot look for jobs",
 			       backend->ops->name);
-	found = backend->ops->find(backend, job, ret_id, err);
-	return found < 0 ? err_wrap(err, "%s", backend->ops->name) : found;
+	return ask(backend, find(backend, job, ret_id, err), err);
 }
 
 int backend_locate(struct backend *backend, const char *jobs_dir, struct job_list *ret,
@@ -257,9 +253,7 @@ int backend_locate(struct backend *backend, const char *jobs_dir, struct job_lis
 			       "%s: only who submitted a job knows it: 'berth export' there puts "
 			       "what is needed into a file",
 			       backend->ops->name);
-	if (backend->ops->locate(backend, jobs_dir, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, locate(backend, jobs_dir, ret, err), err);
 }
 
 int backend_find_foreign(struct backend *backend, const char *name, struct job *ret,
@@ -269,27 +263,21 @@ int backend_find_foreign(struct backend *backend, const char *name, struct job *
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: has no containers that berth did not start",
 			       backend->ops->name);
-	if (backend->ops->find_foreign(backend, name, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, find_foreign(backend, name, ret, err), err);
 }
 
 int backend_adopt(struct backend *backend, const struct submission *submission, struct err *err)
 {
 	backend_assert_own(backend, submission->job);
 	assert(job_is_adopted(submission->job) && backend->ops->adopt);
-	if (backend->ops->adopt(backend, submission, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, adopt(backend, submission, err), err);
 }
 
 int backend_abandon(struct backend *backend, const struct job *job, struct err *err)
 {
 	backend_assert_own(backend, job);
 	assert(job_is_adopted(job));
-	if (backend->ops->abandon && backend->ops->abandon(backend, job, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return backend->ops->abandon ? ask(backend, abandon(backend, job, err), err) : 0;
 }
 
 int backend_list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
@@ -298,9 +286,7 @@ int backend_list_runs(struct backend *backend, const struct job *job, struct run
 	backend_assert_own(backend, job);
 	if (!backend->ops->list_runs)
 		return err_set(err, ERR_UNSUPPORTED, "%s: keeps no accounts", backend->ops->name);
-	if (backend->ops->list_runs(backend, job, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, list_runs(backend, job, ret, err), err);
 }
 
 int backend_batch_script(struct backend *backend, const struct job *job, struct batch_script *ret,
@@ -311,9 +297,7 @@ int backend_batch_script(struct backend *backend, const struct job *job, struct 
 			       "%s: does not tell batch scripts: what was submitted is in the job "
 			       "directory",
 			       backend->ops->name);
-	if (backend->ops->batch_script(backend, job, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, batch_script(backend, job, ret, err), err);
 }
 
 int backend_stat(struct backend *backend, const struct job *job, struct use *ret, struct err *err)
@@ -323,9 +307,7 @@ int backend_stat(struct backend *backend, const struct job *job, struct use *ret
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: measures no jobs: leave --scheduler out, and the job tells",
 			       backend->ops->name);
-	if (backend->ops->stat(backend, job, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, stat(backend, job, ret, err), err);
 }
 
 int backend_health(struct backend *backend, bool *ret_is_well, char *out, size_t size,
@@ -333,9 +315,7 @@ int backend_health(struct backend *backend, bool *ret_is_well, char *out, size_t
 {
 	if (!backend->ops->health)
 		return err_set(err, ERR_UNSUPPORTED, "%s: has nothing to tell", backend->ops->name);
-	if (backend->ops->health(backend, ret_is_well, out, size, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, health(backend, ret_is_well, out, size, err), err);
 }
 
 int backend_list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
@@ -344,9 +324,7 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: runs jobs on this machine alone: there are no nodes to list",
 			       backend->ops->name);
-	if (backend->ops->list_nodes(backend, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, list_nodes(backend, ret, err), err);
 }
 
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
@@ -355,9 +333,7 @@ int backend_list_queues(struct backend *backend, struct queue_list *ret, struct 
 		return err_set(err, ERR_UNSUPPORTED,
 			       "%s: starts jobs at once: there are no queues to list",
 			       backend->ops->name);
-	if (backend->ops->list_queues(backend, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, list_queues(backend, ret, err), err);
 }
 
 int backend_list_reservations(struct backend *backend, struct reservation_list *ret,
@@ -366,9 +342,7 @@ int backend_list_reservations(struct backend *backend, struct reservation_list *
 	if (!backend->ops->list_reservations)
 		return err_set(err, ERR_UNSUPPORTED, "%s: knows of no reservations",
 			       backend->ops->name);
-	if (backend->ops->list_reservations(backend, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, list_reservations(backend, ret, err), err);
 }
 
 bool backend_has_queue(const struct backend *backend)
@@ -389,18 +363,14 @@ int backend_report(struct backend *backend, struct scheduler_report *ret, struct
 {
 	if (!backend->ops->report)
 		return refuse_report(backend, err);
-	if (backend->ops->report(backend, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, report(backend, ret, err), err);
 }
 
 int backend_list_queued(struct backend *backend, struct queued_list *ret, struct err *err)
 {
 	if (!backend->ops->list_queued)
 		return refuse_report(backend, err);
-	if (backend->ops->list_queued(backend, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, list_queued(backend, ret, err), err);
 }
 
 int backend_list_priorities(struct backend *backend, const struct job *const *jobs, size_t len,
@@ -413,9 +383,7 @@ int backend_list_priorities(struct backend *backend, const struct job *const *jo
 			       "%s: does not tell what a priority is made of: 'sprio' on a login "
 			       "node does",
 			       backend->ops->name);
-	if (backend->ops->list_priorities(backend, jobs, len, ret, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, list_priorities(backend, jobs, len, ret, err), err);
 }
 
 bool backend_runs_containers(const struct backend *backend)
@@ -423,35 +391,41 @@ bool backend_runs_containers(const struct backend *backend)
 	return backend->ops->runs_containers;
 }
 
+/* Of a crashed berth's, find tells. */
+static bool is_nowhere(const struct job *job, enum err_kind why)
+{
+	return job->native_id[0] == '\0' &&
+	       (why == ERR_NOT_FOUND || why == ERR_UNAVAILABLE || why == ERR_DENIED);
+}
+
 int backend_forget(struct backend *backend, const struct job *job, struct err *err)
 {
+	struct err own;
+
 	backend_assert_own(backend, job);
-	if (backend->ops->forget && backend->ops->forget(backend, job, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	if (!backend->ops->forget)
+		return 0;
+	if (ask_reach(backend, &own) < 0 && is_nowhere(job, own.kind))
+		return 0;
+	return ask(backend, forget(backend, job, err), err);
 }
 
 int backend_collect(struct backend *backend, struct err *err)
 {
-	if (backend->ops->collect && backend->ops->collect(backend, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return backend->ops->collect ? ask(backend, collect(backend, err), err) : 0;
 }
 
 int backend_fetch_status(struct backend *backend, const struct job *job, unsigned int rank,
 			 struct err *err)
 {
 	backend_assert_own(backend, job);
-	if (backend->ops->fetch_status && backend->ops->fetch_status(backend, job, rank, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return backend->ops->fetch_status ? ask(backend, fetch_status(backend, job, rank, err), err)
+					  : 0;
 }
 
 int backend_deliver(struct backend *backend, const struct job *job, const char *name,
 		    struct err *err)
 {
 	backend_assert_own(backend, job);
-	if (backend->ops->deliver && backend->ops->deliver(backend, job, name, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return backend->ops->deliver ? ask(backend, deliver(backend, job, name, err), err) : 0;
 }

@@ -103,6 +103,13 @@ struct backend;
 struct backend_ops {
 	const char *name;
 
+	/*
+	 * Gets ready to ask what stands behind it: finds its address and whatever else lasts. Done
+	 * before each of the operations below, of which the first finds it closed; not before
+	 * prepare, render, expect and log_since, which ask nobody. NULL: there is nothing to open.
+	 */
+	int (*reach)(struct backend *backend, struct err *err);
+
 	/* Mandatory. Starts or enqueues the job. When it fails, nothing runs. */
 	int (*submit)(struct backend *backend, const struct submission *submission,
 		      struct submitted *ret, struct err *err);
@@ -277,7 +284,8 @@ struct backend_ops {
 
 	/*
 	 * Removes what the backend itself keeps of a job that has ended, or that was never handed
-	 * over; what is gone is success. NULL: it keeps nothing.
+	 * over; what is gone is success. Where nothing can be reached, a job that was never handed
+	 * over is nowhere, and it is not called. NULL: it keeps nothing.
 	 */
 	int (*forget)(struct backend *backend, const struct job *job, struct err *err);
 

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "controller/backends/ask.h"
+
 bool backend_can_exec(const struct backend *backend)
 {
 	return backend->ops->exec != NULL;
@@ -21,9 +23,7 @@ int backend_carry(struct backend *backend, const struct job *job, unsigned int r
 	if (!backend->ops->carry)
 		return err_set(err, ERR_UNSUPPORTED, "%s: carries no bytes into jobs",
 			       backend->ops->name);
-	if (backend->ops->carry(backend, job, rank, carry, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, carry(backend, job, rank, carry, err), err);
 }
 
 int backend_exec(struct backend *backend, const struct job *job, unsigned int rank,
@@ -39,7 +39,5 @@ int backend_exec(struct backend *backend, const struct job *job, unsigned int ra
 			backend->ops->name);
 	if (job_check_rank(job, rank, err) < 0)
 		return -1;
-	if (backend->ops->exec(backend, job, rank, exec, ret_status, err) < 0)
-		return err_wrap(err, "%s", backend->ops->name);
-	return 0;
+	return ask(backend, exec(backend, job, rank, exec, ret_status, err), err);
 }

@@ -30,26 +30,26 @@ static struct docker *docker_of(struct backend *backend)
 	return container_of(backend, struct docker, base);
 }
 
-static int find_engine(struct backend *backend, struct engine **ret, struct err *err)
+static struct engine *engine_of(struct backend *backend)
+{
+	return docker_of(backend)->engine;
+}
+
+static int reach(struct backend *backend, struct err *err)
 {
 	struct docker *docker = docker_of(backend);
 	const struct engine_config config = { .url = docker->url, .tls_dir = docker->tls_dir };
 
-	if (!docker->engine && engine_open(&config, &docker->engine, err) < 0)
-		return -1;
-	*ret = docker->engine;
-	return 0;
+	return docker->engine ? 0 : engine_open(&config, &docker->engine, err);
 }
 
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
-	struct engine *engine;
-
 	/* What is wrong with it is told before an image is fetched. */
-	if (docker_check(submission, err) < 0 || find_engine(backend, &engine, err) < 0)
+	if (docker_check(submission, err) < 0)
 		return -1;
-	return docker_submit(engine, submission, ret, err);
+	return docker_submit(engine_of(backend), submission, ret, err);
 }
 
 /* What would be sent; what the image itself says of its command is known to the engine only. */
@@ -63,21 +63,13 @@ static int render(struct backend *backend, const struct submission *submission, 
 static int observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct observation *ret, struct err *err)
 {
-	struct engine *engine;
-
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
-	return docker_observe_jobs(engine, jobs, len, ret, err);
+	return docker_observe_jobs(engine_of(backend), jobs, len, ret, err);
 }
 
 static int find(struct backend *backend, const struct job *job, char ret_id[BACKEND_ID_MAX],
 		struct err *err)
 {
-	struct engine *engine;
-
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
-	return docker_find_started(engine, job->uid, ret_id, err);
+	return docker_find_started(engine_of(backend), job->uid, ret_id, err);
 }
 
 /* One that is gone, or that has ended, is success. */
@@ -96,11 +88,9 @@ static int send_signal(struct engine *engine, const struct job *job, const char 
 static int signal_all(struct backend *backend, const char *signal, const struct job *const *jobs,
 		      size_t len, struct err *err)
 {
-	struct engine *engine;
+	struct engine *engine = engine_of(backend);
 	int result = 0;
 
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
 	for (size_t i = 0; i < len; i++) {
 		if (send_signal(engine, jobs[i], signal, result == 0 ? err : NULL) < 0)
 			result = -1;
@@ -136,10 +126,8 @@ static bool may_restart(struct engine *engine, const struct job *job)
 static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		  struct err *err)
 {
-	struct engine *engine;
+	struct engine *engine = engine_of(backend);
 
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
 	for (size_t i = 0; i < len; i++) {
 		if (may_restart(engine, jobs[i]))
 			end_restarts(engine, jobs[i]);
@@ -181,11 +169,8 @@ static int fetch_status(struct backend *backend, const struct job *job, unsigned
 			struct err *err)
 {
 	cleanup_free char *name = str_printf("status.%u.json", rank);
-	struct engine *engine;
 
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
-	return docker_fetch_job_file(engine, job->native_id, job->directory, name, err);
+	return docker_fetch_job_file(engine_of(backend), job->native_id, job->directory, name, err);
 }
 
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
@@ -195,12 +180,9 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 					      .id = job->native_id,
 					      .is_over = job_state_is_ended(job->state) };
 	struct docker *docker = docker_of(backend);
-	struct engine *engine;
 
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
-	return docker_read_log(engine, &docker->readings[part->which == LOG_STDERR], &source, part,
-			       ret, err);
+	return docker_read_log(engine_of(backend), &docker->readings[part->which == LOG_STDERR],
+			       &source, part, ret, err);
 }
 
 /*
@@ -225,10 +207,9 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 		    struct err *err)
 {
 	cleanup_free char *name = str_printf("endpoint.%u.json", rank);
-	struct engine *engine;
+	struct engine *engine = engine_of(backend);
 
-	if (find_engine(backend, &engine, err) < 0 ||
-	    (job_is_adopted(job) ? docker_adopted_endpoint(engine, job, err)
+	if ((job_is_adopted(job) ? docker_adopted_endpoint(engine, job, err)
 				 : fetch_endpoint(engine, job, name, err)) < 0)
 		return -1;
 	*ret = fs_join(job->directory, name);
@@ -238,39 +219,31 @@ static int endpoint(struct backend *backend, const struct job *job, unsigned int
 static int exec_in(struct backend *backend, const struct job *job, unsigned int rank,
 		   const struct backend_exec *exec, int *ret_status, struct err *err)
 {
-	struct engine *engine;
-
 	(void)rank;
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
-	return docker_exec(engine, job->native_id, exec, ret_status, err);
+	return docker_exec(engine_of(backend), job->native_id, exec, ret_status, err);
 }
 
 static int carry(struct backend *backend, const struct job *job, unsigned int rank,
 		 const struct backend_carry *what, struct err *err)
 {
 	cleanup_free char *bundle = NULL;
-	struct engine *engine;
 
 	(void)rank;
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
 	if (!job_is_adopted(job))
 		bundle = str_dup(DOCKER_BUNDLE);
 	else if (docker_adopted_bundle(job, &bundle, err) < 0)
 		return -1;
-	return docker_carry(engine, job->native_id, bundle, what, err);
+	return docker_carry(engine_of(backend), job->native_id, bundle, what, err);
 }
 
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
 	const struct engine_call call = { .path = "/info" };
 	cleanup(json_release) json_t *answer = NULL;
-	struct engine *engine;
 	struct node node = { 0 };
 	const char *name;
 
-	if (find_engine(backend, &engine, err) < 0 || engine_call(engine, &call, &answer, err) < 0)
+	if (engine_call(engine_of(backend), &call, &answer, err) < 0)
 		return -1;
 	name = json_string_value(json_object_get(answer, "Name"));
 	node = (struct node){
@@ -289,10 +262,9 @@ static int list_nodes(struct backend *backend, struct node_list *ret, struct err
 static int forget(struct backend *backend, const struct job *job, struct err *err)
 {
 	cleanup_free char *name = docker_container_name(job);
-	struct engine *engine;
 	struct err own;
 
-	if (find_engine(backend, &engine, &own) == 0 && docker_remove(engine, name, &own) == 0)
+	if (docker_remove(engine_of(backend), name, &own) == 0)
 		return 0;
 	/* One that could not be handed over has no container; of a crashed berth's, find tells. */
 	if (job->native_id[0] == '\0' && (own.kind == ERR_UNAVAILABLE || own.kind == ERR_DENIED))
@@ -302,44 +274,29 @@ static int forget(struct backend *backend, const struct job *job, struct err *er
 
 static int collect(struct backend *backend, struct err *err)
 {
-	struct engine *engine;
-
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
-	return docker_collect_volumes(engine, err);
+	return docker_collect_volumes(engine_of(backend), err);
 }
 
 static int deliver(struct backend *backend, const struct job *job, const char *name,
 		   struct err *err)
 {
-	struct engine *engine;
-
-	if (find_engine(backend, &engine, err) < 0)
-		return -1;
-	return job_is_adopted(job) ? docker_adopted_deliver(engine, job, name, err)
-				   : docker_put_file(engine, job, name, err);
+	return job_is_adopted(job) ? docker_adopted_deliver(engine_of(backend), job, name, err)
+				   : docker_put_file(engine_of(backend), job, name, err);
 }
 
 static int find_foreign(struct backend *backend, const char *name, struct job *ret, struct err *err)
 {
-	struct engine *engine;
-
-	return find_engine(backend, &engine, err) < 0 ? -1
-						      : docker_find_foreign(engine, name, ret, err);
+	return docker_find_foreign(engine_of(backend), name, ret, err);
 }
 
 static int adopt(struct backend *backend, const struct submission *submission, struct err *err)
 {
-	struct engine *engine;
-
-	return find_engine(backend, &engine, err) < 0 ? -1 : docker_adopt(engine, submission, err);
+	return docker_adopt(engine_of(backend), submission, err);
 }
 
 static int abandon(struct backend *backend, const struct job *job, struct err *err)
 {
-	struct engine *engine;
-
-	return find_engine(backend, &engine, err) < 0 ? -1 : docker_abandon(engine, job, err);
+	return docker_abandon(engine_of(backend), job, err);
 }
 
 static void close_backend(struct backend *backend)
@@ -356,6 +313,7 @@ static void close_backend(struct backend *backend)
 
 static const struct backend_ops docker_backend_ops = {
 	.name = "docker",
+	.reach = reach,
 	.submit = submit,
 	.render = render,
 	.observe = observe,

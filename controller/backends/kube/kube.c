@@ -50,7 +50,12 @@ static struct kube_images images_of(struct backend *backend)
 	return (struct kube_images){ own->bundle_image, own->bundle_volume };
 }
 
-static int find_kube(struct backend *backend, struct kube **ret, struct err *err)
+static struct kube *cluster_of(struct backend *backend)
+{
+	return kube_of(backend)->kube;
+}
+
+static int reach(struct backend *backend, struct err *err)
 {
 	struct kube_backend *own = kube_of(backend);
 	const struct kube_config config = { .kubeconfig = own->kubeconfig,
@@ -58,10 +63,7 @@ static int find_kube(struct backend *backend, struct kube **ret, struct err *err
 					    .namespace = own->namespace,
 					    .tokens = own->tokens };
 
-	if (!own->kube && kube_open(&config, &own->kube, err) < 0)
-		return -1;
-	*ret = own->kube;
-	return 0;
+	return own->kube ? 0 : kube_open(&config, &own->kube, err);
 }
 
 static int set_id(const struct kube *kube, const char *name, char ret_id[BACKEND_ID_MAX],
@@ -79,9 +81,9 @@ static int submit(struct backend *backend, const struct submission *submission,
 {
 	cleanup_free char *name = kube_job_name(submission->job);
 	const struct kube_images images = images_of(backend);
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 
-	if (find_kube(backend, &kube, err) < 0 || set_id(kube, name, ret->native_id, err) < 0 ||
+	if (set_id(kube, name, ret->native_id, err) < 0 ||
 	    kube_hand_over(kube, submission, &images, err) < 0)
 		return -1;
 	ret->state = JOB_QUEUED;
@@ -105,24 +107,20 @@ static int observe(struct backend *backend, const struct job *const *jobs, size_
 		   struct observation *ret, struct err *err)
 {
 	struct kube_backend *own = kube_of(backend);
-	struct kube *kube;
 
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	return kube_observe_jobs(kube, own->watch, jobs, len, ret, err);
+	return kube_observe_jobs(own->kube, own->watch, jobs, len, ret, err);
 }
 
 /* Where it is not allowed to watch, or cannot be done, jobs are listed again and again. */
 static bool await(struct backend *backend, unsigned int timeout_ms)
 {
 	struct kube_backend *own = kube_of(backend);
-	struct kube *kube;
 	struct err why;
 
-	if (own->cannot_watch || find_kube(backend, &kube, &why) < 0)
+	if (own->cannot_watch)
 		return false;
 	if (!own->watch)
-		own->watch = kube_job_watch_new(kube);
+		own->watch = kube_job_watch_new(own->kube);
 	if (kube_job_watch_wait(own->watch, timeout_ms, &why) == 0)
 		return true;
 	log_debug("watching: %s", why.text);
@@ -138,15 +136,11 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 	const struct kube_images images = images_of(backend);
 	cleanup_free char *name = kube_job_name(job);
 	cleanup(json_release) json_t *made = NULL;
-	cleanup_free char *path = NULL;
-	struct kube_call call = { 0 };
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
+	cleanup_free char *path = kube_path(kube, JOBS, "jobs", name);
+	const struct kube_call call = { .path = path };
 	struct err own;
 
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	path = kube_path(kube, JOBS, "jobs", name);
-	call.path = path;
 	if (kube_call(kube, &call, &made, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 	if (kube_complete(kube, job, &images, made, err) < 0)
@@ -163,11 +157,9 @@ static int cancel_one(struct kube *kube, const struct job *job, struct err *err)
 static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		  struct err *err)
 {
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 	int result = 0;
 
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
 	for (size_t i = 0; i < len; i++) {
 		if (cancel_one(kube, jobs[i], result == 0 ? err : NULL) < 0)
 			result = -1;
@@ -181,10 +173,8 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 		json_pack("{s:s, s:s, s:i}", "apiVersion", "v1", "kind", "DeleteOptions",
 			  "gracePeriodSeconds", 0);
 	cleanup_free char *pods = NULL, *path = NULL;
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
 	if (job->only[0] != '\0')
 		return kube_cancel_tasks(kube, job, true, err);
 	if (kube_delete_job(kube, job, "Foreground", err) < 0)
@@ -208,11 +198,9 @@ static int log_since(struct backend *backend, const struct job *job, uint64_t si
 static int act_on(struct backend *backend, const struct act *act, const struct job *const *jobs,
 		  size_t len, struct err *err)
 {
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 	int result = 0;
 
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
 	for (size_t i = 0; i < len; i++) {
 		if (kube_suspend(kube, jobs[i], act->kind == ACT_HOLD, result == 0 ? err : NULL) <
 		    0)
@@ -224,11 +212,7 @@ static int act_on(struct backend *backend, const struct act *act, const struct j
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err)
 {
-	struct kube *kube;
-
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	return kube_read_log(kube, kube_of(backend)->readings, job, part, ret, err);
+	return kube_read_log(cluster_of(backend), kube_of(backend)->readings, job, part, ret, err);
 }
 
 static const char *programs_of(struct backend *backend)
@@ -242,12 +226,9 @@ static const char *programs_of(struct backend *backend)
 static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err)
 {
-	struct kube *kube;
-
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	return job_is_adopted(job) ? kube_adopted_endpoint(kube, job, ret, err)
-				   : kube_endpoint(kube, job, rank, programs_of(backend), ret, err);
+	return job_is_adopted(job) ? kube_adopted_endpoint(cluster_of(backend), job, ret, err)
+				   : kube_endpoint(cluster_of(backend), job, rank,
+						   programs_of(backend), ret, err);
 }
 
 /* Nobody is asked which pod it is: who carries was told where it is, by endpoint(). */
@@ -255,10 +236,9 @@ static int carry(struct backend *backend, const struct job *job, unsigned int ra
 		 const struct backend_carry *what, struct err *err)
 {
 	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 
-	if (find_kube(backend, &kube, err) < 0 ||
-	    kube_known_target(kube, job, rank, &target, err) < 0)
+	if (kube_known_target(kube, job, rank, &target, err) < 0)
 		return -1;
 	return kube_carry(kube, &target, what, err);
 }
@@ -267,10 +247,9 @@ static int exec_in(struct backend *backend, const struct job *job, unsigned int 
 		   const struct backend_exec *exec, int *ret_status, struct err *err)
 {
 	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 
-	if (find_kube(backend, &kube, err) < 0 ||
-	    kube_find_target(kube, job, rank, &target, err) < 0)
+	if (kube_find_target(kube, job, rank, &target, err) < 0)
 		return -1;
 	return kube_exec(kube, &target, exec, ret_status, err);
 }
@@ -278,11 +257,7 @@ static int exec_in(struct backend *backend, const struct job *job, unsigned int 
 static int list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		     struct err *err)
 {
-	struct kube *kube;
-
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	return kube_list_runs(kube, job, ret, err);
+	return kube_list_runs(cluster_of(backend), job, ret, err);
 }
 
 /* Into the pod that runs, and for those that start later. */
@@ -293,11 +268,9 @@ static int deliver(struct backend *backend, const struct job *job, const char *n
 	cleanup_free char *path = fs_join(job->directory, name);
 	cleanup_free char *there = fs_join(KUBE_JOB_DIR, name);
 	cleanup(buf_wipe) struct buf content = BUF_INIT(KUBE_SECRET_MAX);
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 	struct err own;
 
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
 	if (job_is_adopted(job))
 		return kube_adopted_deliver(kube, job, name, err);
 	if (kube_renew_secret(kube, job, err) < 0)
@@ -323,11 +296,9 @@ static int release_rank(struct backend *backend, struct kube *kube, const struct
 
 static int release(struct backend *backend, const struct job *job, struct err *err)
 {
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 	int result = 0;
 
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
 	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
 		if (job_means_rank(job, rank) &&
 		    release_rank(backend, kube, job, (unsigned int)rank, result == 0 ? err : NULL) <
@@ -341,76 +312,46 @@ static int fetch_status(struct backend *backend, const struct job *job, unsigned
 			struct err *err)
 {
 	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	struct kube *kube;
+	struct kube *kube = cluster_of(backend);
 
-	if (find_kube(backend, &kube, err) < 0 ||
-	    kube_find_target(kube, job, rank, &target, err) < 0)
+	if (kube_find_target(kube, job, rank, &target, err) < 0)
 		return -1;
 	return kube_fetch_status(kube, &target, programs_of(backend), job, rank, err);
 }
 
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
-	struct kube *kube;
-
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	return kube_list_nodes(kube, ret, err);
+	return kube_list_nodes(cluster_of(backend), ret, err);
 }
 
 static int list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 {
-	struct kube *kube;
-
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	return kube_list_queues(kube, ret, err);
+	return kube_list_queues(cluster_of(backend), ret, err);
 }
 
 static int forget(struct backend *backend, const struct job *job, struct err *err)
 {
-	struct kube *kube;
-	struct err own;
-
-	if (find_kube(backend, &kube, &own) < 0) {
-		/* A job that was never handed over is nowhere where no cluster is. */
-		if (job->native_id[0] == '\0' && own.kind == ERR_NOT_FOUND)
-			return 0;
-		return err_set(err, own.kind, "%s", own.text);
-	}
-	return kube_delete_job(kube, job, "Background", err);
+	return kube_delete_job(cluster_of(backend), job, "Background", err);
 }
 
 static int collect(struct backend *backend, struct err *err)
 {
-	struct kube *kube;
-
-	if (find_kube(backend, &kube, err) < 0)
-		return -1;
-	return kube_bundle_collect(kube, err);
+	return kube_bundle_collect(cluster_of(backend), err);
 }
 
 static int find_foreign(struct backend *backend, const char *name, struct job *ret, struct err *err)
 {
-	struct kube *kube;
-
-	return find_kube(backend, &kube, err) < 0 ? -1 : kube_find_foreign(kube, name, ret, err);
+	return kube_find_foreign(cluster_of(backend), name, ret, err);
 }
 
 static int adopt(struct backend *backend, const struct submission *submission, struct err *err)
 {
-	struct kube *kube;
-
-	return find_kube(backend, &kube, err) < 0
-		       ? -1
-		       : kube_adopt(kube, submission, kube_of(backend)->bundle_image, err);
+	return kube_adopt(cluster_of(backend), submission, kube_of(backend)->bundle_image, err);
 }
 
 static int abandon(struct backend *backend, const struct job *job, struct err *err)
 {
-	struct kube *kube;
-
-	return find_kube(backend, &kube, err) < 0 ? -1 : kube_abandon(kube, job, err);
+	return kube_abandon(cluster_of(backend), job, err);
 }
 
 static void close_backend(struct backend *backend)
@@ -433,6 +374,7 @@ static void close_backend(struct backend *backend)
 
 static const struct backend_ops kube_backend_ops = {
 	.name = "kubernetes",
+	.reach = reach,
 	.submit = submit,
 	.render = render,
 	.observe = observe,

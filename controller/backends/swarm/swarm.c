@@ -41,15 +41,17 @@ static struct swarm_backend *swarm_of(struct backend *backend)
 	return container_of(backend, struct swarm_backend, base);
 }
 
-static int find_swarm(struct backend *backend, struct swarm **ret, struct err *err)
+static struct swarm *cluster_of(struct backend *backend)
+{
+	return &swarm_of(backend)->swarm;
+}
+
+static int reach(struct backend *backend, struct err *err)
 {
 	struct swarm_backend *own = swarm_of(backend);
 	const struct engine_config config = { .url = own->url, .tls_dir = own->tls_dir };
 
-	if (!own->swarm.engine && engine_open(&config, &own->swarm.engine, err) < 0)
-		return -1;
-	*ret = &own->swarm;
-	return 0;
+	return own->swarm.engine ? 0 : engine_open(&config, &own->swarm.engine, err);
 }
 
 static int create(struct swarm *swarm, const struct submission *submission, json_t *body,
@@ -104,11 +106,10 @@ static int hand_over(struct swarm *swarm, const char *volume, const struct submi
 static int submit(struct backend *backend, const struct submission *submission,
 		  struct submitted *ret, struct err *err)
 {
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 
 	/* What is wrong with it is told before an image is fetched. */
-	if (swarm_check(submission, err) < 0 || find_swarm(backend, &swarm, err) < 0 ||
-	    swarm_greet(swarm, err) < 0)
+	if (swarm_check(submission, err) < 0 || swarm_greet(swarm, err) < 0)
 		return -1;
 	if (hand_over(swarm, swarm_of(backend)->volume, submission, ret, err) == 0)
 		return 0;
@@ -139,11 +140,7 @@ static int render(struct backend *backend, const struct submission *submission, 
 static int observe(struct backend *backend, const struct job *const *jobs, size_t len,
 		   struct observation *ret, struct err *err)
 {
-	struct swarm *swarm;
-
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
-	return swarm_observe_jobs(swarm, jobs, len, ret, err);
+	return swarm_observe_jobs(cluster_of(backend), jobs, len, ret, err);
 }
 
 /* A service is there as a whole, or not at all. */
@@ -154,11 +151,9 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 	cleanup_free char *path = str_printf("/services/%s", name);
 	const struct engine_call call = { .path = path };
 	cleanup(json_release) json_t *answer = NULL;
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 	struct err own;
 
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
 	if (engine_call(swarm->engine, &call, &answer, &own) < 0)
 		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 	if (strlen(swarm_text(answer, "ID")) >= BACKEND_ID_MAX)
@@ -170,11 +165,9 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		  struct err *err)
 {
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 	int result = 0;
 
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
 	for (size_t i = 0; i < len; i++) {
 		struct err *why = result == 0 ? err : NULL;
 
@@ -188,11 +181,9 @@ static int cancel(struct backend *backend, const struct job *const *jobs, size_t
 static int signal_all(struct backend *backend, const char *signal, const struct job *const *jobs,
 		      size_t len, struct err *err)
 {
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 	int result = 0;
 
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
 	for (size_t i = 0; i < len; i++) {
 		if (swarm_signal(swarm, jobs[i], signal, result == 0 ? err : NULL) < 0)
 			result = -1;
@@ -219,10 +210,9 @@ static int fetch_status(struct backend *backend, const struct job *job, unsigned
 {
 	cleanup(json_release) json_t *tasks = NULL;
 	struct swarm_task task;
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 
-	if (find_swarm(backend, &swarm, err) < 0 ||
-	    swarm_find_task(swarm, job, rank, &tasks, &task, err) < 0)
+	if (swarm_find_task(swarm, job, rank, &tasks, &task, err) < 0)
 		return -1;
 	if (!swarm_is_here(swarm, &task))
 		return err_set(err, ERR_UNSUPPORTED, "the task runs on another node");
@@ -263,7 +253,7 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 	struct docker_source source = { .kind = "tasks",
 					.id = reading->task,
 					.is_over = job_state_is_ended(job->state) };
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 	struct err own = { 0 };
 
 	if (!has_log(job, part))
@@ -271,8 +261,6 @@ static int read_log(struct backend *backend, const struct job *job, const struct
 	/* A Swarm ends no log that is followed, not even that of a task that has ended. */
 	if (source.is_over && reading->log.follows)
 		docker_reading_finish(&reading->log);
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
 	if (strcmp(reading->service, job->native_id) != 0 || reading->rank != rank ||
 	    !docker_reading_is_at(&reading->log, reading->task, part)) {
 		if (!find_log(swarm, reading, job, rank, &own))
@@ -293,40 +281,31 @@ static int log_since(struct backend *backend, const struct job *job, uint64_t si
 static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
 		    struct err *err)
 {
-	struct swarm *swarm;
-
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
-	return swarm_endpoint(swarm, job, rank, ret, err);
+	return swarm_endpoint(cluster_of(backend), job, rank, ret, err);
 }
 
 static int carry(struct backend *backend, const struct job *job, unsigned int rank,
 		 const struct backend_carry *what, struct err *err)
 {
-	struct swarm *swarm;
-
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
-	return swarm_carry(swarm, job, rank, what, err);
+	return swarm_carry(cluster_of(backend), job, rank, what, err);
 }
 
 static int exec_in(struct backend *backend, const struct job *job, unsigned int rank,
 		   const struct backend_exec *exec, int *ret_status, struct err *err)
 {
 	cleanup_free char *container = NULL;
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 
-	if (find_swarm(backend, &swarm, err) < 0 ||
-	    swarm_find_container(swarm, job, rank, &container, err) < 0)
+	if (swarm_find_container(swarm, job, rank, &container, err) < 0)
 		return -1;
 	return docker_exec(swarm->engine, container, exec, ret_status, err);
 }
 
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 
-	if (find_swarm(backend, &swarm, err) < 0 || swarm_greet(swarm, err) < 0)
+	if (swarm_greet(swarm, err) < 0)
 		return -1;
 	return swarm_list_nodes(swarm->engine, ret, err);
 }
@@ -334,12 +313,11 @@ static int list_nodes(struct backend *backend, struct node_list *ret, struct err
 static int forget(struct backend *backend, const struct job *job, struct err *err)
 {
 	cleanup_free char *name = swarm_service_name(job);
-	struct swarm *swarm;
+	struct swarm *swarm = cluster_of(backend);
 	struct err own;
 
 	/* A Secret that a service uses cannot be removed before that. */
-	if (find_swarm(backend, &swarm, &own) == 0 &&
-	    swarm_remove(swarm->engine, "services", name, &own) == 0 &&
+	if (swarm_remove(swarm->engine, "services", name, &own) == 0 &&
 	    swarm_remove_secrets(swarm->engine, job, &own) == 0)
 		return 0;
 	/* One that could not be handed over has no service; of a crashed berth's, find tells. */
@@ -350,21 +328,13 @@ static int forget(struct backend *backend, const struct job *job, struct err *er
 
 static int collect(struct backend *backend, struct err *err)
 {
-	struct swarm *swarm;
-
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
-	return swarm_collect_programs(swarm, err);
+	return swarm_collect_programs(cluster_of(backend), err);
 }
 
 static int deliver(struct backend *backend, const struct job *job, const char *name,
 		   struct err *err)
 {
-	struct swarm *swarm;
-
-	if (find_swarm(backend, &swarm, err) < 0)
-		return -1;
-	return swarm_deliver(swarm, job, name, err);
+	return swarm_deliver(cluster_of(backend), job, name, err);
 }
 
 static void close_backend(struct backend *backend)
@@ -384,6 +354,7 @@ static void close_backend(struct backend *backend)
 
 static const struct backend_ops swarm_backend_ops = {
 	.name = "swarm",
+	.reach = reach,
 	.submit = submit,
 	.render = render,
 	.observe = observe,
