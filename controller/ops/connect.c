@@ -304,6 +304,8 @@ static int explain_absence(const struct visit *v, struct err *err)
 	if (job_state_is_ended(v->job.state))
 		err_set(err, ERR_UNAVAILABLE, "it ended: %s%s%s", job_state_word(v->job.state),
 			why[0] ? ", " : "", why);
+	else if (v->job.state == JOB_UNKNOWN && why[0])
+		err_set(err, ERR_UNAVAILABLE, "nothing is known of it any more: %s", why);
 	else
 		err_set(err, ERR_UNAVAILABLE, "it is %s now: connect again to wait for it",
 			job_state_word(v->job.state));
@@ -393,8 +395,11 @@ int ops_carry(struct controller *c, const struct ref *ref, const char *to, struc
 	return backend_carry(backend, &job, rank, &carry, err);
 }
 
+/* What the tunnel asks when nobody answers, now or later. */
 static void add_refresh(const struct visit *v, struct argv *ret)
 {
+	if (!v->backend)
+		return;
 	argv_addf(ret, "--refresh=%s", v->c->paths.program);
 	argv_add_words(ret, "--refresh=proxy", "--refresh=--locate", NULL);
 	add_job(&v->job, v->rank, "--refresh", ret);
@@ -422,8 +427,7 @@ int ops_connect(struct controller *c, const struct connect_plan *plan, struct ar
 	argv_add_words(ret, bundle.tunnel, plan->verb, "--client-file", key, NULL);
 	if (endpoint)
 		argv_add_words(ret, "--endpoint", endpoint, NULL);
-	if (is_known)
-		add_refresh(&v, ret);
+	add_refresh(&v, ret);
 	connect_add_through(c, v.backend, &v.job, v.rank, ret);
 	if (strcmp(plan->verb, "ssh") == 0)
 		argv_add_words(ret, "--host-key", c->paths.host_key, NULL);

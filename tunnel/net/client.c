@@ -76,6 +76,7 @@ static void look_after(struct client *c)
 		.name = c->config.name,
 		.endpoint = c->config.endpoint,
 		.started = c->race.endpoint.started,
+		.refresh = c->config.refresh,
 		.attempt = c->winner,
 		.relays = c->relays,
 		.addresses = may_use(c, PATH_DIRECT) ? &c->race.addresses : NULL,

@@ -4,6 +4,7 @@
 
 #include "init/base/log.h"
 #include "tunnel/net/endpoint.h"
+#include "tunnel/net/keeper_ask.h"
 #include "tunnel/net/keeper_paths.h"
 #include "tunnel/net/keeper_punch.h"
 
@@ -59,8 +60,12 @@ static bool is_replaced(const struct keeper *k)
 static bool is_gone(const struct keeper *k, uint64_t now, uint64_t silent, struct err *ret)
 {
 	uint64_t since = attempt_refused_since(k->config.attempt);
-	bool was_refused = since != CLOCK_NEVER;
+	/* A byte stream is refused by what lies between, which may have its own troubles. */
+	bool was_refused =
+		since != CLOCK_NEVER && attempt_path(k->config.attempt)->kind != PATH_LOGIN;
 
+	if (keeper_ask_answer(k, ret))
+		return true;
 	if (!was_refused && silent < SILENT_FOR)
 		return false;
 	if ((!was_refused || now - since < REFUSED_FOR) && !is_replaced(k))
@@ -95,14 +100,19 @@ static bool is_misplaced(struct keeper *k)
 }
 
 /*
- * Tells a silence that has lasted, less and less often, and its end. It begins with a heartbeat
- * that was not answered, and not while we were asleep ourselves.
+ * How long a heartbeat has not been answered. That does not begin while we were asleep ourselves.
  */
-static void tell_silence(struct keeper *k, uint64_t received_at, uint64_t now)
+static uint64_t unanswered(const struct keeper *k, uint64_t received_at, uint64_t now)
+{
+	uint64_t since = MAX(received_at + k->keep_alive, k->awake_at);
+
+	return now > since ? now - since : 0;
+}
+
+/* Tells a silence that has lasted, less and less often, and its end. */
+static void tell_silence(struct keeper *k, uint64_t silent)
 {
 	uint64_t next = k->silent_told ? 4 * k->silent_told : k->config.silence_ns;
-	uint64_t since = MAX(received_at + k->keep_alive, k->awake_at);
-	uint64_t silent = now > since ? now - since : 0;
 
 	if (!k->config.ops->silent)
 		return;
@@ -148,6 +158,7 @@ static void on_tick(uv_timer_t *timer)
 	uint64_t now = clock_now(), silent;
 	struct quic_stats stats;
 	struct err gone;
+	bool was_away = was_asleep(k, now), is_asking;
 
 	quic_conn_stats(h3_conn_quic(attempt_h3(k->config.attempt)), &stats);
 	uv_timer_set_repeat(timer,
@@ -156,15 +167,17 @@ static void on_tick(uv_timer_t *timer)
 	silent = now - MAX(stats.received_at, k->moved_at);
 	if (stats.received_at > k->moved_at)
 		k->patience = 2 * k->keep_alive + 2 * NSEC_PER_SEC;
-	if (was_asleep(k, now)) {
+	if (was_away)
 		k->awake_at = now;
+	is_asking = keeper_ask_tick(k, now, unanswered(k, stats.received_at, now));
+	if (was_away) {
 		if (k->config.relays)
 			relays_wake(k->config.relays, true);
 		keeper_paths_hope(k, now);
 		keeper_paths_refresh(k, "the machine slept");
 	} else if (is_misplaced(k)) {
 		keeper_paths_refresh(k, "the address changed");
-	} else if (is_gone(k, now, silent, &gone)) {
+	} else if (!is_asking && is_gone(k, now, silent, &gone)) {
 		k->stopped = true;
 		uv_timer_stop(&k->timer);
 		k->config.ops->gone(k->config.owner, &gone);
@@ -181,7 +194,7 @@ static void on_tick(uv_timer_t *timer)
 	}
 	look_for_life(k, stats.received_at, now);
 	keeper_paths_tick(k, now);
-	tell_silence(k, stats.received_at, now);
+	tell_silence(k, unanswered(k, stats.received_at, now));
 }
 
 void keeper_open(struct keeper *k, const struct keeper_config *config)
@@ -225,12 +238,17 @@ static void on_route_closed(void *owner)
 	k->closed(k->config.owner);
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_asked(void *owner)
 {
-	struct keeper *k = handle->data;
+	struct keeper *k = owner;
 
 	k->route.owner = k;
 	route_close(&k->route, on_route_closed);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	keeper_ask_close(handle->data, on_asked);
 }
 
 void keeper_close(struct keeper *k, void (*closed)(void *owner), void *owner)

@@ -13,8 +13,9 @@
  *
  * A job that does not answer is asked every three seconds, and when it does, the connection moves,
  * too. Silence alone never ends it: a network that is away for an hour is no reason to lose a
- * shell. The user is told instead, and told again when it is over; the idle timeout of the
- * connection is the limit (24 h, `keygen --idle-timeout`).
+ * shell. Whoever started the job may know better, and is asked (keeper_ask.h). The user is told,
+ * and told again when it is over; the idle timeout of the connection is the limit (24 h, `keygen
+ * --idle-timeout`).
  */
 
 #include <uv.h>
@@ -23,6 +24,7 @@
 #include "tunnel/net/attempt.h"
 #include "tunnel/net/clock.h"
 #include "tunnel/net/punch.h"
+#include "tunnel/net/refresher.h"
 #include "tunnel/net/relays.h"
 #include "tunnel/net/route.h"
 
@@ -46,6 +48,7 @@ struct keeper_config {
 	const char *name;		   /* of the job, for messages; these two are borrowed */
 	const char *endpoint;		   /* path */
 	double started;			   /* as the endpoint file said */
+	const char *const *refresh;	   /* of keeper_ask.h; NULL: nobody is asked. Borrowed */
 	struct attempt *attempt;	   /* ready; must outlive the keeper's timer */
 	struct relays *relays;		   /* NULL: none */
 	const struct addr_list *addresses; /* the job's, for direct paths; NULL: none may be used */
@@ -75,6 +78,10 @@ struct keeper {
 	uint64_t tick_at, awake_at, active_at, moved_at;
 	uint64_t bytes, keep_alive, patience;
 	uint64_t silent_told; /* how long the silence was when it was told last; 0: it was not */
+	/* What became of it; see keeper_ask.h. */
+	struct refresher refresher;
+	uint64_t ask_at, ask_pause; /* not before; until the next time */
+	struct err ended;	    /* ERR_NONE: not that anybody knew */
 	void (*closed)(void *owner);
 };
 

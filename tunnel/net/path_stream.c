@@ -138,6 +138,7 @@ static void give_up(struct path_stream *p)
 		path_over(&p->path, &why);
 		return;
 	}
+	path_refused(&p->path);
 	uv_timer_start(&p->timer, on_pause, p->pause_ms, 0);
 	p->pause_ms = MIN(2 * p->pause_ms, PAUSE_MAX_MS);
 }

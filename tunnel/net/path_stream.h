@@ -15,8 +15,9 @@
  *
  * It is blocked until the stream is up, which writable() tells. Addresses are tried one after the
  * other, a little apart, and the first that answers is it. A stream that is lost later is dialled
- * again, with pauses that grow; so the path is over only when it never was up. path_renew() dials
- * afresh and uses the old stream until the new one is there.
+ * again, with pauses that grow, and each time in vain is told (refused); so the path is over only
+ * when it never was up. path_renew() dials afresh and uses the old stream until the new one is
+ * there.
  *
  * The job's end is a stream that stream_listener.h accepted; it is over when the stream is.
  *

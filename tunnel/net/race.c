@@ -321,7 +321,10 @@ static bool refresh(struct race *r)
 		return false;
 	uv_timer_stop(&r->refresh_at);
 	log_debug("%s: no answer: is it elsewhere?", r->config.name);
-	refresher_start(&r->refresher, r->config.loop, r->config.refresh, on_refreshed, r);
+	refresher_start(&r->refresher, &(struct refresher_config){ .loop = r->config.loop,
+								   .argv = r->config.refresh,
+								   .done = on_refreshed,
+								   .owner = r });
 	return true;
 }
 

@@ -48,28 +48,29 @@ static void on_exit_of(uv_process_t *process, int64_t status, int signal)
 		r->done(r->owner, status == STATUS_OVER && signal == 0 ? &why : NULL);
 }
 
-void refresher_start(struct refresher *r, uv_loop_t *loop, const char *const *argv,
-		     void (*done)(void *owner, const struct err *why), void *owner)
+void refresher_start(struct refresher *r, const struct refresher_config *config)
 {
 	uv_stdio_container_t stdio[] = {
 		{ .flags = UV_IGNORE },
 		{ .flags = UV_INHERIT_FD },
-		{ .flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO },
+		{ .flags = config->is_quiet ? UV_IGNORE : UV_INHERIT_FD, .data.fd = STDERR_FILENO },
 	};
 	const uv_process_options_t options = {
-		.file = argv[0],
-		.args = (char **)(uintptr_t)argv, /* only read */
+		.file = config->argv[0],
+		.args = (char **)(uintptr_t)config->argv, /* only read */
 		.exit_cb = on_exit_of,
 		.stdio = stdio,
 		.stdio_count = (int)ARRAY_LEN(stdio),
 	};
 
-	*r = (struct refresher){ .done = done, .owner = owner, .was_started = true };
+	*r = (struct refresher){ .done = config->done,
+				 .owner = config->owner,
+				 .was_started = true };
 	r->said = memfd_create("berth-refresh", MFD_CLOEXEC);
 	stdio[1].data.fd = r->said;
 	r->process.data = r;
 	r->is_open = true;
-	r->is_running = uv_spawn(loop, &r->process, &options) == 0;
+	r->is_running = uv_spawn(config->loop, &r->process, &options) == 0;
 	if (!r->is_running)
 		on_exit_of(&r->process, -1, 0);
 }
