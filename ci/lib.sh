@@ -81,8 +81,8 @@ debian13() {
 packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools busybox-static
 	libjansson-dev libsqlite3-dev libmd-dev libfyaml-dev libcurl4-openssl-dev libcmocka-dev scdoc)
 
-# What the checks and unit tests need beyond that.
-packages_test=(clang-format shellcheck flake8 procps)
+# What the checks and unit tests need beyond that; ccache, since test_package builds what was built before.
+packages_test=(ccache clang-format shellcheck flake8 procps)
 
 # What the end-to-end tests need: the stock clients, bubblewrap, a real Slurm, a real Docker and what its images are
 # made of, and the inits that ours is compared with.

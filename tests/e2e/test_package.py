@@ -117,6 +117,15 @@ def test_a_build_in_another_place_gives_the_same_image(build_dir, elsewhere, deb
     assert filecmp.cmp(image, elsewhere / "build-package" / "squashfs" / "berth.sqsh", shallow=False)
 
 
+def test_no_program_says_where_it_was_compiled(build_dir):
+    """Not even to a debugger. ccache gives one tree what another has compiled, which hides it from a comparison."""
+    for name in "init/berth-init", "tunnel/berth-tunnel", "controller/berth":
+        content = (build_dir / name).read_bytes()
+        assert re.search(rb"[\0 ]controller/\w+/\w+\.c\0|[\0 ](init|tunnel)/\w+\.c\0", content), f"{name} names no source"
+        assert not re.search(rb"/[^\0\n]*/(?:init|tunnel|controller)/[\w/]+\.[ch]\0", content), name
+        assert str(build_dir).encode() not in content, name
+
+
 def test_the_same_tree_gives_the_same_bytes(elsewhere, debs):
     assert sorted(path.name.split("_")[0] for path in debs) == ["berth", "berth-tunnel"]
     before = {path.name: hashlib.sha256(path.read_bytes()).digest() for path in debs}
