@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 import harness
+import shares
 
 CI = harness.TOP / "ci"
 CMOCKA = """[==========] tests: Running 3 test(s).
@@ -14,6 +15,7 @@ CMOCKA = """[==========] tests: Running 3 test(s).
 [  FAILED  ] tests: 1 test(s), listed below:
 """
 JUNIT = """<testsuites><testsuite><testcase classname="a" name="works"/>
+<testcase classname="tests.e2e.slow" name="works" time="61.2"/><testcase classname="tests.e2e.slow" name="too" time="2"/>
 <testcase classname="a" name="lacks"><skipped message="no such thing here"/></testcase>
 <testcase classname="a" name="breaks"><failure message="it broke">trace</failure></testcase>
 </testsuite></testsuites>"""
@@ -34,8 +36,14 @@ def test_cases_of_all_suites_are_added_up(tmp_path):
     (tmp_path / "e2e.xml").write_text(JUNIT)
     result = count(tmp_path)
     assert result.status == 1
-    assert result.stdout.splitlines()[-1] == "4 passed, 3 failed, 2 skipped"
+    assert result.stdout.splitlines()[-1] == "6 passed, 3 failed, 2 skipped"
+    assert "longest: e2e slow 63 s\n" in result.stdout
     assert "no tool" in result.stdout and "no such thing here" in result.stdout and "trace" in result.stdout
+
+
+def test_the_longest_files_are_there():
+    """Else they would not be begun first."""
+    assert [name for name in shares.LONGEST if not (harness.TOP / "tests" / "e2e" / f"{name}.py").exists()] == []
 
 
 def test_a_report_of_a_sanitizer_is_a_failure(tmp_path):
