@@ -66,7 +66,8 @@ static void rekey_finish(struct rekey *x)
 }
 DEFINE_CLEANUP_VALUE(struct rekey, rekey_finish)
 
-static void find_listening(struct rekey *x, struct backend *backend)
+/* Of those whose endpoint was read, or is here. */
+static void keep_listening(struct rekey *x)
 {
 	uint64_t rank = 0;
 
@@ -74,12 +75,44 @@ static void find_listening(struct rekey *x, struct backend *backend)
 	     asked++, rank++) {
 		struct rank *one = &x->ranks[x->ranks_len];
 
-		if (place_keep_endpoint(x->c, backend, x->job, (unsigned int)rank, &one->endpoint,
-					NULL) < 0)
+		if (place_keep_endpoint(x->c, x->backend, x->job, (unsigned int)rank,
+					&one->endpoint, NULL) < 0)
 			continue;
 		one->number = (unsigned int)rank;
 		x->ranks_len++;
 	}
+}
+
+/* By their names: a site that lists nothing has read that of the first rank only. */
+static int read_endpoints(const struct rekey *x, struct err *err)
+{
+	cleanup(buf_finish) struct buf names = BUF_INIT(JOB_FILE_MAX);
+	uint64_t rank = 0;
+
+	for (unsigned int asked = 0; asked < RANKS_ASKED && job_next_rank(x->job, rank, &rank);
+	     asked++, rank++) {
+		if (!buf_printf(&names, "endpoint.%" PRIu64 ". ", rank))
+			return err_set(err, ERR_LIMIT, "too many ranks");
+	}
+	return site_prefetch(x->site, &(const char *){ x->job->directory }, 1, buf_str(&names),
+			     err);
+}
+
+static void find_listening(struct rekey *x)
+{
+	uint64_t rank = 0;
+	struct err why;
+
+	keep_listening(x);
+	if (x->ranks_len != 1 || !job_next_rank(x->job, x->ranks[0].number + 1, &rank))
+		return;
+	if (read_endpoints(x, &why) < 0) {
+		log_debug("%s", why.text);
+		return;
+	}
+	free(take_ptr(x->ranks[0].endpoint));
+	x->ranks_len = 0;
+	keep_listening(x);
 }
 
 static off_t byte_of(const char *uid)
@@ -179,7 +212,7 @@ static int open_rekey(struct rekey *x, struct err *err)
 	    fetch_job_file(x, err) < 0)
 		return -1;
 	if (x->job->state == JOB_RUNNING)
-		find_listening(x, backend);
+		find_listening(x);
 	return 0;
 }
 

@@ -374,6 +374,22 @@ def test_a_second_workstation_enters_a_job(site, job, home):
     site("ssh", job, "true").ok()
 
 
+def test_every_rank_is_entered_from_everywhere(site, home):
+    """At once, by its name from a second workstation, and from a machine that has a file of the first one's and no login."""
+    name = site.submit("by-name", "-n", "2", "--", "sleep", "1000")
+    harness.until(lambda: all((there(site, name) / f"endpoint.{rank}.json").exists() for rank in (0, 1)), "both ranks", limit=60)
+    site("wait", "--for", "running", name).ok()
+    second = site.with_env(XDG_STATE_HOME=home.root / "by-name")
+    known = second("attach", "site:by-name").ok().stdout.split()[0].rstrip(":,")
+    second("export", known, home.root / "by-name.berth").ok()
+    elsewhere = site.with_env(XDG_STATE_HOME=home.root / "imported", XDG_CONFIG_HOME=home.root / "nothing")
+    imported = elsewhere("import", home.root / "by-name.berth").ok().stdout.split()[0]
+    for berth, job in (site, name), (second, known), (elsewhere, imported):
+        for rank in "0", "1":
+            assert berth("exec", f"{job}.{rank}", "--", "printenv", "SLURM_PROCID").ok().stdout == f"{rank}\n"
+    site("cancel", name).ok()
+
+
 @pytest.mark.parametrize("known", (True, False), ids=("known", "elsewhere"))
 def test_files_of_the_users_choice_are_where_they_were_asked_for(site, home, known):
     """In a file system that the server tells of, or in one that it lets nobody read."""
