@@ -141,7 +141,9 @@ def test_the_sites_own_sshd_in_the_job_is_led_to(site):
     (place / "config").write_text(loginnode.SSHD.format(dir=place, port=port, home=place, scratch=place,
                                                         slurm=site.server.slurm.config))
     site.use_relay(f"    ssh_port: {port}\n    user: root\n")
-    name = site.start("--", shutil.which("sshd", path="/usr/sbin:/sbin:/usr/bin"), "-D", "-e", "-f", place / "config")
+    # A Slurm that watches over memory gives a job little where nobody asks for more.
+    sshd = shutil.which("sshd", path="/usr/sbin:/sbin:/usr/bin")
+    name = site.start("--mem", "128M", "--", sshd, "-D", "-e", "-f", place / "config")
     key = ["-o", f"IdentityFile={place}/user_key", "-o", "IdentitiesOnly=yes"]
 
     def entered():
