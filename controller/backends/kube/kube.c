@@ -6,53 +6,24 @@
 #include <string.h>
 
 #include "controller/backends/kube/adopt.h"
-#include "controller/backends/kube/ask.h"
 #include "controller/backends/kube/bundle.h"
-#include "controller/backends/kube/client.h"
-#include "controller/backends/kube/endpoint.h"
-#include "controller/backends/kube/handover.h"
 #include "controller/backends/kube/hold.h"
-#include "controller/backends/kube/indexed.h"
+#include "controller/backends/kube/inside.h"
+#include "controller/backends/kube/instance.h"
 #include "controller/backends/kube/job.h"
-#include "controller/backends/kube/logs.h"
 #include "controller/backends/kube/nodes.h"
 #include "controller/backends/kube/observe.h"
-#include "controller/backends/kube/pod_init.h"
-#include "controller/backends/kube/reach.h"
-#include "controller/backends/kube/secret.h"
 #include "controller/backends/kube/tasks.h"
-#include "init/base/fs.h"
 #include "init/base/log.h"
 
 #define JOBS "/apis/batch/v1"
 #define CORE "/api/v1"
-
-struct kube_backend {
-	struct backend base;
-	struct kube *kube;			/* NULL: not opened yet */
-	char *kubeconfig, *context, *namespace; /* the user's, or NULL */
-	char *bundle_image, *bundle_volume;	/* the same */
-	struct token_source *tokens;
-	struct kube_job_watch *watch; /* NULL: jobs are listed when they are asked about */
-	bool cannot_watch;
-	struct kube_reading readings[KUBE_READINGS_MAX];
-};
-
-static struct kube_backend *kube_of(struct backend *backend)
-{
-	return container_of(backend, struct kube_backend, base);
-}
 
 static struct kube_images images_of(struct backend *backend)
 {
 	const struct kube_backend *own = kube_of(backend);
 
 	return (struct kube_images){ own->bundle_image, own->bundle_volume };
-}
-
-static struct kube *cluster_of(struct backend *backend)
-{
-	return kube_of(backend)->kube;
 }
 
 static int reach(struct backend *backend, struct err *err)
@@ -81,7 +52,7 @@ static int submit(struct backend *backend, const struct submission *submission,
 {
 	cleanup_free char *name = kube_job_name(submission->job);
 	const struct kube_images images = images_of(backend);
-	struct kube *kube = cluster_of(backend);
+	struct kube *kube = kube_client(backend);
 
 	if (set_id(kube, name, ret->native_id, err) < 0 ||
 	    kube_hand_over(kube, submission, &images, err) < 0)
@@ -136,7 +107,7 @@ static int find(struct backend *backend, const struct job *job, char ret_id[BACK
 	const struct kube_images images = images_of(backend);
 	cleanup_free char *name = kube_job_name(job);
 	cleanup(json_release) json_t *made = NULL;
-	struct kube *kube = cluster_of(backend);
+	struct kube *kube = kube_client(backend);
 	cleanup_free char *path = kube_path(kube, JOBS, "jobs", name);
 	const struct kube_call call = { .path = path };
 	struct err own;
@@ -157,7 +128,7 @@ static int cancel_one(struct kube *kube, const struct job *job, struct err *err)
 static int cancel(struct backend *backend, const struct job *const *jobs, size_t len,
 		  struct err *err)
 {
-	struct kube *kube = cluster_of(backend);
+	struct kube *kube = kube_client(backend);
 	int result = 0;
 
 	for (size_t i = 0; i < len; i++) {
@@ -173,7 +144,7 @@ static int kill_now(struct backend *backend, const struct job *job, struct err *
 		json_pack("{s:s, s:s, s:i}", "apiVersion", "v1", "kind", "DeleteOptions",
 			  "gracePeriodSeconds", 0);
 	cleanup_free char *pods = NULL, *path = NULL;
-	struct kube *kube = cluster_of(backend);
+	struct kube *kube = kube_client(backend);
 
 	if (job->only[0] != '\0')
 		return kube_cancel_tasks(kube, job, true, err);
@@ -198,7 +169,7 @@ static int log_since(struct backend *backend, const struct job *job, uint64_t si
 static int act_on(struct backend *backend, const struct act *act, const struct job *const *jobs,
 		  size_t len, struct err *err)
 {
-	struct kube *kube = cluster_of(backend);
+	struct kube *kube = kube_client(backend);
 	int result = 0;
 
 	for (size_t i = 0; i < len; i++) {
@@ -212,146 +183,48 @@ static int act_on(struct backend *backend, const struct act *act, const struct j
 static int read_log(struct backend *backend, const struct job *job, const struct log_part *part,
 		    struct buf *ret, struct err *err)
 {
-	return kube_read_log(cluster_of(backend), kube_of(backend)->readings, job, part, ret, err);
-}
-
-static const char *programs_of(struct backend *backend)
-{
-	const struct kube_bundle bundle = { .image = kube_of(backend)->bundle_image,
-					    .volume = kube_of(backend)->bundle_volume };
-
-	return kube_programs_dir(&bundle);
-}
-
-static int endpoint(struct backend *backend, const struct job *job, unsigned int rank, char **ret,
-		    struct err *err)
-{
-	return job_is_adopted(job) ? kube_adopted_endpoint(cluster_of(backend), job, ret, err)
-				   : kube_endpoint(cluster_of(backend), job, rank,
-						   programs_of(backend), ret, err);
-}
-
-/* Nobody is asked which pod it is: who carries was told where it is, by endpoint(). */
-static int carry(struct backend *backend, const struct job *job, unsigned int rank,
-		 const struct backend_carry *what, struct err *err)
-{
-	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	struct kube *kube = cluster_of(backend);
-
-	if (kube_known_target(kube, job, rank, &target, err) < 0)
-		return -1;
-	return kube_carry(kube, &target, what, err);
-}
-
-static int exec_in(struct backend *backend, const struct job *job, unsigned int rank,
-		   const struct backend_exec *exec, int *ret_status, struct err *err)
-{
-	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	struct kube *kube = cluster_of(backend);
-
-	if (kube_find_target(kube, job, rank, &target, err) < 0)
-		return -1;
-	return kube_exec(kube, &target, exec, ret_status, err);
+	return kube_read_log(kube_client(backend), kube_of(backend)->readings, job, part, ret, err);
 }
 
 static int list_runs(struct backend *backend, const struct job *job, struct run_list *ret,
 		     struct err *err)
 {
-	return kube_list_runs(cluster_of(backend), job, ret, err);
-}
-
-/* Into the pod that runs, and for those that start later. */
-static int deliver(struct backend *backend, const struct job *job, const char *name,
-		   struct err *err)
-{
-	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	cleanup_free char *path = fs_join(job->directory, name);
-	cleanup_free char *there = fs_join(KUBE_JOB_DIR, name);
-	cleanup(buf_wipe) struct buf content = BUF_INIT(KUBE_SECRET_MAX);
-	struct kube *kube = cluster_of(backend);
-	struct err own;
-
-	if (job_is_adopted(job))
-		return kube_adopted_deliver(kube, job, name, err);
-	if (kube_renew_secret(kube, job, err) < 0)
-		return -1;
-	if (kube_find_target(kube, job, 0, &target, &own) < 0)
-		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
-	if (fs_read_file(path, KUBE_SECRET_MAX, &content, err) < 0)
-		return -1;
-	return kube_put_file(kube, &target, programs_of(backend), there, buf_span(&content), err);
-}
-
-/* One that has ended holds nothing. */
-static int release_rank(struct backend *backend, struct kube *kube, const struct job *job,
-			unsigned int rank, struct err *err)
-{
-	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	struct err own;
-
-	if (kube_find_target(kube, job, rank, &target, &own) < 0)
-		return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
-	return kube_end_hold(kube, &target, programs_of(backend), err);
-}
-
-static int release(struct backend *backend, const struct job *job, struct err *err)
-{
-	struct kube *kube = cluster_of(backend);
-	int result = 0;
-
-	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
-		if (job_means_rank(job, rank) &&
-		    release_rank(backend, kube, job, (unsigned int)rank, result == 0 ? err : NULL) <
-			    0)
-			result = -1;
-	}
-	return result;
-}
-
-static int fetch_status(struct backend *backend, const struct job *job, unsigned int rank,
-			struct err *err)
-{
-	cleanup(kube_target_finish) struct kube_target target = { 0 };
-	struct kube *kube = cluster_of(backend);
-
-	if (kube_find_target(kube, job, rank, &target, err) < 0)
-		return -1;
-	return kube_fetch_status(kube, &target, programs_of(backend), job, rank, err);
+	return kube_list_runs(kube_client(backend), job, ret, err);
 }
 
 static int list_nodes(struct backend *backend, struct node_list *ret, struct err *err)
 {
-	return kube_list_nodes(cluster_of(backend), ret, err);
+	return kube_list_nodes(kube_client(backend), ret, err);
 }
 
 static int list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 {
-	return kube_list_queues(cluster_of(backend), ret, err);
+	return kube_list_queues(kube_client(backend), ret, err);
 }
 
 static int forget(struct backend *backend, const struct job *job, struct err *err)
 {
-	return kube_delete_job(cluster_of(backend), job, "Background", err);
+	return kube_delete_job(kube_client(backend), job, "Background", err);
 }
 
 static int collect(struct backend *backend, struct err *err)
 {
-	return kube_bundle_collect(cluster_of(backend), err);
+	return kube_bundle_collect(kube_client(backend), err);
 }
 
 static int find_foreign(struct backend *backend, const char *name, struct job *ret, struct err *err)
 {
-	return kube_find_foreign(cluster_of(backend), name, ret, err);
+	return kube_find_foreign(kube_client(backend), name, ret, err);
 }
 
 static int adopt(struct backend *backend, const struct submission *submission, struct err *err)
 {
-	return kube_adopt(cluster_of(backend), submission, kube_of(backend)->bundle_image, err);
+	return kube_adopt(kube_client(backend), submission, kube_of(backend)->bundle_image, err);
 }
 
 static int abandon(struct backend *backend, const struct job *job, struct err *err)
 {
-	return kube_abandon(cluster_of(backend), job, err);
+	return kube_abandon(kube_client(backend), job, err);
 }
 
 static void close_backend(struct backend *backend)
@@ -388,18 +261,18 @@ static const struct backend_ops kube_backend_ops = {
 	},
 	.act = act_on,
 	.kill = kill_now,
-	.release = release,
-	.fetch_status = fetch_status,
+	.release = kube_inside_release,
+	.fetch_status = kube_inside_fetch_status,
 	.read_log = read_log,
 	.log_since = log_since,
-	.endpoint = endpoint,
+	.endpoint = kube_inside_endpoint,
 	.list_runs = list_runs,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
 	.runs_containers = true,
-	.carry = carry,
-	.deliver = deliver,
-	.exec = exec_in,
+	.carry = kube_inside_carry,
+	.deliver = kube_inside_deliver,
+	.exec = kube_inside_exec,
 	.find_foreign = find_foreign,
 	.adopt = adopt,
 	.abandon = abandon,
