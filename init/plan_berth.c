@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +20,10 @@
 #include "install.h"
 
 #define RANK_UNSET UINT64_MAX
+#define HOST_SIZE 256
 
 struct args {
-	const char *dir, *tunnel, *hold, *parent_death, *indices;
+	const char *dir, *tunnel, *hold, *parent_death, *indices, *hosts;
 	uint64_t rank, ranks, grace, limit, verbose;
 	bool no_tunnel, single_child, subreaper, warn_on_reap, marked, help, version;
 	struct opt_list remap, rewrite, install;
@@ -36,6 +38,8 @@ static const struct opt opts[] = {
 		 "--rank is the task of an array, which has so many: SLURM_PROCID is which"),
 	OPT_STR(0, "indices", struct args, indices, "LIST",
 		"the rank is that of these which the one given counts to, such as 1-9:2"),
+	OPT_STR(0, "hosts", struct args, hosts, "PATTERN",
+		"with --indices and --ranks: the name of each, with # for its number"),
 	OPT_STR(0, "tunnel", struct args, tunnel, "PATH",
 		"the tunnel (default: berth-tunnel beside this program)"),
 	OPT_FLAG(0, "no-tunnel", struct args, no_tunnel, "start no tunnel"),
@@ -77,7 +81,8 @@ static void print_help(void)
 static int choose_rank(const struct args *args, unsigned int *ret, struct err *err)
 {
 	const char *text = getenv("SLURM_PROCID");
-	uint64_t ranks = MAX(args->ranks, UINT64_C(1)), rank = 0, first = 0;
+	/* The number that stands for a task of an array stands for its rank, too. */
+	uint64_t ranks = args->indices ? 1 : MAX(args->ranks, UINT64_C(1)), rank = 0, first = 0;
 
 	if (args->rank != RANK_UNSET) {
 		if (args->rank >= INT_MAX / ranks)
@@ -93,25 +98,52 @@ static int choose_rank(const struct args *args, unsigned int *ret, struct err *e
 	return 0;
 }
 
-/*
- * Where tasks are numbered from 0 without gaps and those of the array are not, the number stands
- * for a task; what runs is told which.
- */
-static int choose_task(const char *indices, unsigned int *rank, struct err *err)
+static int tell(const char *name, uint64_t number, struct err *err)
 {
-	uint64_t task = 0;
 	char text[PLAN_NUMBER_SIZE];
 
-	if (!indices_are_valid(indices))
+	snprintf(text, sizeof(text), "%" PRIu64, number);
+	return setenv(name, text, 1) < 0 ? err_set_errno(err, errno, "the environment") : 0;
+}
+
+/* Where the first rank of the task is: under the pattern's name, with its number for the #. */
+static int tell_host(const char *pattern, unsigned int number, struct err *err)
+{
+	const char *hash = strchr(pattern, '#');
+	char name[HOST_SIZE];
+
+	if (!hash || snprintf(name, sizeof(name), "%.*s%u%s", (int)(hash - pattern), pattern,
+			      number, hash + 1) >= (int)sizeof(name))
+		return err_set(err, ERR_INVALID, "--hosts: '%.80s' is no name with a # in it",
+			       pattern);
+	return setenv("BERTH_FIRST_HOST", name, 1) < 0
+		       ? err_set_errno(err, errno, "the environment")
+		       : 0;
+}
+
+/*
+ * Where tasks are numbered from 0 without gaps and those of the array are not, or have several
+ * ranks each that are numbered in a row, the number stands for a task and a rank; what runs is told
+ * which.
+ */
+static int choose_task(const struct args *args, unsigned int *rank, struct err *err)
+{
+	uint64_t ranks = MAX(args->ranks, UINT64_C(1)), of_task = *rank % ranks, task = 0, whole;
+
+	if (!indices_are_valid(args->indices))
 		return err_set(err, ERR_INVALID, "--indices: '%.80s' is no list, such as 1-9:2",
-			       indices);
-	if (!indices_nth(indices, *rank, &task))
+			       args->indices);
+	if (!indices_nth(args->indices, *rank / ranks, &task))
 		return err_set(err, ERR_INVALID, "--indices: '%.80s' has no %u after the first",
-			       indices, *rank);
-	snprintf(text, sizeof(text), "%u", (unsigned int)task);
-	if (setenv("SLURM_ARRAY_TASK_ID", text, 1) < 0 || setenv("BERTH_RANK", text, 1) < 0)
-		return err_set_errno(err, errno, "the environment");
-	*rank = (unsigned int)task;
+			       args->indices, (unsigned int)(*rank / ranks));
+	whole = task * ranks + of_task;
+	if (ranks > INT_MAX || whole > INT_MAX)
+		return err_set(err, ERR_INVALID, "--ranks: ranks are below %d", INT_MAX);
+	if (tell("SLURM_ARRAY_TASK_ID", task, err) < 0 || tell("BERTH_RANK", whole, err) < 0 ||
+	    (ranks > 1 && tell("SLURM_PROCID", of_task, err) < 0) ||
+	    (args->hosts && tell_host(args->hosts, *rank - (unsigned int)of_task, err) < 0))
+		return -1;
+	*rank = (unsigned int)whole;
 	return 0;
 }
 
@@ -284,11 +316,8 @@ static int make(int argc, char **argv, struct plan *plan, struct err *err)
 		return install_all(&args.install, operands, err);
 	if (operands == 0)
 		return err_set(err, ERR_INVALID, "which command? See --help");
-	if (args.indices && args.ranks > 1)
-		return err_set(err, ERR_INVALID,
-			       "--indices is for tasks of one rank: without --ranks");
 	if (choose_rank(&args, &plan->rank, err) < 0 ||
-	    (args.indices && choose_task(args.indices, &plan->rank, err) < 0))
+	    (args.indices && choose_task(&args, &plan->rank, err) < 0))
 		return -1;
 	plan->subreaper = args.subreaper;
 	plan->warn_on_reap = args.warn_on_reap;

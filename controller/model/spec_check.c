@@ -324,10 +324,10 @@ int spec_check_pods(const struct spec *spec, struct err *err)
 {
 	if (check_containers(spec, pods_take, err) < 0)
 		return -1;
-	if (spec->array && spec_ranks(spec) > 1)
+	if (spec->array && spec->nodes > 1)
 		return err_set(err, ERR_UNSUPPORTED,
-			       "--array: its tasks are pods, one each, and several would not start "
-			       "together: leave --tasks and --nodes out, or run a job for each");
+			       "--nodes: of an array nobody can say that ranks of one task are on "
+			       "nodes of their own: say --tasks alone, or run a job for each");
 	if (spec->nodes > 1 && spec->nodes != spec_ranks(spec))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--nodes: tasks are pods, and each has a node of its own then: say "

@@ -107,6 +107,7 @@ FIELDS = [  # options of a job, and what they come to
     ({"time": "90s"}, {"spec/activeDeadlineSeconds": 90}),
     ({"array": "0-9%3", "time": "1m"}, {"spec/completions": 10, "spec/parallelism": 3, "spec/backoffLimitPerIndex": 0,
                                         f"{POD}/activeDeadlineSeconds": 60}),
+    ({"array": "1-9:2%2", "tasks": 3}, {"spec/completions": 15, "spec/parallelism": 6, "spec/backoffLimitPerIndex": 0}),
     ({"tasks": 2, "nodes": 2}, {"spec/completionMode": "Indexed", f"{POD}/affinity/podAntiAffinity/"
                               "requiredDuringSchedulingIgnoredDuringExecution/0/topologyKey": "kubernetes.io/hostname"}),
     ({"network": "host"}, {f"{POD}/hostNetwork": True}),

@@ -145,6 +145,25 @@ def test_tasks_are_entered_by_their_indices(here, ssh):
     here.wait(name, "CANCELLED")
 
 
+def test_ranks_of_tasks_are_entered_by_both(here, ssh, cluster):
+    name = run(here, "--array", "3,7", "-n", "2", "--", "sh", "-c",
+               "echo $SLURM_ARRAY_TASK_ID.$SLURM_PROCID of $SLURM_NTASKS, $BERTH_FIRST_HOST; sleep 1000")
+    uid = here.job(name)["uid"]
+    for task, rank, whole, first in ("3", "0", 6, 0), ("7", "1", 15, 2):
+        assert ssh(f"{name}_{task}.{rank}", "echo $SLURM_ARRAY_TASK_ID $SLURM_PROCID $BERTH_RANK").ok().stdout == f"{task} {rank} {whole}\n"
+        log = harness.until(lambda task=task, rank=rank: here("logs", f"{name}_{task}.{rank}").ok().stdout, "the log")
+        assert log == f"{task}.{rank} of 2, berth-{uid}-{first}.berth-{uid}\n"
+    assert ssh(f"{name}_7.2", "true").status != 0
+    # A task is what its ranks are together, and is cancelled with all of them.
+    here("cancel", f"{name}_3").ok()
+
+    def states():
+        return {run["id"].split("_")[1]: run["state"] for run in json.loads(here("get", "job-runs", name, "-o", "json").ok().stdout)}
+    harness.until(lambda: states() == {"3": "CANCELLED", "7": "RUNNING"}, "an end of one task", 60, 0.2)
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED")
+
+
 def test_a_pod_that_shares_its_nodes_ports_is_asked_for_its_own(here, ssh, cluster):
     name = run(here, "--network", "host", "--", "sleep", "1000")
     before = [what for what, *_ in cluster.kubelet.streams].count("exec")

@@ -64,7 +64,7 @@ static void berth_init_is_told_of_holds_and_of_indices_with_gaps(void **state)
 {
 	struct spec spec = { .command = command, .image = "i", .hold = "5m", .array = "1-5:2%1" };
 	const struct kube_images none = { 0 };
-	cleanup_free char *gaps = compose(&spec, &none, NULL), *plain = NULL;
+	cleanup_free char *gaps = compose(&spec, &none, NULL), *plain = NULL, *ranks = NULL;
 
 	(void)state;
 	has(gaps,
@@ -74,6 +74,11 @@ static void berth_init_is_told_of_holds_and_of_indices_with_gaps(void **state)
 	plain = compose(&spec, &none, NULL);
 	has(plain, "\"--rank\",\"$(BERTH_RANK)\",\"--hold\",\"5m\",\"--\"]");
 	has(plain, "{\"name\":\"SLURM_ARRAY_TASK_ID\",\"valueFrom\":");
+	spec.tasks = 2;
+	ranks = compose(&spec, &none, NULL);
+	has(ranks, "\"--indices\",\"0-5\",\"--ranks\",\"2\",\"--hosts\",\"berth-u1-#.berth-u1\","
+		   "\"--hold\"");
+	assert_null(strstr(ranks, "SLURM_ARRAY_TASK_ID"));
 }
 
 static void the_programs_may_come_by_an_image(void **state)

@@ -141,8 +141,10 @@ static void the_ranks_of_an_array_stay_within_what_a_rank_can_be(void **state)
 	assert_non_null(strstr(err.text, "--array: with 4096 ranks each, the index 1000000"));
 	spec.tasks = 2;
 	assert_int_equal(spec_check(&spec, &err), 0);
+	assert_int_equal(spec_check_pods(&spec, &err), 0);
+	spec.nodes = 2;
 	assert_int_equal(spec_check_pods(&spec, &err), -1);
-	assert_non_null(strstr(err.text, "--array: its tasks are pods"));
+	assert_non_null(strstr(err.text, "--nodes: of an array"));
 }
 
 static void a_machine_without_a_scheduler_says_what_to_do_instead(void **state)

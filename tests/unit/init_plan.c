@@ -160,6 +160,28 @@ static void the_rank_of_a_task_of_an_array_counts_those_before_it(void **state)
 	assert_int_equal(MAKE("--rank", "1", "--ranks", "4294967296", "true"), -1);
 }
 
+static void a_number_stands_for_a_rank_of_a_task(void **state)
+{
+	(void)state;
+	assert_int_equal(MAKE("--rank", "5", "--indices", "9,1-5:2", "--ranks", "2", "--hosts",
+			      "job-#.job", "true"),
+			 PLAN_RUN);
+	assert_int_equal(plan.rank, 11);
+	assert_string_equal(getenv("SLURM_ARRAY_TASK_ID"), "5");
+	assert_string_equal(getenv("SLURM_PROCID"), "1");
+	assert_string_equal(getenv("BERTH_RANK"), "11");
+	assert_string_equal(getenv("BERTH_FIRST_HOST"), "job-4.job");
+	unsetenv("SLURM_PROCID");
+	assert_int_equal(MAKE("--rank", "8", "--indices", "9,1-5:2", "--ranks", "2", "true"), -1);
+	assert_int_equal(MAKE("--rank", "1", "--indices", "1", "--ranks", "4294967296", "true"),
+			 -1);
+	assert_int_equal(MAKE("--rank", "1", "--indices", "1000000", "--ranks", "4000", "true"),
+			 -1);
+	assert_int_equal(MAKE("--rank", "0", "--indices", "1", "--hosts", "job", "true"), -1);
+	unsetenv("BERTH_RANK");
+	unsetenv("SLURM_ARRAY_TASK_ID");
+}
+
 static void wrong_command_lines_are_refused(void **state)
 {
 	(void)state;
@@ -310,6 +332,7 @@ int main(void)
 		cmocka_unit_test(the_rank_is_slurms_unless_given),
 		cmocka_unit_test(the_rank_of_a_task_of_an_array_counts_those_before_it),
 		cmocka_unit_test(what_is_installed_first_becomes_the_command),
+		cmocka_unit_test(a_number_stands_for_a_rank_of_a_task),
 		cmocka_unit_test(wrong_command_lines_are_refused),
 		cmocka_unit_test(signals_and_exits_can_be_rewritten),
 		cmocka_unit_test(each_v_says_more),

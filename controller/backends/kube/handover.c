@@ -110,7 +110,7 @@ static int put_service(struct kube *kube, const struct job *job, const json_t *m
 	cleanup_free char *path = NULL;
 	struct err own;
 
-	if (job_is_array(job) || job->tasks <= 1)
+	if (job->tasks <= 1)
 		return 0;
 	service = kube_make_service(job, made);
 	path = kube_path(kube, CORE, "services", NULL);

@@ -51,21 +51,23 @@ bool kube_is_plain_array(const char *indices)
 	       !indices_next(indices, count, &first);
 }
 
-static void fill_array(json_t *job_spec, json_t *env, const struct spec *spec, uint64_t count)
+static void fill_array(json_t *job_spec, json_t *env, const struct spec *spec)
 {
-	uint64_t limit = limit_of(spec->array), last = 0;
+	uint64_t limit = limit_of(spec->array), ranks = spec_ranks(spec), last = 0, first = 0;
 
 	/* Of others berth-init knows which one the pod's number stands for. */
-	if (kube_is_plain_array(spec->array))
+	if (kube_is_plain_array(spec->array) && ranks <= 1)
 		add_index(env, "SLURM_ARRAY_TASK_ID");
-	add_number(env, "SLURM_ARRAY_TASK_COUNT", count);
+	add_number(env, "SLURM_ARRAY_TASK_COUNT", indices_count(spec->array));
 	for (uint64_t at = 0; indices_next(spec->array, at, &at); at++)
 		last = at;
-	indices_next(spec->array, 0, &count);
-	add_number(env, "SLURM_ARRAY_TASK_MIN", count);
+	indices_next(spec->array, 0, &first);
+	add_number(env, "SLURM_ARRAY_TASK_MIN", first);
 	add_number(env, "SLURM_ARRAY_TASK_MAX", last);
-	if (limit)
-		json_object_set_new(job_spec, "parallelism", json_integer((json_int_t)limit));
+	/* Of more than there are a Job would say that it has so many. */
+	if (limit && limit < indices_count(spec->array))
+		json_object_set_new(job_spec, "parallelism",
+				    json_integer((json_int_t)(limit * ranks)));
 }
 
 /* Each rank on a node of its own. */
@@ -80,19 +82,32 @@ static void spread(json_t *pod, const char *uid)
 					"kubernetes.io/hostname"));
 }
 
-static void fill_ranks(json_t *pod, json_t *env, const struct submission *submission,
-		       uint64_t ranks)
+/* One that is only shown has no uid yet, and a name does not end with a dash. */
+static char *domain_of(const struct job *job)
 {
-	/* One that is only shown has no uid yet, and a name does not end with a dash. */
-	cleanup_free char *name =
-		submission->job->uid[0] ? kube_job_name(submission->job) : str_dup("berth-uid");
+	return job->uid[0] ? kube_job_name(job) : str_dup("berth-uid");
+}
+
+char *kube_host_pattern(const struct job *job)
+{
+	cleanup_free char *name = domain_of(job);
+
+	return str_printf("%s-#.%s", name, name);
+}
+
+static void fill_ranks(json_t *pod, json_t *env, const struct submission *submission)
+{
+	cleanup_free char *name = domain_of(submission->job);
 	cleanup_free char *first = str_printf("%s-0.%s", name, name);
 
+	add_number(env, "SLURM_NTASKS", spec_ranks(submission->spec));
+	kube_set_text(pod, "subdomain", name);
+	/* Which pod is the first of a task, berth-init works out as well. */
+	if (submission->spec->array)
+		return;
 	add_index(env, "SLURM_PROCID");
-	add_number(env, "SLURM_NTASKS", ranks);
 	kube_put_item(env, "name",
 		      json_pack("{s:s, s:s}", "name", "BERTH_FIRST_HOST", "value", first));
-	kube_set_text(pod, "subdomain", name);
 	if (submission->spec->nodes > 1)
 		spread(pod, submission->job->uid);
 }
@@ -101,23 +116,25 @@ int kube_fill_indexed(json_t *job_spec, const struct submission *submission, str
 {
 	const struct spec *spec = submission->spec;
 	json_t *pod = kube_object_at(json_object_get(job_spec, "template"), "spec");
-	uint64_t ranks = spec->array ? indices_count(spec->array) : spec_ranks(spec);
+	uint64_t tasks = spec->array ? indices_count(spec->array) : 1, ranks = spec_ranks(spec);
+	json_int_t pods;
 	json_t *env;
 
 	if (ranks <= 1 && !spec->array)
 		return 0;
-	if (ranks > KUBE_COMPLETIONS_MAX)
+	if (tasks > KUBE_COMPLETIONS_MAX || ranks > KUBE_COMPLETIONS_MAX / tasks)
 		return err_set(err, ERR_LIMIT, "--%s: a Job has %d pods at most",
 			       spec->array ? "array" : "tasks", KUBE_COMPLETIONS_MAX);
+	pods = (json_int_t)(tasks * ranks);
 	json_object_set_new(job_spec, "completionMode", json_string("Indexed"));
-	json_object_set_new(job_spec, "completions", json_integer((json_int_t)ranks));
-	json_object_set_new(job_spec, "parallelism", json_integer((json_int_t)ranks));
+	json_object_set_new(job_spec, "completions", json_integer(pods));
+	json_object_set_new(job_spec, "parallelism", json_integer(pods));
 	env = kube_array_at(kube_find_container(pod), "env");
 	add_index(env, "BERTH_RANK");
 	if (spec->array)
-		fill_array(job_spec, env, spec, ranks);
-	else
-		fill_ranks(pod, env, submission, ranks);
+		fill_array(job_spec, env, spec);
+	if (ranks > 1)
+		fill_ranks(pod, env, submission);
 	return 0;
 }
 
@@ -154,16 +171,28 @@ uint64_t kube_pod_index(const json_t *pod)
 
 bool kube_rank_of_index(const struct job *job, uint64_t index, uint64_t *ret)
 {
-	if (job_is_array(job))
-		return indices_nth(job->array, index, ret);
+	uint64_t ranks = MAX(job->tasks, UINT64_C(1)), task;
+
+	if (job_is_array(job)) {
+		if (!indices_nth(job->array, index / ranks, &task))
+			return false;
+		*ret = job_first_rank(job, task) + index % ranks;
+		return true;
+	}
 	*ret = index;
 	return index < MAX(job->tasks, UINT64_C(1));
 }
 
 bool kube_index_of_rank(const struct job *job, uint64_t rank, uint64_t *ret)
 {
-	if (job_is_array(job))
-		return indices_count_before(job->array, rank, ret);
+	uint64_t ranks = MAX(job->tasks, UINT64_C(1)), before;
+
+	if (job_is_array(job)) {
+		if (!indices_count_before(job->array, job_task_of_rank(job, rank), &before))
+			return false;
+		*ret = before * ranks + rank % ranks;
+		return true;
+	}
 	*ret = rank;
 	return rank < MAX(job->tasks, UINT64_C(1));
 }

@@ -99,11 +99,22 @@ static bool has_failed(const json_t *pod)
 	return is_in_phase(pod, "Failed");
 }
 
-/* Ranks that wait hold up those that run; what for is said of the first. */
-static void add_rank(struct observation *all, const struct observation *one, bool is_first)
+static void add_node(struct observation *all, const char *node)
 {
 	char nodes[sizeof(all->node_list)];
 
+	if (node[0] == '\0' || hostlist_has(all->node_list, node))
+		return;
+	memcpy(nodes, all->node_list, sizeof(nodes));
+	/* Cut at a comma when it is longer. */
+	if (snprintf(all->node_list, sizeof(all->node_list), "%s%s%s", nodes, nodes[0] ? "," : "",
+		     node) >= (int)sizeof(all->node_list))
+		memcpy(all->node_list, nodes, sizeof(nodes));
+}
+
+/* Ranks that wait hold up those that run; what for is said of the first. */
+static void add_rank(struct observation *all, const struct observation *one, bool is_first)
+{
 	if (is_first) {
 		*all = *one;
 		return;
@@ -116,13 +127,7 @@ static void add_rank(struct observation *all, const struct observation *one, boo
 		memcpy(all->reason, one->reason, sizeof(all->reason));
 	if (one->started_ns && (!all->started_ns || one->started_ns < all->started_ns))
 		all->started_ns = one->started_ns;
-	if (one->node_list[0] && !hostlist_has(all->node_list, one->node_list)) {
-		memcpy(nodes, all->node_list, sizeof(nodes));
-		/* Cut at a comma when it is longer. */
-		if (snprintf(all->node_list, sizeof(all->node_list), "%s%s%s", nodes,
-			     nodes[0] ? "," : "", one->node_list) >= (int)sizeof(all->node_list))
-			memcpy(all->node_list, nodes, sizeof(nodes));
-	}
+	add_node(all, one->node_list);
 }
 
 static void read_pods(const struct pods *pods, struct observation *ret)
@@ -276,9 +281,9 @@ static bool is_lost(const json_t *job, const json_t *pod, uint64_t index)
 	       (!is_alive(pod) && indices_have(kube_text(status_of(job), "failedIndexes"), index));
 }
 
-/* One task: its pod tells, and for those whose pods are gone the Job's lists do. */
-static void read_task(const json_t *job, const struct pods *pods, uint64_t index,
-		      struct observation *ret)
+/* One of its pods: that tells, and for those that are gone the Job's lists do. */
+static void read_index(const json_t *job, const struct pods *pods, uint64_t index,
+		       struct observation *ret)
 {
 	const json_t *pod = pods->last[index];
 	const json_t *suspended = kube_condition(job, "Suspended", "True");
@@ -307,21 +312,44 @@ static struct observation unknown(struct run_list *runs)
 				     .runs = runs };
 }
 
+/* A task is what its ranks are together. */
+static void read_task(const json_t *job, const struct pods *pods, size_t task, size_t ranks,
+		      struct observation *ret)
+{
+	cleanup(run_list_finish) struct run_list all = { 0 };
+
+	for (size_t i = 0; i < ranks; i++) {
+		*ret = unknown(NULL);
+		read_index(job, pods, task * ranks + i, ret);
+		if (ranks > 1)
+			observation_to_run(ret, run_list_add(&all, i));
+	}
+	if (ranks <= 1)
+		return;
+	*ret = unknown(&all);
+	observation_fold(ret);
+	ret->runs = NULL;
+	for (size_t i = 0; i < all.len; i++)
+		add_node(ret, all.items[i].node_list);
+}
+
 void kube_read_job(const struct job *record, const json_t *job, const json_t *list,
 		   struct observation *ret)
 {
 	cleanup(pods_finish) struct pods pods = { 0 };
 	struct run_list *runs = ret->runs;
+	uint64_t most = KUBE_COMPLETIONS_MAX / MAX(runs ? runs->len : 1, (size_t)1);
+	size_t ranks = (size_t)MAX(MIN(record->tasks, most), UINT64_C(1));
 
 	*ret = unknown(runs);
-	pods_init(&pods, list, runs ? runs->len : MAX(record->tasks, UINT64_C(1)));
+	pods_init(&pods, list, runs ? runs->len * ranks : ranks);
 	if (!runs)
 		read_whole(job, &pods, ret);
 	/* The runs of an array are all of its tasks, in their order. */
 	for (size_t i = 0; runs && i < runs->len; i++) {
-		struct observation one = unknown(NULL);
+		struct observation one;
 
-		read_task(job, &pods, i, &one);
+		read_task(job, &pods, i, ranks, &one);
 		observation_to_run(&one, &runs->items[i]);
 	}
 	jobdir_copy_text(ret->queue, sizeof(ret->queue),

@@ -2,6 +2,7 @@
 /* berth-init in a pod; see pod_init.h. */
 #include "pod_init.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "controller/backends/jobdir.h"
@@ -159,6 +160,23 @@ static void add_option(json_t *command, const char *option, const char *value)
 	json_array_append_new(command, json_string(value));
 }
 
+/* Which task and which rank the number of a pod is, where it is not simply that. */
+static void add_task(json_t *command, const struct submission *submission)
+{
+	const struct spec *spec = submission->spec;
+	uint64_t ranks = spec_ranks(spec);
+	cleanup_free char *count = str_printf("%" PRIu64, ranks);
+	cleanup_free char *hosts = kube_host_pattern(submission->job);
+
+	if (!spec->array || (ranks <= 1 && kube_is_plain_array(spec->array)))
+		return;
+	add_option(command, "--indices", spec->array);
+	if (ranks > 1) {
+		add_option(command, "--ranks", count);
+		add_option(command, "--hosts", hosts);
+	}
+}
+
 static void set_command(json_t *container, const struct submission *submission,
 			const struct kube_bundle *bundle, const struct oci_image *image,
 			const char *rank)
@@ -170,8 +188,7 @@ static void set_command(json_t *container, const struct submission *submission,
 	json_array_append_new(command, json_sprintf("%s/berth-init", kube_programs_dir(bundle)));
 	add_option(command, "--dir", KUBE_JOB_DIR);
 	add_option(command, "--rank", rank);
-	if (spec->array && !kube_is_plain_array(spec->array))
-		add_option(command, "--indices", spec->array);
+	add_task(command, submission);
 	if (spec->hold)
 		add_option(command, "--hold", spec->hold);
 	json_array_append_new(command, json_string("--"));

@@ -63,7 +63,7 @@ static int set_gres(json_t *limits, const char *gres, struct err *err)
 static int set_devices(json_t *limits, const struct spec *spec, struct err *err)
 {
 	/* Each task of an array is a job to itself. */
-	uint64_t pods = spec->array ? 1 : spec_ranks(spec);
+	uint64_t pods = spec_ranks(spec);
 
 	if (spec->gpus && set_gpus(limits, "gpus", spec->gpus, pods, err) < 0)
 		return -1;

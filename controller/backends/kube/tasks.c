@@ -36,27 +36,37 @@ static bool has_ended(const json_t *pod)
 	return strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
 }
 
+static int choose_pod(const struct job *job, uint64_t rank, struct chosen *chosen, struct err *err)
+{
+	json_t *pod;
+	uint64_t index;
+
+	if (!kube_index_of_rank(job, rank, &index))
+		return 0;
+	pod = (json_t *)(uintptr_t)kube_last_pod(chosen->all, index);
+	if (!pod)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "task %" PRIu64 " has not started, and a Job cannot leave it out: "
+			       "'berth cancel job-%" PRIu64 "' ends all of it",
+			       job_task_of_rank(job, rank), job->id);
+	if (has_ended(pod))
+		return 0;
+	json_array_append(chosen->pods, pod);
+	if (!buf_printf(&chosen->numbers, "%s%" PRIu64, buf_len(&chosen->numbers) ? "," : "",
+			index))
+		return err_set(err, ERR_LIMIT, "too many tasks at once");
+	return 0;
+}
+
 static int choose(const struct job *job, struct chosen *chosen, struct err *err)
 {
-	uint64_t task = 0, index;
+	for (uint64_t task = 0; indices_next(job->only, task, &task); task++) {
+		uint64_t first = job_first_rank(job, task);
 
-	for (; indices_next(job->only, task, &task); task++) {
-		json_t *pod;
-
-		if (!kube_index_of_rank(job, task, &index))
-			continue;
-		pod = (json_t *)(uintptr_t)kube_last_pod(chosen->all, index);
-		if (!pod)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "task %" PRIu64 " has not started, and a Job cannot leave "
-				       "it out: 'berth cancel job-%" PRIu64 "' ends all of it",
-				       task, job->id);
-		if (has_ended(pod))
-			continue;
-		json_array_append(chosen->pods, pod);
-		if (!buf_printf(&chosen->numbers, "%s%" PRIu64,
-				buf_len(&chosen->numbers) ? "," : "", index))
-			return err_set(err, ERR_LIMIT, "too many tasks at once");
+		for (uint64_t i = 0; i < MAX(job->tasks, UINT64_C(1)); i++) {
+			if (choose_pod(job, first + i, chosen, err) < 0)
+				return -1;
+		}
 	}
 	return 0;
 }
@@ -158,6 +168,9 @@ int kube_list_runs(struct kube *kube, const struct job *job, struct run_list *re
 	json_t *pod;
 	size_t i;
 
+	/* What was tried again is a rank then, and no task. */
+	if (job_is_array(job) && job->tasks > 1)
+		return 0;
 	if (kube_list_pods(kube, job, &pods, err) < 0)
 		return -1;
 	tries = new_array(uint64_t, len);

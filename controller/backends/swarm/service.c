@@ -366,7 +366,7 @@ int swarm_make_service(const struct submission *submission, const json_t *config
 
 static int refuse(const struct spec *spec, struct err *err)
 {
-	if (spec->array && spec->tasks > 1)
+	if (spec->array && spec_ranks(spec) > 1)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--tasks: each index of an array is one task here: leave it out");
 	if (spec->array && strchr(spec->array, '%'))
