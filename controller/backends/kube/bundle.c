@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +24,8 @@
 #define DIGEST_LEN 32
 #define NOTE_WANTED "berth.wanted"
 #define TRIES 8
+#define POLL_MS 50
+#define TURN_MS 60000
 #define INSTEAD                                                                                  \
 	"berth's programs come by ConfigMaps; or set 'bundle_image' of the cluster to an image " \
 	"that has them"
@@ -204,15 +208,39 @@ static int is_there(struct kube *kube, const char *name, struct err *err)
 	return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
 }
 
+/*
+ * Of many that submit at once one brings them, and the others wait for it. -1: without a lock, where
+ * the file system has none or it takes too long, they come more than once, and are the same.
+ */
+static int take_turn(const char *dir)
+{
+	int fd = fd_open(dir, O_RDONLY | O_DIRECTORY);
+
+	for (unsigned int waited = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+	     waited += POLL_MS) {
+		if (errno != EWOULDBLOCK || waited >= TURN_MS) {
+			close(fd);
+			return -1;
+		}
+		poll(NULL, 0, POLL_MS);
+	}
+	return fd;
+}
+
 int kube_bundle_bring(struct kube *kube, const char *dir, const struct kube_bundle *bundle,
 		      struct err *err)
 {
 	cleanup(json_release) json_t *mark = NULL;
+	cleanup_close int turn = -1;
 	int there;
 
 	if (bundle->image || bundle->volume)
 		return 0;
 	there = is_there(kube, bundle->name, err);
+	if (there == 0) {
+		turn = take_turn(dir);
+		there = is_there(kube, bundle->name, err);
+	}
 	if (there != 0)
 		return there < 0 ? -1 : 0;
 	log_info("bringing berth's programs to namespace %s, once for this version",
