@@ -5,6 +5,7 @@ installed, with apptainer, pyxis and skybox (ci/slurm-containers)."""
 import os
 import random
 import re
+import shutil
 
 import pytest
 
@@ -20,7 +21,7 @@ class Podman:
     """What jobs in its containers are started with, see and leave."""
     options = ["--launcher=podman"]
     of_image = "image"
-    ranks = 1
+    ranks = 3
 
     def __init__(self, dir, cluster):
         engine = containers.Podman(dir)
@@ -90,6 +91,15 @@ def slurm_skybox(session_dir):
     yield from started(containers.Skybox, session_dir / "slurm-skybox")
 
 
+def place(berth, cluster, made, options):
+    """berth, whose jobs on this cluster run in what was made."""
+    here = berth.with_env(SLURM_CONF=cluster.config, **made.env)
+    here.run = lambda *argv, **more: here.submit(*options, *made.options, "--image", made.image, *argv, **more)
+    here.image = made.image
+    here.of_image, here.left, here.ranks = made.of_image, made.left, made.ranks
+    return here
+
+
 @pytest.fixture(scope="module", params=[("podman", "slurm"), ("podman", "slurmrest"), ("oci", "slurm"), ("oci", "slurmrest"),
                                         ("apptainer", "slurm"), ("apptainer-tree", "slurm"), ("pyxis", "slurm_pyxis"),
                                         ("skybox", "slurm_skybox")],
@@ -105,10 +115,19 @@ def here(request, berth, session_dir):
     if name == "slurmrest":
         cluster.configure(berth.home, "rest")
         options = ["-b", "rest", *(["--export", ",".join(made.env)] if made.env else [])]
-    here = berth.with_env(SLURM_CONF=cluster.config, **made.env)
-    here.run = lambda *argv, **more: here.submit(*options, *made.options, "--image", made.image, *argv, **more)
-    here.of_image, here.left = made.of_image, made.left
+    here = place(berth, cluster, made, options)
     here.ranks = made.ranks if name != "slurmrest" else 1  # the script is the same
+    return here
+
+
+@pytest.fixture(scope="module")
+def podman(berth, slurm, session_dir):
+    try:
+        made = Podman(session_dir / "podman-alone", slurm)
+    except containers.Unavailable as reason:
+        pytest.skip(f"no podman: {reason}")
+    here = place(berth, slurm, made, ["-b", "slurm"])
+    here.place = f"berth.place={slurm.node}-{os.readlink('/proc/self/ns/pid')}"
     return here
 
 
@@ -146,6 +165,52 @@ def test_a_cancelled_job_ends_with_its_containers_which_each_rank_has(here, ssh)
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")
     harness.until(lambda: here.left() == "", "no container left")
+
+
+# On a busy node each command of podman's takes longer than Slurm waits between asking and killing.
+SLOW = '#!/bin/sh\ncase $1 in info|run) ;; *) sleep 30 ;; esac\nexec {podman} "$@"\n'
+
+
+def test_containers_hear_of_their_end_and_go_though_podman_is_slow(podman, short_dir):
+    slow = short_dir / "podman"
+    slow.write_text(SLOW.format(podman=shutil.which("podman")))
+    slow.chmod(0o755)
+    name = podman.run("-n", "3", "--", "sh", "-c", "trap 'echo told $SLURM_PROCID; exit 0' TERM; echo up; while :; do sleep 0.1; done",
+                      env={"PATH": f"{short_dir}:{os.environ['PATH']}"})
+    harness.until(lambda: podman("logs", name).stdout == "up\n" * 3, "output")
+    podman("cancel", name).ok()
+    podman.wait(name, "CANCELLED")
+    harness.until(lambda: podman.left() == "", "no container left")
+    told = podman("logs", name).ok().stdout
+    assert sorted(told.splitlines()) == ["told 0", "told 1", "told 2", "up", "up", "up"], told
+    podman("gc", "--retention", "0s").ok()
+    slow.unlink()  # from here on, for whoever still waits for the end of a shell
+
+
+def test_containers_that_hear_nothing_end_with_their_job(podman):
+    name = podman.run("-n", "2", "--", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done")
+    harness.until(lambda: podman("logs", name).stdout == "up\n" * 2, "output")
+    podman("cancel", name).ok()
+    podman.wait(name, "CANCELLED")
+    harness.until(lambda: podman.left() == "", "no container left")
+
+
+def test_what_a_killed_node_left_goes_with_the_next_job_there(podman):
+    """A shell with the number at the end of the name is there no more; the other one is."""
+    def create(name, label):
+        harness.run(["podman", "create", "--name", name, "--label", label, podman.image, "true"], env=podman.env()).ok()
+    kept = [f"berth-1-batch-0-{os.getpid()}", "berth-3-batch-0-999999998"]
+    create("berth-2-batch-0-999999999", podman.place)
+    create(kept[0], podman.place)
+    create(kept[1], podman.place + "elsewhere")
+
+    def names():
+        return sorted(harness.run(["podman", "ps", "--all", "--format={{.Names}}"], env=podman.env()).ok().stdout.split())
+    try:
+        podman.wait(podman.run("--", "sleep", "2"), "SUCCEEDED")
+        harness.until(lambda: names() == kept, "what is owned")
+    finally:
+        harness.run(["podman", "rm", "--force", *kept], env=podman.env()).ok()
 
 
 def test_every_word_and_value_reaches_the_command_in_the_container_as_it_is(here):

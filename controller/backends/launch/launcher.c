@@ -39,9 +39,6 @@ bool launcher_env_counts(const struct opt_list *env, size_t index)
 	return true;
 }
 
-/* Mounts are lists of SOURCE:TARGET:FLAGS with commas. */
-#define SEPARATORS ":,\\\""
-
 static int check_mount(const char *what, const char *path, const char *refused, struct err *err)
 {
 	for (const char *p = path; *p; p++) {
@@ -55,8 +52,7 @@ static int check_mount(const char *what, const char *path, const char *refused, 
 	return 0;
 }
 
-/* Both mounts of a launcher; true words, so that spaces and a shell's characters are no matter. */
-static int check_mounts(const struct submission *submission, const char *refused, struct err *err)
+int launcher_check_mounts(const struct submission *submission, const char *refused, struct err *err)
 {
 	if (check_mount("the bundle", submission->bundle, refused, err) < 0)
 		return -1;
@@ -90,7 +86,7 @@ static int add_apptainer(const struct launcher *launcher, const struct submissio
 	cleanup_free char *bundle = launcher_bundle(launcher, submission);
 	const char *dir = submission->job->directory;
 
-	if (check_mounts(submission, SEPARATORS, err) < 0 ||
+	if (launcher_check_mounts(submission, LAUNCHER_SEPARATORS, err) < 0 ||
 	    export_as(submission, is_apptainer ? "APPTAINERENV_" : "SINGULARITYENV_", ret, err) < 0)
 		return -1;
 	argv_add_words(&ret->program, launcher->program, "exec", "--no-eval", "--bind", NULL);
@@ -100,54 +96,6 @@ static int add_apptainer(const struct launcher *launcher, const struct submissio
 	argv_addf(&ret->program, "%s:%s", dir, dir);
 	argv_add_words(&ret->program, "--pwd", submission->spec->workdir, submission->spec->image,
 		       NULL);
-	return 0;
-}
-
-/*
- * The container is no child of podman's, and podman gives up forwarding signals when two come at
- * once, as they do from Slurm. So a shell forwards them, and takes the exit status. With crun the
- * container stays in the job's control group; other runtimes insist on one of their own. Without
- * root, the user is who they are outside.
- */
-static const char podman_run[] =
-	"name=berth-$SLURM_JOB_ID-${SLURM_STEP_ID:-batch}-${SLURM_PROCID:-0}-$$\n"
-	"[ \"$(id -u)\" = 0 ] || export PODMAN_USERNS=keep-id\n"
-	"cgroups=disabled\n"
-	"[ \"$(podman info --format '{{.Host.OCIRuntime.Name}}')\" = crun ] || cgroups=enabled\n"
-	"podman create --name \"$name\" --cgroups=$cgroups \"$@\" >/dev/null || exit 125\n"
-	"for s in HUP INT QUIT TERM USR1 USR2 ALRM URG; do\n"
-	"\ttrap \"podman kill --signal $s $name >/dev/null 2>&1\" $s\n"
-	"done\n"
-	"podman start --attach --sig-proxy=false \"$name\" &\n"
-	"while kill -0 $! 2>/dev/null; do wait $!; done\n"
-	"status=$(podman wait \"$name\")\n"
-	"podman rm --force \"$name\" >/dev/null 2>&1\n"
-	"exit \"${status:-125}\"\n";
-
-/*
- * The network is the node's, so that the tunnel is where it says. Variables of the image win over
- * the node's, and --env over both; without a value it is that of podman's own environment.
- */
-static int add_podman(const struct launcher *launcher, const struct submission *submission,
-		      struct launch_words *ret, struct err *err)
-{
-	const struct spec *spec = submission->spec;
-	const char *dir = submission->job->directory;
-	struct argv *words = &ret->program;
-
-	if (check_mounts(submission, SEPARATORS, err) < 0)
-		return -1;
-	argv_add_words(words, "sh", "-c", podman_run, launcher->program, NULL);
-	argv_add_words(words, "--network=host", "--ipc=host", "--env-host", NULL);
-	for (size_t i = 0; i < spec->env.len; i++) {
-		cleanup_free char *name = launcher_env_name(spec->env.items[i]);
-
-		argv_addf(words, "--env=%s", name);
-	}
-	argv_addf(words, "--volume=%s:" LAUNCHER_BUNDLE ":ro", submission->bundle);
-	argv_addf(words, "--volume=%s:%s", dir, dir);
-	argv_addf(words, "--workdir=%s", spec->workdir);
-	argv_add_words(words, "--entrypoint=", spec->image, NULL);
 	return 0;
 }
 
@@ -207,7 +155,7 @@ static int add_pyxis(const struct launcher *launcher, const struct submission *s
 	const char *dir = submission->job->directory;
 
 	(void)launcher;
-	if (check_mounts(submission, SEPARATORS "$`", err) < 0)
+	if (launcher_check_mounts(submission, LAUNCHER_SEPARATORS "$`", err) < 0)
 		return -1;
 	argv_addf(&ret->step, "--container-image=%s", spec->image);
 	argv_addf(&ret->step, "--container-mounts=%s:" LAUNCHER_BUNDLE ":ro,%s:%s",
@@ -227,7 +175,7 @@ static const struct launcher launchers[] = {
 	{ "edf-tree", NULL, false, launcher_edf_add, "environment.toml", launcher_edf_render },
 	{ "skybox", NULL, false, launcher_edf_add, "environment.toml", launcher_edf_render },
 	{ "oci", NULL, false, launcher_oci_add, "container.json", launcher_oci_render },
-	{ "podman", "podman", false, add_podman, NULL, NULL },
+	{ "podman", "podman", false, launcher_podman_add, NULL, NULL },
 };
 #define NAMES                                                                                    \
 	"none, apptainer, apptainer-tree, singularity, singularity-tree, pyxis, edf, edf-tree, " \

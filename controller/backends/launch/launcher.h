@@ -86,6 +86,16 @@ static inline bool launcher_mounts_image(const struct launcher *launcher,
 /* What is bound at LAUNCHER_BUNDLE. free() it. */
 char *launcher_bundle(const struct launcher *launcher, const struct submission *submission);
 
+/* Mounts are lists of SOURCE:TARGET:FLAGS with commas. */
+#define LAUNCHER_SEPARATORS ":,\\\""
+
+/*
+ * Refuses paths to mount with one of these characters in them, or with control characters; true
+ * words, so that spaces and a shell's characters are no matter.
+ */
+int launcher_check_mounts(const struct submission *submission, const char *refused, struct err *err)
+	attr_must_use;
+
 /* The name in KEY=VALUE. free() it. */
 char *launcher_env_name(const char *assignment);
 
@@ -98,6 +108,9 @@ bool launcher_env_counts(const struct opt_list *env, size_t index);
  */
 int launcher_carry(const struct opt_list *env, bool (*is_plain)(const char *value),
 		   struct launch_words *ret, struct err *err) attr_must_use;
+
+int launcher_podman_add(const struct launcher *launcher, const struct submission *submission,
+			struct launch_words *ret, struct err *err) attr_must_use;
 
 /* Those with a file of their own. */
 int launcher_edf_add(const struct launcher *launcher, const struct submission *submission,
