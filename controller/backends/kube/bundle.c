@@ -209,8 +209,8 @@ static int is_there(struct kube *kube, const char *name, struct err *err)
 }
 
 /*
- * Of many that submit at once one brings them, and the others wait for it. -1: without a lock, where
- * the file system has none or it takes too long, they come more than once, and are the same.
+ * Of many that submit at once one brings them, and the others wait for it. -1: without a lock,
+ * where the file system has none or it takes too long, they come more than once, and are the same.
  */
 static int take_turn(const char *dir)
 {
