@@ -327,6 +327,30 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 	return ask(backend, list_nodes(backend, ret, err), err);
 }
 
+static int architectures_of_nodes(struct backend *backend, const char *queue,
+				  struct architectures *ret, struct err *err)
+{
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+
+	if (!backend->ops->list_nodes)
+		return 0;
+	if (backend_list_nodes(backend, &nodes, err) < 0)
+		return -1;
+	for (size_t i = 0; i < nodes.len; i++) {
+		if (!queue || node_is_in_queue(&nodes.items[i], queue))
+			architectures_add(ret, nodes.items[i].architecture);
+	}
+	return 0;
+}
+
+int backend_architectures(struct backend *backend, const char *queue, struct architectures *ret,
+			  struct err *err)
+{
+	if (!backend->ops->architectures)
+		return architectures_of_nodes(backend, queue, ret, err);
+	return ask(backend, architectures(backend, queue, ret, err), err);
+}
+
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 {
 	if (!backend->ops->list_queues)

@@ -13,6 +13,7 @@
 
 #include "controller/backends/site.h"
 #include "controller/model/act.h"
+#include "controller/model/architecture.h"
 #include "controller/model/batch_script.h"
 #include "controller/model/cluster.h"
 #include "controller/model/job.h"
@@ -230,6 +231,13 @@ struct backend_ops {
 	int (*list_nodes)(struct backend *backend, struct node_list *ret, struct err *err);
 	int (*list_queues)(struct backend *backend, struct queue_list *ret, struct err *err);
 
+	/*
+	 * Adds the architectures of the nodes of a queue, or of all (NULL); none where it cannot be
+	 * known. NULL: list_nodes tells.
+	 */
+	int (*architectures)(struct backend *backend, const char *queue, struct architectures *ret,
+			     struct err *err);
+
 	/* Appends what is reserved, for whomever. NULL: it knows of no reservations. */
 	int (*list_reservations)(struct backend *backend, struct reservation_list *ret,
 				 struct err *err);
@@ -429,6 +437,9 @@ int backend_list_nodes(struct backend *backend, struct node_list *ret, struct er
 	attr_must_use;
 int backend_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 	attr_must_use;
+/* Those of nodes in this queue, or of all (NULL); none: it does not tell. */
+int backend_architectures(struct backend *backend, const char *queue, struct architectures *ret,
+			  struct err *err) attr_must_use;
 int backend_list_reservations(struct backend *backend, struct reservation_list *ret,
 			      struct err *err) attr_must_use;
 bool backend_has_queue(const struct backend *backend);

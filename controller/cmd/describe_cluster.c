@@ -16,6 +16,8 @@
 struct told {
 	char services[OPS_HEALTH_MAX];
 	struct reservation_list reservations;
+	char architecture[OPS_ARCHITECTURE_MAX]; /* in words, or "" */
+	const char *architecture_name;		 /* or "" */
 };
 
 static void told_finish(struct told *told)
@@ -29,6 +31,7 @@ static void ask(struct controller *c, const char *cluster, struct told *ret)
 	bool is_well;
 	struct err err;
 
+	ret->architecture_name = ops_cluster_architecture(c, cluster, ret->architecture);
 	if (ops_cluster_health(c, cluster, &is_well, ret->services, &err) < 0 &&
 	    err.kind != ERR_UNSUPPORTED)
 		snprintf(ret->services, sizeof(ret->services), "does not answer: %.200s", err.text);
@@ -47,6 +50,7 @@ static void print(const struct cluster *cluster, const struct told *told,
 	output_line(output, "System:", "%s", cluster->machine);
 	output_line(output, "Address:", "%s", cluster->url);
 	output_line(output, "Login:", "%s", cluster->login);
+	output_line(output, "Architecture:", "%s", told->architecture);
 	output_line(output, "Services:", "%s", told->services);
 	for (size_t i = 0; i < told->reservations.len; i++) {
 		const struct reservation *reservation = &told->reservations.items[i];
@@ -62,6 +66,7 @@ static json_t *make_value(const struct cluster *cluster, const struct told *told
 {
 	json_t *value = output_cluster_value(cluster), *reservations = json_array();
 
+	json_object_set_new(value, "architecture", value_optional(told->architecture_name));
 	json_object_set_new(value, "services", value_optional(told->services));
 	for (size_t i = 0; i < told->reservations.len; i++)
 		json_array_append_new(reservations,

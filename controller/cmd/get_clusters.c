@@ -41,6 +41,7 @@ static int describe(struct controller *c, const struct config *config,
 		.platform = text_of(config, cluster, "platform"),
 		.machine = machine,
 		.url = text_of(config, cluster, "url"),
+		.architecture = text_of(config, cluster, "architecture"),
 		.is_current = strcmp(where.cluster, current.cluster) == 0,
 	};
 	return 0;

@@ -83,6 +83,8 @@ struct config_cluster {
 	char *ssh_port;
 	char *max_age;
 	char *scheduler;
+	char *architecture;
+	char *bundle;
 	char *machine, *platform;
 	struct config_job job;
 	char *launcher;
@@ -248,6 +250,7 @@ int config_edit(const char *file, struct span text, const struct config_edit *ch
 	X(port)          \
 	X(age)           \
 	X(scheduler)     \
+	X(architecture)  \
 	X(allow)         \
 	X(url)           \
 	X(server)        \

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controller/config/settings.h"
+#include "controller/model/architecture.h"
 #include "controller/model/spec_file.h"
 #include "init/base/text.h"
 
@@ -207,6 +208,14 @@ int config_check_scheduler(const char *value, struct err *err)
 {
 	if (strcmp(value, "slurm") != 0 && strcmp(value, "pbs") != 0)
 		return err_set(err, ERR_INVALID, "'%.40s' is none of slurm, pbs", value);
+	return 0;
+}
+
+int config_check_architecture(const char *value, struct err *err)
+{
+	if (!architecture_name(value))
+		return err_set(err, ERR_INVALID,
+			       "'%.40s' is no architecture: there are " ARCHITECTURE_NAMES, value);
 	return 0;
 }
 

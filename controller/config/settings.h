@@ -35,6 +35,8 @@
 	X(CLUSTER, TEXT, "home", home, home, true, "$BERTH_HOME here, ~/.berth on a login node", "where jobs have their files") \
 	X(CLUSTER, TEXT, "url", url, server, false, NULL, "the server: http://HOST:PORT, unix:/SOCKET; an engine: tcp://, ssh://USER@HOST") \
 	X(CLUSTER, TEXT, "system", machine, word, true, NULL, "the name that FirecREST has for the machine") \
+	X(CLUSTER, TEXT, "architecture", architecture, architecture, true, "told by the cluster, else this machine's", "what its nodes are: amd64, arm64") \
+	X(CLUSTER, TEXT, "bundle", bundle, file, false, "what is installed", "directory with berth's programs for its nodes") \
 	X(CLUSTER, TEXT, "scheduler", scheduler, scheduler, true, "slurm", "what FirecREST runs jobs with: slurm or pbs") \
 	X(CLUSTER, TEXT, "platform", platform, word, true, NULL, "what the site calls the part of it, for people") \
 	X(CLUSTER, TEXT, "tls_dir", tls_dir, file, false, "$DOCKER_CERT_PATH", "directory with ca.pem, cert.pem and key.pem for an engine") \

@@ -57,6 +57,7 @@ void node_finish(struct node *node)
 	free(node->gres);
 	free(node->gres_used);
 	free(node->features);
+	free(node->architecture);
 	*node = (struct node){ 0 };
 }
 
@@ -72,6 +73,8 @@ void node_list_take(struct node_list *list, struct node *node)
 {
 	struct node *last = list->len > 0 ? &list->items[list->len - 1] : NULL;
 
+	if (!node->architecture)
+		node->architecture = str_dup("");
 	if (last && strcmp(last->name, node->name) == 0) {
 		char *queues = str_printf("%s,%s", last->queues, node->queues);
 

@@ -18,6 +18,7 @@ struct cluster {
 	const char *backend;
 	const char *login;		      /* or "" */
 	const char *platform, *machine, *url; /* as configured, or "" */
+	const char *architecture;	      /* the same */
 	bool is_current;		      /* jobs go there unless something else is said */
 };
 
@@ -37,7 +38,8 @@ struct node {
 	char *reason; /* why it is not available, or "" */
 	char *gres;   /* GPUs and such, in the scheduler's words, or "" */
 	char *gres_used;
-	char *features; /* separated by commas, or "" */
+	char *features;	    /* separated by commas, or "" */
+	char *architecture; /* in words of its own, or "" where nobody tells */
 	uint64_t cpus, cpus_used;
 	uint64_t memory, memory_used; /* bytes */
 };
@@ -63,7 +65,8 @@ DEFINE_CLEANUP_VALUE(struct node_list, node_list_finish)
 
 /*
  * Moves the node to the end of the list; *node is all-zero afterwards. When the last one has the
- * same name, only the queue is added to that: schedulers tell a node once for each queue.
+ * same name, only the queue is added to that: schedulers tell a node once for each queue. Without
+ * an architecture (NULL) nobody tells it.
  */
 void node_list_take(struct node_list *list, struct node *node);
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/ops/architecture.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
 #include "init/base/fs.h"
@@ -49,13 +50,14 @@ struct adopting {
 	const struct where *where;
 	struct backend *backend;
 	struct place place;
-	struct bundle bundle;
+	struct bundle here, bundle; /* for this machine, and for the container */
 	char *installed;
 };
 
 static void adopting_finish(struct adopting *a)
 {
 	place_finish(&a->place);
+	bundle_finish(&a->here);
 	bundle_finish(&a->bundle);
 	free(a->installed);
 }
@@ -64,12 +66,13 @@ DEFINE_CLEANUP_VALUE(struct adopting, adopting_finish)
 static int open_adopting(struct adopting *a, struct err *err)
 {
 	if (controller_backend(a->c, a->where->cluster, &a->backend, err) < 0 ||
-	    bundle_find(a->c->paths.program, &a->bundle, err) < 0 ||
+	    bundle_find(a->c->paths.program, &a->here, err) < 0 ||
+	    architecture_bundle(a->c, a->where, a->backend, NULL, &a->bundle, err) < 0 ||
 	    place_find(a->c, a->where, NULL, &a->place, err) < 0 ||
 	    place_install_bundle(a->c, a->where, NULL, &a->place, &a->bundle, &a->installed, err) <
 		    0)
 		return -1;
-	return keys_make_host(a->c, a->bundle.tunnel, err);
+	return keys_make_host(a->c, a->here.tunnel, err);
 }
 
 static int record(struct adopting *a, struct job *job, struct err *err)
@@ -104,7 +107,7 @@ static int prepare(struct adopting *a, const struct job *job, const struct spec 
 {
 	cleanup_free char *link = fs_join(job->directory, "bundle");
 	cleanup(making_finish) struct making keys = {
-		.tunnel = a->bundle.tunnel, .bundle = a->installed, .job = job, .spec = spec
+		.tunnel = a->here.tunnel, .bundle = a->installed, .job = job, .spec = spec
 	};
 
 	if (site_make_dir(NULL, job->directory, err) < 0 ||

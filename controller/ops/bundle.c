@@ -61,6 +61,13 @@ static char *fingerprint(const struct bundle *bundle)
 	return buf_take_str(&b);
 }
 
+/* The note of this name: bundles of several architectures do not take each other's place. */
+static char *note_of(const char *name, const struct bundle *bundle)
+{
+	return bundle->architecture ? str_printf("%s %s", name, bundle->architecture)
+				    : str_dup(name);
+}
+
 static void add_to_digest(SHA2_CTX *digest, const char *name, struct span bytes)
 {
 	cleanup_free char *header = str_printf("%s %zu\n", name, bytes.len);
@@ -108,9 +115,10 @@ int bundle_digest(struct controller *c, const struct bundle *bundle, char ret[BU
 		  struct err *err)
 {
 	cleanup_free char *print = fingerprint(bundle), *note = NULL;
+	cleanup_free char *key = note_of(NOTE_DIGEST, bundle);
 	size_t len = strlen(print);
 
-	if (store_get_note(c->store, NOTE_DIGEST, &note, err) < 0)
+	if (store_get_note(c->store, key, &note, err) < 0)
 		return -1;
 	if (len > 0 && note && strncmp(note, print, len) == 0 &&
 	    strlen(note + len) == DIGEST_TEXT_SIZE - 1) {
@@ -121,7 +129,7 @@ int bundle_digest(struct controller *c, const struct bundle *bundle, char ret[BU
 	if (digest_all(bundle, NULL, NULL, ret, err) < 0)
 		return -1;
 	note = str_printf("%s%s", print, ret);
-	return store_put_note(c->store, NOTE_DIGEST, note, err);
+	return store_put_note(c->store, key, note, err);
 }
 
 int bundle_pack(const struct bundle *bundle, const char *digest, const char *part, struct buf *pack,
@@ -392,10 +400,10 @@ static int install(const char *images, const struct bundle *bundle, char **ret_d
 static char *find_installed(struct controller *c, const char *images, const struct bundle *bundle,
 			    const char *print)
 {
-	cleanup_free char *note = NULL, *dir = NULL;
+	cleanup_free char *key = note_of(NOTE, bundle), *note = NULL, *dir = NULL;
 	size_t len = strlen(print);
 
-	if (len == 0 || store_get_note(c->store, NOTE, &note, NULL) < 0 || !note ||
+	if (len == 0 || store_get_note(c->store, key, &note, NULL) < 0 || !note ||
 	    strncmp(note, print, len) != 0 || strlen(note + len) != DIGEST_TEXT_SIZE - 1)
 		return NULL;
 	dir = fs_join(images, note + len);
@@ -405,7 +413,7 @@ static char *find_installed(struct controller *c, const char *images, const stru
 int bundle_install(struct controller *c, const char *images, const struct bundle *bundle,
 		   char **ret_dir, struct err *err)
 {
-	cleanup_free char *print = fingerprint(bundle), *note = NULL;
+	cleanup_free char *print = fingerprint(bundle), *note = NULL, *key = note_of(NOTE, bundle);
 	cleanup_free char *dir = find_installed(c, images, bundle, print);
 	char digest[DIGEST_TEXT_SIZE];
 
@@ -413,7 +421,7 @@ int bundle_install(struct controller *c, const char *images, const struct bundle
 		if (install(images, bundle, &dir, digest, err) < 0)
 			return err_wrap(err, "cannot install the bundle");
 		note = str_printf("%s%s", print, digest);
-		if (store_put_note(c->store, NOTE, note, err) < 0)
+		if (store_put_note(c->store, key, note, err) < 0)
 			return -1;
 	}
 	/* Its time says when it was last used; collecting old ones looks at it. */

@@ -28,6 +28,15 @@ int ops_list_reservations(struct controller *c, const char *backend, char *const
 int ops_cluster_health(struct controller *c, const char *cluster, bool *ret_is_well,
 		       char ret[OPS_HEALTH_MAX], struct err *err) attr_must_use;
 
+#define OPS_ARCHITECTURE_MAX 120
+
+/*
+ * What its nodes are: the name ("arm64"), and in words for people where that is known from. Both
+ * are "" where it cannot be said.
+ */
+const char *ops_cluster_architecture(struct controller *c, const char *cluster,
+				     char ret_words[OPS_ARCHITECTURE_MAX]);
+
 /* What the scheduler keeps of a job; ERR_UNSUPPORTED where that cannot be asked for. */
 int ops_batch_script(struct controller *c, const struct job *job, struct batch_script *ret,
 		     struct err *err) attr_must_use;

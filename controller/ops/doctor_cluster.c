@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "controller/backends/local/sandbox.h"
+#include "controller/ops/architecture.h"
 #include "controller/ops/doctor_check.h"
 #include "controller/ops/place.h"
 
@@ -51,10 +52,32 @@ static bool is_mere_possibility(const struct doctor_check *check, struct control
 	       strcmp(current.cluster, check->cluster) != 0;
 }
 
-static void ask_scheduler(struct doctor_check *check, struct controller *c, struct backend *backend)
+/* What its nodes are, and whether there is something here that runs on them. */
+static void look_at_programs(struct doctor_check *check, struct controller *c,
+			     struct backend *backend)
+{
+	cleanup(bundle_finish) struct bundle bundle = { 0 };
+	char words[OPS_ARCHITECTURE_MAX];
+	struct architecture found;
+	struct where where;
+	struct err err;
+
+	if (ops_choose(c, check->cluster, &where, &err) < 0 ||
+	    architecture_find(c, &where, backend, NULL, &found, &err) < 0 ||
+	    architecture_bundle(c, &where, backend, NULL, &bundle, &err) < 0) {
+		doctor_say(check, "architecture", FINDING_FAILURE, "%s: %s", check->cluster,
+			   err.text);
+		return;
+	}
+	architecture_describe(&found, words);
+	doctor_say(check, "architecture", FINDING_OK, "%s: %s; its jobs get %s", check->cluster,
+		   words, bundle.init);
+}
+
+static bool ask_scheduler(struct doctor_check *check, struct controller *c, struct backend *backend)
 {
 	cleanup(queue_list_finish) struct queue_list queues = { 0 };
-	struct err err;
+	struct err err = { 0 };
 
 	if (backend_list_queues(backend, &queues, &err) == 0)
 		doctor_say(check, "cluster", FINDING_OK, "%s: %s answers, with %zu queues",
@@ -69,19 +92,22 @@ static void ask_scheduler(struct doctor_check *check, struct controller *c, stru
 			   check->cluster);
 	else
 		doctor_say(check, "cluster", FINDING_FAILURE, "%s: %s", check->cluster, err.text);
+	return err.kind == ERR_NONE || err.kind == ERR_UNSUPPORTED;
 }
 
-static void ask_health(struct doctor_check *check, struct backend *backend)
+static bool ask_health(struct doctor_check *check, struct backend *backend)
 {
 	char words[BACKEND_REASON_MAX];
 	struct err err;
 	bool is_well;
 
-	if (backend_health(backend, &is_well, words, sizeof(words), &err) < 0)
+	if (backend_health(backend, &is_well, words, sizeof(words), &err) < 0) {
 		doctor_say(check, "cluster", FINDING_FAILURE, "%s: %s", check->cluster, err.text);
-	else
-		doctor_say(check, "cluster", is_well ? FINDING_OK : FINDING_FAILURE, "%s: %s",
-			   check->cluster, words);
+		return false;
+	}
+	doctor_say(check, "cluster", is_well ? FINDING_OK : FINDING_FAILURE, "%s: %s",
+		   check->cluster, words);
+	return true;
 }
 
 void doctor_cluster(struct doctor_check *check)
@@ -96,15 +122,16 @@ void doctor_cluster(struct doctor_check *check)
 		return;
 	}
 	if (!site_can_run(backend_site(backend))) {
-		ask_health(check, backend);
+		if (ask_health(check, backend))
+			look_at_programs(check, c, backend);
 		return;
 	}
 	if (site_is_remote(backend_site(backend)) && !login_answers(check, backend_site(backend)))
 		return;
 	if (strcmp(backend_name(backend), "local") == 0)
 		look_at_sandbox(check);
-	else
-		ask_scheduler(check, c, backend);
+	else if (ask_scheduler(check, c, backend))
+		look_at_programs(check, c, backend);
 }
 
 void doctor_relays(struct doctor_check *check)

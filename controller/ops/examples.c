@@ -5,11 +5,12 @@
 #include <stddef.h>
 
 /* One machine of Alps; platforms differ in the address, machines in their name there. */
-#define CSCS_MACHINE(machine, platform, path)                            \
+#define CSCS_MACHINE(machine, architecture, platform, path)              \
 	"  " machine ":\n"                                               \
 	"    backend: firecrest\n"                                       \
 	"    url: https://api.cscs.ch/" path "/firecrest/v2\n"           \
 	"    system: " machine "\n"                                      \
+	"    architecture: " architecture "\n"                           \
 	"    platform: " platform "\n"                                   \
 	"    oidc: https://auth.cscs.ch/auth/realms/firecrest-clients\n" \
 	"    scopes: [profile, firecrest, firecrest-v2]\n"               \
@@ -23,8 +24,9 @@
 	"# An application of yours in the developer portal of CSCS, with the APIs of these\n"  \
 	"# platforms, gives client_id and secret; then: berth login daint\n"                   \
 	"# That asks for the secret and keeps it in the keyring. All three share the login.\n" \
-	"clusters:\n" CSCS_MACHINE("daint", "HPC", "hpc") CSCS_MACHINE("clariden", "ML", "ml") \
-		CSCS_MACHINE("santis", "CW", "cw")
+	"clusters:\n" CSCS_MACHINE("daint", "arm64", "HPC", "hpc")                             \
+		CSCS_MACHINE("clariden", "arm64", "ML", "ml")                                  \
+			CSCS_MACHINE("santis", "arm64", "CW", "cw")
 
 const struct example ops_examples[] = {
 	{ "cscs", "Alps at CSCS: daint, clariden and santis, by FirecREST", CSCS },

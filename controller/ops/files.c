@@ -8,6 +8,7 @@
 #include "controller/backends/firecrest/site.h"
 #include "controller/backends/site_ssh.h"
 #include "controller/files/firecrest.h"
+#include "controller/ops/architecture.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
@@ -353,7 +354,7 @@ static int bring_server(struct controller *c, const struct where *where, struct 
 	cleanup_free char *dir = NULL;
 
 	if (place_find(c, where, site, &place, err) < 0 ||
-	    bundle_find(c->paths.program, &bundle, err) < 0)
+	    architecture_bundle(c, where, NULL, NULL, &bundle, err) < 0)
 		return -1;
 	return place_install_bundle(c, where, site, &place, &bundle, &dir, err);
 }

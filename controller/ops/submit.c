@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "controller/ops/architecture.h"
 #include "controller/ops/fetch.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
@@ -109,7 +110,7 @@ struct way {
 	struct backend *backend;
 	struct site *site;
 	struct place place;
-	struct bundle bundle;
+	struct bundle here, bundle; /* for this machine, and for the nodes */
 	char *installed;
 	char *template;	      /* or NULL */
 	char *edf, *edf_here; /* where a file of this machine goes, and which; or NULL */
@@ -118,6 +119,7 @@ struct way {
 static void way_finish(struct way *way)
 {
 	place_finish(&way->place);
+	bundle_finish(&way->here);
 	bundle_finish(&way->bundle);
 	free(way->installed);
 	free(way->edf);
@@ -193,7 +195,7 @@ static int prepare_and_submit(struct controller *c, const struct spec *spec, con
 			      struct job *job, struct notes *notes, struct err *err)
 {
 	cleanup(making_finish) struct making keys = { .site = way->site,
-						      .tunnel = way->bundle.tunnel,
+						      .tunnel = way->here.tunnel,
 						      .bundle = way->installed,
 						      .job = job,
 						      .spec = spec };
@@ -270,14 +272,23 @@ static int open_way(struct controller *c, struct way *way, struct job *job, stru
 	return place_find(c, &way->where, way->site, &way->place, err);
 }
 
+/* What the nodes are, and berth's programs for them: before anything is made or brought there. */
+static int find_programs(struct controller *c, const struct spec *spec, struct way *way,
+			 struct err *err)
+{
+	if (bundle_find(c->paths.program, &way->here, err) < 0)
+		return -1;
+	return architecture_bundle(c, &way->where, way->backend, spec->partition, &way->bundle,
+				   err);
+}
+
 /* Finds or makes all else that does not belong to one job. */
 static int prepare_way(struct controller *c, struct way *way, struct err *err)
 {
-	if (bundle_find(c->paths.program, &way->bundle, err) < 0 ||
-	    place_install_bundle(c, &way->where, way->site, &way->place, &way->bundle,
+	if (place_install_bundle(c, &way->where, way->site, &way->place, &way->bundle,
 				 &way->installed, err) < 0)
 		return -1;
-	return keys_make_host(c, way->bundle.tunnel, err);
+	return keys_make_host(c, way->here.tunnel, err);
 }
 
 /*
@@ -330,6 +341,8 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 		return -1;
 	at_home = wants_home(&way.where, spec, "/");
 	if (spec_check(spec, err) < 0 || open_way(c, &way, &job, err) < 0)
+		return -1;
+	if (find_programs(c, spec, &way, err) < 0)
 		return -1;
 	if (at_home)
 		spec->workdir = way.place.user_home;

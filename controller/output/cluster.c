@@ -38,6 +38,7 @@ static const struct column cluster_columns[] = {
 	{ "PLATFORM", .wide_only = true },
 	{ "SYSTEM", .wide_only = true },
 	{ "ADDRESS", .wide_only = true },
+	{ "ARCHITECTURE", .wide_only = true },
 };
 
 static void print_node_table(const struct node_list *nodes, const struct output *output)
@@ -83,6 +84,7 @@ json_t *output_node_value(const struct node *node)
 	json_object_set_new(object, "gres", value_optional(node->gres));
 	json_object_set_new(object, "gres_used", value_optional(node->gres_used));
 	json_object_set_new(object, "features", value_optional(node->features));
+	json_object_set_new(object, "architecture", value_optional(node->architecture));
 	json_object_set_new(object, "reason", value_optional(node->reason));
 	return object;
 }
@@ -174,6 +176,7 @@ static void print_cluster_table(const struct cluster_list *clusters, const struc
 		table_add_text(&table, clusters->items[i].platform);
 		table_add_text(&table, clusters->items[i].machine);
 		table_add_text(&table, clusters->items[i].url);
+		table_add_text(&table, clusters->items[i].architecture);
 	}
 	table_print(&table, output);
 }
@@ -188,6 +191,7 @@ json_t *output_cluster_value(const struct cluster *cluster)
 	json_object_set_new(object, "platform", value_optional(cluster->platform));
 	json_object_set_new(object, "system", value_optional(cluster->machine));
 	json_object_set_new(object, "url", value_optional(cluster->url));
+	json_object_set_new(object, "architecture", value_optional(cluster->architecture));
 	json_object_set_new(object, "current", json_boolean(cluster->is_current));
 	return object;
 }

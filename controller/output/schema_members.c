@@ -86,6 +86,7 @@ static const struct member clusters[] = {
 	{ "platform", MEMBER_TEXT, MEMBER_NULL, "what its site calls the part of it", NULL },
 	{ "system", MEMBER_TEXT, MEMBER_NULL, "what FirecREST calls the machine", NULL },
 	{ "url", MEMBER_TEXT, MEMBER_NULL, "its server", NULL },
+	{ "architecture", MEMBER_TEXT, MEMBER_NULL, "what its nodes are, as configured", NULL },
 	{ "current", MEMBER_TRUTH, MEMBER_ALWAYS, "jobs go there unless something else is said", NULL },
 	{ 0 },
 };
@@ -103,6 +104,7 @@ static const struct member clusters[] = {
 	{ "gres", MEMBER_TEXT, MEMBER_NULL, "generic resources, in the scheduler's words", NULL }, \
 	{ "gres_used", MEMBER_TEXT, MEMBER_NULL, "those that jobs have", NULL }, \
 	{ "features", MEMBER_TEXT, MEMBER_NULL, "separated by commas", NULL }, \
+	{ "architecture", MEMBER_TEXT, MEMBER_NULL, "what its machine is, in the scheduler's words", NULL }, \
 	{ "reason", MEMBER_TEXT, MEMBER_NULL, "why it is not available", NULL }
 
 static const struct member nodes[] = { NODE_MEMBERS, { 0 } };

@@ -241,17 +241,19 @@ static int list_nodes(struct backend *backend, struct node_list *ret, struct err
 	const struct engine_call call = { .path = "/info" };
 	cleanup(json_release) json_t *answer = NULL;
 	struct node node = { 0 };
-	const char *name;
+	const char *name, *architecture;
 
 	if (engine_call(engine_of(backend), &call, &answer, err) < 0)
 		return -1;
 	name = json_string_value(json_object_get(answer, "Name"));
+	architecture = json_string_value(json_object_get(answer, "Architecture"));
 	node = (struct node){
 		.name = str_dup(name ? name : "engine"),
 		.queues = str_dup(""),
 		.state = str_dup("up"),
 		.reason = str_dup(""),
 		.gres = str_dup(""),
+		.architecture = str_dup(architecture ? architecture : ""),
 		.cpus = (uint64_t)MAX(json_integer_value(json_object_get(answer, "NCPU")), 0),
 		.memory = (uint64_t)MAX(json_integer_value(json_object_get(answer, "MemTotal")), 0),
 	};

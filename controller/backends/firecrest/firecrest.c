@@ -160,6 +160,26 @@ static int list_nodes(struct backend *backend, struct node_list *ret, struct err
 	return 0;
 }
 
+/* Nodes do not tell; a program that login nodes have does, as they share their programs. */
+static int architectures(struct backend *backend, const char *queue, struct architectures *ret,
+			 struct err *err)
+{
+	static const char *const query[] = { "path", "/usr/bin/env", NULL };
+	const struct firecrest_request request = { .path = "/filesystem/{system}/ops/file",
+						   .query = query };
+	cleanup(json_release) json_t *answer = NULL;
+	const char *text, *name = NULL;
+
+	(void)queue;
+	if (firecrest_call(client_of(backend), &request, &answer, err) < 0)
+		return -1;
+	text = json_string_value(json_object_get(answer, "output"));
+	name = text ? architecture_of_description(text) : NULL;
+	if (name)
+		architectures_add(ret, name);
+	return 0;
+}
+
 static int list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 {
 	static const char *const paths[] = { "/status/{system}/partitions",
@@ -239,6 +259,7 @@ static const struct backend_ops firecrest_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = list_nodes,
 	.list_queues = list_queues,
+	.architectures = architectures,
 	.list_reservations = list_reservations,
 	.batch_script = firecrest_batch_script,
 	.list_runs = firecrest_list_runs,

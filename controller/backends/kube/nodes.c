@@ -228,6 +228,16 @@ static char *gres_used(const json_t *sums, const json_t *labels)
 	return gres_of(whole, labels);
 }
 
+/* The kubelet's own word, which its label kubernetes.io/arch repeats. */
+static char *architecture_of(const json_t *json)
+{
+	const json_t *word = json_object_get(part(json, "status", "nodeInfo"), "architecture");
+	char *text = str_dup(json_is_string(word) ? json_string_value(word) : "");
+
+	text_make_printable(text);
+	return text;
+}
+
 static void read_node(const json_t *json, const json_t *sums, struct node *node)
 {
 	const json_t *has = part(json, "status", "allocatable");
@@ -240,6 +250,7 @@ static void read_node(const json_t *json, const json_t *sums, struct node *node)
 	node->gres = gres_of(has, labels);
 	node->gres_used = gres_used(sums, labels);
 	node->features = features_of(json);
+	node->architecture = architecture_of(json);
 	node->cpus = quantity_of(has, "cpu") / MILLI;
 	node->cpus_used = sum_of(sums, "cpu");
 	node->memory = quantity_of(has, "memory") / MILLI;

@@ -70,6 +70,7 @@ int local_list_nodes(struct backend *backend, struct node_list *ret, struct err 
 		.gres = list_gpus(),
 		.gres_used = str_dup(""),
 		.features = str_dup(""),
+		.architecture = str_dup(architecture_here() ? architecture_here() : ""),
 		.cpus = (uint64_t)cpus,
 		.cpus_used = busy_cpus((uint64_t)cpus),
 		.memory = (uint64_t)info.totalram * info.mem_unit,

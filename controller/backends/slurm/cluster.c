@@ -185,6 +185,38 @@ static char *find_word(const char *line, const char *name)
 	return str_dup("");
 }
 
+int slurm_next_architecture(struct span *text, const char *queue, struct architectures *ret)
+{
+	cleanup_free char *line = slurm_cut_line(text);
+	cleanup_free char *queues = line ? find_word(line, "Partitions") : NULL;
+	cleanup_free char *word = line ? find_word(line, "Arch") : NULL;
+	const struct node node = { .queues = queues };
+
+	if (!line)
+		return -1;
+	if (!queue || node_is_in_queue(&node, queue))
+		architectures_add(ret, word);
+	return 0;
+}
+
+/* sinfo does not tell it. */
+int slurm_architectures(struct backend *backend, const char *queue, struct architectures *ret,
+			struct err *err)
+{
+	static const char *const argv[] = {
+		"scontrol", "--all", "--oneliner", "show", "node", NULL
+	};
+	cleanup(child_finish) struct child child = { 0 };
+	struct span text;
+
+	if (slurm_run(backend, argv, NULL, &child, err) < 0)
+		return -1;
+	text = buf_span(&child.output);
+	while (slurm_next_architecture(&text, queue, ret) == 0)
+		;
+	return 0;
+}
+
 static uint64_t find_time(const char *line, const char *name)
 {
 	cleanup_free char *text = find_word(line, name);

@@ -28,7 +28,15 @@ int slurm_next_reservation(struct span *text, struct reservation *ret) attr_must
 int slurm_list_reservations(struct backend *backend, struct reservation_list *ret, struct err *err)
 	attr_must_use;
 
-/* backend_ops.list_nodes and .list_queues. */
+/*
+ * Adds what the next line of `scontrol --oneliner show node` says, if that is a node of this queue
+ * (NULL: of any). -1 at the end of the text.
+ */
+int slurm_next_architecture(struct span *text, const char *queue, struct architectures *ret);
+
+/* backend_ops.architectures, .list_nodes and .list_queues. */
+int slurm_architectures(struct backend *backend, const char *queue, struct architectures *ret,
+			struct err *err) attr_must_use;
 int slurm_list_nodes(struct backend *backend, struct node_list *ret, struct err *err) attr_must_use;
 int slurm_list_queues(struct backend *backend, struct queue_list *ret, struct err *err)
 	attr_must_use;

@@ -102,6 +102,7 @@ static const struct backend_ops slurm_backend_ops = {
 	.endpoint = jobdir_endpoint,
 	.list_nodes = slurm_list_nodes,
 	.list_queues = slurm_list_queues,
+	.architectures = slurm_architectures,
 	.list_reservations = slurm_list_reservations,
 	.report = slurm_report,
 	.list_queued = slurm_list_queued,

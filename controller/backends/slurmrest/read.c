@@ -271,6 +271,7 @@ void slurmrest_read_nodes(const json_t *answer, struct node_list *ret)
 			.gres = take_words(json_object_get(json, "gres"), ","),
 			.gres_used = take_words(json_object_get(json, "gres_used"), ","),
 			.features = take_words(json_object_get(json, "features"), ","),
+			.architecture = take_words(json_object_get(json, "architecture"), ","),
 			.cpus = number_of(json, "cpus", NUMBER_MAX),
 			.cpus_used = number_of(json, "alloc_cpus", NUMBER_MAX),
 			.memory = number_of(json, "real_memory", NUMBER_MAX) * MEGABYTE,

@@ -100,6 +100,8 @@ void swarm_read_node(const json_t *json, struct node_list *ret)
 		.reason = copy_text(swarm_text(json_object_get(json, "Status"), "Message")),
 		.gres = read_generic(json_object_get(resources, "GenericResources")),
 		.gres_used = str_dup(""),
+		.architecture = copy_text(
+			swarm_text(json_object_get(description, "Platform"), "Architecture")),
 		.features = read_labels(json_object_get(json_object_get(json, "Spec"), "Labels")),
 		.cpus = number_of(resources, "NanoCPUs") / NANO,
 		.memory = number_of(resources, "MemoryBytes"),
