@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What the verbs that act on jobs share; see cmd.h. */
-#include <inttypes.h>
-
 #include "controller/cmd/cmd.h"
 #include "controller/ops/act.h"
 #include "controller/ops/jobs.h"
@@ -24,7 +22,7 @@ int cmd_act(const struct act *act, const char *done, const struct many_args *arg
 	cleanup(controller_close) struct controller *c = NULL;
 	struct wanted wanted = { .act = act };
 	const struct many many = { .args = args,
-				   .what = act_word(act->kind),
+				   .what = act->word ? act->word : act_word(act->kind),
 				   .argc = argc,
 				   .argv = argv,
 				   .fits = fits,
@@ -40,7 +38,11 @@ int cmd_act(const struct act *act, const char *done, const struct many_args *arg
 		return chosen;
 	if (ops_act(c, act, &jobs, err) < 0)
 		return -1;
-	for (size_t i = 0; i < jobs.len; i++)
-		printf("job-%" PRIu64 " %s\n", jobs.items[i].id, done);
+	for (size_t i = 0; i < jobs.len; i++) {
+		char label[JOB_LABEL_SIZE];
+
+		job_label(&jobs.items[i], label);
+		printf("%s %s\n", label, done);
+	}
 	return 0;
 }

@@ -73,6 +73,7 @@ int get_output(const struct get_args *args, struct output *ret, struct err *err)
 	clock_gettime(CLOCK_REALTIME, &now);
 	*ret = (struct output){
 		.no_headers = args->no_headers,
+		.list = args->list,
 		.colour = wants_colour(),
 		.now_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec,
 		.out = args->out ? args->out : stdout,
@@ -161,7 +162,7 @@ static int refuse(const char *word, struct err *err)
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
 {
-	const struct get_args *args = opaque;
+	struct get_args *args = opaque;
 
 	if (argc == 0)
 		return err_set(
@@ -174,6 +175,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 			continue;
 		if (args->tail && resource->run != get_error)
 			return err_set(err, ERR_INVALID, "--tail: goes with 'get error' only");
+		args->list = resource->name;
 		if (args->watch && resource->run != get_jobs)
 			return watch(resource, args, argc - 1, argv + 1, err);
 		return resource->run(args, argc - 1, argv + 1, err);

@@ -25,7 +25,8 @@ struct get_args {
 	bool watch;
 	bool refresh;
 	bool script;
-	FILE *out; /* NULL: standard output */
+	const char *list; /* the resource, as get's table has it */
+	FILE *out;	  /* NULL: standard output */
 };
 
 /* How to show things, from the options and the terminal that standard output may be. */

@@ -12,10 +12,11 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 {
 	const struct many_only *args = opaque;
 	int skipped = strcmp(argv[0], "jobs") == 0 || strcmp(argv[0], "job") == 0;
-	struct act act = { .kind = ACT_UPDATE };
+	struct act act = { .kind = ACT_UPDATE, .word = "reprioritize" };
 
 	if (skipped == argc)
-		return err_set(err, ERR_INVALID, "usage: %s", "berth reprioritize jobs PRIORITY");
+		return err_set(err, ERR_INVALID,
+			       "which priority? berth reprioritize jobs 9 --name 'train*'");
 	act.change.priority = argv[skipped];
 	return cmd_act(&act, "has another priority", &args->many, argc - skipped - 1,
 		       argv + skipped + 1, err);

@@ -7,6 +7,7 @@
 #include "controller/model/filter.h"
 #include "controller/ops/gc.h"
 #include "controller/ops/jobs.h"
+#include "init/base/text.h"
 
 /* What the exit status of `berth wait` is for jobs that have neither exit status nor signal. */
 #define STATUS_TIMEOUT 124   /* as timeout(1) */
@@ -16,12 +17,12 @@
 
 struct args {
 	struct opt_list states;
-	uint64_t timeout_ns;
+	const char *timeout; /* 0 is one, too: then nobody waits */
 };
 
 static const struct opt opts[] = {
 	OPT_LIST(0, "for", struct args, states, "STATE", "until they are in this state (ended)"),
-	OPT_DURATION(0, "timeout", struct args, timeout_ns, "DURATION", "wait at most so long"),
+	OPT_STR(0, "timeout", struct args, timeout, "DURATION", "wait at most so long"),
 	OPT_END,
 };
 
@@ -149,11 +150,21 @@ static int wait_for_all(struct wait *wait, uint64_t timeout_ns, struct err *err)
 		left = take_stock(wait);
 		if (left == 0)
 			return wait->status;
-		if (timeout_ns && monotonic_ns() - start >= timeout_ns)
+		if (monotonic_ns() - start >= timeout_ns)
 			return err_set(err, ERR_TIMEOUT, "%zu of %zu jobs are not there yet", left,
 				       wait->jobs.len);
 		ops_await(wait->c, &wait->jobs, interval_ms(wait));
 	}
+}
+
+static int parse_timeout(const char *text, uint64_t *ret_ns, struct err *err)
+{
+	*ret_ns = UINT64_MAX;
+	if (text && !text_parse_duration(text, ret_ns))
+		return err_set(err, ERR_INVALID,
+			       "--timeout: '%.40s' is not a duration: write it like 90s, 30m or 2h",
+			       text);
+	return 0;
 }
 
 static int run(void *opaque, int argc, char **argv, struct err *err)
@@ -162,22 +173,19 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	struct filter_args wanted = { .states = args->states };
 	cleanup(controller_close) struct controller *c = NULL;
 	cleanup(wait_finish) struct wait wait = { .for_the_end = args->states.len == 0 };
+	uint64_t timeout_ns;
 	int result;
 
 	if (wait.for_the_end)
 		wanted.states.items[wanted.states.len++] = "ended";
-	if (filter_parse(&wanted, &wait.filter, err) < 0 || controller_open(&c, err) < 0)
+	if (parse_timeout(args->timeout, &timeout_ns, err) < 0 ||
+	    filter_parse(&wanted, &wait.filter, err) < 0 || controller_open(&c, err) < 0)
 		return -1;
-	for (int i = 0; i < argc; i++) {
-		cleanup(job_finish) struct job job = { 0 };
-
-		if (ops_find_text(c, argv[i], &job, err) < 0)
-			return -1;
-		job_list_take(&wait.jobs, &job);
-	}
+	if (ops_find_named(c, argv, (size_t)argc, &wait.jobs, err) < 0)
+		return -1;
 	wait.c = c;
 	wait.told = new_array(bool, wait.jobs.len);
-	result = wait_for_all(&wait, args->timeout_ns, err);
+	result = wait_for_all(&wait, timeout_ns, err);
 	ops_collect_in_passing(c);
 	return result;
 }

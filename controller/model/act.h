@@ -54,6 +54,7 @@ struct act {
 	enum act_kind kind;
 	int signal;	      /* of ACT_SIGNAL */
 	struct change change; /* of ACT_UPDATE */
+	const char *word;     /* what the user calls it, where that is not the kind's word */
 };
 
 const char *act_word(enum act_kind kind);

@@ -69,6 +69,25 @@ void node_list_finish(struct node_list *list)
 	*list = (struct node_list){ 0 };
 }
 
+/* Names stay in alphabetical order: schedulers tell them in another one each time. */
+static void add_queue(struct node *node, const char *queue)
+{
+	const char *at = node->queues;
+	char *queues;
+
+	while (*at) {
+		size_t len = strcspn(at, ",");
+
+		if (strncmp(at, queue, MAX(len, strlen(queue))) > 0)
+			break;
+		at += len + (at[len] == ',');
+	}
+	queues = *at ? str_printf("%.*s%s,%s", (int)(at - node->queues), node->queues, queue, at)
+		     : str_printf("%s,%s", node->queues, queue);
+	free(node->queues);
+	node->queues = queues;
+}
+
 void node_list_take(struct node_list *list, struct node *node)
 {
 	struct node *last = list->len > 0 ? &list->items[list->len - 1] : NULL;
@@ -76,10 +95,7 @@ void node_list_take(struct node_list *list, struct node *node)
 	if (!node->architecture)
 		node->architecture = str_dup("");
 	if (last && strcmp(last->name, node->name) == 0) {
-		char *queues = str_printf("%s,%s", last->queues, node->queues);
-
-		free(last->queues);
-		last->queues = queues;
+		add_queue(last, node->queues);
 		node_finish(node);
 		return;
 	}

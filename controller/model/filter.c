@@ -2,12 +2,14 @@
 /* Which jobs a verb is about; see filter.h. */
 #include "filter.h"
 
+#include <ctype.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "controller/model/hostlist.h"
+#include "init/base/text.h"
 
 #define WORD_MAX 256
 
@@ -62,6 +64,35 @@ static uint32_t parse_state(const char *word)
 	return 0;
 }
 
+static int refuse_state(const char *word, struct err *err)
+{
+	static const char *const words[] = { "open", "ended",
+#define X(name, is_ended) #name,
+					     JOB_STATES(X)
+#undef X
+	};
+	unsigned int least = TEXT_CLOSE + 1;
+	const char *close = NULL;
+	char upper[WORD_MAX];
+
+	for (size_t i = 0; i == 0 || word[i - 1]; i++)
+		upper[i] = (char)toupper((unsigned char)word[i]);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		unsigned int far =
+			MIN(text_distance(word, words[i]), text_distance(upper, words[i]));
+
+		if (far < least) {
+			least = far;
+			close = words[i];
+		}
+	}
+	if (close)
+		return err_set(err, ERR_INVALID, "'%.40s' is no state of a job: did you mean %s?",
+			       word, close);
+	return err_set(err, ERR_INVALID, "'%.40s' is no state of a job: there are %s", word,
+		       known_states);
+}
+
 int filter_parse(const struct filter_args *args, struct filter *ret, struct err *err)
 {
 	struct filter filter = { .args = args };
@@ -74,9 +105,7 @@ int filter_parse(const struct filter_args *args, struct filter *ret, struct err 
 			uint32_t bits = parse_state(word);
 
 			if (bits == 0)
-				return err_set(err, ERR_INVALID,
-					       "'%.40s' is no state of a job: there are %s", word,
-					       known_states);
+				return refuse_state(word, err);
 			filter.states |= bits;
 		}
 	}

@@ -208,19 +208,39 @@ static int list_and_expect(struct controller *c, const struct selection *selecti
 	return store_end_reading(c->store, result == 0 ? err : NULL) < 0 ? -1 : result;
 }
 
+/* The same job, or the same tasks of one array. */
+static bool is_listed(const struct job_list *jobs, const struct job *job)
+{
+	for (size_t i = 0; i < jobs->len; i++) {
+		if (jobs->items[i].id == job->id && strcmp(jobs->items[i].only, job->only) == 0)
+			return true;
+	}
+	return false;
+}
+
+int ops_find_named(struct controller *c, char *const *names, size_t len, struct job_list *ret,
+		   struct err *err)
+{
+	cleanup(job_list_finish) struct job_list jobs = { 0 };
+
+	for (size_t i = 0; i < len; i++) {
+		cleanup(job_finish) struct job job = { 0 };
+
+		if (ops_find_text(c, names[i], &job, err) < 0)
+			return -1;
+		if (!is_listed(&jobs, &job))
+			job_list_take(&jobs, &job);
+	}
+	*ret = jobs;
+	jobs = (struct job_list){ 0 };
+	return 0;
+}
+
 static int find_selected(struct controller *c, const struct selection *selection,
 			 struct job_list *ret, struct err *err)
 {
-	if (selection->len == 0)
-		return list_and_expect(c, selection, ret, err);
-	for (size_t i = 0; i < selection->len; i++) {
-		cleanup(job_finish) struct job job = { 0 };
-
-		if (ops_find_text(c, selection->jobs[i], &job, err) < 0)
-			return -1;
-		job_list_take(ret, &job);
-	}
-	return 0;
+	return selection->len == 0 ? list_and_expect(c, selection, ret, err)
+				   : ops_find_named(c, selection->jobs, selection->len, ret, err);
 }
 
 int ops_select(struct controller *c, const struct selection *selection, struct job_list *ret,

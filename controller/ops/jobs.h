@@ -25,6 +25,10 @@ int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struc
 int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
 	attr_must_use;
 
+/* The jobs of several such arguments, each once however often it was named. */
+int ops_find_named(struct controller *c, char *const *names, size_t len, struct job_list *ret,
+		   struct err *err) attr_must_use;
+
 /* Jobs that have not ended, or ended less than a day ago; or all that are recorded. */
 int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *err) attr_must_use;
 

@@ -30,6 +30,7 @@ struct output {
 	bool no_headers;    /* of table, wide and csv */
 	bool colour;	    /* the state, in table and wide */
 	unsigned int width; /* columns of the terminal that a table has to fit; 0: any */
+	const char *list;   /* what is listed, as in schema_members.h; or NULL */
 	uint64_t now_ns;    /* what ages are counted from */
 	FILE *out;
 };

@@ -76,7 +76,8 @@ static bool is_invisible(const unsigned char *p)
 	return p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
 }
 
-void table_make_safe(char *text)
+/* All but the control characters that are kept. */
+static void make_safe(char *text, const char *kept)
 {
 	unsigned char *from = (unsigned char *)text, *to;
 
@@ -86,13 +87,25 @@ void table_make_safe(char *text)
 	for (to = from; *from;) {
 		size_t len = character_len(from);
 
-		if (len == 0 || is_control(from) || is_invisible(from))
+		if (strchr(kept, *from))
+			*to++ = *from;
+		else if (len == 0 || is_control(from) || is_invisible(from))
 			*to++ = '?';
 		else
 			to = (unsigned char *)memmove(to, from, len) + len;
 		from += MAX(len, (size_t)1);
 	}
 	*to = '\0';
+}
+
+void table_make_safe(char *text)
+{
+	make_safe(text, "");
+}
+
+void table_make_lines_safe(char *text)
+{
+	make_safe(text, "\n\t");
 }
 
 /* The number of characters of UTF-8 text: what a terminal shows of it, as good as. */

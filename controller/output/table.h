@@ -60,3 +60,5 @@ void table_print(const struct table *table, const struct output *output);
 
 /* Makes text harmless for a terminal, in place; it never grows. */
 void table_make_safe(char *text);
+/* The same of text that may have several lines, and tabulators. */
+void table_make_lines_safe(char *text);

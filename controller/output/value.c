@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "controller/model/json.h"
+#include "controller/output/schema_members.h"
 #include "controller/output/table.h"
 #include "init/base/alloc.h"
 #include "init/base/buf.h"
@@ -99,8 +100,8 @@ static void print_csv_field(const json_t *value, FILE *out)
 
 	if (!text || json_is_null(value))
 		return;
-	table_make_safe(text);
-	if (text[strcspn(text, "\",")] == '\0') {
+	table_make_lines_safe(text);
+	if (text[strcspn(text, "\",\n")] == '\0') {
 		fputs(text, out);
 		return;
 	}
@@ -113,20 +114,38 @@ static void print_csv_field(const json_t *value, FILE *out)
 	fputc('"', out);
 }
 
+/* Of an empty list, too, whoever reads it wants to know what it would have. */
+static void print_csv_titles(const json_t *first, const struct output *output)
+{
+	const struct listed *listed = schema_listed;
+	const char *comma = "", *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)first, key, value) {
+		fprintf(output->out, "%s%s", comma, key);
+		comma = ",";
+	}
+	while (listed->name && (first || !output->list || strcmp(listed->name, output->list) != 0))
+		listed++;
+	for (const struct member *member = listed->members; member && member->name; member++) {
+		if (member->need == MEMBER_OPTIONAL)
+			continue;
+		fprintf(output->out, "%s%s", comma, member->name);
+		comma = ",";
+	}
+	if (comma[0])
+		fputc('\n', output->out);
+}
+
 static void print_csv(const json_t *array, const struct output *output)
 {
 	json_t *first = json_array_get(array, 0), *object, *value;
 	const char *key;
 	size_t i;
-	bool comma = false;
+	bool comma;
 
-	if (!output->no_headers && first) {
-		json_object_foreach(first, key, value) {
-			fprintf(output->out, "%s%s", comma ? "," : "", key);
-			comma = true;
-		}
-		fputc('\n', output->out);
-	}
+	if (!output->no_headers)
+		print_csv_titles(first, output);
 	json_array_foreach(array, i, object) {
 		comma = false;
 		json_object_foreach(first, key, value) {

@@ -2,6 +2,7 @@
 /* Dispatch to verbs, their usage and help; see verb.h. */
 #include "verb.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,28 +111,72 @@ static int run_verb(const struct program *program, const struct verb *verb, int 
 	return verb->run(args, operands, argv, err);
 }
 
-int verb_main(const struct program *program, int argc, char **argv)
+/* Options of every verb may stand before it, too: moves them away, so that argv[0] is the verb. */
+static int take_leading_options(const struct program *program, int argc, char **argv,
+				struct err *err)
 {
-	const struct verb *verb;
-	struct err err = { 0 };
-	int status;
+	static const struct opt none[] = { OPT_END };
+	const struct opt_target targets[] = {
+		{ program->opts ? program->opts : none, program->args }, { NULL, NULL }
+	};
 
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
+	return opt_parse_targets(targets, OPT_STOP_AT_OPERAND, argc, argv, err);
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+/* argv[0] is the verb, or what asks for help. */
+static int dispatch(const struct program *program, int argc, char **argv, struct err *err)
+{
+	bool help = argc == 0 || is_help(argv[0]);
+	const struct verb *verb;
+
+	if (argc == 0 || (help && argc == 1)) {
 		print_program_help(program);
-		return argc < 2 ? 64 : 0;
+		return argc == 0 ? 64 : 0;
 	}
-	if (strcmp(argv[1], "--version") == 0) {
-		printf("%s %s\n", program->name, program->version);
-		return 0;
-	}
-	verb = find_verb(program, argv[1], &err);
+	verb = find_verb(program, argv[help], err);
 	if (!verb)
-		return report(program, &err);
-	if (wants_help(verb, argc - 1, argv + 1)) {
+		return -1;
+	if (help || wants_help(verb, argc, argv)) {
 		print_verb_help(program, verb);
 		return 0;
 	}
-	status = run_verb(program, verb, argc - 1, argv + 1, &err);
-	return status < 0 ? report(program, &err) : status;
+	return run_verb(program, verb, argc, argv, err);
+}
+
+/* What was printed and did not arrive is a failure, too; the status says so unless it says more. */
+static int end_output(const struct program *program, int status)
+{
+	struct err err = { 0 };
+	int failed;
+
+	if (fflush(stdout) != 0)
+		(void)!err_set_errno(&err, errno, "write to standard output");
+	else if (ferror(stdout))
+		(void)!err_set(&err, ERR_SYSTEM, "standard output was not written whole");
+	else
+		return status;
+	failed = report(program, &err);
+	return status ? status : failed;
+}
+
+int verb_main(const struct program *program, int argc, char **argv)
+{
+	struct err err = { 0 };
+	int status, len = argc - 1;
+
+	argv++;
+	if (len > 0 && strcmp(argv[0], "--version") == 0) {
+		printf("%s %s\n", program->name, program->version);
+		status = 0;
+	} else {
+		if (len > 0 && argv[0][0] == '-' && !is_help(argv[0]))
+			len = take_leading_options(program, argc, --argv, &err);
+		status = len < 0 ? -1 : dispatch(program, len, argv, &err);
+	}
+	return status < 0 ? report(program, &err) : end_output(program, status);
 }

@@ -81,6 +81,8 @@ def test_every_rank_gets_the_signal(here):
     (("update", "JOB"), INVALID, "nothing to change"),
     (("update", "--nice", "x", "JOB"), INVALID, "--nice: 'x' is not a number"),
     (("update", "--partition", "a b", "JOB"), INVALID, "--partition: 'a b'"),
+    (("reprioritize", "9"), INVALID, "reprioritize which jobs?"),
+    (("reprioritize", "jobs"), INVALID, "which priority?"),
     (("hold", "JOB"), UNAVAILABLE, "local: starts jobs at once: 'berth signal TSTP'"),
     (("requeue", "JOB"), UNAVAILABLE, "'berth run' it again"),
     (("update", "--time", "2h", "JOB"), UNAVAILABLE, "'berth run' it again"),

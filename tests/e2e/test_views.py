@@ -40,6 +40,33 @@ def test_filters_are_joined_by_and(berth, three):
     assert names(berth, "--older-than", "1d") == [] == names(berth, "--queue", "gpu") == names(berth, "--node", "n1")
 
 
+def test_a_job_that_is_named_twice_is_one(berth, three):
+    running, failed = three["train-1"], three["eval"]
+    assert names(berth, running, running[4:], "train-1", failed, running) == [running, failed]
+    assert berth.job(running)["state"] == "RUNNING"
+    assert berth("wait", failed, "eval").stdout == f"{failed} FAILED: exit status 3\n"
+    assert berth("cancel", "--dry-run", running, running).ok().stdout == f"{running} (RUNNING): cancel\n"
+
+
+def test_what_cannot_be_written_is_a_failure(berth, three):
+    """Whatever the verb, and wherever it writes."""
+    with open("/dev/full", "w") as full:
+        for argv in (["--help"], ["get", "--help"], ["get", "jobs"], ["config", "show"], ["completion", "bash"],
+                     ["cancel", "--all", "--dry-run"], ["get", "jobs", "-o", "csv", "--all"]):
+            result = berth(*argv, stdout=full)
+            assert result.status == UNAVAILABLE and "No space left" in result.stderr, result
+            assert len(result.stderr.splitlines()) == 1, result
+        assert berth("wait", "train-2", stdout=full).status == SYSTEM
+        assert berth("wait", "eval", stdout=full).status == 3, "that of the job is worth more"
+
+
+def test_options_of_every_verb_stand_before_it_or_behind(berth, three):
+    assert berth("--cluster", "local", "get", "jobs", "-o", "name").ok().stdout.split() == list(three.values())
+    assert berth("--cluster", "nowhere", "get", "jobs").status == NOT_FOUND
+    assert berth("help", "get").ok().stdout == berth("get", "--help").ok().stdout
+    assert "did you mean 'get'" in berth("help", "gte").stderr
+
+
 def test_order_and_number_are_chosen(berth, three):
     running, failed, succeeded = three["train-1"], three["eval"], three["train-2"]
     assert names(berth, "--sort-by", "-name") == [succeeded, running, failed]
@@ -155,3 +182,6 @@ def test_waiting_for_a_state_and_no_longer_than_allowed(berth, three):
     result = berth("wait", "train-1", "--timeout", "200ms")
     assert result.status == 75 and "not there yet" in result.stderr
     assert berth("wait", "train-1", "--for", "PENDING").status == INVALID
+    assert berth("wait", "train-1", "--timeout", "0").status == 75, "a look, and no more"
+    assert berth("wait", "train-2", "--timeout", "0").status == 0
+    assert "is not a duration" in berth("wait", "train-1", "--timeout", "soon").stderr

@@ -38,7 +38,12 @@ static const struct verb verb_greet = {
 	.run = greet,
 };
 static const struct verb *const verbs[] = { &verb_greet, NULL };
-static const struct program program = { "x", "a test", "1.0", verbs };
+static struct args common;
+static const struct opt common_opts[] = {
+	OPT_FLAG('k', "kindly", struct args, loud, "in a friendly voice"),
+	OPT_END,
+};
+static const struct program program = { "x", "a test", "1.0", verbs, common_opts, &common };
 
 static char text[4096];
 
@@ -113,6 +118,45 @@ static void help_and_version_come_from_the_tables(void **state)
 	assert_non_null(strstr(text, "  greet        say hello\n"));
 }
 
+static void options_of_every_verb_may_stand_before_it(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(S("--kindly"), S("greet"), S("a"), S("--loud")), 3);
+	assert_true(common.loud);
+	assert_int_equal(RUN(S("-k"), S("gret"), S("a")), 64);
+	assert_string_equal(text, "x: unknown verb 'gret': did you mean 'greet'?\n");
+	assert_int_equal(RUN(S("-l"), S("greet"), S("a")), 64);
+	assert_string_equal(text, "x: -l: unknown option, see --help\n");
+	assert_int_equal(RUN(S("-k")), 64);
+	assert_non_null(strstr(text, "usage: x VERB"));
+}
+
+static void help_before_a_verb_is_help_of_it(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(S("help"), S("greet")), 0);
+	assert_non_null(strstr(text, "usage: x greet"));
+	assert_int_equal(RUN(S("--help"), S("gret")), 64);
+	assert_int_equal(RUN(S("help")), 0);
+	assert_non_null(strstr(text, "usage: x VERB"));
+}
+
+static void what_cannot_be_written_is_a_failure(void **state)
+{
+	int kept = dup(1), full = fd_open("/dev/full", O_WRONLY), status;
+	char *argv[] = { S("x"), S("--help"), NULL };
+
+	(void)state;
+	fflush(stdout);
+	dup2(full, 1);
+	status = verb_main(&program, 2, argv);
+	clearerr(stdout);
+	dup2(kept, 1);
+	fd_close(kept);
+	fd_close(full);
+	assert_int_equal(status, 69);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +165,9 @@ int main(void)
 		cmocka_unit_test(the_number_of_operands_is_checked),
 		cmocka_unit_test(a_near_miss_is_recognised),
 		cmocka_unit_test(help_and_version_come_from_the_tables),
+		cmocka_unit_test(options_of_every_verb_may_stand_before_it),
+		cmocka_unit_test(help_before_a_verb_is_help_of_it),
+		cmocka_unit_test(what_cannot_be_written_is_a_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,10 @@ static void a_state_that_there_is_not_is_refused_with_those_that_there_are(void 
 	assert_int_equal(filter_parse(&args, &filter, &err), -1);
 	assert_int_equal(err.kind, ERR_INVALID);
 	assert_non_null(strstr(err.text, "'PENDING' is no state of a job: there are open, ended,"));
+	args = (struct filter_args){ 0 };
+	value(&args.states, "runing");
+	assert_int_equal(filter_parse(&args, &filter, &err), -1);
+	assert_string_equal(err.text, "'runing' is no state of a job: did you mean RUNNING?");
 	value(&none.states, ",");
 	assert_int_equal(filter_parse(&none, &filter, &err), -1);
 }

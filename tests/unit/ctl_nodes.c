@@ -143,6 +143,23 @@ static enum node_fit fit(const char *state, uint64_t used, struct node_request r
 	return result;
 }
 
+static void queues_of_a_node_stand_in_one_order_however_they_are_told(void **state)
+{
+	static const char *const told[][4] = { { "gpu", "debug", "long", "gpus" },
+					       { "long", "gpus", "gpu", "debug" },
+					       { "debug", "gpu", "gpus", "long" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		cleanup(node_list_finish) struct node_list nodes = { 0 };
+
+		for (size_t n = 0; n < ARRAY_LEN(told[i]); n++)
+			add(&nodes, "n1", told[i][n], "idle", 8, 0);
+		assert_int_equal(nodes.len, 1);
+		assert_string_equal(nodes.items[0].queues, "debug,gpu,gpus,long");
+	}
+}
+
 static void a_node_fits_now_later_or_never(void **state)
 {
 	(void)state;
@@ -249,6 +266,7 @@ int main(void)
 		cmocka_unit_test(what_users_ask_for_is_a_number_with_or_without_a_type),
 		cmocka_unit_test(a_node_is_usable_unless_a_word_of_its_state_says_otherwise),
 		cmocka_unit_test(a_node_of_two_queues_counts_in_both_and_once_in_all),
+		cmocka_unit_test(queues_of_a_node_stand_in_one_order_however_they_are_told),
 		cmocka_unit_test(a_node_fits_now_later_or_never),
 		cmocka_unit_test(nodes_without_the_features_never_fit),
 		cmocka_unit_test(the_nodes_that_have_most_come_first),

@@ -177,7 +177,7 @@ static void csv_quotes_what_would_be_read_otherwise(void **state)
 		{ "plain text", "plain text" },
 		{ "a,b", "\"a,b\"" },
 		{ "say \"x\"", "\"say \"\"x\"\"\"" },
-		{ "two\nlines\033[m", "two?lines?[m" },
+		{ "two\nlines\033[m", "\"two\nlines?[m\"" },
 		{ "", "" },
 	};
 
@@ -188,6 +188,21 @@ static void csv_quotes_what_would_be_read_otherwise(void **state)
 
 		assert_string_equal(text, expected);
 	}
+}
+
+static void csv_of_nothing_has_its_titles_all_the_same(void **state)
+{
+	cleanup(json_release) json_t *array = json_array();
+	struct output output = { .format = OUTPUT_CSV, .list = "queues" };
+	cleanup_free char *text = NULL;
+	size_t len;
+
+	(void)state;
+	output.out = open_memstream(&text, &len);
+	value_print(array, &output);
+	fclose(output.out);
+	assert_string_equal(text,
+			    "name,state,nodes,nodes_idle,cpus,cpus_used,time_limit,node_list\n");
 }
 
 static void yaml_cannot_be_taken_for_another_type(void **state)
@@ -232,6 +247,7 @@ int main(void)
 		cmocka_unit_test(only_a_state_has_a_colour_and_only_when_asked_for),
 		cmocka_unit_test(nothing_reaches_a_terminal_that_it_would_act_on),
 		cmocka_unit_test(csv_quotes_what_would_be_read_otherwise),
+		cmocka_unit_test(csv_of_nothing_has_its_titles_all_the_same),
 		cmocka_unit_test(yaml_cannot_be_taken_for_another_type),
 		cmocka_unit_test(a_bar_fits_the_terminal_and_is_gone_at_the_end),
 	};
