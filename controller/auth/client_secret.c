@@ -10,12 +10,13 @@
 
 #include "controller/auth/keyring.h"
 #include "controller/auth/secret_env.h"
-#include "controller/run/child.h"
+#include "controller/run/secret.h"
 #include "init/base/alloc.h"
 #include "init/base/fd.h"
 #include "init/base/fs.h"
 
-#define COMMAND_TIMEOUT_MS 60000
+/* What a command prints, of which the first line counts. */
+#define PRINTED_MAX 65536
 
 const char *client_secret_place_word(enum client_secret_place place)
 {
@@ -67,23 +68,11 @@ static int take_line(struct buf *text, const char *where, char **ret, struct err
 
 static int run_command(const struct client_secret *from, char **ret, struct err *err)
 {
-	const struct child_plan plan = { .argv = from->command, .timeout_ms = COMMAND_TIMEOUT_MS };
-	cleanup(child_finish) struct child child = { 0 };
-	char why[240];
-	int result;
+	cleanup(buf_wipe) struct buf text = BUF_INIT(PRINTED_MAX);
 
-	if (child_run(&plan, &child, err) < 0)
-		return err_wrap(err, "client_secret_command");
-	if (child.status != 0) {
-		child_complaint(&child, why, sizeof(why));
-		result = err_set(err, ERR_UNAVAILABLE,
-				 "client_secret_command ended with status %d: %s", child.status,
-				 why);
-	} else {
-		result = take_line(&child.output, "client_secret_command", ret, err);
-	}
-	buf_wipe(&child.output);
-	return result;
+	if (secret_print("client_secret_command", from->command, &text, err) < 0)
+		return -1;
+	return take_line(&text, "client_secret_command", ret, err);
 }
 
 static int read_private(const char *path, char **ret, struct err *err)

@@ -7,10 +7,9 @@
 #include "controller/auth/jwt.h"
 #include "controller/auth/login.h"
 #include "controller/run/argv.h"
-#include "controller/run/child.h"
+#include "controller/run/secret.h"
 #include "init/base/fs.h"
 
-#define COMMAND_TIMEOUT_MS 60000
 #define SLURM_PREFIX "SLURM_JWT=" /* as `scontrol token` prints it */
 
 struct token_source {
@@ -63,29 +62,6 @@ struct token_source *token_source_close(struct token_source *source)
 	return NULL;
 }
 
-static int run_command(const struct token_source *source, struct buf *ret, struct err *err)
-{
-	const struct child_plan plan = { .argv = argv_words(&source->command),
-					 .timeout_ms = COMMAND_TIMEOUT_MS };
-	cleanup(child_finish) struct child child = { 0 };
-	bool fits;
-	char why[240];
-
-	if (child_run(&plan, &child, err) < 0)
-		return err_wrap(err, "token_command");
-	fits = buf_append_span(ret, buf_span(&child.output));
-	buf_wipe(&child.output);
-	if (child.status != 0) {
-		child_complaint(&child, why, sizeof(why));
-		return err_set(err, ERR_UNAVAILABLE, "token_command ended with status %d: %s",
-			       child.status, why);
-	}
-	if (!fits)
-		return err_set(err, ERR_LIMIT, "token_command printed more than %d bytes",
-			       TOKEN_MAX);
-	return 0;
-}
-
 static int find(struct token_source *source, struct err *err)
 {
 	cleanup(buf_wipe) struct buf text = BUF_INIT(TOKEN_MAX);
@@ -93,7 +69,8 @@ static int find(struct token_source *source, struct err *err)
 	const char *token;
 	size_t len;
 
-	if (is_command && run_command(source, &text, err) < 0)
+	if (is_command &&
+	    secret_print("token_command", argv_words(&source->command), &text, err) < 0)
 		return -1;
 	if (!is_command && fs_read_file(source->file, TOKEN_MAX, &text, err) < 0)
 		return err_wrap(err, "token_file");

@@ -240,14 +240,11 @@ static int run_helper(const char *helper, const char *registry, struct credentia
 					 .input = span_of_str(key),
 					 .timeout_ms = HELPER_TIMEOUT_MS };
 	cleanup(child_finish) struct child child = { 0 };
-	int result = 0;
 
-	if (child_run(&plan, &child, err) < 0)
+	if (child_run(&plan, &child, err) < 0 ||
+	    (child.status == 0 && credentials_parse_helper(buf_span(&child.output), ret, err) < 0))
 		return err_wrap(err, "%s", program);
-	if (child.status == 0)
-		result = credentials_parse_helper(buf_span(&child.output), ret, err);
-	buf_wipe(&child.output);
-	return result < 0 ? err_wrap(err, "%s", program) : 0;
+	return 0;
 }
 
 static char *home_path(const char *name)

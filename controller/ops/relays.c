@@ -6,17 +6,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "controller/auth/client_secret.h"
 #include "controller/ops/place.h"
+#include "controller/run/secret.h"
 #include "init/base/fs.h"
 #include "init/base/text.h"
 
 #define RELAYS_MAX (256 * 1024)
 #define TOKEN_MAX 4096
-#define TOKEN_TIMEOUT_MS 60000
 
 static int clean_token(const char *url, struct buf *text, char **ret, struct err *err)
 {
-	cleanup_free char *token = str_dup(buf_str(text));
+	cleanup(client_secret_free) char *token = str_dup(buf_str(text));
 
 	token[strcspn(token, "\r\n")] = '\0';
 	if (token[0] == '\0')
@@ -32,24 +33,12 @@ static int clean_token(const char *url, struct buf *text, char **ret, struct err
 
 static int run_command(const struct config_relay *relay, struct buf *ret, struct err *err)
 {
+	cleanup_free char *what = str_printf("token_command of %s", relay->url);
 	cleanup(argv_finish) struct argv argv = { 0 };
-	cleanup(child_finish) struct child child = { 0 };
-	struct child_plan plan = { .timeout_ms = TOKEN_TIMEOUT_MS };
-	char why[240];
 
 	for (size_t i = 0; i < relay->token_command.len; i++)
 		argv_add(&argv, relay->token_command.items[i]);
-	plan.argv = argv_words(&argv);
-	if (child_run(&plan, &child, err) < 0)
-		return err_wrap(err, "token_command of %s", relay->url);
-	if (child.status != 0) {
-		child_complaint(&child, why, sizeof(why));
-		return err_set(err, ERR_UNAVAILABLE, "token_command of %s ended with status %d: %s",
-			       relay->url, child.status, why);
-	}
-	if (!buf_append_span(ret, buf_span(&child.output)))
-		return err_set(err, ERR_LIMIT, "token_command of %s printed too much", relay->url);
-	return 0;
+	return secret_print(what, argv_words(&argv), ret, err);
 }
 
 /* *ret is NULL for a relay that wants none. */
@@ -92,14 +81,12 @@ static int write_relays(const struct controller *c, const struct config_relays *
 	bool ok = buf_append_u8(&text, '[');
 
 	for (size_t i = 0; ok && i < relays->len; i++) {
-		cleanup_free char *token = NULL;
+		cleanup(client_secret_free) char *token = NULL;
 
 		if (find_token(c, &relays->items[i], &token, err) < 0)
 			return -1;
 		ok = (i == 0 || buf_append(&text, ", ", 2)) &&
 		     add_relay(&text, &relays->items[i], token);
-		if (token)
-			explicit_bzero(token, strlen(token));
 	}
 	if (!ok || !buf_append(&text, "]\n", 2))
 		return err_set(err, ERR_LIMIT, "too many relays");

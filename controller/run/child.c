@@ -433,8 +433,8 @@ int child_talk(struct running *r, struct buf *out, struct buf *in, struct buf *e
 
 void child_finish(struct child *child)
 {
-	buf_finish(&child->output);
-	buf_finish(&child->errors);
+	buf_wipe(&child->output);
+	buf_wipe(&child->errors);
 }
 
 void child_complaint(struct child *child, char *out, size_t size)

@@ -46,6 +46,7 @@ struct child {
 	int status;	   /* exit status, or 128 + signal */
 };
 
+/* Nothing of what it said stays in memory: it may have been a secret. */
 void child_finish(struct child *child);
 DEFINE_CLEANUP_VALUE(struct child, child_finish)
 

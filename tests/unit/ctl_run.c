@@ -10,6 +10,7 @@
 
 #include "controller/run/argv.h"
 #include "controller/run/child.h"
+#include "controller/run/secret.h"
 
 static int run(const char *const *argv, unsigned int timeout_ms, struct child *ret, struct err *err)
 {
@@ -224,6 +225,33 @@ static void an_argument_vector_ends_with_null(void **state)
 	assert_null(argv.items[3]);
 }
 
+static void a_program_that_prints_a_secret_is_named_by_its_setting(void **state)
+{
+	static const struct {
+		const char *script;
+		enum err_kind kind;
+		const char *says;
+	} cases[] = {
+		{ "echo sesame", ERR_NONE, "" },
+		{ "echo sesame; echo 'log in first' >&2; exit 3", ERR_UNAVAILABLE,
+		  "token_command ended with status 3: log in first" },
+		{ "echo 'open sesame, and more'", ERR_LIMIT, "token_command printed too much" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *const argv[] = { "sh", "-c", cases[i].script, NULL };
+		cleanup(buf_wipe) struct buf text = BUF_INIT(16);
+		struct err err = { 0 };
+
+		assert_int_equal(secret_print("token_command", argv, &text, &err),
+				 cases[i].kind == ERR_NONE ? 0 : -1);
+		assert_int_equal(err.kind, cases[i].kind);
+		assert_string_equal(err.text, cases[i].says);
+		assert_string_equal(buf_str(&text), cases[i].kind == ERR_NONE ? "sesame\n" : "");
+	}
+}
+
 static void note_progress(void *arg, uint64_t done, uint64_t total)
 {
 	uint64_t *last = arg;
@@ -264,6 +292,7 @@ int main(void)
 		cmocka_unit_test(complaints_without_end_are_cut),
 		cmocka_unit_test(additions_to_the_environment_are_seen),
 		cmocka_unit_test(an_argument_vector_ends_with_null),
+		cmocka_unit_test(a_program_that_prints_a_secret_is_named_by_its_setting),
 		cmocka_unit_test(who_asks_hears_how_much_of_the_input_was_taken),
 	};
 

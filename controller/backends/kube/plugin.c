@@ -182,7 +182,6 @@ int kube_plugin_run(const struct kube_plugin *plugin, struct kube_credential *re
 	const char *name = plugin->command.items[0];
 	struct err own = { 0 };
 	char why[240];
-	int result;
 
 	argv_add(&env, info);
 	if (plugin->env.len > 0)
@@ -196,13 +195,10 @@ int kube_plugin_run(const struct kube_plugin *plugin, struct kube_credential *re
 	}
 	if (child.status != 0) {
 		child_complaint(&child, why, sizeof(why));
-		result = err_set(err, ERR_DENIED, "%.80s ended with status %d: %s", name,
-				 child.status, why);
-	} else {
-		result = kube_credential_read(buf_span(&child.output), plugin->version, ret, err);
-		if (result < 0)
-			err_wrap(err, "%.80s", name);
+		return err_set(err, ERR_DENIED, "%.80s ended with status %d: %s", name,
+			       child.status, why);
 	}
-	buf_wipe(&child.output);
-	return result;
+	if (kube_credential_read(buf_span(&child.output), plugin->version, ret, err) < 0)
+		return err_wrap(err, "%.80s", name);
+	return 0;
 }
