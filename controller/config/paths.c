@@ -114,6 +114,15 @@ int paths_make_state(const struct paths *paths, struct err *err)
 	return fs_make_dirs(paths->keys_dir, 0700, err);
 }
 
+char *paths_expand(const struct paths *paths, const char *path)
+{
+	if (!path)
+		return NULL;
+	if (path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
+		return str_printf("%s%s", paths->home, path + 1);
+	return str_dup(path);
+}
+
 char *paths_job_dir(const struct paths *paths, const char *uid)
 {
 	return fs_join(paths->jobs_dir, uid);

@@ -40,6 +40,12 @@ DEFINE_CLEANUP_VALUE(struct paths, paths_finish)
 /* Creates the directories of the workstation's state, 0700. */
 int paths_make_state(const struct paths *paths, struct err *err) attr_must_use;
 
+/*
+ * A file that the user named, in which "~" is the home directory, alone or before a slash; NULL of
+ * NULL. free() it.
+ */
+char *paths_expand(const struct paths *paths, const char *path) attr_must_use;
+
 /* Files and directories of one job, by its uid; free() them. */
 char *paths_job_dir(const struct paths *paths, const char *uid) attr_must_use;
 char *paths_client_key(const struct paths *paths, const char *uid) attr_must_use;

@@ -109,18 +109,26 @@ bool controller_find_backend(struct controller *c, const char *cluster, struct b
 	return open;
 }
 
+static char *file_of(const struct controller *c, const struct where *where, const char *key)
+{
+	return paths_expand(&c->paths, config_text(c->config, where->settings, key));
+}
+
 static int open_backend(struct controller *c, const struct where *where, struct site *site,
 			struct backend **ret, struct err *err)
 {
 	struct backend_settings settings = { 0 };
+	cleanup_free char *tls_dir = NULL, *kubeconfig = NULL;
 
 	if (where->settings) {
 		if (tokens_of(c, where, &settings.tokens, err) < 0)
 			return -1;
 		settings.url = config_text(c->config, where->settings, "url");
 		settings.user = config_text(c->config, where->settings, "user");
-		settings.tls_dir = config_text(c->config, where->settings, "tls_dir");
-		settings.kubeconfig = config_text(c->config, where->settings, "kubeconfig");
+		tls_dir = file_of(c, where, "tls_dir");
+		kubeconfig = file_of(c, where, "kubeconfig");
+		settings.tls_dir = tls_dir;
+		settings.kubeconfig = kubeconfig;
 		settings.kube_context = config_text(c->config, where->settings, "kube_context");
 		settings.namespace = config_text(c->config, where->settings, "namespace");
 		settings.bundle_image = config_text(c->config, where->settings, "bundle_image");

@@ -162,10 +162,8 @@ static int find_here(struct controller *c, const struct where *where, struct pla
 			return err_set(err, ERR_INVALID, "'home' of cluster '%s': %s is not set",
 				       where->cluster, name);
 		ret->home = str_printf("%s%s", value, home + strcspn(home, "/"));
-	} else if (home && home[0] == '~') {
-		ret->home = str_printf("%s%s", c->paths.home, home + 1);
 	} else {
-		ret->home = str_dup(home ? home : c->paths.berth_home);
+		ret->home = paths_expand(&c->paths, home ? home : c->paths.berth_home);
 	}
 	ret->user_home = str_dup(c->paths.home);
 	return 0;

@@ -56,9 +56,7 @@ static int find_token(const struct controller *c, const struct config_relay *rel
 	}
 	if (!relay->token_file)
 		return 0;
-	file = relay->token_file[0] == '~'
-		       ? str_printf("%s%s", c->paths.home, relay->token_file + 1)
-		       : str_dup(relay->token_file);
+	file = paths_expand(&c->paths, relay->token_file);
 	if (fs_read_file(file, TOKEN_MAX, &text, err) < 0)
 		return err_wrap(err, "token_file of %s", relay->url);
 	return clean_token(relay->url, &text, ret, err);

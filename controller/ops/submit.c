@@ -221,7 +221,7 @@ static int read_template(struct controller *c, const struct where *where, char *
 
 	if (!name)
 		return 0;
-	path = name[0] == '~' ? str_printf("%s%s", c->paths.home, name + 1) : str_dup(name);
+	path = paths_expand(&c->paths, name);
 	if (fs_read_file(path, TEMPLATE_MAX, &text, err) < 0)
 		return err_wrap(err, "'template' of cluster '%s'", where->cluster);
 	*ret = buf_take_str(&text);

@@ -4,14 +4,6 @@
 
 #include <string.h>
 
-/* "~" is the user's home directory in names of files. */
-static char *expand_home(const struct controller *c, const char *path)
-{
-	if (!path)
-		return NULL;
-	return path[0] == '~' ? str_printf("%s%s", c->paths.home, path + 1) : str_dup(path);
-}
-
 static void add_words(struct argv *argv, const struct config_texts *words)
 {
 	for (size_t i = 0; i < words->len; i++)
@@ -39,9 +31,9 @@ static int open_source(struct controller *c, const struct where *where, struct t
 	cleanup(argv_finish) struct argv token_command = { 0 };
 	cleanup(argv_finish) struct argv secret_command = { 0 };
 	cleanup_free char *token_file =
-		expand_home(c, config_text(c->config, cluster, "token_file"));
+		paths_expand(&c->paths, config_text(c->config, cluster, "token_file"));
 	cleanup_free char *secret_file =
-		expand_home(c, config_text(c->config, cluster, "client_secret_file"));
+		paths_expand(&c->paths, config_text(c->config, cluster, "client_secret_file"));
 	cleanup_free char *scopes = join(config_list(c->config, cluster, "scopes"));
 	struct token_settings settings = {
 		.cluster = where->cluster,

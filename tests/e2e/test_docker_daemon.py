@@ -113,7 +113,8 @@ def test_an_engine_is_reached_by_tls_with_certificates(here, lab, ssh):
     assert ssh.with_env(**by_environment.extra)(name, "echo in").stdout == "in\n"
     here.home.config_dir.mkdir(parents=True, exist_ok=True)
     config = here.home.config_dir / "config.yaml"
-    config.write_text(f"clusters:\n  tls:\n    backend: docker\n    url: {url}\n    tls_dir: {lab.certificates('client')}\n")
+    (here.home.ssh_dir / "engine").symlink_to(lab.certificates("client"))
+    config.write_text(f"clusters:\n  tls:\n    backend: docker\n    url: {url}\n    tls_dir: ~/.ssh/engine\n")
     config.chmod(0o600)
     other = here.submit("-b", "tls", "--network", "host", "--image", lab.image("busybox"), *SLEEP)
     here.wait(other, "RUNNING")

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "controller/config/config.h"
+#include "controller/config/paths.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 
@@ -461,6 +462,26 @@ static void the_nearest_file_of_a_project_wins_over_the_users(void **state)
 	assert_int_equal(fs_remove_tree(dir, NULL), 0);
 }
 
+static void a_file_below_the_home_directory_is_named_with_a_tilde(void **state)
+{
+	static const struct {
+		const char *path, *whole;
+	} cases[] = { { "~/.ssh/id", "/h/me/.ssh/id" },
+		      { "~", "/h/me" },
+		      { "/a/~/b", "/a/~/b" },
+		      { "~you/x", "~you/x" } };
+	char home[] = "/h/me";
+	const struct paths paths = { .home = home };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_free char *whole = paths_expand(&paths, cases[i].path);
+
+		assert_string_equal(whole, cases[i].whole);
+	}
+	assert_null(paths_expand(&paths, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +499,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_changed_well_is_not),
 		cmocka_unit_test(what_is_printed_says_the_same_again),
 		cmocka_unit_test(the_nearest_file_of_a_project_wins_over_the_users),
+		cmocka_unit_test(a_file_below_the_home_directory_is_named_with_a_tilde),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
