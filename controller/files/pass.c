@@ -28,20 +28,27 @@ struct ahead {
 	struct window windows[WINDOWS];
 };
 
+static bool has(const struct window *w, uint64_t offset)
+{
+	return offset >= w->offset && offset - w->offset < w->len;
+}
+
 /* The one that has it, else the one whose end it is at, else the one that waits longest. */
 static struct window *choose(struct ahead *a, uint64_t offset)
 {
-	struct window *best = &a->windows[0];
+	struct window *oldest = &a->windows[0], *before = NULL;
 
 	for (size_t i = 0; i < WINDOWS; i++) {
 		struct window *w = &a->windows[i];
 
-		if (w->len > 0 && offset >= w->offset && offset <= w->offset + w->len)
+		if (has(w, offset))
 			return w;
-		if (w->used < best->used)
-			best = w;
+		if (w->len > 0 && offset == w->offset + w->len)
+			before = w;
+		if (w->used < oldest->used)
+			oldest = w;
 	}
-	return best;
+	return before ? before : oldest;
 }
 
 static int fill(struct ahead *a, struct window *w, uint64_t offset, struct err *err)
@@ -68,8 +75,7 @@ static int read_ahead(struct fs_bytes *bytes, uint64_t offset, void *room, size_
 		struct window *w = choose(a, offset);
 		size_t step;
 
-		if ((w->len == 0 || offset < w->offset || offset >= w->offset + w->len) &&
-		    fill(a, w, offset, err) < 0)
+		if (!has(w, offset) && fill(a, w, offset, err) < 0)
 			return -1;
 		w->used = ++a->reads;
 		step = (size_t)MIN(w->offset + w->len - offset, (uint64_t)len);

@@ -305,6 +305,22 @@ static void parts_that_are_read_at_once_have_windows_of_their_own(void **state)
 	fs_bytes_close(ahead);
 }
 
+static void a_part_that_is_read_again_takes_no_window_from_the_one_before_it(void **state)
+{
+	static const struct fs_bytes_ops ops = { read_counted, NULL, NULL, NULL, leave };
+	const uint64_t window = UINT64_C(4) * 1024 * 1024;
+	static const unsigned int order[] = { 0, 2, 1, 2, 1 };
+	struct counted counted = { .base = { .ops = &ops } };
+	struct fs_bytes *ahead = pass_ahead(&counted.base, 3 * window);
+	uint8_t byte;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		assert_int_equal(ahead->ops->read(ahead, order[i] * window, &byte, 1, NULL), 0);
+	assert_int_equal(counted.asked, 3);
+	fs_bytes_close(ahead);
+}
+
 static void an_etag_is_compared_without_its_quotes(void **state)
 {
 	(void)state;
@@ -326,6 +342,7 @@ int main(void)
 		cmocka_unit_test(a_sum_is_made_while_the_file_comes),
 		cmocka_unit_test(a_sum_of_what_never_comes_or_breaks_off_ends),
 		cmocka_unit_test(parts_that_are_read_at_once_have_windows_of_their_own),
+		cmocka_unit_test(a_part_that_is_read_again_takes_no_window_from_the_one_before_it),
 		cmocka_unit_test(an_etag_is_compared_without_its_quotes),
 	};
 
