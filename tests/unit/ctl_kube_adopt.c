@@ -123,6 +123,12 @@ static void what_is_kept_is_read_as_it_was_written(void **state)
 	assert_string_equal(again.pod_uid, "u");
 	assert_int_equal(again.places_len, 6);
 	adopted_finish(&again);
+	job_set(&job, uid, "x");
+	assert_true(adopted_is_place(&adopted, &job, "/.berth-x"));
+	assert_true(adopted_is_place(&adopted, &job, "/work/.berth-x"));
+	assert_false(adopted_is_place(&adopted, &job, "/in/.berth-x"));
+	assert_false(adopted_is_place(&adopted, &job, "/work/.berth-y"));
+	assert_false(adopted_is_place(&adopted, &job, ""));
 	adopted.place = str_dup("/data/.berth-x");
 	assert_int_equal(adopted_write(&job, &adopted, &err), 0);
 	assert_int_equal(adopted_read(&job, &again, &err), 0);

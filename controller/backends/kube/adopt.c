@@ -197,7 +197,7 @@ static int begin_by_shell(struct kube *kube, const struct kube_target *target,
 	cleanup_free char *here = fs_join(submission->bundle, BUSYBOX), *len = NULL;
 	cleanup(buf_finish) struct buf content = BUF_INIT(PROGRAM_MAX), said = BUF_INIT(SAID_MAX);
 	struct kube_question question = { 0 };
-	char *place;
+	cleanup_free char *place = NULL;
 
 	if (fs_read_file(here, PROGRAM_MAX, &content, err) < 0)
 		return -1;
@@ -209,7 +209,9 @@ static int begin_by_shell(struct kube *kube, const struct kube_target *target,
 		return -1;
 	place = buf_take_str(&said);
 	place[strcspn(place, "\n")] = '\0';
-	*ret_place = place;
+	if (!adopted_is_place(adopted, submission->job, place))
+		return err_set(err, ERR_UNAVAILABLE, "its sh is no shell");
+	*ret_place = take_ptr(place);
 	return 0;
 }
 

@@ -46,6 +46,18 @@ void adopted_add_places(struct adopted *adopted, const json_t *container)
 	}
 }
 
+bool adopted_is_place(const struct adopted *adopted, const struct job *job, const char *place)
+{
+	for (size_t i = 0; i < adopted->places_len; i++) {
+		const char *above = strcmp(adopted->places[i], "/") ? adopted->places[i] : "";
+		cleanup_free char *ours = str_printf("%s/.berth-%s", above, job->uid);
+
+		if (strcmp(ours, place) == 0)
+			return true;
+	}
+	return false;
+}
+
 static char *note_path(const struct job *job)
 {
 	return fs_join(job->directory, NOTE_FILE);

@@ -28,6 +28,9 @@ DEFINE_CLEANUP_VALUE(struct adopted, adopted_finish)
  */
 void adopted_add_places(struct adopted *adopted, const json_t *container);
 
+/* Whether it is the job's directory in one of the places: it is the container that says where. */
+bool adopted_is_place(const struct adopted *adopted, const struct job *job, const char *place);
+
 int adopted_write(const struct job *job, const struct adopted *adopted, struct err *err)
 	attr_must_use;
 /* ERR_NOT_FOUND: nothing was put anywhere. */

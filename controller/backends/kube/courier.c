@@ -209,6 +209,8 @@ int kube_send_courier(struct kube *kube, const struct kube_target *target,
 		result = kube_read_courier(end, &said, err);
 		if (result < 0)
 			return -1;
+		if (result > 0 && !adopted_is_place(courier->adopted, courier->job, said))
+			return err_set(err, ERR_PROTOCOL, "the ephemeral container says %s", said);
 		if (result > 0) {
 			*ret_place = take_ptr(said);
 			return 0;
