@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	const struct job job = { .uid = uid, .array = empty, .only = empty, .tasks = 1 };
 	cleanup(node_list_finish) struct node_list nodes = { 0 };
 	cleanup(json_release) json_t *json = NULL;
-	struct swarm_task task;
+	cleanup(swarm_tasks_finish) struct swarm_tasks tasks = { 0 };
+	const struct swarm_task *last;
 	const json_t *item;
 	size_t i;
 
@@ -50,8 +51,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		check_task(item, &job);
 		swarm_read_node(item, &nodes);
 	}
-	if (swarm_last_task(json, 1, &task))
-		assert(task.slot == 1 && !task.is_end);
+	swarm_tasks_read(json, &tasks);
+	for (i = 0; i < tasks.len; i++) {
+		last = swarm_last_task(&tasks, tasks.items[i].slot);
+		assert(last && last >= &tasks.items[i] && !last->is_end);
+		assert(swarm_count_attempts(&tasks, last) <= tasks.len);
+	}
 	for (i = 0; i < nodes.len; i++) {
 		check_text(nodes.items[i].name, SIZE_MAX >> 1);
 		check_text(nodes.items[i].gres, SIZE_MAX >> 1);

@@ -321,21 +321,38 @@ static void the_time_limit_is_told_by_the_times(void **state)
 
 static void of_a_slot_the_last_task_counts_and_none_that_was_made_for_the_end(void **state)
 {
-	cleanup(json_release) json_t *tasks = parse(
-		"[" TASK("1", "03", "running", "") "}," TASK("1", "02", "failed", "") "}," TASK(
-			"2", "01", "running",
-			"") "}," TASK("1", "09", "pending",
-				      "") ",\"Spec\":{"
-					  "\"Placement\":{\"Constraints\":[\"" SWARM_NOWHERE
-					  "\"]}}},{},3]");
-	struct swarm_task task;
+	cleanup(json_release) json_t *tasks =
+		parse("[" TASK("1", "03", "running", ENDED("0")) "}," TASK(
+			"1", "02", "failed",
+			ENDED("1")) "}," TASK("2", "01", "running",
+					      "") "}," TASK("1", "09", "pending",
+							    "") ",\"Spec\":{"
+								"\"Placement\":{\"Constraints\":[\"" SWARM_NOWHERE
+								"\"]}}},{},3]");
+	cleanup(swarm_tasks_finish) struct swarm_tasks all = { 0 };
+	const struct swarm_task *task;
 
 	(void)state;
-	assert_true(swarm_last_task(tasks, 1, &task));
-	assert_string_equal(task.id, "t03");
-	assert_true(swarm_last_task(tasks, 2, &task));
-	assert_string_equal(task.id, "t01");
-	assert_false(swarm_last_task(tasks, 3, &task));
+	swarm_tasks_read(tasks, &all);
+	assert_int_equal(all.len, 3);
+	task = swarm_last_task(&all, 1);
+	assert_string_equal(task->id, "t03");
+	assert_int_equal(task->position, 0);
+	assert_int_equal(swarm_count_attempts(&all, task), 2);
+	task = swarm_last_task(&all, 2);
+	assert_string_equal(task->id, "t01");
+	assert_int_equal(swarm_count_attempts(&all, task), 0);
+	assert_null(swarm_last_task(&all, 0));
+	assert_null(swarm_last_task(&all, 3));
+}
+
+static void a_slot_without_tasks_has_no_last_one(void **state)
+{
+	cleanup(swarm_tasks_finish) struct swarm_tasks none = { 0 };
+
+	(void)state;
+	swarm_tasks_read(NULL, &none);
+	assert_null(swarm_last_task(&none, 1));
 }
 
 static void an_endpoint_is_what_the_node_publishes(void **state)
@@ -404,6 +421,7 @@ int main(void)
 		cmocka_unit_test(states_are_those_of_the_tasks),
 		cmocka_unit_test(a_task_that_is_tried_again_has_not_ended),
 		cmocka_unit_test(the_time_limit_is_told_by_the_times),
+		cmocka_unit_test(a_slot_without_tasks_has_no_last_one),
 		cmocka_unit_test(of_a_slot_the_last_task_counts_and_none_that_was_made_for_the_end),
 		cmocka_unit_test(an_endpoint_is_what_the_node_publishes),
 		cmocka_unit_test(nodes_are_told_with_what_they_have),

@@ -11,7 +11,6 @@
 #include "controller/backends/jobdir.h"
 #include "controller/backends/swarm/lists.h"
 #include "controller/backends/swarm/service.h"
-#include "init/base/indices.h"
 #include "init/base/alloc.h"
 #include "init/base/fs.h"
 
@@ -61,19 +60,34 @@ static int refuse(struct swarm *swarm, const struct swarm_task *task, struct err
 		       swarm_node_name(swarm, task->node), swarm->engine->address);
 }
 
+/* Borrowed from the task; NULL: it has none that can be reached. */
+static const char *container_of_task(struct swarm *swarm, const struct swarm_task *task,
+				     struct err *err)
+{
+	if (strcmp(task->state, "running") != 0) {
+		err_set(err, ERR_NOT_FOUND, "the task does not run");
+		return NULL;
+	}
+	if (!swarm_is_here(swarm, task)) {
+		refuse(swarm, task, err);
+		return NULL;
+	}
+	return task->container;
+}
+
 int swarm_find_container(struct swarm *swarm, const struct job *job, uint64_t rank, char **ret,
 			 struct err *err)
 {
 	cleanup(json_release) json_t *tasks = NULL;
 	struct swarm_task task;
+	const char *container;
 
 	if (swarm_find_task(swarm, job, rank, &tasks, &task, err) < 0)
 		return -1;
-	if (strcmp(task.state, "running") != 0)
-		return err_set(err, ERR_NOT_FOUND, "the task does not run");
-	if (!swarm_is_here(swarm, &task))
-		return refuse(swarm, &task, err);
-	*ret = str_dup(task.container);
+	container = container_of_task(swarm, &task, err);
+	if (!container)
+		return -1;
+	*ret = str_dup(container);
 	return 0;
 }
 
@@ -94,36 +108,41 @@ int swarm_carry(struct swarm *swarm, const struct job *job, uint64_t rank,
 	return docker_carry(swarm->engine, task.container, DOCKER_BUNDLE, &there, err);
 }
 
-/* Whether this task is meant. */
-static bool is_chosen(const struct job *job, uint64_t rank)
+/* What is done to a container. */
+struct deed {
+	int (*act)(struct engine *engine, const char *container, const void *arg, struct err *err);
+	const void *arg;
+};
+
+/* A rank that does not run, or no more, has nothing done to it, and that is success. */
+static int do_to_rank(struct swarm *swarm, const struct swarm_tasks *tasks, const struct job *job,
+		      uint64_t rank, const struct deed *deed, struct err *err)
 {
-	return job->only[0] == '\0' || indices_have(job->only, rank);
+	struct err own;
+	const struct swarm_task *task = swarm_task_of_rank(tasks, job, rank, &own);
+	const char *container = task ? container_of_task(swarm, task, &own) : NULL;
+
+	if ((container && deed->act(swarm->engine, container, deed->arg, &own) == 0) ||
+	    own.kind == ERR_NOT_FOUND || own.kind == ERR_EXISTS)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
 }
 
-/* Does it to the container of each rank that runs; the first failure is reported. */
-static int for_each(struct swarm *swarm, const struct job *job,
-		    int (*act)(struct engine *engine, const char *container, const void *arg,
-			       struct err *err),
-		    const void *arg, struct err *err)
+/* To the container of each rank that is meant; the first failure is reported. */
+static int for_each(struct swarm *swarm, const struct job *job, const struct deed *deed,
+		    struct err *err)
 {
+	cleanup(swarm_tasks_finish) struct swarm_tasks tasks = { 0 };
+	cleanup(json_release) json_t *list = NULL;
 	int result = 0;
 
+	if (swarm_list_tasks(swarm, job, &list, err) < 0)
+		return -1;
+	swarm_tasks_read(list, &tasks);
 	for (uint64_t rank = 0; job_next_rank(job, rank, &rank); rank++) {
-		cleanup_free char *container = NULL;
-		struct err own;
-
-		if (!is_chosen(job, rank))
-			continue;
-		if (swarm_find_container(swarm, job, rank, &container, &own) < 0) {
-			if (own.kind == ERR_NOT_FOUND)
-				continue;
-		} else if (act(swarm->engine, container, arg, &own) == 0 ||
-			   own.kind == ERR_NOT_FOUND || own.kind == ERR_EXISTS) {
-			continue; /* it is gone, or has ended */
-		}
-		if (result == 0)
-			err_set(err, own.kind, "%s", own.text);
-		result = -1;
+		if (job_means_rank(job, rank) &&
+		    do_to_rank(swarm, &tasks, job, rank, deed, result == 0 ? err : NULL) < 0)
+			result = -1;
 	}
 	return result;
 }
@@ -137,7 +156,7 @@ static int send_one(struct engine *engine, const char *container, const void *ar
 
 int swarm_signal(struct swarm *swarm, const struct job *job, const char *signal, struct err *err)
 {
-	return for_each(swarm, job, send_one, signal, err);
+	return for_each(swarm, job, &(struct deed){ send_one, signal }, err);
 }
 
 struct delivery {
@@ -167,5 +186,5 @@ int swarm_deliver(struct swarm *swarm, const struct job *job, const char *name, 
 	if (fs_read_file(path, FILE_MAX, &content, err) < 0)
 		return -1;
 	delivery.content = buf_span(&content);
-	return for_each(swarm, job, put_one, &delivery, err);
+	return for_each(swarm, job, &(struct deed){ put_one, &delivery }, err);
 }

@@ -80,19 +80,6 @@ bool swarm_format_endpoint(const json_t *task, const char *host, const char *add
 	return text && buf_printf(ret, "%s\n", text);
 }
 
-/* The item that a task was read from. */
-static const json_t *item_of(const json_t *tasks, const struct swarm_task *task)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(tasks, i, item) {
-		if (strcmp(swarm_text(item, "ID"), task->id) == 0)
-			return item;
-	}
-	return NULL;
-}
-
 /* What the tunnel itself wrote. 1; 0: it cannot be read. */
 static int fetch(struct swarm *swarm, const struct swarm_task *task, unsigned int rank,
 		 struct buf *ret)
@@ -131,21 +118,19 @@ static int make(struct swarm *swarm, const struct job *job, unsigned int rank, s
 	cleanup(json_release) json_t *tasks = NULL;
 	cleanup_free char *address = NULL;
 	struct swarm_task task;
-	const json_t *item;
 
 	if (swarm_find_task(swarm, job, rank, &tasks, &task, err) < 0)
 		return -1;
 	if (strcmp(task.state, "running") != 0)
 		return err_set(err, ERR_NOT_FOUND, "the task does not run");
-	item = item_of(tasks, &task);
 	if (!task.is_published && fetch(swarm, &task, rank, ret) > 0)
 		return 0;
 	buf_clear(ret);
 	address = find_address(swarm, task.node, err);
 	if (!address)
 		return -1;
-	if (!swarm_format_endpoint(item, swarm_node_name(swarm, task.node), address, job, rank,
-				   ret))
+	if (!swarm_format_endpoint(json_array_get(tasks, task.position),
+				   swarm_node_name(swarm, task.node), address, job, rank, ret))
 		return err_set(err, ERR_NOT_FOUND, "the task has no port on its node yet");
 	return 0;
 }

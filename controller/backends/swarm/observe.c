@@ -121,63 +121,49 @@ static void look_closer(struct swarm *swarm, const struct job *job, unsigned int
 }
 
 /* What is seen of a slot in which nothing was tried yet, or that was emptied before. */
-static void observe_nothing(const json_t *tasks, const struct job *job, struct observation *ret)
+static void observe_nothing(const struct swarm_tasks *tasks, const struct job *job,
+			    struct observation *ret)
 {
 	*ret = (struct observation){ .state = JOB_QUEUED, .exit_code = JOB_NO_EXIT_CODE };
 	jobdir_copy_text(ret->native_state, sizeof(ret->native_state), "new");
-	if (job->cancel_requested && json_array_size(tasks) > 0)
+	if (job->cancel_requested && tasks->len > 0)
 		ret->state = JOB_CANCELLED;
 }
 
-static uint64_t count_attempts(const json_t *tasks, uint64_t slot)
-{
-	uint64_t count = 0;
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(tasks, i, item) {
-		struct swarm_task task;
-
-		if (swarm_read_task(item, &task) && task.slot == slot && task.container[0])
-			count++;
-	}
-	return count;
-}
-
 /* Whether an end is looked at closely: of ranks only when all have ended, and that is kept. */
-static bool have_all_ended(const json_t *tasks, const struct job *job)
+static bool have_all_ended(const struct swarm_tasks *tasks, const struct job *job)
 {
 	for (uint64_t slot = 1; slot <= MAX(job->tasks, UINT64_C(1)); slot++) {
-		struct swarm_task task;
+		const struct swarm_task *task = swarm_last_task(tasks, slot);
 
-		if (swarm_last_task(tasks, slot, &task) &&
-		    !job_state_is_ended(swarm_state(task.state)))
+		if (task && !job_state_is_ended(swarm_state(task->state)))
 			return false;
 	}
 	return true;
 }
 
-static void observe_run(struct swarm *swarm, const json_t *tasks, const struct job *job,
+static void observe_run(struct swarm *swarm, const struct swarm_tasks *tasks, const struct job *job,
 			bool looks_at_end, struct run *run)
 {
+	const struct swarm_task *task;
 	struct observation seen;
-	struct swarm_task task;
 	uint64_t slot;
 
 	if (job_state_is_ended(run->state) || !swarm_slot_of_rank(job, run->task, &slot))
 		return;
-	if (!swarm_last_task(tasks, slot, &task)) {
+	task = swarm_last_task(tasks, slot);
+	if (!task) {
 		observe_nothing(tasks, job, &seen);
 		observation_to_run(&seen, run);
 		return;
 	}
-	swarm_observe_task(&task, run->started_ns, job->cancel_requested, &seen);
-	seen.attempts = count_attempts(tasks, slot);
+	swarm_observe_task(task, run->started_ns, job->cancel_requested, &seen);
+	seen.attempts = swarm_count_attempts(tasks, task);
 	jobdir_copy_text(seen.node_list, sizeof(seen.node_list),
-			 task.node[0] ? swarm_node_name(swarm, task.node) : "");
-	if (swarm_is_here(swarm, &task) && ((job_state_is_ended(seen.state) && looks_at_end) ||
-					    (seen.state == JOB_RUNNING && run->started_ns == 0)))
-		look_closer(swarm, job, (unsigned int)run->task, &task, &seen);
+			 task->node[0] ? swarm_node_name(swarm, task->node) : "");
+	if (swarm_is_here(swarm, task) && ((job_state_is_ended(seen.state) && looks_at_end) ||
+					   (seen.state == JOB_RUNNING && run->started_ns == 0)))
+		look_closer(swarm, job, (unsigned int)run->task, task, &seen);
 	observation_to_run(&seen, run);
 }
 
@@ -192,8 +178,8 @@ static void add_node(struct observation *ret, const char *node)
 }
 
 /* Ranks have no record of their own: they are seen as the tasks of an array are, and folded. */
-static void observe_ranks(struct swarm *swarm, const json_t *tasks, const struct job *job,
-			  struct observation *ret)
+static void observe_ranks(struct swarm *swarm, const struct swarm_tasks *tasks,
+			  const struct job *job, struct observation *ret)
 {
 	cleanup(run_list_finish) struct run_list ranks = { 0 };
 	struct observation all = { .runs = &ranks };
@@ -227,6 +213,20 @@ static void observe_missing(const struct job *job, struct observation *ret)
 	*ret = gone;
 }
 
+/* list: its tasks. */
+static void observe_job(struct swarm *swarm, const json_t *list, const struct job *job,
+			struct observation *ret)
+{
+	cleanup(swarm_tasks_finish) struct swarm_tasks tasks = { 0 };
+	struct run_list *runs = ret->runs;
+
+	swarm_tasks_read(list, &tasks);
+	if (!runs)
+		observe_ranks(swarm, &tasks, job, ret);
+	for (size_t i = 0; runs && i < runs->len; i++)
+		observe_run(swarm, &tasks, job, true, &runs->items[i]);
+}
+
 int swarm_observe_jobs(struct swarm *swarm, const struct job *const *jobs, size_t len,
 		       struct observation *ret, struct err *err)
 {
@@ -235,30 +235,50 @@ int swarm_observe_jobs(struct swarm *swarm, const struct job *const *jobs, size_
 	if (swarm_greet(swarm, err) < 0 || list_all(swarm->engine, &all, err) < 0)
 		return -1;
 	for (size_t i = 0; i < len; i++) {
-		const json_t *tasks = json_object_get(all, jobs[i]->native_id);
-		struct run_list *runs = ret[i].runs;
+		const json_t *list = json_object_get(all, jobs[i]->native_id);
 
-		if (!tasks)
+		if (list)
+			observe_job(swarm, list, jobs[i], &ret[i]);
+		else
 			observe_missing(jobs[i], &ret[i]);
-		else if (!runs)
-			observe_ranks(swarm, tasks, jobs[i], &ret[i]);
-		for (size_t r = 0; tasks && runs && r < runs->len; r++)
-			observe_run(swarm, tasks, jobs[i], true, &runs->items[r]);
 	}
 	return 0;
+}
+
+int swarm_list_tasks(struct swarm *swarm, const struct job *job, json_t **ret, struct err *err)
+{
+	return swarm_greet(swarm, err) < 0
+		       ? -1
+		       : swarm_list(swarm->engine, "tasks", "service", job->native_id, ret, err);
+}
+
+const struct swarm_task *swarm_task_of_rank(const struct swarm_tasks *tasks, const struct job *job,
+					    uint64_t rank, struct err *err)
+{
+	const struct swarm_task *task = NULL;
+	uint64_t slot;
+
+	if (swarm_slot_of_rank(job, rank, &slot))
+		task = swarm_last_task(tasks, slot);
+	if (!task)
+		err_set(err, ERR_NOT_FOUND, "there is no task for rank %" PRIu64, rank);
+	return task;
 }
 
 int swarm_find_task(struct swarm *swarm, const struct job *job, uint64_t rank, json_t **ret_tasks,
 		    struct swarm_task *ret, struct err *err)
 {
-	cleanup(json_release) json_t *tasks = NULL;
-	uint64_t slot;
+	cleanup(swarm_tasks_finish) struct swarm_tasks tasks = { 0 };
+	cleanup(json_release) json_t *list = NULL;
+	const struct swarm_task *task;
 
-	if (swarm_greet(swarm, err) < 0 ||
-	    swarm_list(swarm->engine, "tasks", "service", job->native_id, &tasks, err) < 0)
+	if (swarm_list_tasks(swarm, job, &list, err) < 0)
 		return -1;
-	if (!swarm_slot_of_rank(job, rank, &slot) || !swarm_last_task(tasks, slot, ret))
-		return err_set(err, ERR_NOT_FOUND, "there is no task for rank %" PRIu64, rank);
-	*ret_tasks = take_ptr(tasks);
+	swarm_tasks_read(list, &tasks);
+	task = swarm_task_of_rank(&tasks, job, rank, err);
+	if (!task)
+		return -1;
+	*ret = *task;
+	*ret_tasks = take_ptr(list);
 	return 0;
 }

@@ -29,6 +29,14 @@ const char *swarm_node_name(struct swarm *swarm, const char *id);
 int swarm_observe_jobs(struct swarm *swarm, const struct job *const *jobs, size_t len,
 		       struct observation *ret, struct err *err) attr_must_use;
 
+/* The tasks of the job's service, for swarm_tasks_read(). */
+int swarm_list_tasks(struct swarm *swarm, const struct job *job, json_t **ret, struct err *err)
+	attr_must_use;
+
+/* The one that is this rank, or index of an array, now; NULL and ERR_NOT_FOUND: there is none. */
+const struct swarm_task *swarm_task_of_rank(const struct swarm_tasks *tasks, const struct job *job,
+					    uint64_t rank, struct err *err);
+
 /*
  * The task that is this rank, or index of an array, now, whose texts borrow from *ret_tasks, which
  * the caller releases. ERR_NOT_FOUND: there is none.

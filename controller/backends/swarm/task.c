@@ -3,12 +3,14 @@
 #include "task.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/backends/docker/engine.h"
 #include "controller/backends/jobdir.h"
 #include "controller/backends/swarm/lists.h"
 #include "controller/backends/swarm/service.h"
+#include "init/base/alloc.h"
 #include "init/base/indices.h"
 #include "init/base/text.h"
 
@@ -99,22 +101,66 @@ bool swarm_read_task(const json_t *json, struct swarm_task *ret)
 	return ret->id[0] && ret->service[0] && ret->state[0] && ret->slot > 0;
 }
 
-bool swarm_last_task(const json_t *tasks, uint64_t slot, struct swarm_task *ret)
+static int compare_tasks(const void *a, const void *b)
+{
+	const struct swarm_task *left = a, *right = b;
+
+	if (left->slot != right->slot)
+		return left->slot < right->slot ? -1 : 1;
+	if (left->created_ns != right->created_ns)
+		return left->created_ns < right->created_ns ? -1 : 1;
+	return left->position < right->position ? -1 : left->position > right->position;
+}
+
+void swarm_tasks_read(const json_t *list, struct swarm_tasks *ret)
 {
 	const json_t *item;
-	bool found = false;
 	size_t i;
 
-	json_array_foreach(tasks, i, item) {
-		struct swarm_task task;
+	*ret = (struct swarm_tasks){ .items = new_array(struct swarm_task, json_array_size(list)) };
+	json_array_foreach(list, i, item) {
+		struct swarm_task *task = &ret->items[ret->len];
 
-		if (!swarm_read_task(item, &task) || task.slot != slot || task.is_end ||
-		    (found && task.created_ns < ret->created_ns))
+		if (!swarm_read_task(item, task) || task->is_end)
 			continue;
-		*ret = task;
-		found = true;
+		task->position = i;
+		ret->len++;
 	}
-	return found;
+	qsort(ret->items, ret->len, sizeof(*ret->items), compare_tasks);
+}
+
+void swarm_tasks_finish(struct swarm_tasks *tasks)
+{
+	free(tasks->items);
+	*tasks = (struct swarm_tasks){ 0 };
+}
+
+const struct swarm_task *swarm_last_task(const struct swarm_tasks *tasks, uint64_t slot)
+{
+	size_t from = 0, to = tasks->len;
+
+	/* The first that is behind it. */
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (tasks->items[middle].slot <= slot)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from > 0 && tasks->items[from - 1].slot == slot ? &tasks->items[from - 1] : NULL;
+}
+
+uint64_t swarm_count_attempts(const struct swarm_tasks *tasks, const struct swarm_task *last)
+{
+	uint64_t count = 0;
+
+	for (const struct swarm_task *task = last; task->slot == last->slot; task--) {
+		count += task->container[0] != '\0';
+		if (task == tasks->items)
+			break;
+	}
+	return count;
 }
 
 bool swarm_slot_of_rank(const struct job *job, uint64_t rank, uint64_t *ret)

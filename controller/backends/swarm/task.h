@@ -22,6 +22,7 @@ struct swarm_task {
 	bool is_end;	   /* made so that the others end */
 	bool is_published; /* by ports of its node */
 	bool is_retried;   /* when it ends, and nobody has decided about that yet */
+	size_t position;   /* in the list that it was read from */
 };
 
 /* False: it is none, or not understood. */
@@ -33,8 +34,23 @@ const json_t *swarm_ports(const json_t *task);
 /* The Swarm's word as a state; what failed is JOB_FAILED until more is known. */
 enum job_state swarm_state(const char *word);
 
-/* Of tasks of one service, the last that was tried in this slot; false: there is none. */
-bool swarm_last_task(const json_t *tasks, uint64_t slot, struct swarm_task *ret) attr_must_use;
+/* The tasks of one service: those of each slot together, in the order in which they were tried. */
+struct swarm_tasks {
+	struct swarm_task *items; /* borrow from the list */
+	size_t len;
+};
+
+void swarm_tasks_read(const json_t *list, struct swarm_tasks *ret);
+void swarm_tasks_finish(struct swarm_tasks *tasks);
+DEFINE_CLEANUP_VALUE(struct swarm_tasks, swarm_tasks_finish)
+
+/* The last that was tried in this slot, borrowed; NULL: there is none. */
+const struct swarm_task *swarm_last_task(const struct swarm_tasks *tasks, uint64_t slot)
+	attr_must_use;
+
+/* In how many containers it was tried there. */
+uint64_t swarm_count_attempts(const struct swarm_tasks *tasks, const struct swarm_task *last)
+	attr_must_use;
 
 /* The slot of this rank, or index of an array; false: the job has no such. */
 bool swarm_slot_of_rank(const struct job *job, uint64_t rank, uint64_t *ret) attr_must_use;
