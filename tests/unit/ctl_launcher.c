@@ -104,8 +104,8 @@ static void each_launcher_has_a_line_of_its_own(void **state)
 		"fi\n"
 		"sed -e \"s/\\\"@UID@\\\"/$(id -u)/\" -e \"s/\\\"@GID@\\\"/$(id -g)/\" "
 		"-e \"s|@ROOT@|$over|\" /j/container.json "
-		">\"$bundle/$$.part\" &&\n"
-		"\tmv \"$bundle/$$.part\" \"$bundle/config.json\" || exit 125\n"
+		">\"$bundle/$SLURM_JOB_ID.part\" &&\n"
+		"\tmv \"$bundle/$SLURM_JOB_ID.part\" \"$bundle/config.json\" || exit 125\n"
 		"exec srun --ntasks=1 --container=/j/container /berth/berth-init --dir /j "
 		"-- true\n");
 }

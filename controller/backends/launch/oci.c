@@ -40,7 +40,11 @@ static const char find_runtime[] =
 	"\tover=/tmp\n"
 	"fi\n";
 
-/* Tasks of an array make the same file at the same time, each under a name of its own first. */
+/* Tasks of an array do it at the same time, on many nodes: numbers of processes are not enough. */
+static const char into_place[] = " >\"$bundle/$SLURM_JOB_ID.part\" &&\n"
+				 "\tmv \"$bundle/$SLURM_JOB_ID.part\" "
+				 "\"$bundle/config.json\" || exit 125\n";
+
 int launcher_oci_add(const struct launcher *launcher, const struct submission *submission,
 		     struct launch_words *ret, struct err *err)
 {
@@ -53,9 +57,7 @@ int launcher_oci_add(const struct launcher *launcher, const struct submission *s
 		  buf_printf(&ret->setup, "sed -e \"s/\\\"" UID "\\\"/$(id -u)/\" "
 					  "-e \"s/\\\"" GID "\\\"/$(id -g)/\" "
 					  "-e \"s|" ROOT "|$over|\" ") &&
-		  text_append_shell(&ret->setup, file) &&
-		  buf_printf(&ret->setup, " >\"$bundle/$$.part\" &&\n\tmv \"$bundle/$$.part\" "
-					  "\"$bundle/config.json\" || exit 125\n");
+		  text_append_shell(&ret->setup, file) && buf_printf(&ret->setup, "%s", into_place);
 
 	if (!ok)
 		return err_set(err, ERR_LIMIT, "the job directory has too long a name");
