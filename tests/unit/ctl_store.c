@@ -4,7 +4,6 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,59 +11,7 @@
 #include "controller/store/schema.h"
 #include "controller/store/store.h"
 #include "init/base/fs.h"
-
-static char dir[64], path[80];
-
-static int set_up(void **state)
-{
-	(void)state;
-	/* Whoever shortens a log is a child of ours then, also where another one has begun it. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	snprintf(dir, sizeof(dir), "/tmp/berth-store-XXXXXX");
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof(path), "%s/berth.db", dir);
-	return 0;
-}
-
-static void await_children(void)
-{
-	while (wait(NULL) > 0)
-		;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	await_children();
-	return fs_remove_tree(dir, NULL);
-}
-
-static struct store *open_store(void)
-{
-	struct store *store = NULL;
-	struct err err;
-
-	if (store_open(path, &store, &err) < 0)
-		fail_msg("%s", err.text);
-	return store;
-}
-
-static uint64_t add(struct store *store, const char *uid, const char *name)
-{
-	cleanup(job_finish) struct job job = { 0 };
-
-	job_init(&job);
-	job_set(&job, uid, uid);
-	job_set(&job, name, name);
-	job_set(&job, backend, "local");
-	job_set(&job, command, "echo 'it''s' \xff");
-	job.tasks = 3;
-	job.created_ns = 5;
-	assert_int_equal(store_add_job(store, &job, NULL), 0);
-	assert_true(job.id > 0);
-	return job.id;
-}
+#include "tests/unit/ctl_database.h"
 
 static uint64_t add_to(struct store *store, const char *uid, const char *cluster)
 {
@@ -89,9 +36,9 @@ static void end(struct store *store, uint64_t id)
 
 static void a_record_is_read_back_as_it_was_written(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
+	cleanup(store_close) struct store *store = database_open();
 	cleanup(job_finish) struct job job = { 0 };
-	uint64_t id = add(store, "u1", "train");
+	uint64_t id = database_add(store, "u1", "train");
 	struct stat st;
 
 	(void)state;
@@ -101,20 +48,20 @@ static void a_record_is_read_back_as_it_was_written(void **state)
 	assert_int_equal(job.state, JOB_DEFINED);
 	assert_int_equal(job.exit_code, JOB_NO_EXIT_CODE);
 	assert_int_equal(job.tasks, 3);
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stat(database.path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
 static void a_name_means_the_newest_job_that_has_it(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
+	cleanup(store_close) struct store *store = database_open();
 	cleanup(job_finish) struct job job = { 0 };
 	struct err err;
 	uint64_t newest;
 
 	(void)state;
-	add(store, "u2", "twice");
-	newest = add(store, "u3", "twice");
+	database_add(store, "u2", "twice");
+	newest = database_add(store, "u3", "twice");
 	assert_int_equal(store_find_by_name(store, "twice", NULL, &job, NULL), 0);
 	assert_int_equal(job.id, newest);
 	job_finish(&job);
@@ -126,14 +73,15 @@ static void a_name_means_the_newest_job_that_has_it(void **state)
 
 static void namesakes_that_have_not_ended_are_counted(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
+	cleanup(store_close) struct store *store = database_open();
 	cleanup(job_finish) struct job job = { 0 };
-	uint64_t first = add(store, "same-4", "thrice"), second = add(store, "same-5", "thrice");
+	uint64_t first = database_add(store, "same-4", "thrice"),
+		 second = database_add(store, "same-5", "thrice");
 	uint64_t len = 9, id = 9;
 
 	(void)state;
-	add(store, "same-6", "other");
-	add(store, "same-7", "thrice");
+	database_add(store, "same-6", "other");
+	database_add(store, "same-7", "thrice");
 	assert_int_equal(store_find_by_name(store, "thrice", NULL, &job, NULL), 0);
 	assert_int_equal(store_count_namesakes(store, &job, NULL, &len, &id, NULL), 0);
 	assert_int_equal(len, 2);
@@ -149,9 +97,9 @@ static void namesakes_that_have_not_ended_are_counted(void **state)
 
 static void an_ended_job_stays_as_it_ended(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
+	cleanup(store_close) struct store *store = database_open();
 	cleanup(job_finish) struct job job = { 0 }, later = { 0 };
-	uint64_t id = add(store, "u4", "");
+	uint64_t id = database_add(store, "u4", "");
 
 	(void)state;
 	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
@@ -168,9 +116,9 @@ static void an_ended_job_stays_as_it_ended(void **state)
 
 static void an_update_does_not_undo_the_marks_of_others(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
+	cleanup(store_close) struct store *store = database_open();
 	cleanup(job_finish) struct job job = { 0 }, later = { 0 };
-	uint64_t id = add(store, "u5", "");
+	uint64_t id = database_add(store, "u5", "");
 
 	(void)state;
 	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
@@ -184,10 +132,10 @@ static void an_update_does_not_undo_the_marks_of_others(void **state)
 
 static void lists_choose_by_state_and_age(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
+	cleanup(store_close) struct store *store = database_open();
 	cleanup(job_list_finish) struct job_list all = { 0 }, open = { 0 }, old = { 0 };
 	cleanup(job_finish) struct job job = { 0 };
-	uint64_t id = add(store, "u6", "");
+	uint64_t id = database_add(store, "u6", "");
 
 	(void)state;
 	assert_int_equal(store_find_by_id(store, id, &job, NULL), 0);
@@ -218,17 +166,17 @@ static void the_states_that_count_as_ended_are_those_of_the_model(void **state)
 
 static void a_number_is_not_used_again(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
-	uint64_t first = add(store, "u7", "");
+	cleanup(store_close) struct store *store = database_open();
+	uint64_t first = database_add(store, "u7", "");
 
 	(void)state;
 	assert_int_equal(store_delete_job(store, first, NULL), 0);
-	assert_true(add(store, "u8", "") > first);
+	assert_true(database_add(store, "u8", "") > first);
 }
 
 static void notes_are_kept_and_replaced(void **state)
 {
-	cleanup(store_close) struct store *store = open_store();
+	cleanup(store_close) struct store *store = database_open();
 	cleanup_free char *before = NULL, *after = NULL;
 
 	(void)state;
@@ -248,9 +196,9 @@ static void remove_database(void)
 {
 	static const char *const suffixes[] = { "", "-wal", "-shm" };
 
-	await_children();
+	database_await_children();
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-		cleanup_free char *file = str_printf("%s%s", path, suffixes[i]);
+		cleanup_free char *file = str_printf("%s%s", database.path, suffixes[i]);
 
 		unlink(file);
 	}
@@ -262,7 +210,7 @@ static void record_many(int writer)
 	struct store *store = NULL;
 	struct err err = { 0 };
 
-	if (store_open(path, &store, &err) < 0) {
+	if (store_open(database.path, &store, &err) < 0) {
 		print_error("%s\n", err.text);
 		_exit(1);
 	}
@@ -301,7 +249,7 @@ static void processes_that_write_at_once_lose_nothing(void **state)
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
 		assert_int_equal(status, 0);
 	}
-	store = open_store();
+	store = database_open();
 	assert_int_equal(store_list(store, STORE_ALL, 0, &all, NULL), 0);
 	for (size_t i = 0; i < all.len; i++)
 		found += all.items[i].uid[0] == 'w';
@@ -316,14 +264,14 @@ static void what_is_read_together_is_of_one_moment(void **state)
 
 	(void)state;
 	remove_database();
-	store = open_store();
-	other = open_store();
+	store = database_open();
+	other = database_open();
 	assert_int_equal(store_find_busy_cluster(store, &none, NULL), 0);
 	assert_null(none);
 	end(store, add_to(store, "u1", "first"));
 	add_to(store, "u2", "second");
 	end(store, add_to(store, "u3", "third"));
-	add(store, "u0", "not handed over");
+	database_add(store, "u0", "not handed over");
 	assert_int_equal(store_begin_reading(store, NULL), 0);
 	assert_int_equal(store_find_busy_cluster(store, &busy, NULL), 0);
 	assert_string_equal(busy, "second");
@@ -339,7 +287,7 @@ static void what_is_read_together_is_of_one_moment(void **state)
 
 static void a_file_that_is_no_database_is_refused_and_kept(void **state)
 {
-	cleanup_free char *other = fs_join(dir, "other.db");
+	cleanup_free char *other = fs_join(database.dir, "other.db");
 	cleanup(buf_finish) struct buf kept = BUF_INIT(100);
 	struct store *store;
 	struct err err;
@@ -356,7 +304,7 @@ static void a_file_that_is_no_database_is_refused_and_kept(void **state)
 
 static void a_database_of_the_first_berth_keeps_its_jobs(void **state)
 {
-	cleanup_free char *older = fs_join(dir, "older.db");
+	cleanup_free char *older = fs_join(database.dir, "older.db");
 	cleanup(store_close) struct store *store = NULL;
 	cleanup(job_finish) struct job job = { 0 };
 	sqlite3 *db;
@@ -389,7 +337,7 @@ static void a_database_of_the_first_berth_keeps_its_jobs(void **state)
 
 static void an_array_of_an_older_berth_has_one_rank_for_each_task(void **state)
 {
-	cleanup_free char *older = fs_join(dir, "arrays.db");
+	cleanup_free char *older = fs_join(database.dir, "arrays.db");
 	cleanup(store_close) struct store *store = NULL;
 	cleanup(job_finish) struct job job = { 0 };
 	sqlite3 *db;
@@ -414,7 +362,7 @@ static void an_array_of_an_older_berth_has_one_rank_for_each_task(void **state)
 
 static void a_database_of_a_newer_berth_is_refused(void **state)
 {
-	cleanup_free char *newer = fs_join(dir, "newer.db");
+	cleanup_free char *newer = fs_join(database.dir, "newer.db");
 	struct store *store;
 	struct err err;
 	sqlite3 *db;
@@ -442,19 +390,19 @@ static void a_directory_that_is_missing_is_named(void **state)
 static void a_store_is_opened_by_the_first_question(void **state)
 {
 	cleanup(store_close) struct store *nowhere = store_new("/nonexistent/berth.db");
-	cleanup(store_close) struct store *store = store_new(path);
+	cleanup(store_close) struct store *store = store_new(database.path);
 	cleanup_free char *note = NULL;
 	struct err err;
 
 	(void)state;
-	unlink(path);
+	unlink(database.path);
 	assert_int_equal(store_put_note(nowhere, "a", "b", &err), -1);
 	assert_int_equal(err.kind, ERR_DENIED);
 	assert_int_equal(store_begin(nowhere, &err), -1);
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(database.path, F_OK), -1);
 	assert_int_equal(store_get_note(store, "a", &note, NULL), 0);
 	assert_null(note);
-	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(access(database.path, F_OK), 0);
 }
 
 int main(void)
@@ -479,5 +427,5 @@ int main(void)
 		cmocka_unit_test(a_store_is_opened_by_the_first_question),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, database_set_up, database_tear_down);
 }
