@@ -91,24 +91,35 @@ static struct fs *place_of(const struct fs_copy *plan)
 	return plan->from ? plan->from : plan->to;
 }
 
+/* 1: *ret; 0: there are no more; -1: errno says why it is not known. */
+static int next_entry(DIR *dir, struct dirent **ret)
+{
+	do {
+		errno = 0;
+		*ret = readdir(dir);
+	} while (*ret && (strcmp((*ret)->d_name, ".") == 0 || strcmp((*ret)->d_name, "..") == 0));
+	return *ret ? 1 : errno ? -1 : 0;
+}
+
 static int list_here(const char *path, struct fs_list *ret, struct err *err)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
+	int more = -1;
 
-	if (!dir)
-		return err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
-	while ((entry = readdir(dir)) && ret->len < FS_ENTRIES_MAX) {
-		struct fs_entry found = { .type = '?' };
+	while (dir && (more = next_entry(dir, &entry)) > 0 && ret->len < FS_ENTRIES_MAX) {
+		struct fs_entry found = { .type = '?', .name = str_dup(entry->d_name) };
 
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		found.name = str_dup(entry->d_name);
 		fs_list_add(ret, &found);
 	}
-	closedir(dir);
+	if (more < 0)
+		err_set(err, err_kind_from_errno(errno), "%s", strerror(errno));
+	if (more > 0)
+		err_set(err, ERR_LIMIT, "more than %d entries", FS_ENTRIES_MAX);
+	if (dir)
+		closedir(dir);
 	fs_list_sort(ret);
-	return 0;
+	return more == 0 ? 0 : -1;
 }
 
 static int make_dir_here(const char *path, uint32_t mode, struct err *err)
@@ -138,20 +149,6 @@ char *fs_copy_part(const char *path, bool is_kept)
 			  (int)(NAME_LEN_MAX - 1 - strlen(suffix)), name, suffix);
 }
 
-/* A server that gives no sums, or only of what it reads within its time limit, tells the size. */
-static int compare_sizes(const struct fs_copy *plan, const char *there, uint64_t size,
-			 struct err *err)
-{
-	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
-
-	if (place_of(plan)->ops->stat(place_of(plan), there, true, &entry, err) < 0)
-		return -1;
-	if (entry.size == size)
-		return 0;
-	return err_set(err, ERR_PROTOCOL, "there are %" PRIu64 " bytes of %" PRIu64, entry.size,
-		       size);
-}
-
 /* What is there, and the file here. */
 static int compare(const struct fs_copy *plan, const char *there, struct fs_transfer *t,
 		   struct err *err)
@@ -160,11 +157,11 @@ static int compare(const struct fs_copy *plan, const char *there, struct fs_tran
 	struct err why = { 0 };
 
 	if (t->has_no_sum && !must)
-		return compare_sizes(plan, there, t->size, err);
+		return fs_check_size(place_of(plan), there, t->size, err);
 	if (!t->there[0] &&
 	    place_of(plan)->ops->checksum(place_of(plan), there, t->there, &why) < 0) {
 		if (fs_is_no_sum(&why) && !must)
-			return compare_sizes(plan, there, t->size, err);
+			return fs_check_size(place_of(plan), there, t->size, err);
 		return err_set(err, why.kind, "checksum: %s", why.text);
 	}
 	if (!t->here[0] && sum_file(t->fd, SUM_SHA256, 0, t->size, t->here, err) < 0)

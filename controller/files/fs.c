@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -115,6 +116,18 @@ int fs_read(struct fs *fs, const char *path, uint64_t offset, size_t max, struct
 int fs_checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struct err *err)
 {
 	return fs->ops->checksum(fs, path, ret, err) < 0 ? name_it(fs, path, err) : 0;
+}
+
+int fs_check_size(struct fs *fs, const char *path, uint64_t size, struct err *err)
+{
+	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
+
+	if (fs->ops->stat(fs, path, true, &entry, err) < 0)
+		return -1;
+	if (entry.size == size)
+		return 0;
+	return err_set(err, ERR_PROTOCOL, "there are %" PRIu64 " bytes of %" PRIu64, entry.size,
+		       size);
 }
 
 struct fs_bytes *fs_bytes_close(struct fs_bytes *bytes)

@@ -214,6 +214,9 @@ int fs_checksum(struct fs *fs, const char *path, char ret[FS_DIGEST_SIZE], struc
 	attr_must_use;
 int fs_archive(struct fs *fs, const struct fs_archive *archive, struct err *err) attr_must_use;
 
+/* Whether a copy is there whole, where nobody gives sums. Errors are without a name. */
+int fs_check_size(struct fs *fs, const char *path, uint64_t size, struct err *err) attr_must_use;
+
 /* What a transfer is from or to: all of these bytes, or failure. */
 int fs_transfer_read(const struct fs_transfer *t, uint64_t offset, void *room, size_t len,
 		     struct err *err) attr_must_use;

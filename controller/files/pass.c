@@ -117,18 +117,6 @@ struct pass {
 	struct fs_transfer transfer;  /* without an end of its own */
 };
 
-static int compare_sizes(struct fs *to, const char *name, uint64_t size, struct err *err)
-{
-	cleanup(fs_entry_finish) struct fs_entry entry = { 0 };
-
-	if (fs_stat(to, name, true, &entry, err) < 0)
-		return -1;
-	if (entry.size == size)
-		return 0;
-	return err_set(err, ERR_PROTOCOL, "there are %" PRIu64 " bytes of %" PRIu64, entry.size,
-		       size);
-}
-
 /* What both places say of it; name: of the copy, which may have another yet. */
 static int compare(struct pass *p, const char *name, struct err *err)
 {
@@ -144,7 +132,7 @@ static int compare(struct pass *p, const char *name, struct err *err)
 	if (result == 0 && !t->has_no_sum && !t->here[0])
 		result = fs_checksum(p->from, p->source, t->here, &why);
 	if (!must && (t->has_no_sum || (result < 0 && fs_is_no_sum(&why))))
-		return compare_sizes(p->to, name, t->size, err);
+		return fs_check_size(p->to, name, t->size, err);
 	if (result < 0 || t->has_no_sum)
 		return err_set(err, t->has_no_sum ? ERR_UNSUPPORTED : why.kind, "checksum: %s",
 			       why.text[0] ? why.text : "one of both places makes none");

@@ -172,6 +172,17 @@ def test_trees_go_both_ways(remote, there, tmp_path):
     assert result.status != 0 and "link" in result.stderr and not pathlib.Path("/etc/astray").exists()
 
 
+def test_a_directory_that_cannot_be_read_to_its_end_is_told(remote, there, tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").touch()
+    result = harness.run(["strace", "-qq", "-o", "/dev/null", "-P", tmp_path / "tree", "-e", "trace=getdents64",
+                          "-e", "inject=getdents64:error=EIO", remote.program, "cp", "-r", "tree", f"alps:{there}"],
+                         env=remote.env(), cwd=tmp_path)
+    if "ptrace" in result.stderr:
+        pytest.skip(f"strace cannot trace here: {result.stderr}")
+    assert result.status != 0 and "tree: Input/output error" in result.stderr, result
+
+
 def make_odd_tree(path: pathlib.Path) -> None:
     """What cannot be told to FirecREST in a path, or not at all."""
     for number, name in enumerate(["it's", "new\nline", '"q"', "back\\slash", "\udcff", "-n", " ", "*", "\u00fc"]):
