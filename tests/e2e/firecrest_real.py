@@ -139,7 +139,7 @@ class Server(firecrest.Server):
             "file_systems": [{"path": str(self.users), "data_type": "users", "default_work_dir": True},
                              {"path": str(self.scratch), "data_type": "scratch"}],
             "data_operation": {
-                "max_ops_file_size": self.direct_max, "datatransfer_jobs_directives": ["#SBATCH --nodes=1"],
+                "max_ops_file_size": self.direct_max, "datatransfer_jobs_directives": ["#SBATCH --nodes=1", "#SBATCH --mem=512M"],
                 "data_transfer": {"service_type": "s3", "name": "store", "private_url": store, "public_url": store,
                                   "access_key_id": s3.ACCESS, "secret_access_key": self.store.signer.secret,
                                   "region": s3.REGION, "ttl": 600,

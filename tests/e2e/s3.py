@@ -384,16 +384,18 @@ class S3:
             raise Refusal(400, "EntityTooSmall")
         target = self.object(bucket, key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if len(paths) == 1:
-            os.rename(paths[0], target)
-        else:
-            with open(target, "wb") as file:
+        # An object is there as a whole or not at all.
+        whole = paths[0]
+        if len(paths) > 1:
+            whole = paths[0].with_name(f"whole.{threading.get_ident()}")
+            with open(whole, "wb") as file:
                 for path in paths:
                     with open(path, "rb") as part:
                         while os.copy_file_range(part.fileno(), file.fileno(), 256 * CHUNK):
                             pass
         digests = b"".join(bytes.fromhex(etag) for _, etag in listed)
         self.etags[target] = f"{hashlib.md5(digests).hexdigest()}-{len(listed)}"
+        os.rename(whole, target)
         self.abort(upload)
         return self.etags[target]
 
