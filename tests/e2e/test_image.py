@@ -11,6 +11,7 @@ import pytest
 
 import harness
 import registry
+from test_login_real import keyring  # noqa: F401
 
 NOT_FOUND, DENIED, UNSUPPORTED, PROTOCOL, INVALID = 66, 77, 69, 76, 64
 HERE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -89,6 +90,25 @@ def test_credentials_are_those_of_a_real_helper(tools, stand):
         assert nobody.status == NOT_FOUND and "docker login" in nobody.stderr
     finally:
         run("gpgconf", "--kill", "all")
+
+
+def test_credentials_are_those_of_the_desktops_keyring(tools, stand, keyring):  # noqa: F811
+    """Docker's own helper for the Secret Service, and a real keyring of GNOME behind it."""
+    helper = shutil.which("docker-credential-secretservice")
+    if not helper:
+        pytest.skip("no docker-credential-secretservice: apt-get install golang-docker-credential-helpers")
+    env, within = keyring
+    full = {**tools.env(), **env}
+    full.pop("DBUS_SESSION_BUS_ADDRESS", None)
+    stand.users = {"me": "secret"}
+    (tools.dir / "secret").write_text(json.dumps({"ServerURL": stand.host, "Username": "me", "Secret": "secret"}))
+    (tools.dir / ".docker").mkdir()
+    (tools.dir / ".docker" / "config.json").write_text(json.dumps({"credsStore": "secretservice"}))
+    look = f"{tools.program} describe image {stand.host}/team/tool:1.0 -o json"
+    forget = f"printf {stand.host} | {helper} erase"
+    result = harness.run(within(f"{helper} store < {tools.dir}/secret && {look} && {forget} && {look}"), env=full)
+    assert json.loads(result.stdout)[0]["user"] == "7:7" and "docker login" in result.stderr, result
+    assert result.status == NOT_FOUND and "secret" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("where", ["docker", "podman", "runtime", "variable", "enroot", "helper", "identity", "basic"])
