@@ -101,7 +101,18 @@ const json_t *fs_firecrest_directives(const json_t *started, struct err *err);
 int fs_firecrest_refuse_urls(bool has_begun, struct err *err);
 uint64_t fs_firecrest_ms_since(uint64_t begin_ns);
 
-/* What is too large to go directly; paths are absolute. */
+/*
+ * What is too large to go directly; paths are absolute. A file whose URLs become too old half-way
+ * goes once more as a whole, then in pieces (firecrest_pieces.c) of step bytes: parts that are in a
+ * store belong to one upload, and end with its URLs. fs_firecrest_upload_whole(): 1: they became
+ * too old each time, and *most bytes arrived meanwhile.
+ */
+int fs_firecrest_upload_whole(struct fs_firecrest *f, const char *path,
+			      struct fs_transfer *transfer, uint64_t *most, struct err *err)
+	attr_must_use;
+int fs_firecrest_upload_pieces(struct fs_firecrest *f, const char *path,
+			       struct fs_transfer *transfer, uint64_t step, struct err *err)
+	attr_must_use;
 int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_transfer *transfer,
 			struct err *err) attr_must_use;
 int fs_firecrest_fetch(struct fs_firecrest *f, const char *path, struct fs_transfer *transfer,

@@ -202,14 +202,23 @@ static int read_from(void *reader, uint64_t offset, void *room, size_t len, stru
 	return fs_transfer_read(reader, offset, room, len, err);
 }
 
-/* 0: the store has the whole; 1: what was begun is of no use; -1. */
-static int send_parts(const json_t *started, struct fs_transfer *t, bool *has_begun,
+static uint64_t bytes_there(const struct parts *parts)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < parts->len; i++)
+		bytes += parts->items[i].etag[0] ? parts->items[i].len : 0;
+	return bytes;
+}
+
+/* 0: the store has the whole; 1: what was begun is of no use; -1. *arrived: bytes of this run. */
+static int send_parts(const json_t *started, struct fs_transfer *t, uint64_t *arrived,
 		      struct err *err)
 {
 	cleanup(parts_finish) struct parts parts = { 0 };
 	const json_t *how = fs_firecrest_directives(started, err);
 	struct s3_upload upload = { .fd = t->fd, .watch = watch_of(t) };
-	uint64_t begun = fs_firecrest_now_ns();
+	uint64_t begun = fs_firecrest_now_ns(), before;
 	int result;
 
 	if (!how || cut_parts(how, t->size, &parts, err) < 0 || recall_parts(t, &parts, err) < 0)
@@ -220,9 +229,9 @@ static int send_parts(const json_t *started, struct fs_transfer *t, bool *has_be
 	upload.parts = parts.items;
 	upload.len = parts.len;
 	upload.complete_url = firecrest_text(how, "completeUploadUrl");
+	before = bytes_there(&parts);
 	result = s3_upload(&upload, err);
-	for (size_t i = 0; i < parts.len; i++)
-		*has_begun = *has_begun || parts.items[i].etag[0];
+	*arrived = bytes_there(&parts) - before;
 	if (upload.is_unproven)
 		t->doubt = FS_DOUBTFUL;
 	if (result == 0 && t->journal)
@@ -289,9 +298,9 @@ static int finish_upload(struct fs_firecrest *f, const char *path, const json_t 
 	return is_earlier && err->kind == ERR_SYSTEM ? 1 : -1;
 }
 
-/* 1: what was begun is of no use any more; has_begun: though some of it was in the store. */
+/* 1: what was begun is of no use any more, though so much of it arrived. */
 static int upload_once(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
-		       bool *has_begun, struct err *err)
+		       uint64_t *arrived, struct err *err)
 {
 	cleanup(json_release) json_t *started = fs_firecrest_interrupted(f, t);
 	cleanup(hashing_free) struct hashing *hashing = NULL;
@@ -313,7 +322,7 @@ static int upload_once(struct fs_firecrest *f, const char *path, struct fs_trans
 		hashing = hashing_begin(t->fd, t->size);
 		hashing_allow(hashing, t->size);
 	}
-	result = is_whole ? 0 : send_parts(started, t, has_begun, err);
+	result = is_whole ? 0 : send_parts(started, t, arrived, err);
 	if (result == 0 && hashing)
 		result = hashing_end(hashing, t->here, err);
 	if (result == 0)
@@ -322,17 +331,34 @@ static int upload_once(struct fs_firecrest *f, const char *path, struct fs_trans
 	return result;
 }
 
-int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
-			struct err *err)
+int fs_firecrest_upload_whole(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
+			      uint64_t *most, struct err *err)
 {
 	struct err why = { 0 };
-	bool has_begun = false;
 	int result = 1;
 
 	t->doubt = FS_LIKELY;
-	for (int asks = 0; result > 0 && asks < FS_FIRECREST_ASKS; asks++)
-		result = upload_once(f, path, t, &has_begun, &why);
-	if (result > 0)
-		return fs_firecrest_refuse_urls(has_begun, err);
-	return result < 0 ? err_set(err, why.kind, "%s", why.text) : 0;
+	/* Once more may be enough, where we slept or the network did. */
+	for (int asks = 0, halves = 0; result > 0 && asks < FS_FIRECREST_ASKS && halves < 2;
+	     asks++) {
+		uint64_t arrived = 0;
+
+		result = upload_once(f, path, t, &arrived, &why);
+		halves += arrived > 0;
+		*most = MAX(*most, arrived);
+	}
+	return result < 0 ? err_set(err, why.kind, "%s", why.text) : result;
+}
+
+int fs_firecrest_upload(struct fs_firecrest *f, const char *path, struct fs_transfer *t,
+			struct err *err)
+{
+	uint64_t most = 0;
+	int result = fs_firecrest_upload_whole(f, path, t, &most, err);
+
+	if (result <= 0)
+		return result;
+	/* Half of what came in their time leaves some of it for the server's job. */
+	return most > 1 ? fs_firecrest_upload_pieces(f, path, t, most / 2, err)
+			: fs_firecrest_refuse_urls(false, err);
 }

@@ -270,7 +270,7 @@ class S3:
         self.lock = threading.Lock()
         self.stopped, self.resumed = threading.Event(), threading.Event()
         self.slow_s = 2.0
-        self.running = self.most = 0
+        self.running = self.most = self.initiated = 0
         self.part_min = PART_MIN
         self.encrypts = False  # ETags are of what it keeps, not of what it got
 
@@ -336,7 +336,8 @@ class S3:
 
     def initiate(self, bucket: str, key: str) -> str:
         with self.lock:
-            upload = f"upload-{len(self.uploads) + 1}"
+            self.initiated += 1
+            upload = f"upload-{self.initiated}"
             self.uploads[upload] = {"name": (bucket, key), "parts": {}}
         (self.dir / "parts" / upload).mkdir()
         return upload

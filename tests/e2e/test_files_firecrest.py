@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Verbs of files on a cluster behind FirecREST (stand-in server, real Slurm, stand-in S3 store), and what may go wrong there."""
 
+import collections
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -321,6 +323,40 @@ def test_urls_that_become_too_old_half_way(remote, server, store, there, tmp_pat
     refused = remote("cp", "many", f"alps:{there}/never", cwd=tmp_path)
     store.faults.clear()
     assert refused.status == 75 and "before all of it is there" in refused.stderr, refused
+
+
+@pytest.fixture
+def short_lived(store):
+    """Each upload takes four parts, and then its URLs are too old."""
+    take, lock, taken = store.take_fault, threading.Lock(), collections.Counter()
+
+    def take_fault(method, query):
+        if method != "PUT":
+            return take(method, query)
+        with lock:
+            taken[query["uploadId"]] += 1
+            return "expired" if taken[query["uploadId"]] > 4 else None
+    store.take_fault = take_fault
+    yield
+    store.take_fault = take
+
+
+def test_a_file_whose_urls_never_last_goes_in_pieces(remote, server, there, tmp_path, short_lived):
+    (tmp_path / "large").write_bytes(some(6 * s3.PART_MIN))
+    (there / "large").write_text("is replaced")
+    with server.counting() as made:
+        told = remote("cp", "large", f"alps:{there}/large", cwd=tmp_path).ok().stderr
+    harness.run(["cmp", there / "large", tmp_path / "large"]).ok()
+    assert "in 4 pieces" in told and os.listdir(there) == ["large"]
+    assert sum("transfer/upload" in call for call in made) == 6 and sum("POST /compute" in call for call in made) == 1
+
+
+def test_pieces_that_nobody_puts_together_are_removed(remote, server, there, tmp_path, short_lived):
+    (tmp_path / "large").write_bytes(some(6 * s3.PART_MIN))
+    server.fail("500", "/compute/{system_name}/jobs", "POST")
+    refused = remote("cp", "large", f"alps:{there}/large", cwd=tmp_path)
+    assert refused.status == 71 and "in 4 pieces" in refused.stderr and "made to fail" in refused.stderr, refused
+    assert os.listdir(there) == []
 
 
 @pytest.mark.parametrize("how", ["reset", "500", "truncate"])
