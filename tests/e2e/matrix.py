@@ -355,7 +355,14 @@ class Row:
     terminal: bool = False
 
     def outcome(self, candidate: Candidate, mode: str, probe: pathlib.Path) -> str:
-        return self.watch(candidate, mode, probe)
+        """Of others it is also one that they never get as far as what is watched (catatonit ends now and then before the
+        command has said a word, when it may not send it signals); of ours it is a failure."""
+        try:
+            return self.watch(candidate, mode, probe)
+        except AssertionError:
+            if candidate == OURS:
+                raise
+            return "not seen"
 
 
 ROWS = [
