@@ -130,10 +130,12 @@ class Berth:
         return record[0] if isinstance(record, list) else record
 
     def wait(self, name: str, *states: str, limit=60) -> dict:
+        job = {}
+
         def reached():
-            job = self.job(name)
+            job.update(self.job(name))
             return job if job["state"] in states else None
-        return harness.until(reached, f"{name} in {' or '.join(states)}", limit, interval=0.1)
+        return harness.until(reached, lambda: f"{name} in {' or '.join(states)}: {job}", limit, interval=0.1)
 
     def job_dir(self, name: str) -> pathlib.Path:
         return self.home.berth_home / "jobs" / self.job(name)["uid"]

@@ -94,14 +94,15 @@ def stop(process: subprocess.Popen, limit=10) -> int:
     return process.wait()
 
 
-def until(condition, what: str, limit=30, interval=0.02):
-    """Calls condition until it returns something true, which is returned."""
+def until(condition, what, limit=30, interval=0.02):
+    """Calls condition until it returns something true, which is returned. what is the name of that, or makes it when it did not
+    come."""
     end = time.monotonic() + limit * PATIENCE
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < end, f"no {what} within {limit * PATIENCE:.0f} s"
+        assert time.monotonic() < end, f"no {what() if callable(what) else what} within {limit * PATIENCE:.0f} s"
         time.sleep(interval)
 
 

@@ -44,7 +44,7 @@ class Echo:
         def received():
             assert self.process.poll() is None or self.received >= count, self
             return self.received >= count
-        harness.until(received, f"{count} bytes: {self}", limit)
+        harness.until(received, lambda: f"{count} bytes: {self}", limit)
 
     def until_silent(self, seconds: float) -> None:
         """Nothing came for that long."""
