@@ -47,7 +47,7 @@ def test_the_bench_of_files_fills_its_table(build_dir):
 
 
 def test_the_bench_of_firecrest_fills_its_table(build_dir):
-    result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "firecrest.py", "--size", "64"],
+    result = harness.run([sys.executable, harness.TOP / "tests" / "bench" / "firecrest.py", "--quick", "--size", "16"],
                          env={**os.environ, "BERTH_BUILD": str(build_dir)}, timeout=300)
     if result.status == 69:
         pytest.skip(result.stderr.strip())
