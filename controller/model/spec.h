@@ -97,6 +97,7 @@ struct spec {
 	const char *network;
 	const char *restart;
 	struct opt_list labels;
+	const char *pod; /* YAML: a PodSpec, or a Pod */
 };
 
 /* A line of the table, for those that read it at run time. */

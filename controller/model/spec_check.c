@@ -284,15 +284,16 @@ int spec_check_local(const struct spec *spec, struct err *err)
 static bool engine_takes(const char *name)
 {
 	return strcmp(name, "gpus") == 0 || strcmp(name, "comment") == 0 ||
-	       is_in(container_options, name);
+	       (strcmp(name, "pod") != 0 && is_in(container_options, name));
 }
 
 /* A scheduler of containers takes what an engine takes, and these. */
 static bool pods_take(const char *name)
 {
-	static const char *const names[] = { "array",	      "constraint", "exclude",
-					     "gpus-per-task", "gres",	    "nodelist",
-					     "mem-per-cpu",   "qos",	    "requeue" };
+	static const char *const names[] = {
+		"array",    "constraint",  "exclude", "gpus-per-task", "gres",
+		"nodelist", "mem-per-cpu", "qos",     "requeue",       "pod"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (strcmp(name, names[i]) == 0)

@@ -27,6 +27,7 @@
 #define SPEC_NO_LAUNCHER "--image is a directory here: leave it out"
 #define SPEC_NO_QUEUE "jobs here wait for nothing: leave it out"
 #define SPEC_ENGINE "use a cluster with backend docker, kubernetes or swarm, or leave it out"
+#define SPEC_PODS "use a cluster with backend kubernetes, or leave it out"
 
 /* clang-format off */
 #define SPEC_OPTIONS(X) \
@@ -90,7 +91,8 @@
 	X(STR, 0, "output-dir", output_dir, "DIR[:TARGET]", bound_dir, NULL, SPEC_ENGINE, "directory to write to, at /share/outgoing") \
 	X(STR, 0, "network", network, "MODE", word, NULL, SPEC_ENGINE, "network of the container, such as host or none") \
 	X(STR, 0, "restart", restart, "POLICY", restart, NULL, SPEC_ENGINE, "start it again: no, on-failure[:TIMES], unless-stopped, always") \
-	X(LIST, 0, "label", labels, "KEY=VALUE", label, NULL, SPEC_ENGINE, "label of the container (repeatable)")
+	X(LIST, 0, "label", labels, "KEY=VALUE", label, NULL, SPEC_ENGINE, "label of the container (repeatable)") \
+	X(STR, 0, "pod", pod, "YAML", any, NULL, SPEC_PODS, "what else its pod has, in Kubernetes' words")
 
 /* X(kind, name, member) */
 #define SPEC_ALIASES(X) \

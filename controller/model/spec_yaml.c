@@ -5,6 +5,7 @@
 
 #include "controller/model/spec_file.h"
 #include "controller/model/yaml.h"
+#include "controller/model/yaml_json.h"
 #include "init/base/alloc.h"
 #include "init/base/text.h"
 
@@ -82,6 +83,21 @@ static int read_list(struct reader *r, struct spec *spec, const struct spec_opti
 	return 0;
 }
 
+/* A pod is written as Kubernetes has it, and is a text to us. */
+static int read_pod(struct reader *r, struct spec *spec, const struct spec_option *option,
+		    struct fy_node *node, struct err *err)
+{
+	cleanup(json_release) json_t *json = NULL;
+	cleanup_free char *text = NULL;
+
+	if (yaml_to_json(r->yaml, node, &json, err) < 0)
+		return -1;
+	text = json_dumps(json, JSON_COMPACT);
+	if (!text)
+		return err_set(err, ERR_LIMIT, "is too long");
+	return spec_set(spec, option, spec_file_keep(r->file, text, strlen(text)), err);
+}
+
 static int read_option(struct reader *r, struct spec *spec, const struct spec_option *option,
 		       struct fy_node *node, struct err *err)
 {
@@ -92,6 +108,8 @@ static int read_option(struct reader *r, struct spec *spec, const struct spec_op
 	if (option->type == OPT_TYPE_LIST && node && fy_node_is_mapping(node) &&
 	    strcmp(option->name, "env") == 0)
 		return read_assignments(r, spec, option, node, err);
+	if (strcmp(option->name, "pod") == 0 && node && fy_node_is_mapping(node))
+		return read_pod(r, spec, option, node, err);
 	text = read_text(r, node, err);
 	return text ? spec_set(spec, option, text, err) : -1;
 }

@@ -160,6 +160,8 @@ static json_t *job_file(void)
 							 : options[i].about));
 		json_object_set_new(properties, name, value);
 	}
+	json_object_set_new(json_object_get(properties, "pod"), "type",
+			    json_pack("[s, s]", "string", "object"));
 	env = json_object_get(json_object_get(properties, "env"), "anyOf");
 	json_array_append_new(env, json_pack("{s:s, s:{s:[s, s]}}", "type", "object",
 					     "additionalProperties", "type", "string", "integer"));

@@ -115,6 +115,27 @@ FIELDS = [  # options of a job, and what they come to
     ({"label": ["color=blue"], "comment": "a remark"}, {
         "metadata/labels/color": "blue", "spec/template/metadata/labels/color": "blue",
         "metadata/annotations": {"berth.comment": "a remark"}}),
+    ({"pod": {"tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}], "nodeSelector": {"pool": "a100"},
+              "imagePullSecrets": [{"name": "registry"}], "priorityClassName": "low", "serviceAccountName": "robot"}}, {
+        f"{POD}/tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}], f"{POD}/nodeSelector": {"pool": "a100"},
+        f"{POD}/imagePullSecrets": [{"name": "registry"}], f"{POD}/priorityClassName": "low", f"{POD}/serviceAccountName": "robot"}),
+    ({"pod": {"securityContext": {"runAsNonRoot": True, "fsGroup": 100, "seccompProfile": {"type": "RuntimeDefault"}},
+              "containers": [{"name": "main", "securityContext": {"allowPrivilegeEscalation": False,
+                                                                  "capabilities": {"drop": ["ALL"]}}}]}, "user": "1000:100"}, {
+        f"{POD}/securityContext/fsGroup": 100, f"{POD}/initContainers/0/securityContext/capabilities": {"drop": ["ALL"]},
+        f"{MAIN}/securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsUser": 1000,
+                                    "runAsGroup": 100}}),
+    ({"pod": {"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"labelSelector": {"matchLabels": {"app": "store"}}, "topologyKey": "zone"}]}}}, "exclude": "n1"}, {
+            f"{POD}/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/0/topologyKey": "zone",
+            f"{POD}/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions/0/"
+            "operator": "NotIn"}),
+    ({"pod": "volumes: [{name: space, emptyDir: {sizeLimit: 1Gi}}]\ncontainers:\n- name: main\n"
+             "  volumeMounts: [{name: space, mountPath: /space}]\n", "mount": ["claim:/work"]}, {
+        f"{POD}/volumes/0/emptyDir": {"sizeLimit": "1Gi"}, f"{MAIN}/volumeMounts/0/mountPath": "/space",
+        f"{POD}/volumes/1/persistentVolumeClaim/claimName": "claim"}),
+    ({"pod": {"kind": "Pod", "metadata": {"annotations": {"note": "text"}}, "spec": {"terminationGracePeriodSeconds": 5}}}, {
+        "spec/template/metadata/annotations": {"note": "text"}, f"{POD}/terminationGracePeriodSeconds": 5}),
     ({"env": ["A=b $(C)"], "entrypoint": "/bin/sh", "workdir": "/srv"}, {
         f"{MAIN}/env": [{"name": "A", "value": "b $$(C)"}], f"{MAIN}/args": ["/bin/sh", "true"],
         f"{MAIN}/workingDir": "/srv"}),

@@ -231,6 +231,42 @@ static void a_template_may_be_a_job(void **state)
 	gives(&spec, template, "\"name\":\"berth-u1\"}");
 }
 
+static void what_a_job_says_of_its_pod_is_laid_over_the_template(void **state)
+{
+	struct spec spec = { .command = command, .image = "i", .user = "7" };
+	const char *template =
+		"spec:\n  nodeSelector: {a: b, c: d}\n  tolerations: [{key: x}]\n"
+		"  imagePullSecrets: [{name: one}]\n  hostname: h\n  containers:\n"
+		"  - {name: side, image: x}\n"
+		"  - {name: main, tty: true, volumeMounts: [{name: v, mountPath: /a}]}\n";
+
+	(void)state;
+	spec.pod = "{nodeSelector: {a: z}, tolerations: [{key: y}], hostname: null, "
+		   "imagePullSecrets: [{name: one}, {name: two}], containers: [{name: main, "
+		   "volumeMounts: [{name: w, mountPath: /a}, {name: w, mountPath: /b}], "
+		   "securityContext: {runAsUser: 1, privileged: false}}]}";
+	gives(&spec, template, "\"nodeSelector\":{\"a\":\"z\",\"c\":\"d\"}");
+	gives(&spec, template, "\"tolerations\":[{\"key\":\"y\"}]");
+	gives(&spec, template, "\"imagePullSecrets\":[{\"name\":\"one\"},{\"name\":\"two\"}]");
+	gives(&spec, template,
+	      "\"imagePullSecrets\":[{\"name\":\"one\"},{\"name\":\"two\"}],\"nodeSelector\"");
+	gives(&spec, template, "[{\"image\":\"x\",\"name\":\"side\"},{\"args\"");
+	gives(&spec, template, "\"securityContext\":{\"privileged\":false,\"runAsUser\":7}");
+	gives(&spec, template,
+	      "\"volumeMounts\":[{\"mountPath\":\"/a\",\"name\":\"w\"},{\"mountPath\":\"/b\",\"name\":\"w\"}]");
+	/* All by itself, and with what is around it. */
+	gives(&spec, NULL, "\"tolerations\":[{\"key\":\"y\"}]");
+	spec.pod = "kind: Pod\nmetadata: {annotations: {a: b}, name: n}\nspec: {hostname: h2}\n";
+	gives(&spec, template, "{\"a\":\"b\",\"berth.name\":\"any name\"}");
+	gives(&spec, template, "\"hostname\":\"h2\"");
+	spec.pod = "kind: Service";
+	refuses(&spec, NULL, ERR_INVALID, "--pod: is no pod template");
+	spec.pod = "tolerations";
+	refuses(&spec, NULL, ERR_INVALID, "--pod: is no pod template");
+	spec.pod = "{a: [}";
+	refuses(&spec, NULL, ERR_INVALID, "--pod:1");
+}
+
 static void what_a_pod_cannot_do_is_refused(void **state)
 {
 	const struct spec plain = { .command = command, .image = "i" };
@@ -281,6 +317,7 @@ int main(void)
 		cmocka_unit_test(ranks_are_pods_with_names_that_end_together),
 		cmocka_unit_test(places_are_asked_for_by_labels_and_names),
 		cmocka_unit_test(a_template_may_be_a_job),
+		cmocka_unit_test(what_a_job_says_of_its_pod_is_laid_over_the_template),
 		cmocka_unit_test(what_a_pod_cannot_do_is_refused),
 	};
 

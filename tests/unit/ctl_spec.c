@@ -254,6 +254,12 @@ static void containers_are_for_engines_and_queues_are_not(void **state)
 	assert_int_equal(spec_check_engine(&spec, &err), -1);
 	assert_non_null(strstr(err.text, "--partition"));
 	spec = plain();
+	spec.pod = "{}";
+	assert_int_equal(spec_check_pods(&spec, &err), 0);
+	assert_int_equal(spec_check_engine(&spec, &err), -1);
+	assert_non_null(strstr(err.text, "--pod: there is no scheduler: use a cluster with backend "
+					 "kubernetes"));
+	spec = plain();
 	spec.launcher = "podman";
 	assert_int_equal(spec_check_engine(&spec, &err), -1);
 	assert_non_null(strstr(err.text, "--launcher"));

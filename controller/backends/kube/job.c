@@ -164,7 +164,8 @@ int kube_make_job(const struct submission *submission, json_t **ret, struct err 
 	json_t *inside, *pod;
 
 	if (spec_check_pods(spec, err) < 0 || refuse(spec, err) < 0 || check_texts(spec, err) < 0 ||
-	    kube_read_template(submission->template, &template, err) < 0)
+	    kube_read_template(submission->template, &template, err) < 0 ||
+	    (spec->pod && kube_lay_over(template, spec->pod, err) < 0))
 		return -1;
 	job = start_job(template);
 	fill_metadata(json_object_get(job, "metadata"), submission);

@@ -6,7 +6,8 @@
  * (backoffLimit 0, restartPolicy Never). The user's pod template, when there is one (setting
  * `template`: YAML or JSON, with "metadata" and "spec" of a pod), is what ours is put into: node
  * selectors, tolerations, affinity, priority classes, pull secrets, volumes and more containers
- * stay as they are. Its container "main", or else its first, becomes the job's.
+ * stay as they are. Its container "main", or else its first, becomes the job's. What the job
+ * itself says of its pod (--pod) is laid over that before (template.h).
  *
  * Pure, no I/O. An option that a pod has no field for is ERR_UNSUPPORTED, never left out silently.
  */

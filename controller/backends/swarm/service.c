@@ -380,6 +380,9 @@ static int refuse(const struct spec *spec, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "--%s: a Swarm has no such: %s",
 			       spec->qos ? "qos" : "requeue",
 			       spec->qos ? "leave it out" : "say --restart on-failure");
+	if (spec->pod)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--pod: a Swarm has none: use a cluster with backend kubernetes");
 	if (spec->network && strcmp(spec->network, "none") == 0)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "--network: services have one: 'host', or the name of a network");
