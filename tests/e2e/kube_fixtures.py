@@ -6,6 +6,10 @@ import pytest
 
 import kube_standin
 
+# For tests that say what the server answers, or what a kubelet has, and for those of what the stand-in has not.
+stand_in_only = pytest.mark.parametrize("cluster", ["stand-in"], indirect=True)
+real_only = pytest.mark.parametrize("cluster", ["real"], indirect=True)
+
 # No registry is asked what an image runs.
 CONFIG = """\
 clusters:

@@ -6,11 +6,9 @@ import json
 import subprocess
 import time
 
-import pytest
-
 import harness
 import kube
-from kube_fixtures import cluster, here, started  # noqa: F401
+from kube_fixtures import cluster, here, stand_in_only, started  # noqa: F401
 
 DENIED, UNSUPPORTED = 77, 69
 
@@ -107,9 +105,8 @@ def test_what_a_pod_cannot_do_is_refused_in_words(here):
         assert result.status == UNSUPPORTED and word in result.stderr, result
 
 
+@stand_in_only
 def test_a_log_is_read_and_is_empty_before_the_start(here, cluster):
-    if cluster.name == "real":
-        pytest.skip("logs come from a kubelet")
     name, _, pod = started(here, cluster, "--", "seq", "3")
     assert here("logs", name).ok().stdout == ""
     cluster.logs[pod] = "1\n2\n3\n"
@@ -120,9 +117,8 @@ def test_a_log_is_read_and_is_empty_before_the_start(here, cluster):
     assert here("logs", "--tail", "1", name).ok().stdout == "3\n"
 
 
+@stand_in_only
 def test_a_log_begins_at_a_moment(here, cluster):
-    if cluster.name == "real":
-        pytest.skip("logs come from a kubelet")
     name, _, pod = started(here, cluster, "--", "sleep", "1000")
     now = int(time.time())
 
@@ -144,9 +140,8 @@ def test_a_log_begins_at_a_moment(here, cluster):
         assert log.wait(60) == 0
 
 
+@stand_in_only
 def test_a_server_that_is_not_well(here, cluster):
-    if cluster.name == "real":
-        pytest.skip("the real one is well")
     refused = {"kind": "Status", "message": "Unauthorized", "code": 401}
     cluster.faults = [(401, refused)]
     name, _, pod = started(here, cluster, "--", "true")

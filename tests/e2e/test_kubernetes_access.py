@@ -8,8 +8,9 @@ import urllib.request
 
 import pytest
 
+import harness
 import kube
-from kube_fixtures import cluster, here  # noqa: F401
+from kube_fixtures import cluster, here, real_only, stand_in_only, started  # noqa: F401
 
 DENIED, INVALID = 77, 64
 
@@ -57,25 +58,12 @@ def config(here, cluster):
     path.write_text(kept)
 
 
+@stand_in_only
 def test_a_proxy_of_the_cluster_is_used(here, cluster, config, proxy):
-    if cluster.name == "real":
-        pytest.skip("it is reached through TLS, which this proxy does not pass")
     config(cluster={"proxy-url": f"http://127.0.0.1:{proxy.server_address[1]}"})
     here("get", "queues", env={"no_proxy": "*"}).ok()
     assert proxy.asked and all(path.startswith(cluster.url) for path in proxy.asked)
     config(cluster={"proxy-url": "gopher://x"})
-    assert here("get", "queues").status == INVALID
-
-
-def test_the_name_in_the_certificate_may_be_another(here, cluster, config):
-    if cluster.name != "real":
-        pytest.skip("the stand-in has no certificate")
-    config(cluster={"tls-server-name": "api.tests"})
-    here("get", "queues").ok()
-    config(cluster={"tls-server-name": "other.tests"})
-    result = here("get", "queues")
-    assert result.status == DENIED, result
-    config(cluster={"tls-server-name": "other.tests", "insecure-skip-tls-verify": True})
     assert here("get", "queues").status == INVALID
 
 
@@ -109,3 +97,103 @@ def test_of_several_files_each_says_a_part(here, cluster, config):
     finally:
         settings.write_text(kept)
     assert kube.TOKEN not in result.stderr
+
+
+@real_only
+def test_the_name_in_the_certificate_may_be_another(here, cluster, config):
+    config(cluster={"tls-server-name": "api.tests"})
+    here("get", "queues").ok()
+    config(cluster={"tls-server-name": "other.tests"})
+    result = here("get", "queues")
+    assert result.status == DENIED, result
+    config(cluster={"tls-server-name": "other.tests", "insecure-skip-tls-verify": True})
+    assert here("get", "queues").status == INVALID
+
+
+# What berth-backends(7) says that one has to be allowed.
+RULES = [
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "list", "delete", "patch"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "patch"]},
+    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "get", "list", "patch", "delete"]},
+    {"apiGroups": [""], "resources": ["pods/portforward", "pods/exec"], "verbs": ["get", "create"]}]
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+ROLE = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "user"}, "rules": RULES}
+
+
+@pytest.fixture
+def somebody(cluster, config):
+    """Who may do what RULES say, in one namespace."""
+    cluster.request("POST", f"{RBAC}/roles", ROLE)
+    cluster.request("POST", f"{RBAC}/rolebindings", {
+        "apiVersion": ROLE["apiVersion"], "kind": "RoleBinding", "metadata": {"name": "user"},
+        "subjects": [{"kind": "User", "name": "somebody"}], "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role",
+                                                                       "name": "user"}})
+    config(user={"as": "somebody"})
+    yield cluster
+    for kind in "rolebindings", "roles":
+        cluster.request("DELETE", f"{RBAC}/{kind}/user")
+
+
+def without(cluster, resource):
+    rules = [{**rule, "resources": [one for one in rule["resources"] if one != resource]} for rule in RULES]
+    cluster.request("PUT", f"{RBAC}/roles/user", {**ROLE, "rules": [rule for rule in rules if rule["resources"]]})
+
+
+def objects(cluster):
+    return [f"{kind}/{item['metadata']['name']}" for kind in ("secrets", "services", "pods")
+            for item in cluster.request("GET", f"/api/v1/namespaces/default/{kind}")["items"]
+            if "berth.uid" in item["metadata"].get("labels", {}) and "deletionTimestamp" not in item["metadata"]]
+
+
+@real_only
+def test_what_the_manual_says_that_one_may_do_is_enough(here, somebody):
+    name, uid, pod = started(here, somebody, "--", "work")
+    assert here.job(name)["state"] == "QUEUED"
+    here("hold", name).ok()
+    here("release", name).ok()
+    pod = harness.until(lambda: [one["metadata"]["name"] for one in somebody.items(kube.PODS, uid)
+                                 if "deletionTimestamp" not in one["metadata"]], "a pod", 30)[0]
+    somebody.bind(pod)
+    somebody.say(pod, "Running", {"running": {"startedAt": kube.now()}})
+    assert here.wait(name, "RUNNING")["node_list"] == "node1"
+    here("wait", "--for", "RUNNING", name).ok()
+    # No kubelet ends it, so that it is ended by force, after its time to end.
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED")
+    here("gc", "--retention", "0s").ok()
+    harness.until(lambda: not objects(somebody), "an end of all", 60)
+    # What was not granted is said to be so, by its name, and as whom.
+    refused = here("get", "nodes")
+    assert refused.status == DENIED and 'User "somebody" cannot list resource "nodes"' in refused.stderr, refused
+
+
+@real_only
+@pytest.mark.parametrize("missing, says", [("jobs", "cannot create resource"), ("secrets", 'resource "secrets"'),
+                                           ("configmaps", "bundle_image")])
+def test_what_one_may_not_do_is_told_and_leaves_nothing(here, somebody, missing, says):
+    for one in somebody.request("GET", "/api/v1/namespaces/default/configmaps")["items"]:
+        if one["metadata"]["name"].startswith("berth-"):
+            somebody.request("DELETE", f"/api/v1/namespaces/default/configmaps/{one['metadata']['name']}")
+    without(somebody, missing)
+    result = here("run", "--image", "busybox", "--", "work")
+    assert result.status == DENIED and says in result.stderr and "somebody" in result.stderr, result
+    assert len(result.stderr.splitlines()) == 1, result
+    harness.until(lambda: not objects(somebody), "nothing is left", 60)
+
+
+@real_only
+def test_a_full_quota_is_why_a_job_waits(here, cluster):
+    quotas = "/api/v1/namespaces/default/resourcequotas"
+    cluster.request("POST", quotas, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"},
+                                     "spec": {"hard": {"pods": "0"}}})
+    cluster.request("PATCH", f"{quotas}/full/status", {"status": {"hard": {"pods": "0"}, "used": {"pods": "0"}}})
+    try:
+        name = here.submit("--image", "busybox", "--", "work")
+        job = harness.until(lambda: here.job(name) if here.job(name)["reason"] else None, "a reason", 60)
+        assert job["state"] == "QUEUED" and "FailedCreate" in job["reason"] and "exceeded quota: full" in job["reason"], job
+        assert "exceeded quota" in here("describe", "job", name).ok().stdout
+    finally:
+        cluster.request("DELETE", f"{quotas}/full")
+    here("cancel", name).ok()

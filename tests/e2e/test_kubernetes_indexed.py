@@ -5,7 +5,7 @@ import json
 
 import harness
 import kube
-from kube_fixtures import cluster, here, started  # noqa: F401
+from kube_fixtures import cluster, here, stand_in_only, started  # noqa: F401
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 SERVICES = "/api/v1/namespaces/default/services"
@@ -127,9 +127,8 @@ def test_ranks_have_names_and_end_together(here, cluster):
                                              if "deletionTimestamp" not in one["metadata"]], f"no {kind}", 30)
 
 
+@stand_in_only
 def test_logs_are_those_of_a_task_or_a_rank(here, cluster):
-    if cluster.name == "real":
-        return  # logs come from a kubelet
     name, uid, _ = started(here, cluster, "--array", "0-1", "--", "work")
     for index, pod in pods(cluster, uid, 2).items():
         cluster.logs[pod] = f"task {index}\n"

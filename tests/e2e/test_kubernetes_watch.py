@@ -11,7 +11,7 @@ import pytest
 import harness
 import kube
 import kube_standin
-from kube_fixtures import cluster, here, started  # noqa: F401
+from kube_fixtures import cluster, here, stand_in_only, started  # noqa: F401
 
 PLUGIN = """\
 import json, pathlib
@@ -56,8 +56,6 @@ def watches(cluster):
 
 @pytest.fixture
 def quiet(cluster):
-    if cluster.name == "real":
-        pytest.skip("the real one does not do that when it is asked to")
     cluster.seen.clear()
     yield cluster
     assert not cluster.faults
@@ -85,6 +83,7 @@ def test_tasks_are_heard_of_too(here, cluster):
         assert "SUCCEEDED" in ends(process, 0)
 
 
+@stand_in_only
 def test_a_watch_that_breaks_goes_on_where_it_was(here, quiet):
     name, _, pod = started(here, quiet, "--", "work")
     with waiting(here, quiet, name) as process:
@@ -98,6 +97,7 @@ def test_a_watch_that_breaks_goes_on_where_it_was(here, quiet):
         assert len([path for _, path, _ in quiet.seen if "limit=" in path]) <= len(lists) + 1
 
 
+@stand_in_only
 def test_a_version_that_is_too_old_is_followed_by_a_list(here, quiet):
     name, _, pod = started(here, quiet, "--", "work")
     with waiting(here, quiet, name) as process:
@@ -109,6 +109,7 @@ def test_a_version_that_is_too_old_is_followed_by_a_list(here, quiet):
         ends(process, 3)
 
 
+@stand_in_only
 def test_later_and_errors_are_waited_for(here, quiet):
     name, _, pod = started(here, quiet, "--", "work")
     busy = {"kind": "Status", "message": "too many requests", "reason": "TooManyRequests", "code": 429}
@@ -122,6 +123,7 @@ def test_later_and_errors_are_waited_for(here, quiet):
         ends(process, 0)
 
 
+@stand_in_only
 def test_who_may_list_and_not_watch_waits_all_the_same(here, quiet):
     name, _, pod = started(here, quiet, "--", "work")
     with waiting(here, quiet, name) as process:
@@ -134,6 +136,7 @@ def test_who_may_list_and_not_watch_waits_all_the_same(here, quiet):
         ends(process, 4)
 
 
+@stand_in_only
 def test_a_token_that_expires_in_between_is_asked_for_again(here, quiet):
     place = here.home.berth_home.parent
     (place / "token").write_text(kube.TOKEN)
@@ -163,6 +166,7 @@ def test_a_token_that_expires_in_between_is_asked_for_again(here, quiet):
         config.write_text(kept)
 
 
+@stand_in_only
 def test_a_conflict_with_the_controller_is_tried_again(here, quiet):
     name, uid, _ = started(here, quiet, "--array", "0-1", "--", "work")
     for pod in quiet.items(kube.PODS, uid):
@@ -177,6 +181,7 @@ def test_a_conflict_with_the_controller_is_tried_again(here, quiet):
     here("cancel", name).ok()
 
 
+@stand_in_only
 def test_a_log_is_followed_and_not_read_again_and_again(here, quiet):
     name, _, pod = started(here, quiet, "--", "work")
     quiet.bind(pod)

@@ -159,6 +159,13 @@ static int touch(struct kube *kube, const json_t *map, struct err *err)
 	return kube_call(kube, &call, NULL, err);
 }
 
+static int explain(const struct err *own, struct err *err)
+{
+	if (own->kind == ERR_DENIED)
+		return err_set(err, own->kind, "%s (" INSTEAD ")", own->text);
+	return err_set(err, own->kind, "%s", own->text);
+}
+
 /* One that is there is as good: it is called after what is in it. */
 static int create(struct kube *kube, json_t *map, struct err *err)
 {
@@ -175,9 +182,7 @@ static int create(struct kube *kube, json_t *map, struct err *err)
 		if (own.kind != ERR_NOT_FOUND && own.kind != ERR_EXISTS)
 			break;
 	}
-	if (own.kind == ERR_DENIED)
-		return err_set(err, own.kind, "%s (" INSTEAD ")", own.text);
-	return err_set(err, own.kind, "%s", own.text);
+	return explain(&own, err);
 }
 
 static int bring_map(struct kube *kube, const char *dir, const struct kube_bundle *bundle,
@@ -205,7 +210,7 @@ static int is_there(struct kube *kube, const char *name, struct err *err)
 
 	if (kube_call(kube, &call, NULL, &own) == 0)
 		return 1;
-	return own.kind == ERR_NOT_FOUND ? 0 : err_set(err, own.kind, "%s", own.text);
+	return own.kind == ERR_NOT_FOUND ? 0 : explain(&own, err);
 }
 
 /*

@@ -80,16 +80,6 @@ int kube_compose(const struct submission *submission, const struct kube_images *
 	return 0;
 }
 
-int kube_delete(struct kube *kube, const char *path, json_t *options, struct err *err)
-{
-	const struct kube_call call = { .method = "DELETE", .path = path, .body = options };
-	struct err own;
-
-	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
-		return 0;
-	return err_set(err, own.kind, "%s", own.text);
-}
-
 int kube_delete_job(struct kube *kube, const struct job *job, const char *policy, struct err *err)
 {
 	cleanup_free char *name = kube_job_name(job);
@@ -97,8 +87,12 @@ int kube_delete_job(struct kube *kube, const struct job *job, const char *policy
 	cleanup(json_release) json_t *options =
 		json_pack("{s:s, s:s, s:s}", "apiVersion", "v1", "kind", "DeleteOptions",
 			  "propagationPolicy", policy);
+	const struct kube_call call = { .method = "DELETE", .path = path, .body = options };
+	struct err own;
 
-	return kube_delete(kube, path, options, err);
+	if (kube_call(kube, &call, NULL, &own) == 0 || own.kind == ERR_NOT_FOUND)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
 }
 
 /* Names for ranks. One that is there already is that of the same job. */

@@ -34,5 +34,3 @@ int kube_complete(struct kube *kube, const struct job *job, const struct kube_im
 /* A Job goes after its pods (policy: "Foreground") or before; what is gone is success. */
 int kube_delete_job(struct kube *kube, const struct job *job, const char *policy, struct err *err)
 	attr_must_use;
-int kube_delete(struct kube *kube, const char *path, json_t *options, struct err *err)
-	attr_must_use;

@@ -17,7 +17,6 @@
 #include "init/base/log.h"
 
 #define JOBS "/apis/batch/v1"
-#define CORE "/api/v1"
 
 static struct kube_images images_of(struct backend *backend)
 {
@@ -140,19 +139,13 @@ static int cancel(struct backend *backend, const struct job *const *jobs, size_t
 
 static int kill_now(struct backend *backend, const struct job *job, struct err *err)
 {
-	cleanup(json_release) json_t *options =
-		json_pack("{s:s, s:s, s:i}", "apiVersion", "v1", "kind", "DeleteOptions",
-			  "gracePeriodSeconds", 0);
-	cleanup_free char *pods = NULL, *path = NULL;
 	struct kube *kube = kube_client(backend);
 
 	if (job->only[0] != '\0')
 		return kube_cancel_tasks(kube, job, true, err);
 	if (kube_delete_job(kube, job, "Foreground", err) < 0)
 		return -1;
-	pods = kube_path(kube, CORE, "pods", NULL);
-	path = str_printf("%s?labelSelector=" KUBE_LABEL_UID "%%3D%s", pods, job->uid);
-	return kube_delete(kube, path, options, err);
+	return kube_kill_pods(kube, job, err);
 }
 
 /* The kubelet knows when each line was printed. */

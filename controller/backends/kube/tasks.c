@@ -145,6 +145,32 @@ int kube_cancel_tasks(struct kube *kube, const struct job *job, bool at_once, st
 	return result;
 }
 
+int kube_kill_pods(struct kube *kube, const struct job *job, struct err *err)
+{
+	cleanup_free char *base = kube_path(kube, "/api/v1", "pods", NULL);
+	cleanup_free char *path = str_printf(
+		"%s?gracePeriodSeconds=0&labelSelector=" KUBE_LABEL_UID "%%3D%s", base, job->uid);
+	const struct kube_call call = { .method = "DELETE", .path = path };
+	cleanup(json_release) json_t *pods = NULL;
+	int result = 0;
+	struct err own;
+	json_t *pod;
+	size_t i;
+
+	if (kube_call(kube, &call, NULL, &own) == 0)
+		return 0;
+	/* "deletecollection" is a right of its own, and not everybody's. */
+	if (own.kind != ERR_DENIED)
+		return err_set(err, own.kind, "%s", own.text);
+	if (kube_list_pods(kube, job, &pods, err) < 0)
+		return -1;
+	json_array_foreach(pods, i, pod) {
+		if (delete_pod(kube, pod, true, result == 0 ? err : NULL) < 0)
+			result = -1;
+	}
+	return result;
+}
+
 static void add_run(const json_t *pod, uint64_t task, uint64_t attempt, struct run_list *ret)
 {
 	struct observation seen = { .exit_code = JOB_NO_EXIT_CODE, .attempts = attempt };

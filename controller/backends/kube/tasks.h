@@ -17,6 +17,9 @@
 int kube_cancel_tasks(struct kube *kube, const struct job *job, bool at_once, struct err *err)
 	attr_must_use;
 
+/* Deletes all pods of a job that there are, at once: what is left of it is ended by force. */
+int kube_kill_pods(struct kube *kube, const struct job *job, struct err *err) attr_must_use;
+
 /* backend_ops.list_runs: a run for each pod that there still is. */
 int kube_list_runs(struct kube *kube, const struct job *job, struct run_list *ret, struct err *err)
 	attr_must_use;
