@@ -50,7 +50,7 @@
 	X(STR, 0, "hold", hold, "DURATION[,on-failure]", hold, NULL, NULL, "keep the job that long after the command's end, or failure") \
 	X(STR, 0, "array", array, "INDICES", array, "array", SPEC_SLURM, "one task for each index, such as 0-9 or 0-99:2%4 (4 at a time)") \
 	X(STR, 0, "begin", begin, "TIME", words, "begin", SPEC_NO_QUEUE, "start it then or later, such as now+1hour") \
-	X(STR, 'd', "dependency", dependency, "LIST", word, "dependency", SPEC_SLURM, "start it after other jobs, such as afterok:123") \
+	X(STR, 'd', "dependency", dependency, "LIST", word, "dependency", SPEC_SLURM, "start it after other jobs, such as afterok:job-7") \
 	X(FLAG, 0, "requeue", requeue, NULL, not_text, "requeue", SPEC_NO_QUEUE, "it may be started again after its node failed") \
 	X(FLAG, 0, "no-requeue", no_requeue, NULL, not_text, "no-requeue", NULL, "it must never be started again") \
 	X(STR, 0, "signal", signal, "SIGNAL[@SECONDS]", signal, NULL, SPEC_SLURM, "send the command a signal before the time limit") \

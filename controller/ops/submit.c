@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "controller/ops/architecture.h"
+#include "controller/ops/depend.h"
 #include "controller/ops/fetch.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
@@ -114,6 +115,7 @@ struct way {
 	char *installed;
 	char *template;	      /* or NULL */
 	char *edf, *edf_here; /* where a file of this machine goes, and which; or NULL */
+	struct depend depend;
 };
 
 static void way_finish(struct way *way)
@@ -125,6 +127,7 @@ static void way_finish(struct way *way)
 	free(way->edf);
 	free(way->edf_here);
 	free(way->template);
+	depend_finish(&way->depend);
 }
 DEFINE_CLEANUP_VALUE(struct way, way_finish)
 
@@ -337,6 +340,7 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 
 	job_init(&job);
 	if (complete(c, cluster, spec, &way.where, err) < 0 ||
+	    depend_resolve(c, &way.where, spec, &way.depend, err) < 0 ||
 	    read_template(c, &way.where, &way.template, err) < 0)
 		return -1;
 	at_home = wants_home(&way.where, spec, "/");
@@ -365,6 +369,7 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 	struct spec own = *asked, *spec = &own;
 	struct where where;
 	cleanup(job_finish) struct job job = { 0 };
+	cleanup(depend_finish) struct depend depend = { 0 };
 	cleanup_free char *dir = paths_job_dir(&c->paths, "UID"), *template = NULL;
 	struct submission submission = {
 		.spec = spec, .job = &job, .bundle = "/BUNDLE", .has_squashfs = true
@@ -374,6 +379,7 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 	job_init(&job);
 	job_set(&job, directory, dir);
 	if (complete(c, cluster, spec, &where, err) < 0 ||
+	    depend_resolve(c, &where, spec, &depend, err) < 0 ||
 	    read_template(c, &where, &template, err) < 0)
 		return -1;
 	submission.template = template;

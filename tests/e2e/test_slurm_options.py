@@ -3,12 +3,13 @@
 
 import os
 import random
+import re
 
 import pytest
 
 import harness
 
-INVALID, UNSUPPORTED = 64, 69
+INVALID, NOT_FOUND, UNSUPPORTED = 64, 66, 69
 WAITING = ("--begin", "now+1hour")
 
 
@@ -57,6 +58,44 @@ def test_a_job_waits_for_the_one_that_it_depends_on(here):
     assert here.cluster.job(int(here.job(second)["native_id"]))["Dependency"].startswith(f"afterok:{id}")
     here("cancel", first, second).ok()
     here.wait(second, "CANCELLED")
+
+
+def test_jobs_to_wait_for_are_named_as_everywhere(here, short_dir):
+    """By number, by name, a task of an array; in a file with several jobs, and in the lines of a script."""
+    first = here.run("prepare", *WAITING, "--", "true")
+    many = here.run("many", *WAITING, "--array", "0-3", "--", "true")
+    ids = [here.job(name)["native_id"] for name in (first, many)]
+
+    def dependency(name):
+        return re.sub(r"\(\w+\)|\+0|_\*", "", here.cluster.job(int(here.job(name)["native_id"]))["Dependency"])
+    later = here.run("-d", f"afterok:{first}:{many}_3,afterany:prepare", "--", "true")
+    assert dependency(later) == f"afterok:{ids[0]},afterok:{ids[1]}_3,afterany:{ids[0]}"
+    (short_dir / "two.yaml").write_text("""\
+name: head
+command: [sleep, "1"]
+begin: now+1hour
+---
+name: tail
+command: ["true"]
+dependency: afternotok:head
+""")
+    head, tail = here("submit", "-b", here.name, "-q", "-f", short_dir / "two.yaml").ok().stdout.split()
+    assert dependency(tail) == f"afternotok:{here.job(head)['native_id']}"
+    (short_dir / "job.sh").write_text(f"#!/bin/sh\n#SBATCH -d after:{many}:{ids[0]}\ntrue\n")
+    script = here("submit", "-b", here.name, "-q", "-f", short_dir / "job.sh").ok().stdout.strip()
+    assert dependency(script) == f"after:{ids[1]},after:{ids[0]}"
+    here("cancel", first, many, later, head, tail, script).ok()
+
+
+@pytest.mark.parametrize("list, said", [("afterok:prepaer", "no job 'prepaer'"), ("afterok:job-999999", "job-999999"),
+                                        ("afterok:{local}", "on 'local'"), ("afterok:{first}.0", "ranks"),
+                                        ("afterok:{many}_7", "its array is 0-3"), ("afterok:{many}_3.1", "rank")])
+def test_jobs_that_cannot_be_waited_for_are_told(here, list, said):
+    if not hasattr(here, "known"):
+        here.known = {"local": here("run", "-q", "-b", "local", "--", "true").ok().stdout.strip(),
+                      "first": here.run("prepare", *WAITING, "--", "true"), "many": here.run(*WAITING, "--array", "0-3", "--", "true")}
+    refused = here("run", "-b", here.name, "-d", list.format(**here.known), "--", "true")
+    assert refused.status in (INVALID, NOT_FOUND) and "--dependency: " in refused.stderr and said in refused.stderr, refused
 
 
 def test_reservations_and_quality_of_service_reach_slurm(here):
