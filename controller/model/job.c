@@ -190,8 +190,10 @@ void job_label(const struct job *job, char out[JOB_LABEL_SIZE])
 
 	memcpy(out, "job-", len);
 	len += text_format_uint(job->id, out + len);
-	if (is_part(job))
-		snprintf(out + len, JOB_LABEL_SIZE - len, "_%s", job->only);
+	if (!is_part(job))
+		return;
+	snprintf(out + len, JOB_LABEL_SIZE - len,
+		 job->only[strspn(job->only, "0123456789")] ? "_[%s]" : "_%s", job->only);
 }
 
 bool job_is_array(const struct job *job)

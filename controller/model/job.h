@@ -169,7 +169,7 @@ bool job_means_rank(const struct job *job, uint64_t rank);
 int job_check_rank(const struct job *job, uint64_t rank, struct err *err) attr_must_use;
 int job_check_task(const struct job *job, uint64_t task, struct err *err) attr_must_use;
 
-/* "job-7", or "job-7_3" when only a task is meant, in a buffer of JOB_LABEL_SIZE. */
+/* "job-7", or "job-7_3" or "job-7_[0-4]" when only tasks are meant, in a buffer of JOB_LABEL_SIZE. */
 #define JOB_LABEL_SIZE 64
 void job_label(const struct job *job, char out[JOB_LABEL_SIZE]);
 

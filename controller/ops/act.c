@@ -56,8 +56,10 @@ bool ops_act_fits(struct controller *c, const struct act *act, const struct job 
 
 static int refuse_release(const struct job *job, struct err *err)
 {
-	return err_set(err, ERR_UNAVAILABLE,
-		       "job-%" PRIu64 " is not held: its command has not ended", job->id);
+	char label[JOB_LABEL_SIZE];
+
+	job_label(job, label);
+	return err_set(err, ERR_UNAVAILABLE, "%s is not held: its command has not ended", label);
 }
 
 static int check(struct controller *c, const struct act *act, const struct job *job,
@@ -65,6 +67,7 @@ static int check(struct controller *c, const struct act *act, const struct job *
 {
 	bool ends_hold = act->kind == ACT_RELEASE && job->state != JOB_QUEUED;
 	struct backend *backend;
+	char label[JOB_LABEL_SIZE];
 
 	if (ops_check_not_ended(job, err) < 0 ||
 	    controller_backend(c, job->cluster, &backend, err) < 0)
@@ -73,10 +76,11 @@ static int check(struct controller *c, const struct act *act, const struct job *
 		return err_wrap(err, "cannot %s job-%" PRIu64, act_word(act->kind), job->id);
 	if (act->kind == ACT_RELEASE)
 		return ops_act_fits(c, act, job) ? 0 : refuse_release(job, err);
-	if (!ops_act_fits(c, act, job))
-		return err_set(err, ERR_UNAVAILABLE, "job-%" PRIu64 " is %s: %s", job->id,
-			       job_state_word(job->state), rules[act->kind].otherwise);
-	return 0;
+	if (ops_act_fits(c, act, job))
+		return 0;
+	job_label(job, label);
+	return err_set(err, ERR_UNAVAILABLE, "%s is %s: %s", label, job_state_word(job->state),
+		       rules[act->kind].otherwise);
 }
 
 /* Of an array, a signal is for those tasks that run. */

@@ -114,12 +114,13 @@ def test_a_signal_reaches_tasks_that_run_once_though_others_wait(here, backend):
     one, two = (here.submit("-b", backend, "--array", "3-6%2", *options, "--", "sh", "-c", WAITS)
                 for options in ((), ("-n", "2")))
     harness.until(lambda: len(told(here, one)) == 2 and len(told(here, two)) == 4, "all that run")
-    here("signal", "USR1", one, f"{two}_3").ok()
+    said = here("signal", "USR1", one, f"{two}_3").ok().stdout
+    assert said == f"{one} has got the signal\n{two}_3 has got the signal\n"
     harness.until(lambda: sum(told(here, one).values()) == 2 and sum(told(here, two).values()) == 2, "all told")
     assert told(here, two) == {"3.0": 1, "3.1": 1, "4.0": 0, "4.1": 0}
     assert set(told(here, one).values()) == {1}
     refused = here("signal", "USR1", f"{one}_5")
-    assert refused.status == UNAVAILABLE and "only a job that runs" in refused.stderr
+    assert refused.status == UNAVAILABLE and f"{one}_5 is QUEUED: only a job that runs" in refused.stderr
     here("cancel", one, two).ok()
 
 
