@@ -259,13 +259,17 @@ class Slurm:
             more=SECOND_NODE.format(node=self.second, host=host, port=second_port) if self.second else ""))
         if self.varied:
             self._vary()
-        # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to.
+        # Since 23.11 slurmd sets up cgroups, which a container rarely allows, unless it is told not to, which 24.05 allows.
         result = harness.run([find("slurmd"), "-V"])
         if result.status != 0:
             raise Unavailable(f"slurmd does not start: {result.stderr.strip()}")
         version = tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", result.stdout).groups())
         self.version = version
-        if self.memory or self.proctrack == "cgroup":
+        if (23, 11) <= version < (24, 5):
+            # Without accounting its first scheduler finds no account for arrays, and the second looks twice a minute.
+            text = self.config.read_text()
+            self.config.write_text(text.replace("sched_interval=1\n", "sched_interval=1,bf_interval=1\n"))
+        if self.memory or self.proctrack == "cgroup" or (23, 11) <= version < (24, 5):
             cgroup = "IgnoreSystemd=yes\n"
         else:
             cgroup = "CgroupAutomount=no\n" if version < (23, 11) else "CgroupPlugin=disabled\n"
@@ -371,11 +375,15 @@ class Slurm:
 
     def oldest_rest(self) -> str:
         """The oldest version of its interface that slurmrestd has; tests may ask for another one."""
-        return os.environ.get("BERTH_TEST_SLURMREST", "v0.0.38" if self.version < (23, 11) else "v0.0.40")
+        oldest = "v0.0.38" if self.version < (23, 11) else "v0.0.39" if self.version < (24, 11) else "v0.0.40"
+        return os.environ.get("BERTH_TEST_SLURMREST", oldest)
 
     def _rest_plugins(self) -> str:
-        names = ("openapi/v0.0.38", "openapi/dbv0.0.38") if self.version < (23, 11) else ("slurmctld", "slurmdbd")
-        return ",".join(names if self.accounting else names[:1])
+        # 23.11 has the newest in one plugin, and each older version in another.
+        names = [("slurmctld", "slurmdbd")] if self.version >= (23, 11) else []
+        if self.version < (24, 5):
+            names.append(tuple(f"openapi/{db}{self.oldest_rest()}" for db in ("", "db")))
+        return ",".join(name for pair in names for name in (pair if self.accounting else pair[:1]))
 
     def node_is_up(self) -> bool:
         states = self.run("sinfo", "--noheader", f"--nodes={','.join(self.nodes)}", "--format=%T").stdout.split()
