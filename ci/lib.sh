@@ -50,11 +50,11 @@ debian_mirror() {
 }
 
 # debian_other DIRECTORY "SUITE..." NAME...: downloads the named packages of these suites of Debian to DIRECTORY/debs and
-# installs nothing. apt runs on a state of its own in DIRECTORY, and checks signatures with Debian's archive keyring.
+# installs nothing; those of another architecture when debian_arch names one. apt runs on a state of its own in DIRECTORY, and checks signatures with Debian's archive keyring.
 debian_other() {
 	local work=$1 suites=$2 arch keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror apt
 	shift 2
-	arch=$(dpkg --print-architecture)
+	arch=${debian_arch:-$(dpkg --print-architecture)}
 	mirror=$(debian_mirror)
 	[ -r "$keyring" ] || packages debian-archive-keyring
 	mkdir -p "$work"/{state/lists/partial,cache/archives/partial,etc,debs}
@@ -80,6 +80,10 @@ debian13() {
 # What a build needs. Tests, fuzzers and benchmarks name what they need beyond it.
 packages_build=(build-essential meson ninja-build pkg-config musl-tools squashfs-tools busybox-static
 	libjansson-dev libsqlite3-dev libmd-dev libfyaml-dev libcurl4-openssl-dev libcmocka-dev scdoc)
+
+# What `ci/build --arch` needs beyond that: the cross compiler, which wants a libc to try itself.
+packages_cross_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+packages_cross_amd64=(gcc-x86-64-linux-gnu libc6-dev-amd64-cross)
 
 # What the checks and unit tests need beyond that; ccache, since test_package builds what was built before.
 packages_test=(ccache clang-format shellcheck flake8 procps)
