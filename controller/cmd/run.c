@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "controller/cmd/submission.h"
-#include "controller/model/spec_options.h"
 #include "controller/ops/gc.h"
 #include "controller/ops/submit.h"
 
@@ -14,30 +13,10 @@ struct args {
 	bool quiet;
 };
 
-#define SPEC_STR(letter, name, member, value, help) \
-	OPT_STR(letter, name, struct args, spec.member, value, help)
-#define SPEC_UINT(letter, name, member, value, help) \
-	OPT_UINT(letter, name, struct args, spec.member, value, help)
-#define SPEC_SIZE(letter, name, member, value, help) \
-	OPT_SIZE(letter, name, struct args, spec.member, value, help)
-#define SPEC_DURATION(letter, name, member, value, help) \
-	OPT_DURATION(letter, name, struct args, spec.member, value, help)
-#define SPEC_FLAG(letter, name, member, value, help) \
-	OPT_FLAG(letter, name, struct args, spec.member, help)
-#define SPEC_LIST(letter, name, member, value, help) \
-	OPT_LIST(letter, name, struct args, spec.member, value, help)
-
 static const struct opt opts[] = {
 	OPT_STR('b', "backend", struct args, backend, "NAME",
 		"the cluster, such as local or slurm"),
-#define X(kind, letter, name, member, value, check, sbatch, local, help) \
-	SPEC_##kind(letter, name, member, value, help),
-	SPEC_OPTIONS(X)
-#undef X
-#define X(kind, name, member) SPEC_##kind(0, name, member, "VALUE", NULL),
-		SPEC_ALIASES(X)
-#undef X
-			OPT_FLAG(0, "wait", struct args, wait, "return when the job runs"),
+	SUBMISSION_OPTS OPT_FLAG(0, "wait", struct args, wait, "return when the job runs"),
 	OPT_FLAG('q', "quiet", struct args, quiet, "print only the name of the job"),
 	OPT_END,
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* berth submit: jobs that are written down in a file. */
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "controller/cmd/submission.h"
@@ -17,6 +19,7 @@ struct args {
 	bool dry_run;
 	bool wait;
 	bool quiet;
+	struct spec spec; /* goes before what the file says */
 };
 
 static const struct opt opts[] = {
@@ -26,7 +29,8 @@ static const struct opt opts[] = {
 	OPT_FLAG(0, "dry-run", struct args, dry_run, "only show what Slurm would be handed"),
 	OPT_FLAG(0, "wait", struct args, wait, "return when the jobs run"),
 	OPT_FLAG('q', "quiet", struct args, quiet, "print only the names of the jobs"),
-	OPT_END,
+	OPT_STR('J', "name", struct args, spec.name, "NAME", "the name of the job"),
+	SUBMISSION_OPTS OPT_END,
 };
 
 static int read_file(struct controller *c, const char *name, struct spec_file *ret,
@@ -50,6 +54,50 @@ static int check_all(const struct args *args, const struct spec_file *file, stru
 		spec.workdir = "/";
 		if (spec_check(&spec, err) < 0)
 			return err_wrap(err, "%s: job %zu", args->file, i + 1);
+	}
+	return 0;
+}
+
+/* Variables of sbatch's count more than a script's lines, but not more than a command line. */
+static void forget_variable(const struct spec_option *option)
+{
+	static const struct {
+		const char *option, *name;
+	} odd[] = {
+		{ "array", "ARRAY_INX" },
+		{ "mem", "MEM_PER_NODE" },
+		{ "time", "TIMELIMIT" },
+	};
+	const char *sbatch = spec_option_of_sbatch(option), *name = sbatch;
+	char variable[64] = "SBATCH_";
+	size_t len = strlen(variable);
+
+	for (size_t i = 0; sbatch && i < ARRAY_LEN(odd); i++)
+		name = strcmp(sbatch, odd[i].option) == 0 ? odd[i].name : name;
+	if (!name)
+		return;
+	for (; *name && len < sizeof(variable) - 1; name++)
+		variable[len++] = (char)(*name == '-' ? '_' : toupper((unsigned char)*name));
+	unsetenv(variable);
+}
+
+/* What the command line says is right on its own, and goes before what the file says. */
+static int override(const struct args *args, struct spec_file *file, struct err *err)
+{
+	static const char *const command[] = { "true", NULL };
+	struct spec given = args->spec;
+
+	given.command = command;
+	given.workdir = "/";
+	if (spec_check(&given, err) < 0)
+		return -1;
+	for (size_t i = 0; i < file->len; i++) {
+		if (spec_override(file, &file->items[i]->spec, &args->spec, err) < 0)
+			return -1;
+	}
+	for (const struct spec_option *option = spec_options; option->name; option++) {
+		if (spec_has(&args->spec, option))
+			forget_variable(option);
 	}
 	return 0;
 }
@@ -99,7 +147,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	else if (argc > 0 || !args->file)
 		return err_set(err, ERR_INVALID, "name one file: berth submit -f FILE");
 	if (controller_open(&c, err) < 0 || read_file(c, args->file, &file, &cluster, err) < 0 ||
-	    check_all(args, &file, err) < 0)
+	    override(args, &file, err) < 0 || check_all(args, &file, err) < 0)
 		return -1;
 	/* A script that lies on a cluster is that cluster's, unless another one is named. */
 	if (!args->backend && !controller_choice.cluster && !controller_choice.context)
@@ -121,7 +169,7 @@ const struct verb cmd_submit = {
 	.summary = "submit the jobs of a file",
 	.details =
 		"The file is YAML or JSON, one document a job, with the options of 'berth run' as\n"
-		"keys; or a batch script with #SBATCH lines.",
+		"keys; or a batch script with #SBATCH lines. Options given here go before it.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct args),

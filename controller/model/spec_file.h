@@ -15,9 +15,11 @@
  *
  * A file that begins with "#!" is a batch script of Slurm's and is taken as it is: its #SBATCH
  * lines reach sbatch byte for byte, in the order and with the precedence that sbatch gives them,
- * and the script becomes the job's command. What they say is read as well, so that the record knows
- * it; what is not understood is no error, sbatch judges it. A few options would break what berth
- * does with the job and are refused with the alternative.
+ * and those of #PBS and #BSUB, which sbatch understands as well. The script becomes the job's
+ * command. What the lines say is read too, so that the record knows it; what is not understood is
+ * no error, sbatch judges it. A few options would break what berth does with the job and are
+ * refused with the alternative. Lines of #BERTH have options of `berth run` for what sbatch has
+ * none for (--image); to sbatch they are comments.
  *
  * Foreign input: SPEC_FILE_MAX bytes and SPEC_FILE_JOBS jobs at most, no anchors and aliases.
  * Errors begin with FILE:LINE:COLUMN.
@@ -62,6 +64,16 @@ int spec_script_parse(const char *file, struct span text, struct spec_file *ret,
 /* Sets one option from its text as `berth run` would; the error does not name the option. */
 int spec_set(struct spec *spec, const struct spec_option *option, const char *value,
 	     struct err *err) attr_must_use;
+
+/*
+ * Lets what is given go before what the file says; lists grow. A script's lines get more of them,
+ * of which sbatch takes the last. Nothing is checked here but what cannot be said in a line.
+ */
+int spec_override(struct spec_file *file, struct spec *spec, const struct spec *given,
+		  struct err *err) attr_must_use;
+
+/* What sbatch calls it, without dashes; NULL: it has none such. */
+const char *spec_option_of_sbatch(const struct spec_option *option) attr_must_use;
 
 /* By the name that `berth run` has for it, or Slurm's; NULL when there is none. */
 const struct spec_option *spec_find_option(const char *name) attr_must_use;

@@ -9,6 +9,7 @@
 #include "init/base/text.h"
 
 #define MAGIC "#SBATCH"
+#define MAGIC_OWN "#BERTH"
 #define WORD_MAX 4096
 
 /* Letters of sbatch for what we want to know of. */
@@ -41,6 +42,7 @@ struct reader {
 	const char *name; /* of the file, for messages */
 	struct spec_file *file;
 	struct spec *spec;
+	struct spec own; /* what #BERTH lines say */
 	size_t line;
 };
 
@@ -113,18 +115,6 @@ static void note_value(struct reader *r, const struct spec_option *option, const
 	}
 }
 
-static bool is_for_the_record(const struct spec_option *option)
-{
-	static const char *const composed[] = { "tasks",  "signal", "export",
-						"output", "error",  "workdir" };
-
-	for (size_t i = 0; i < ARRAY_LEN(composed); i++) {
-		if (strcmp(option->name, composed[i]) == 0)
-			return true;
-	}
-	return option->sbatch;
-}
-
 /* getopt takes the beginning of an option for the option. */
 static bool means(const char *written, size_t len, const char *name)
 {
@@ -165,7 +155,7 @@ static int take_option(struct reader *r, const char *name, size_t len, const cha
 		r->spec->name = ref_check_name(value, NULL) == 0
 					? spec_file_keep(r->file, value, strlen(value))
 					: NULL;
-	} else if (option && is_for_the_record(option)) {
+	} else if (option && spec_option_of_sbatch(option)) {
 		note_value(r, option, value);
 		if (!is_told(r->spec, option, value))
 			note_beyond(r, name, len);
@@ -243,6 +233,72 @@ static int read_line(struct reader *r, const char *line, struct err *err)
 	return 0;
 }
 
+/* "--image debian:12 --no-motd": options of `berth run`, by their long names. */
+static int read_own_line(struct reader *r, const char *line, struct err *err)
+{
+	char word[WORD_MAX], value[WORD_MAX];
+
+	while (next_word(&line, word)) {
+		char *equals = strchr(word, '=');
+		const struct spec_option *option;
+
+		if (equals)
+			*equals = '\0';
+		option = strncmp(word, "--", 2) == 0 ? spec_find_option(word + 2) : NULL;
+		if (!option)
+			return err_set(err, ERR_INVALID,
+				       "%s:%zu: '%.60s' is no option of a job: 'berth run --help' "
+				       "names them",
+				       r->name, r->line, word);
+		if (option->type == OPT_TYPE_FLAG && !equals)
+			snprintf(value, sizeof(value), "true");
+		else if (equals)
+			snprintf(value, sizeof(value), "%s", equals + 1);
+		else if (!next_word(&line, value))
+			return err_set(err, ERR_INVALID, "%s:%zu: %s needs a value", r->name,
+				       r->line, word);
+		if (spec_set(&r->own, option, spec_file_keep(r->file, value, strlen(value)), err) <
+		    0)
+			return err_wrap(err, "%s:%zu: %s", r->name, r->line, word);
+	}
+	return 0;
+}
+
+static bool begins(const char *line, const char *magic)
+{
+	return strncmp(line, magic, strlen(magic)) == 0;
+}
+
+/* sbatch reads lines of other schedulers as well. Only the name is of interest to the record. */
+static int read_foreign_line(struct reader *r, const char *line, const char *name_option,
+			     struct err *err)
+{
+	char word[WORD_MAX];
+
+	note_beyond(r, line + 1, strcspn(line + 1, " \t"));
+	line += strcspn(line, " \t");
+	for (bool is_name = false; next_word(&line, word);
+	     is_name = strcmp(word, name_option) == 0) {
+		if (is_name)
+			return take_option(r, "job-name", strlen("job-name"), word, err);
+	}
+	return 0;
+}
+
+/* 1: it is none that sbatch is to see. */
+static int read_any_line(struct reader *r, const char *line, struct err *err)
+{
+	if (begins(line, MAGIC))
+		return read_line(r, line + strlen(MAGIC), err);
+	if (begins(line, "#PBS"))
+		return read_foreign_line(r, line, "-N", err);
+	if (begins(line, "#BSUB"))
+		return read_foreign_line(r, line, "-J", err);
+	if (begins(line, MAGIC_OWN) && isspace((unsigned char)line[strlen(MAGIC_OWN)]))
+		return read_own_line(r, line + strlen(MAGIC_OWN), err) < 0 ? -1 : 1;
+	return 1;
+}
+
 /* sbatch looks no further than to the first line that is a command. */
 static bool is_command(const char *line)
 {
@@ -253,6 +309,7 @@ static bool is_command(const char *line)
 static int read_lines(struct reader *r, char *text, struct buf *lines, struct err *err)
 {
 	char *next = text;
+	int result;
 
 	for (r->line = 1; next && *next; r->line++) {
 		char *line = next;
@@ -262,13 +319,11 @@ static int read_lines(struct reader *r, char *text, struct buf *lines, struct er
 			*next++ = '\0';
 		if (is_command(line))
 			break;
-		if (strncmp(line, MAGIC, strlen(MAGIC)) != 0)
-			continue;
-		if (!buf_printf(lines, "%s\n", line))
-			return err_set(err, ERR_LIMIT, "%s: too many lines", r->name);
-		if (isspace((unsigned char)line[strlen(MAGIC)]) &&
-		    read_line(r, line + strlen(MAGIC), err) < 0)
+		result = read_any_line(r, line, err);
+		if (result < 0)
 			return -1;
+		if (result == 0 && !buf_printf(lines, "%s\n", line))
+			return err_set(err, ERR_LIMIT, "%s: too many lines", r->name);
 	}
 	return 0;
 }
@@ -276,20 +331,21 @@ static int read_lines(struct reader *r, char *text, struct buf *lines, struct er
 int spec_script_parse(const char *file, struct span text, struct spec_file *ret, struct err *err)
 {
 	struct spec_document *job = spec_file_add(ret);
-	struct reader r = { .name = file, .file = ret, .spec = &job->spec };
+	cleanup_free struct reader *r = new_zero(struct reader);
 	cleanup_free char *copy = str_dup_len((const char *)text.ptr, text.len);
 	cleanup(buf_finish) struct buf lines = BUF_INIT(SPEC_FILE_MAX * 2);
 	const char *base = strrchr(file, '/');
 
+	*r = (struct reader){ .name = file, .file = ret, .spec = &job->spec };
 	base = base ? base + 1 : file;
 	job->backend = "slurm";
 	job->command[0] = spec_file_keep(ret, base, strlen(base));
 	job->spec.command = job->command;
 	job->spec.script = spec_file_keep(ret, (const char *)text.ptr, text.len);
-	if (read_lines(&r, copy, &lines, err) < 0)
+	if (read_lines(r, copy, &lines, err) < 0)
 		return -1;
 	job->spec.script_lines = spec_file_keep(ret, buf_str(&lines), buf_len(&lines));
 	if (!job->spec.script_has_name && ref_check_name(base, NULL) == 0)
 		job->spec.name = job->command[0];
-	return 0;
+	return spec_override(ret, &job->spec, &r->own, err);
 }

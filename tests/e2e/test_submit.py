@@ -93,6 +93,34 @@ def test_the_users_variables_win_over_the_script_as_under_sbatch(here, slurm, sh
     here("cancel", name).ok()
 
 
+def test_options_of_the_command_line_win_over_script_and_variables_as_under_sbatch(here, slurm, short_dir):
+    path = short_dir / "job.sh"
+    path.write_text("#!/bin/sh\n#PBS -N theirs\n#SBATCH --partition=nosuch --comment='a # b' --begin=now+1hour -t 10\n")
+    options = ["-p", "debug", "--comment", 'it is "so" # yes', "-t", "90s", "-n", "2"]
+    name, = submit(here, path, *options, env={"SBATCH_PARTITION": "nosuch", "SBATCH_TIMELIMIT": "7"})
+    theirs = slurm.run("sbatch", "--parsable", "-p", "debug", *options[2:4], "-t", "2", "-n", "2", str(path)).ok()
+    ours, theirs = slurm.job(int(here.job(name)["native_id"])), slurm.job(int(theirs.stdout))
+    for field in ("JobName", "Partition", "Comment", "TimeLimit", "NumTasks"):
+        assert ours[field] == theirs[field], field
+    assert here.job(name)["name"] == "theirs" and here.job(name)["queue"] == "debug"
+    slurm.run("scancel", "--user=root").ok()
+    here.wait(name, "CANCELLED")
+    refused = here("submit", path, "--partition", "a b")
+    assert refused.status == INVALID and "--partition" in refused.stderr
+
+
+def test_a_script_says_itself_what_sbatch_has_no_option_for(berth, short_dir):
+    path = short_dir / "job.sh"
+    path.write_text("#!/bin/sh\n#SBATCH -J theirs\n#BERTH --env GREETING='good day'\necho $GREETING, $NAME\n")
+    name, = submit(berth, path, "-b", "local", "-e", "NAME=you", "-J", "ours")
+    assert berth.wait(name, "SUCCEEDED")["name"] == "ours"
+    assert berth("logs", name).ok().stdout == "good day, you\n"
+    path.write_text("name: x\ncommand: echo $A $B\nenv: {A: 1, B: 2}\n")
+    name, = submit(berth, path, "-e", "B=3")
+    assert berth.wait(name, "SUCCEEDED")["name"] == "x"
+    assert berth("logs", name).ok().stdout == "1 3\n"
+
+
 def test_a_batch_script_goes_to_the_chosen_cluster(here, slurm, short_dir):
     path = short_dir / "job.sh"
     path.write_text("#!/bin/sh\ntrue\n")

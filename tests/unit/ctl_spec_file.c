@@ -78,7 +78,7 @@ static void a_batch_script_is_taken_as_it_is(void **state)
 	const char *text = "#!/bin/bash -l\n# words\n#SBATCH -J train --nodes 2-4\n"
 			   "#SBATCH\t-t1-02:03:04 --mem=100 --constraint=\"a&b\" # -n 9\n"
 			   "#SBATCH --no-such=1 -o out.%j -e 'my err' --exclusive=user\n"
-			   "#SBATCHX -n 7\n\n  \necho hi\n#SBATCH -n 8\n";
+			   "#SBATCH-q x\n\n  \necho hi\n#SBATCH -n 8\n";
 	cleanup(spec_file_finish) struct spec_file file = { 0 };
 	const struct spec *spec;
 	struct err err;
@@ -92,10 +92,11 @@ static void a_batch_script_is_taken_as_it_is(void **state)
 			    "#SBATCH -J train --nodes 2-4\n"
 			    "#SBATCH\t-t1-02:03:04 --mem=100 --constraint=\"a&b\" # -n 9\n"
 			    "#SBATCH --no-such=1 -o out.%j -e 'my err' --exclusive=user\n"
-			    "#SBATCHX -n 7\n");
+			    "#SBATCH-q x\n");
 	assert_string_equal(file.items[0]->backend, "slurm");
 	assert_string_equal(spec->command[0], "job.sh");
 	assert_string_equal(spec->name, "train");
+	assert_string_equal(spec->qos, "x");
 	assert_int_equal(spec->nodes, 2);
 	assert_int_equal(spec->tasks, 0);
 	assert_int_equal(spec->time_ns, UINT64_C(93784) * NSEC_PER_SEC);
@@ -152,6 +153,78 @@ static void options_that_make_no_single_job_are_refused_with_the_alternative(voi
 		       "f:2: --hetjob: berth follows single jobs: submit it with sbatch");
 }
 
+static void lines_of_other_schedulers_reach_sbatch_which_knows_them(void **state)
+{
+	const char *text = "#!/bin/sh\n#PBS -N their-name\n#BSUB -q long\n#PBX\n";
+	cleanup(spec_file_finish) struct spec_file file = { 0 };
+
+	(void)state;
+	assert_int_equal(spec_file_parse("f", span_of_str(text), &file, NULL), 0);
+	assert_string_equal(file.items[0]->spec.script_lines,
+			    "#PBS -N their-name\n#BSUB -q long\n");
+	assert_string_equal(file.items[0]->spec.name, "their-name");
+	assert_true(file.items[0]->spec.script_has_name);
+	assert_string_equal(file.items[0]->spec.script_beyond, "PBS");
+}
+
+static void a_script_says_in_lines_of_its_own_what_sbatch_has_no_option_for(void **state)
+{
+	const char *text = "#!/bin/sh\n#BERTH --image debian:12 --env=A='b c' --no-motd # so\n"
+			   "#BERTHS --image no\n#BERTH --qos high\n";
+	cleanup(spec_file_finish) struct spec_file file = { 0 };
+	const struct spec *spec;
+	struct err err;
+
+	(void)state;
+	if (spec_file_parse("f", span_of_str(text), &file, &err) < 0)
+		fail_msg("%s", err.text);
+	spec = &file.items[0]->spec;
+	assert_string_equal(spec->image, "debian:12");
+	assert_string_equal(spec->env.items[0], "A=b c");
+	assert_true(spec->no_motd);
+	assert_string_equal(spec->script_lines, "#SBATCH --qos='high'\n");
+	assert_refused("#!/bin/sh\n\n#BERTH --imag x\n",
+		       "f:3: '--imag' is no option of a job: 'berth run --help' names them");
+	assert_refused("#!/bin/sh\n#BERTH --image\n", "f:2: --image needs a value");
+	assert_refused("#!/bin/sh\n#BERTH --nodes x\n", "f:2: --nodes: 'x' is not a number");
+}
+
+static void what_is_given_goes_before_what_the_file_says(void **state)
+{
+	const char *text = "#!/bin/sh\n#SBATCH -p slow -t 10\n";
+	const char *jobs = "command: a\nnodes: 2\nenv: {A: 1}\n";
+	struct spec given = { .name = "other",
+			      .partition = "it's",
+			      .time_ns = 90 * NSEC_PER_SEC,
+			      .memory = 512 * MIB,
+			      .tasks = 3,
+			      .exclusive = true,
+			      .image = "x",
+			      .env = { { "B=2" }, 1 } };
+	const struct spec bad = { .comment = "'\"" };
+	cleanup(spec_file_finish) struct spec_file script = { 0 }, file = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(spec_file_parse("f", span_of_str(text), &script, NULL), 0);
+	assert_int_equal(spec_override(&script, &script.items[0]->spec, &given, &err), 0);
+	assert_string_equal(script.items[0]->spec.script_lines,
+			    "#SBATCH -p slow -t 10\n#SBATCH --ntasks=3\n#SBATCH --mem=524288K\n"
+			    "#SBATCH --exclusive\n#SBATCH --time=2\n"
+			    "#SBATCH --partition=\"it's\"\n#SBATCH --job-name='other'\n");
+	assert_string_equal(script.items[0]->spec.partition, "it's");
+	assert_string_equal(script.items[0]->spec.image, "x");
+	assert_int_equal(spec_override(&script, &script.items[0]->spec, &bad, &err), -1);
+	assert_non_null(strstr(err.text, "write it into its #SBATCH lines"));
+	given.nodes = 5;
+	assert_int_equal(spec_file_parse("f", span_of_str(jobs), &file, NULL), 0);
+	assert_int_equal(spec_override(&file, &file.items[0]->spec, &given, &err), 0);
+	assert_int_equal(file.items[0]->spec.nodes, 5);
+	assert_int_equal(file.items[0]->spec.env.len, 2);
+	assert_string_equal(file.items[0]->spec.name, "other");
+	assert_null(file.items[0]->spec.script_lines);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +233,9 @@ int main(void)
 		cmocka_unit_test(a_batch_script_is_taken_as_it_is),
 		cmocka_unit_test(a_limit_of_a_script_is_in_slurms_notation),
 		cmocka_unit_test(the_array_of_a_script_is_known),
+		cmocka_unit_test(lines_of_other_schedulers_reach_sbatch_which_knows_them),
+		cmocka_unit_test(a_script_says_in_lines_of_its_own_what_sbatch_has_no_option_for),
+		cmocka_unit_test(what_is_given_goes_before_what_the_file_says),
 		cmocka_unit_test(options_that_make_no_single_job_are_refused_with_the_alternative),
 	};
 
