@@ -45,6 +45,8 @@ struct submission {
 	bool has_squashfs;    /* and with berth.sqsh, which holds the same */
 	const char *home;     /* the user's, on the cluster; NULL: as here */
 	const char *template; /* of the batch script (mustache.h); NULL: ours */
+	/* Who hears how far an image is that has to be fetched; or NULL. */
+	const struct child_progress *fetching;
 };
 
 struct submitted {

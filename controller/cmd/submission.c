@@ -14,6 +14,8 @@
 #include "controller/ops/submit.h"
 #include "controller/ops/where.h"
 #include "controller/output/progress.h"
+#include "init/base/alloc.h"
+#include "init/base/text.h"
 
 /* An existing directory as an absolute path. */
 static int absolute(const char *option, const char *path, char out[PATH_MAX], struct err *err)
@@ -128,21 +130,38 @@ static void draw(void *arg, uint64_t done, uint64_t total)
 			(uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec);
 }
 
+/* What may have to be brought, or fetched, before a job can begin. */
+struct bars {
+	struct progress_bar programs, image;
+	char *reference;
+};
+
+static void bars_finish(struct bars *bars)
+{
+	free(bars->reference);
+}
+DEFINE_CLEANUP_VALUE(struct bars, bars_finish)
+
 /* On a terminal only, and where something is said at all. */
 static void show_progress(struct controller *c, const struct cmd_submission *how,
-			  struct progress_bar *bar)
+			  const struct spec *spec, struct bars *bars)
 {
 	struct winsize size = { 0 };
 
 	if (how->quiet || !isatty(STDERR_FILENO))
 		return;
 	ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
-	*bar = (struct progress_bar){
+	bars->programs = (struct progress_bar){
 		.out = stderr,
 		.what = "berth's programs, once for this cluster",
 		.width = size.ws_col,
 	};
-	controller_tell_progress(c, draw, bar);
+	bars->image = bars->programs;
+	bars->reference = str_dup(spec->image ? spec->image : "");
+	text_make_printable(bars->reference);
+	bars->image.what = bars->reference;
+	controller_tell_progress(c, draw, &bars->programs);
+	controller_tell_fetching(c, draw, &bars->image);
 }
 
 int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const struct spec *spec,
@@ -152,7 +171,7 @@ int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const
 	cleanup(job_finish) struct job job = { 0 };
 	char workdir[PATH_MAX], image[PATH_MAX], edf[PATH_MAX];
 	struct spec own = *spec;
-	struct progress_bar bar;
+	cleanup(bars_finish) struct bars bars = { 0 };
 	struct where where;
 	int result;
 
@@ -170,9 +189,10 @@ int cmd_submit_one(struct controller *c, const struct cmd_submission *how, const
 		return -1;
 	if (how->dry_run)
 		return show_rendered(c, how->backend, &own, err);
-	show_progress(c, how, &bar);
+	show_progress(c, how, &own, &bars);
 	result = ops_submit(c, how->backend, &own, &job, &notes, err);
 	controller_tell_progress(c, NULL, NULL);
+	controller_tell_fetching(c, NULL, NULL);
 	if (result < 0)
 		return err_wrap(err, "cannot submit");
 	cmd_show_notes(&notes);

@@ -88,6 +88,12 @@ void controller_tell_progress(struct controller *c,
 	c->progress = (struct child_progress){ tell, arg };
 }
 
+void controller_tell_fetching(struct controller *c,
+			      void (*tell)(void *arg, uint64_t done, uint64_t total), void *arg)
+{
+	c->fetching = (struct child_progress){ tell, arg };
+}
+
 void controller_use_backend(struct controller *c, struct backend *backend)
 {
 	struct backend **before = find_open(c, backend_name(backend));

@@ -40,6 +40,10 @@ DEFINE_CLEANUP(struct controller, controller_close)
 void controller_tell_progress(struct controller *c,
 			      void (*tell)(void *arg, uint64_t done, uint64_t total), void *arg);
 
+/* The same of an image that a cluster fetches for a job. */
+void controller_tell_fetching(struct controller *c,
+			      void (*tell)(void *arg, uint64_t done, uint64_t total), void *arg);
+
 /* Makes a backend the cluster that is called as it is: for tests. Takes it over. */
 void controller_use_backend(struct controller *c, struct backend *backend);
 

@@ -25,6 +25,7 @@ struct controller {
 	struct store *store;
 	struct config *config;		/* NULL until it is needed */
 	struct child_progress progress; /* of uploads */
+	struct child_progress fetching; /* of images */
 	/* The clusters that were asked for. */
 	struct {
 		char *name;

@@ -145,10 +145,11 @@ static struct submission describe(const struct spec *spec, const struct way *way
 static int hand_over(struct controller *c, const struct spec *spec, const struct way *way,
 		     struct job *job, struct notes *notes, struct err *err)
 {
-	const struct submission submission = describe(spec, way, job);
+	struct submission submission = describe(spec, way, job);
 	struct submitted submitted;
 	struct err own;
 
+	submission.fetching = c->fetching.tell ? &c->fetching : NULL;
 	if (backend_submit(way->backend, &submission, &submitted, err) < 0)
 		return -1;
 	job_set(job, native_id, submitted.native_id);

@@ -6,9 +6,10 @@
     engine.image("musl")                        as docker.Docker has them
     engine.call("ps", "--all").ok()             the engine's own client
     engine.left()                               what is there of ours: containers and volumes
-    engine.restart()                            of dockerd; what runs goes down with it
+    engine.registries                           ports of 127.0.0.1 for registries without TLS
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -18,12 +19,18 @@ import subprocess
 import docker
 import harness
 from docker import Unavailable
+from ports import free_ports
 
 LABELS = ("berth.uid", "berth.bundle")
 
 
 class Engine:
     """What both have."""
+
+    @functools.cached_property
+    def registries(self) -> list:
+        """Ports of 127.0.0.1 where it takes a registry without TLS."""
+        return free_ports(3)
 
     def left(self) -> list:
         """Names of containers and volumes that carry a label of ours."""
@@ -61,7 +68,8 @@ class Podman(docker.Docker, Engine):
 
     def env(self) -> dict:
         return {**os.environ, "CONTAINERS_STORAGE_CONF": str(self.dir / "storage.conf"),
-                "CONTAINERS_CONF": str(self.dir / "containers.conf")}
+                "CONTAINERS_CONF": str(self.dir / "containers.conf"),
+                "CONTAINERS_REGISTRIES_CONF": str(self.dir / "registries.conf")}
 
     @staticmethod
     def runtime() -> str:
@@ -80,6 +88,8 @@ class Podman(docker.Docker, Engine):
         return self
 
     def configure(self, runtime: str) -> None:
+        (self.dir / "registries.conf").write_text("".join(
+            f'[[registry]]\nlocation = "127.0.0.1:{port}"\ninsecure = true\n' for port in self.registries))
         (self.dir / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{self.dir}/store"\n'
                                                f'runroot = "{self.dir}/run"\n')
         (self.dir / "containers.conf").write_text(f'[engine]\nruntime = "{runtime}"\ncgroup_manager = "cgroupfs"\n'

@@ -3,11 +3,14 @@
 docker-registry. Both get images that are made here: a manifest, its configuration, no layers."""
 
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
 import pathlib
 import shutil
+import socket
+import socketserver
 import subprocess
 import threading
 import urllib.error
@@ -149,10 +152,10 @@ class Unavailable(Exception):
 class Real:
     """docker-registry of Debian, with its files in a directory. users: lines of htpasswd(1); None lets everybody in."""
 
-    def __init__(self, path: pathlib.Path, users=None):
+    def __init__(self, path: pathlib.Path, users=None, port=None):
         if not shutil.which("docker-registry"):
             raise Unavailable("no docker-registry: apt-get install docker-registry")
-        self.host = "127.0.0.1:%d" % free_ports(1)[0]
+        self.host = f"127.0.0.1:{port or free_ports(1)[0]}"
         self.guarded = users is not None
         self.settings = path / "config.yml"
         self.settings.write_text(f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{self.host}'}}\n"
@@ -198,3 +201,38 @@ class Real:
         top = index(manifests)
         self.put(f"{base}/manifests/{tag}", top, f"{OCI}.index.v1+json")
         return digest_of(top)
+
+
+class Slow(socketserver.ThreadingTCPServer):
+    """Another way to a registry, on this port: of what each connection answers the first million bytes pass, and the rest
+    in drops until the event `go` is set."""
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, port: int, target: str):
+        super().__init__(("127.0.0.1", port), None)
+        self.target = ("127.0.0.1", int(target.rpartition(":")[2]))
+        self.host = f"127.0.0.1:{port}"
+        self.go = threading.Event()
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.go.set()
+        self.shutdown()
+        self.server_close()
+
+    def finish_request(self, request, _):
+        with contextlib.suppress(OSError), socket.create_connection(self.target) as there:
+            threading.Thread(target=self.pass_on, args=(request, there, 1 << 40), daemon=True).start()
+            self.pass_on(there, request, 1 << 20)
+
+    def pass_on(self, source, target, at_once: int) -> None:
+        with contextlib.suppress(OSError):
+            while bytes := source.recv(65536 if at_once > 0 or self.go.is_set() else 4096):
+                at_once -= len(bytes)
+                if at_once <= 0:
+                    self.go.wait(0.05)
+                target.sendall(bytes)
+            target.shutdown(socket.SHUT_WR)

@@ -3,31 +3,19 @@
 
 import base64
 import json
+import os
 
 import pytest
 
-import engines
+import docker as docker_module
 import registry
-from conftest import Berth, enter_home, leave_home
+import terminal
+from engine_user import here  # noqa: F401
 
 DENIED, NOT_FOUND, UNAVAILABLE = 77, 66, 69
 USER, PASSWORD = "berth", "se-cret"
 # htpasswd -Bbn -C 4 berth se-cret
 HTPASSWD = "berth:$2y$04$DbvGMabzA9DAoaF0LvHUgeWDP9ZPMFlg0OJMDxaUlkcfjiepJFKGK\n"
-
-
-@pytest.fixture(scope="module")
-def engine(docker):
-    return engines.Dockerd(docker)
-
-
-@pytest.fixture(scope="module")
-def here(build_dir, session_dir, engine):
-    home = enter_home(session_dir)
-    berth = Berth(build_dir / "controller" / "berth", home, {"DOCKER_HOST": engine.url})
-    yield berth
-    berth.cancel_all()
-    leave_home(session_dir, home, build_dir)
 
 
 def auths(images, password: str) -> str:
@@ -36,30 +24,36 @@ def auths(images, password: str) -> str:
 
 
 @pytest.fixture(scope="module", params=["open", "guarded"])
-def images(request, engine, session_dir):
-    """A registry with the image NAME, which the engine itself does not have."""
-    path = session_dir / f"pull-{request.param}"
+def images(request, docker, engine, session_dir):
+    """A registry with the image NAME, which the engine itself does not have; the suite's dockerd brought it there."""
+    path = session_dir / f"pull-{engine.name}-{request.param}"
     path.mkdir()
+    guarded = request.param == "guarded"
     try:
-        server = registry.Real(path, HTPASSWD if request.param == "guarded" else None)
+        server = registry.Real(path, HTPASSWD if guarded else None, engine.registries[guarded])
     except registry.Unavailable as reason:
         pytest.skip(str(reason))
     with server:
         server.name = f"{server.host}/some/where:1.0"
-        engine.call("tag", engine.image("busybox"), server.name).ok()
-        client = engine.dir / "client" / "config.json"
-        client.parent.mkdir(exist_ok=True)
-        client.write_text(auths(server, PASSWORD) if server.guarded else "{}")
-        engine.call("push", "--quiet", server.name, timeout=120).ok()
-        client.unlink()
+        docker.call("tag", docker.image("busybox"), server.name).ok()
+        push(docker, server, server.name)
         yield server
+
+
+def push(docker, server, name: str) -> None:
+    client = docker.dir / "client" / "config.json"
+    client.parent.mkdir(exist_ok=True)
+    client.write_text(auths(server, PASSWORD) if server.guarded else "{}")
+    docker.call("push", "--quiet", name, timeout=120).ok()
+    client.unlink()
+    docker.call("rmi", name).ok()
 
 
 @pytest.fixture
 def absent(engine, images):
-    engine.call("rmi", "--no-prune", images.name)
+    engine.call("rmi", "--force", images.name)
     yield images
-    engine.call("rmi", "--no-prune", images.name)
+    engine.call("rmi", "--force", images.name)
 
 
 def credentials(images, short_dir, password: str) -> dict:
@@ -70,8 +64,8 @@ def credentials(images, short_dir, password: str) -> dict:
 
 
 def run(here, image, *options, **env):
-    return here.with_env(**env)("run", "-q", "-b", "docker", "--network", "host", "--image", image, *options, "--", "true",
-                                timeout=120)
+    return here("run", "-q", "-b", "docker", "--network", "host", "--image", image, *options, "--", "true",
+                env=env, timeout=120)
 
 
 def check(here, result) -> None:
@@ -108,3 +102,50 @@ def test_who_has_no_password_or_a_wrong_one_is_told_so(here, absent, short_dir):
 def test_a_registry_that_does_not_answer_is_told(here, engine):
     result = run(here, "127.0.0.1:1/a/b:c")
     assert result.status == UNAVAILABLE and "127.0.0.1:1" in result.stderr, f"{result}"
+
+
+def helper(images, short_dir) -> dict:
+    """A password that a program of the user's knows (docker-credential-*)."""
+    program = short_dir / "docker-credential-tests"
+    answer = json.dumps({"ServerURL": images.host, "Username": USER, "Secret": PASSWORD})
+    program.write_text(f"#!/bin/sh\nread -r server\n[ \"$1 $server\" = 'get {images.host}' ] && echo '{answer}'\n")
+    program.chmod(0o755)
+    (short_dir / "config.json").write_text(json.dumps({"credHelpers": {images.host: "tests"}}))
+    return {"DOCKER_CONFIG": short_dir, "PATH": f"{short_dir}:{os.environ['PATH']}"}
+
+
+def test_a_helper_is_asked_for_the_password(here, absent, short_dir):
+    if not absent.guarded:
+        pytest.skip("this registry is open to everybody")
+    check(here, run(here, absent.name, **helper(absent, short_dir)))
+
+
+@pytest.fixture
+def large(docker, engine, images):
+    """A registry that takes its time with an image of one layer of some size."""
+    if images.guarded:
+        pytest.skip("one of them is enough")
+    with registry.Slow(engine.registries[2], images.host) as slow:
+        tree = docker_module.Tree()
+        tree.file("large", os.urandom(4 << 20))
+        docker._busybox(tree)
+        name = f"{images.host}/large:1"
+        docker.call("import", "-", name, input=tree.close(), timeout=120).ok()
+        push(docker, images, name)
+        slow.name = f"{slow.host}/large:1"
+        yield slow
+        engine.call("rmi", "--force", slow.name)
+
+
+def test_how_far_an_image_is_is_shown_on_a_terminal(here, engine, large):
+    argv = [here.program, "run", "-b", "docker", "--network", "host", "--image", large.name, "--", "true"]
+    with terminal.Terminal(argv, here.env(), 24, 120) as screen:
+        screen.expect("[")
+        screen.expect("% ")
+        screen.expect(f"/s {large.name}")
+        large.go.set()
+        screen.expect("\x1b[K")
+        assert screen.end(60) == 0
+        assert large.name not in screen.screen.decode().rpartition("\x1b[K")[2]
+    engine.call("rmi", "--force", large.name)
+    assert "[" not in run(here, large.name).stderr

@@ -5,8 +5,8 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "controller/backends/docker/fetching.h"
 #include "controller/backends/docker/frames.h"
-#include "controller/backends/docker/image.h"
 #include "controller/backends/docker/observe.h"
 #include "controller/model/tar.h"
 
@@ -65,6 +65,24 @@ static void check_container(const json_t *json)
 	assert(seen.signal >= 0 && seen.signal <= 64);
 }
 
+static void check_fetching(struct span in)
+{
+	struct fetching fetching = { 0 };
+	struct span line = in;
+	uint64_t done, total;
+	struct err err;
+
+	while (line.len > 0) {
+		const uint8_t *end = memchr(line.ptr, '\n', line.len);
+		size_t len = end ? (size_t)(end - line.ptr) + 1 : line.len;
+
+		if (fetching_take_line(&fetching, span_cut(&line, len), &err) < 0)
+			check_text(err.text, sizeof(err.text));
+		fetching_sum(&fetching, &done, &total);
+		assert(done <= total && fetching.len <= FETCHING_LAYERS_MAX);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(json_release) json_t *json = NULL;
@@ -79,8 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 			check_frames(in);
 		else if (bytes[0] == 't')
 			check_archive(in);
-		else if (image_read_progress(in, &err) < 0)
-			check_text(err.text, sizeof(err.text));
+		else
+			check_fetching(in);
 		return 0;
 	}
 	if (json_parse_any(in, 1 << 20, &json, NULL) < 0)

@@ -10,9 +10,9 @@
 #include "controller/backends/docker/create.h"
 #include "controller/backends/docker/credentials.h"
 #include "controller/backends/docker/engine.h"
+#include "controller/backends/docker/fetching.h"
 #include "controller/backends/docker/files.h"
 #include "controller/backends/docker/frames.h"
-#include "controller/backends/docker/image.h"
 #include "controller/backends/docker/observe.h"
 
 static json_t *parse(const char *text)
@@ -251,23 +251,73 @@ static void times_are_read(void **state)
 	assert_int_equal(engine_time(NULL), 0);
 }
 
-static void progress_counts_layers_and_failures_have_a_kind(void **state)
+static void take(struct fetching *fetching, const char *line)
 {
 	struct err err;
 
+	assert_int_equal(fetching_take_line(fetching, span_of_str(line), &err), 0);
+}
+
+static void check_sum(const struct fetching *fetching, uint64_t done, uint64_t total)
+{
+	uint64_t seen_done, seen_total;
+
+	fetching_sum(fetching, &seen_done, &seen_total);
+	assert_int_equal(seen_done, done);
+	assert_int_equal(seen_total, total);
+}
+
+#define LAYER(id, status, current, total)                                                       \
+	"{\"id\":\"" id "\",\"status\":\"" status "\",\"progressDetail\":{\"current\":" current \
+	",\"total\":" total "}}"
+
+static void an_image_is_here_when_all_layers_are_downloaded_and_unpacked(void **state)
+{
+	struct fetching f = { 0 };
+
 	(void)state;
-	assert_int_equal(image_read_progress(span_of_str("{\"status\":\"Pull complete\"}"), &err),
-			 1);
-	assert_int_equal(image_read_progress(span_of_str("{\"status\":\"Downloading\"}"), &err), 0);
-	assert_int_equal(image_read_progress(span_of_str("not JSON"), &err), 0);
-	assert_int_equal(
-		image_read_progress(span_of_str("{\"error\":\"manifest unknown: x\\n y\"}"), &err),
-		-1);
-	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	take(&f, "{\"status\":\"Pulling from some/where\",\"id\":\"1.0\"}");
+	take(&f, "{\"status\":\"Pulling fs layer\",\"progressDetail\":{},\"id\":\"aaaa\"}");
+	take(&f, "{\"status\":\"Already exists\",\"progressDetail\":{},\"id\":\"cccc\"}");
+	take(&f, "not JSON");
+	take(&f, "[1]");
+	check_sum(&f, 0, 0);
+	take(&f, LAYER("aaaa", "Downloading", "50", "100"));
+	take(&f, LAYER("bbbb", "Downloading", "0", "300"));
+	check_sum(&f, 25, 400);
+	take(&f, LAYER("aaaa", "Downloading", "500", "100")); /* that cannot be */
+	take(&f, LAYER("bbbb", "Downloading", "-7", "300"));
+	check_sum(&f, 50, 400);
+	take(&f, "{\"status\":\"Download complete\",\"progressDetail\":{},\"id\":\"bbbb\"}");
+	take(&f, LAYER("aaaa", "Extracting", "30", "60"));
+	check_sum(&f, 225, 400);
+	take(&f, "{\"status\":\"Pull complete\",\"progressDetail\":{},\"id\":\"aaaa\"}");
+	take(&f, "{\"status\":\"Pull complete\",\"progressDetail\":{},\"id\":\"bbbb\"}");
+	check_sum(&f, 400, 400);
+	assert_int_equal(f.complete, 3);
+}
+
+static void why_an_image_is_not_fetched_has_a_kind(void **state)
+{
+	static const struct {
+		const char *line;
+		enum err_kind kind;
+	} lines[] = {
+		{ "{\"error\":\"manifest unknown: x\\n y\"}", ERR_NOT_FOUND },
+		{ "{\"error\":\"unauthorized\"}", ERR_DENIED },
+		{ "{\"error\":\"write /x: no space left on device\"}", ERR_LIMIT },
+		{ "{\"error\":\"dial tcp: connection refused\"}", ERR_UNAVAILABLE },
+	};
+	struct fetching f = { 0 };
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		assert_int_equal(fetching_take_line(&f, span_of_str(lines[i].line), &err), -1);
+		assert_int_equal(err.kind, lines[i].kind);
+	}
+	assert_int_equal(fetching_take_line(&f, span_of_str(lines[0].line), &err), -1);
 	assert_string_equal(err.text, "manifest unknown: x");
-	assert_int_equal(image_read_progress(span_of_str("{\"error\":\"unauthorized\"}"), &err),
-			 -1);
-	assert_int_equal(err.kind, ERR_DENIED);
 }
 
 static void credentials_become_the_header_that_the_engine_takes(void **state)
@@ -350,7 +400,8 @@ int main(void)
 		cmocka_unit_test(items_of_the_list_are_understood_or_left_out),
 		cmocka_unit_test(ends_are_told_apart),
 		cmocka_unit_test(times_are_read),
-		cmocka_unit_test(progress_counts_layers_and_failures_have_a_kind),
+		cmocka_unit_test(an_image_is_here_when_all_layers_are_downloaded_and_unpacked),
+		cmocka_unit_test(why_an_image_is_not_fetched_has_a_kind),
 		cmocka_unit_test(names_have_the_numbers_of_the_image),
 		cmocka_unit_test(credentials_become_the_header_that_the_engine_takes),
 		cmocka_unit_test(who_is_started_again_has_not_ended),

@@ -169,11 +169,10 @@ static int create_somehow(struct engine *engine, const struct submission *submis
 int docker_submit(struct engine *engine, const struct submission *submission, struct submitted *ret,
 		  struct err *err)
 {
-	const struct spec *spec = submission->spec;
 	cleanup(json_release) json_t *config = NULL;
 	struct created container = { 0 };
 
-	if (image_find(engine, spec->image, spec->pull, &config, err) < 0 ||
+	if (image_find(engine, submission, &config, err) < 0 ||
 	    create_somehow(engine, submission, config, &container, err) < 0)
 		return -1;
 	if ((!container.is_bound &&

@@ -6,12 +6,12 @@
 #include <time.h>
 
 #include "controller/backends/docker/credentials.h"
+#include "controller/backends/docker/fetching.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
 #include "init/base/text.h"
 
 #define PULL_TIMEOUT_MS (3600 * 1000)
-#define LINE_MAX (64 * 1024)
 #define SAY_EVERY_S 2
 
 /* A reference as part of a path: its slashes stay. */
@@ -51,66 +51,44 @@ static int inspect(struct engine *engine, const char *reference, json_t **ret, s
 /* What is on its way. */
 struct pull {
 	const char *reference;
+	const struct child_progress *told; /* or NULL: the log is */
+	struct fetching fetching;
 	struct buf line;
-	unsigned int layers;
 	time_t said;
 };
 
-/* What a registry says is known by its words alone. */
-static enum err_kind kind_of(const char *words)
+/* On no terminal, a line now and then. */
+static void say(struct pull *pull)
 {
-	static const struct {
-		const char *words;
-		enum err_kind kind;
-	} known[] = {
-		{ "not found", ERR_NOT_FOUND },
-		{ "manifest unknown", ERR_NOT_FOUND },
-		{ "unauthorized", ERR_DENIED },
-		{ "denied", ERR_DENIED },
-		{ "no basic auth credentials", ERR_DENIED },
-		{ "authentication required", ERR_DENIED },
-	};
+	time_t now = time(NULL);
 
-	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (strcasestr(words, known[i].words))
-			return known[i].kind;
-	}
-	return ERR_UNAVAILABLE;
+	if (now - pull->said < SAY_EVERY_S)
+		return;
+	pull->said = now;
+	log_warn("fetching %s: %u layers are here", pull->reference, pull->fetching.complete);
 }
 
-int image_read_progress(struct span line, struct err *err)
+static void tell(const struct pull *pull)
 {
-	cleanup(json_release) json_t *json = NULL;
-	cleanup_free char *copy = NULL;
-	const char *text;
+	uint64_t done, total;
 
-	/* A line that we do not understand is no failure of the engine's. */
-	if (json_parse(line, LINE_MAX, &json, NULL) < 0)
-		return 0;
-	text = json_string_value(json_object_get(json, "error"));
-	if (text) {
-		copy = str_dup(text);
-		copy[strcspn(copy, "\n")] = '\0';
-		text_make_printable(copy);
-		return err_set(err, kind_of(copy), "%s", copy);
-	}
-	text = json_string_value(json_object_get(json, "status"));
-	return text && (strcmp(text, "Pull complete") == 0 || strcmp(text, "Already exists") == 0);
+	fetching_sum(&pull->fetching, &done, &total);
+	if (total > 0)
+		pull->told->tell(pull->told->arg, MIN(done, total - 1), total);
 }
 
 static int take_line(struct pull *pull, struct err *err)
 {
-	int done = image_read_progress(buf_span(&pull->line), err);
-	time_t now = time(NULL);
+	unsigned int before = pull->fetching.complete;
+	int result = fetching_take_line(&pull->fetching, buf_span(&pull->line), err);
 
 	buf_clear(&pull->line);
-	if (done < 0)
+	if (result < 0)
 		return -1;
-	pull->layers += (unsigned int)done;
-	if (done > 0 && now - pull->said >= SAY_EVERY_S) {
-		pull->said = now;
-		log_warn("fetching %s: %u layers are here", pull->reference, pull->layers);
-	}
+	if (pull->told)
+		tell(pull);
+	else if (pull->fetching.complete > before)
+		say(pull);
 	return 0;
 }
 
@@ -139,11 +117,13 @@ static bool is_exact(const char *reference)
 	return strpbrk(slash ? slash : reference, ":@");
 }
 
-static int pull(struct engine *engine, const char *reference, struct err *err)
+static int pull(struct engine *engine, const char *reference, const struct child_progress *told,
+		struct err *err)
 {
 	cleanup_free char *name = escape(reference), *path = NULL, *auth = NULL;
 	struct pull state = { .reference = reference,
-			      .line = BUF_INIT(LINE_MAX),
+			      .told = told,
+			      .line = BUF_INIT(FETCHING_LINE_MAX),
 			      .said = time(NULL) };
 	struct engine_call call = {
 		.method = "POST", .timeout_ms = PULL_TIMEOUT_MS, .received = take, .owner = &state
@@ -166,24 +146,27 @@ static int pull(struct engine *engine, const char *reference, struct err *err)
 	if (result == 0 && buf_len(&state.line) > 0)
 		result = take_line(&state, &own);
 	buf_finish(&state.line);
+	if (told)
+		told->tell(told->arg, 1, 1);
 	if (result == 0)
 		return 0;
 	/* What fails in the engine, with 500, is its way to the registry. */
 	if (own.kind == ERR_SYSTEM)
-		own.kind = kind_of(own.text);
+		own.kind = fetching_kind_of(own.text);
 	return err_set(err, own.kind, "cannot fetch %s: %s%s", reference, own.text,
 		       own.kind == ERR_DENIED
 			       ? ": 'docker login' and 'podman login' keep a password"
 			       : "");
 }
 
-int image_find(struct engine *engine, const char *reference, const char *when, json_t **ret,
+int image_find(struct engine *engine, const struct submission *submission, json_t **ret,
 	       struct err *err)
 {
+	const char *reference = submission->spec->image, *when = submission->spec->pull;
 	bool always = when && strcmp(when, "always") == 0;
 	struct err own;
 
-	if (always && pull(engine, reference, err) < 0)
+	if (always && pull(engine, reference, submission->fetching, err) < 0)
 		return -1;
 	if (inspect(engine, reference, ret, &own) == 0)
 		return 0;
@@ -194,7 +177,7 @@ int image_find(struct engine *engine, const char *reference, const char *when, j
 			       "--image: %s is not here, and --pull=never: leave that out, or "
 			       "load it first",
 			       reference);
-	if (pull(engine, reference, err) < 0)
+	if (pull(engine, reference, submission->fetching, err) < 0)
 		return -1;
 	return inspect(engine, reference, ret, err);
 }

@@ -82,7 +82,6 @@ static int create(struct swarm *swarm, const struct submission *submission, json
 static int hand_over(struct swarm *swarm, const char *volume, const struct submission *submission,
 		     struct submitted *ret, struct err *err)
 {
-	const struct spec *spec = submission->spec;
 	cleanup(json_release) json_t *config = NULL;
 	cleanup(json_release) json_t *secrets = NULL;
 	cleanup(json_release) json_t *configs = NULL;
@@ -90,10 +89,10 @@ static int hand_over(struct swarm *swarm, const char *volume, const struct submi
 	cleanup_free char *mount = NULL;
 	const struct swarm_source source = { .volume = volume,
 					     .bundle = submission->bundle,
-					     .image = spec->image };
+					     .image = submission->spec->image };
 	struct swarm_parts parts = { 0 };
 
-	if (image_find(swarm->engine, spec->image, spec->pull, &config, err) < 0 ||
+	if (image_find(swarm->engine, submission, &config, err) < 0 ||
 	    swarm_bring_programs(swarm, &source, &mount, &configs, err) < 0 ||
 	    swarm_put_secrets(swarm->engine, submission->job, &secrets, err) < 0)
 		return -1;
