@@ -86,6 +86,40 @@ int mount_parse(const char *text, struct mount *ret, struct err *err)
 	return 0;
 }
 
+/* Without what an engine takes away: doubled slashes, ".", "..", a slash at the end. */
+static char *clean_path(const char *path)
+{
+	char *clean = str_dup(path);
+	size_t at = 0;
+
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 2 && strncmp(path, "..", len) == 0) {
+			while (at > 0 && clean[--at] != '/')
+				;
+		} else if (len > 1 || (len == 1 && path[0] != '.')) {
+			clean[at++] = '/';
+			memcpy(clean + at, path, len);
+			at += len;
+		}
+		path += len + (path[len] == '/');
+	}
+	clean[at] = '\0';
+	return clean;
+}
+
+int container_check_target(const char *target, struct err *err)
+{
+	cleanup_free char *path = clean_path(target);
+
+	if (path[0] == '\0')
+		return err_set(err, ERR_INVALID, "'%.80s': the image is there", target);
+	if (strcmp(path, CONTAINER_BUNDLE) == 0 || strcmp(path, CONTAINER_JOB_DIR) == 0)
+		return err_set(err, ERR_INVALID, "'%.80s': berth's own files are there", target);
+	return 0;
+}
+
 int container_parse_bound_dir(const char *text, const char *target, struct mount *ret,
 			      struct err *err)
 {

@@ -14,6 +14,9 @@
 #include "init/base/cleanup.h"
 #include "init/base/err.h"
 
+/* Where berth's programs and the files of the job are. */
+#define CONTAINER_BUNDLE "/berth"
+#define CONTAINER_JOB_DIR "/berth-job"
 #define CONTAINER_INPUT_DIR "/share/incoming"
 #define CONTAINER_OUTPUT_DIR "/share/outgoing"
 #define CONTAINER_USER_SIZE 32
@@ -44,6 +47,9 @@ int mount_parse(const char *text, struct mount *ret, struct err *err) attr_must_
 /* "/DIR[:/TARGET]", with what stands for the target where none is given. */
 int container_parse_bound_dir(const char *text, const char *target, struct mount *ret,
 			      struct err *err) attr_must_use;
+
+/* Whether something may be mounted there: not over the root or berth's own files. ERR_INVALID. */
+int container_check_target(const char *target, struct err *err) attr_must_use;
 
 /* "2", "0.5" or "500m", in thousandths of a CPU. */
 bool container_parse_cpus(const char *text, uint64_t *ret_milli) attr_must_use;

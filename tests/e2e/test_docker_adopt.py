@@ -101,12 +101,24 @@ def test_it_follows_the_container(here, ssh, container):
 
 
 def test_what_cannot_be_adopted_is_told_in_a_line(here, container):
-    missing = here("attach", "docker:no/such one")
-    assert missing.status == NOT_FOUND and len(missing.stderr.splitlines()) == 1, f"{missing}"
+    for name in "no/such one", "nosuch", "../../info", "..", "a\nb", "ü":
+        missing = here("attach", f"docker:{name}")
+        assert missing.status == NOT_FOUND and len(missing.stderr.splitlines()) == 1, f"{missing}"
+    still = container("busybox", "sleep", "1000")
+    here.engine.call("pause", still).ok()
+    paused = here("attach", f"docker:{still}")
+    assert paused.status == UNAVAILABLE and "unpause" in paused.stderr and len(paused.stderr.splitlines()) == 1, f"{paused}"
+    here.engine.call("unpause", still).ok()
+    assert inside(here, still, "sh", "-c", "find / -xdev -name '.berth-*' 2>/dev/null") == ""
     read_only = container("scratch", "/probe", "linger", "-1", options=["--read-only", "--tmpfs=/tmp:exec"])
     refused = here("attach", f"docker:{read_only}")
     assert refused.status == UNAVAILABLE and len(refused.stderr.splitlines()) == 1, f"{refused}"
     assert "--tmpfs" in refused.stderr or here.engine.name == "podman"
+    if here.engine.name == "docker":  # where programs cannot be run from /dev/shm either
+        sealed = container("busybox", "sleep", "1000", options=["--read-only", "--tmpfs=/tmp:noexec,mode=1777"])
+        refused = here("attach", f"docker:{sealed}")
+        assert refused.status == UNAVAILABLE and "--tmpfs" in refused.stderr, f"{refused}"
+        assert inside(here, sealed, "sh", "-c", "ls -A /tmp /dev/shm | grep berth || :") == ""
     assert "adopted" not in here("get", "jobs", "--all", "-o", "json").ok().stdout
 
 

@@ -31,18 +31,19 @@ def test_ssh_leads_into_a_container_of_any_image(here, ssh, image, command):
 
 def test_every_option_reaches_the_container(here, short_dir):
     """With what it says in the engine, and with what the command sees."""
-    given, taken = short_dir / "in a:b", short_dir / "out"
-    for path in given, taken:
+    given, taken, odd = short_dir / "in a:b", short_dir / "out", short_dir / "a,b\"c'$x\\ü; d"
+    for path in given, taken, odd:
         path.mkdir()
         path.chmod(0o777)
     short_dir.chmod(0o755)
     (given / "x").write_text("given\n")
+    (odd / "x").write_text("odd\n")
     script = ("id -u; id -g; pwd; echo $A; cat /share/incoming/x; touch /share/incoming/y 2>/dev/null || echo read-only; "
               "echo made >/share/outgoing/z; df -k /dev/shm | tail -n 1 | awk '{print $2}'; [ -d /v ] && echo volume; "
-              "df -k /t | tail -n 1 | awk '{print $2}'; cat /mine/x")
+              "df -k /t | tail -n 1 | awk '{print $2}'; cat /mine/x /odd/x; touch /odd/y 2>/dev/null || echo read-only")
     name = here.run("busybox", "--user", "2000-2000:3000", "-e", "A=b c", "-C", "/tmp", "--cpu-limit", "0.5", "--mem", "64M",
                     "--shm-size", "8M", "--label", "who=me", "--label", "x.y/z=a=b", "--mount", "tmpfs:/t:4M",
-                    "--mount", f"{given}:/mine:ro", "--mount", f"berth-test-{os.getpid()}:/v", "--input-dir", f"{given}",
+                    "--mount", f"{given}:/mine:ro", "--mount", f"{odd}:/odd:ro", "--mount", f"berth-test-{os.getpid()}:/v", "--input-dir", f"{given}",
                     "--output-dir", taken, "fields", "--", "sh", "-c", script)
     job = here.wait(name, "SUCCEEDED", "FAILED")
     lines = here("logs", name).stdout.splitlines()
@@ -50,7 +51,7 @@ def test_every_option_reaches_the_container(here, short_dir):
     here.engine.call("rm", "--force", f"berth-{job['uid']}").ok()
     here.engine.call("volume", "rm", f"berth-test-{os.getpid()}").ok()
     assert lines[:7] == ["2000", "3000", "/tmp", "b c", "given", "read-only", "8192"], here("logs", "--stderr", name)
-    assert lines[-3:] == ["volume", "4096", "given"] and (taken / "z").read_text() == "made\n"
+    assert lines[-5:] == ["volume", "4096", "given", "odd", "read-only"] and (taken / "z").read_text() == "made\n"
     host = seen["HostConfig"]
     assert (host["NanoCpus"], host["Memory"], host["NetworkMode"]) == (500000000, 64 << 20, "host")
     labels = seen["Config"]["Labels"]
@@ -85,7 +86,10 @@ def test_words_and_values_reach_the_command_as_they_are(here):
     (["--image", "none-such", "--pull", "never"], "--pull=never", NOT_FOUND), ([], "--image", INVALID),
     (["--image", "x", "--partition", "p"], "--partition", UNSUPPORTED), (["--image", "x", "-n", "2"], "--tasks", UNSUPPORTED),
     (["--image", "x", "--array", "0-3"], "--array", UNSUPPORTED), (["--image", "x", "--gpus", "a100:1"], "--gpus", None),
-    (["--image", "x", "--mount", "a/b:/c"], "--mount", INVALID), (["--image", "x", "--user", "me too"], "--user", INVALID)])
+    (["--image", "x", "--mount", "a/b:/c"], "--mount", INVALID), (["--image", "x", "--mount", "/tmp://."], "--mount", INVALID),
+    (["--image", "x", "--mount", "/tmp:/x/../berth/"], "berth's own", INVALID),
+    (["--image", "x", "--input-dir", "/tmp:/berth-job"], "berth's own", INVALID),
+    (["--image", "x", "--user", "me too"], "--user", INVALID)])
 def test_what_cannot_be_run_is_refused_in_a_line(here, options, said, status):
     result = here("run", "-b", "docker", *options, "--", "true")
     assert result.status in ((status,) if status else (INVALID, NOT_FOUND, UNSUPPORTED, 71, 77)), f"{result}"
@@ -94,9 +98,12 @@ def test_what_cannot_be_run_is_refused_in_a_line(here, options, said, status):
 
 def test_a_container_that_cannot_start_says_why_and_leaves_nothing(here):
     before = here.engine.left()
-    result = here("run", "-b", "docker", "--network", "none-such", "--image", here.engine.image("busybox"), "--", "true")
-    assert result.status != 0 and "none-such" in result.stderr, f"{result}"
-    assert here.engine.left() == before
+    for options, said, status in [(["--network", "none-such"], "none-such", None), (["--gpus", "1"], "--gpus: ", UNSUPPORTED),
+                                  (["--mount", "/none/such:/x"], "/none/such", INVALID)]:
+        result = here("run", "-b", "docker", *options, "--image", here.engine.image("busybox"), "--", "true")
+        assert result.status == (status or result.status) != 0 and said in result.stderr, f"{result}"
+        assert len(result.stderr.splitlines()) == 1, f"{result}"
+    assert here.engine.left() == before and not os.path.exists("/none")
 
 
 def test_containers_are_not_for_other_backends(here):

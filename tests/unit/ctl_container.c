@@ -7,6 +7,26 @@
 
 #include "controller/model/container.h"
 
+static void the_places_of_others_are_not_mounted_over(void **state)
+{
+	static const char *const fine[] = {
+		"/x", "/berth-x", "/berth/x", "/x/berth", "/...", "/.b"
+	};
+	static const char *const own[] = { "/",		  "//",		"/.",
+					   "/x/..",	  "/..",	"/berth",
+					   "/berth/",	  "//berth",	"/./berth/.",
+					   "/a/../berth", "/berth-job", "/berth/../berth-job//" };
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++)
+		assert_int_equal(container_check_target(fine[i], &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		assert_int_equal(container_check_target(own[i], &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+	}
+}
+
 static void a_mount_is_a_source_and_a_target(void **state)
 {
 	static const struct {
@@ -143,6 +163,7 @@ static void words_are_of_their_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_places_of_others_are_not_mounted_over),
 		cmocka_unit_test(a_mount_is_a_source_and_a_target),
 		cmocka_unit_test(a_bound_directory_has_a_target_of_its_own_or_the_usual_one),
 		cmocka_unit_test(cpus_are_whole_or_parts),

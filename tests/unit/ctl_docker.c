@@ -14,6 +14,7 @@
 #include "controller/backends/docker/files.h"
 #include "controller/backends/docker/frames.h"
 #include "controller/backends/docker/observe.h"
+#include "controller/backends/docker/podman.h"
 
 static json_t *parse(const char *text)
 {
@@ -320,6 +321,52 @@ static void why_an_image_is_not_fetched_has_a_kind(void **state)
 	assert_string_equal(err.text, "manifest unknown: x");
 }
 
+static void check_adapted(const char *mount, const char *expected)
+{
+	cleanup_free char *text = str_printf("{\"HostConfig\": {\"Mounts\": [%s]}}", mount),
+			  *seen = NULL;
+	cleanup(json_release) json_t *body = json_loads(text, 0, NULL);
+	struct err err;
+
+	assert_non_null(body);
+	assert_int_equal(podman_adapt(body, false, &err), expected ? 0 : -1);
+	if (!expected)
+		return;
+	seen = json_dumps(json_object_get(body, "HostConfig"), JSON_COMPACT | JSON_SORT_KEYS);
+	assert_string_equal(seen, expected);
+}
+
+static void podman_is_asked_for_what_it_would_take_otherwise_in_another_way(void **state)
+{
+	(void)state;
+	check_adapted("{\"Type\":\"bind\",\"Source\":\"/a:b\",\"Target\":\"/c\"}",
+		      "{\"Mounts\":[{\"Source\":\"/a:b\",\"Target\":\"/c\",\"Type\":\"bind\"}]}");
+	check_adapted(
+		"{\"Type\":\"bind\",\"Source\":\"/a,ro=0\",\"Target\":\"/c\",\"ReadOnly\":true}",
+		"{\"Binds\":[\"/a,ro=0:/c:ro\"],\"Mounts\":[]}");
+	check_adapted("{\"Type\":\"volume\",\"Source\":\"v\",\"Target\":\"/c\\\"d\"}",
+		      "{\"Binds\":[\"v:/c\\\"d\"],\"Mounts\":[]}");
+	check_adapted("{\"Type\":\"bind\",\"Source\":\"/a:b,c\",\"Target\":\"/c\"}", NULL);
+	check_adapted("{\"Type\":\"tmpfs\",\"Target\":\"/c,d\"}", NULL);
+}
+
+static void what_podman_does_not_do_is_refused(void **state)
+{
+	cleanup(json_release) json_t *missing =
+		json_pack("{s:{s:[{s:s, s:s, s:s}]}}", "HostConfig", "Mounts", "Type", "bind",
+			  "Source", "/none/such", "Target", "/x");
+	cleanup(json_release) json_t *gpus =
+		json_pack("{s:{s:[], s:[{}]}}", "HostConfig", "Mounts", "DeviceRequests");
+	struct err err;
+
+	(void)state;
+	assert_int_equal(podman_adapt(missing, false, &err), 0);
+	assert_int_equal(podman_adapt(missing, true, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+	assert_int_equal(podman_adapt(gpus, true, &err), -1);
+	assert_int_equal(err.kind, ERR_UNSUPPORTED);
+}
+
 static void credentials_become_the_header_that_the_engine_takes(void **state)
 {
 	/* me:se-cret?? and its like, whose base64 has what addresses may not have. */
@@ -403,6 +450,8 @@ int main(void)
 		cmocka_unit_test(an_image_is_here_when_all_layers_are_downloaded_and_unpacked),
 		cmocka_unit_test(why_an_image_is_not_fetched_has_a_kind),
 		cmocka_unit_test(names_have_the_numbers_of_the_image),
+		cmocka_unit_test(podman_is_asked_for_what_it_would_take_otherwise_in_another_way),
+		cmocka_unit_test(what_podman_does_not_do_is_refused),
 		cmocka_unit_test(credentials_become_the_header_that_the_engine_takes),
 		cmocka_unit_test(who_is_started_again_has_not_ended),
 	};

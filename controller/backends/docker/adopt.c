@@ -27,8 +27,9 @@ static const char *const job_files[] = { "tunnel.json", "session.json" };
 /* Where the root is read-only: places that often are not, and from which programs may be run. */
 static const char *const other_places[] = { "/run", "/tmp", "/var/tmp", "/dev/shm" };
 
-static const char unpack[] = "umask 022; cd \"$1\" && tar -xf - && exec \"$2/bundle/berth-init\" "
-			     "--version";
+/* Where programs cannot be run, nothing stays. */
+static const char unpack[] = "umask 022; cd \"$1\" && tar -xf - && \"$2/bundle/berth-init\" "
+			     "--version; s=$?; [ $s -eq 0 ] || rm -rf \"$2\"; exit $s";
 
 /* $1: the directory. */
 static const char start[] = "d=$1; shift; echo $$ >\"$d/job/pid\"; exec \"$d/bundle/berth-init\" "
@@ -95,24 +96,47 @@ static void describe(const json_t *container, struct job *ret)
 	job_set(ret, name, name[strspn(name, plain)] == '\0' ? name : "");
 }
 
+/* One that is paused, or between two runs, counts as running for engines, and takes no program. */
+static int check_state(const json_t *container, const char *name, struct err *err)
+{
+	const char *state =
+		json_string_value(json_object_get(json_object_get(container, "State"), "Status"));
+	const char *remedy = "start it";
+
+	if (runs(container) && (!state || strcmp(state, "running") == 0))
+		return 0;
+	if (state && strcmp(state, "paused") == 0)
+		remedy = "unpause it";
+	else if (state && strcmp(state, "restarting") == 0)
+		remedy = "see why it ends (its log), wait until it runs";
+	return err_set(err, ERR_UNAVAILABLE, "container %.80s is %.20s: %s, then attach to it",
+		       name, state ? state : "not running", remedy);
+}
+
+/* Whether an engine may know it: else its name could be another address of the engine's. */
+static bool is_name(const char *name)
+{
+	return name[strspn(name, plain)] == '\0' && name[strspn(name, ".")] != '\0';
+}
+
 int docker_find_foreign(struct engine *engine, const char *name, struct job *ret, struct err *err)
 {
-	cleanup(buf_finish) struct buf escaped = BUF_INIT(PLACE_MAX);
 	cleanup(json_release) json_t *container = NULL;
-	const char *id, *state;
+	const char *id;
 
-	if (!text_append_percent(&escaped, name))
-		return err_set(err, ERR_INVALID, "the name of the container is too long");
-	if (docker_inspect(engine, buf_str(&escaped), &container, err) < 0)
+	if (!is_name(name)) {
+		cleanup_free char *shown = str_dup(name);
+
+		text_make_printable(shown);
+		return err_set(err, ERR_NOT_FOUND, "no container can be called '%.80s'", shown);
+	}
+	if (docker_inspect(engine, name, &container, err) < 0)
 		return -1;
 	id = json_string_value(json_object_get(container, "Id"));
-	state = json_string_value(json_object_get(json_object_get(container, "State"), "Status"));
 	if (!id || !id[0] || strlen(id) >= BACKEND_ID_MAX)
 		return err_set(err, ERR_PROTOCOL, "the engine does not tell the container's id");
-	if (!runs(container))
-		return err_set(err, ERR_UNAVAILABLE,
-			       "container %.80s is %.20s: start it, then attach to it", name,
-			       state ? state : "not running");
+	if (check_state(container, name, err) < 0)
+		return -1;
 	job_set(ret, native_id, id);
 	describe(container, ret);
 	return 0;

@@ -9,11 +9,14 @@
 #include "controller/backends/docker/create.h"
 #include "controller/backends/docker/files.h"
 #include "controller/backends/docker/image.h"
+#include "controller/backends/docker/podman.h"
 #include "controller/backends/docker/volume.h"
 #include "init/base/alloc.h"
 #include "init/base/log.h"
 
 #define USER_MAX 256
+/* What an engine says that knows of no such thing. */
+#define NO_GPU_DRIVER "could not select device driver"
 
 int docker_post(struct engine *engine, const char *id, const char *what, struct err *err)
 {
@@ -104,6 +107,8 @@ static int create(struct engine *engine, const struct submission *submission, co
 	note_user(ret, body, config);
 	if (bind_files(engine, submission, bundle, body, ret, err) < 0)
 		return -1;
+	if (engine->is_podman && podman_adapt(body, engine->is_here, err) < 0)
+		return -1;
 	call.body = body;
 	if (engine_call(engine, &call, &answer, err) < 0)
 		return -1;
@@ -166,6 +171,20 @@ static int create_somehow(struct engine *engine, const struct submission *submis
 	return create(engine, submission, config, volume, ret, err);
 }
 
+static int start(struct engine *engine, const struct created *container, struct err *err)
+{
+	struct err own;
+
+	if (docker_post(engine, container->id, "start", &own) == 0)
+		return 0;
+	if (strstr(own.text, NO_GPU_DRIVER))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--gpus: %s has no driver for GPUs in containers: install "
+			       "nvidia-container-toolkit on its machine, or leave it out",
+			       engine->address);
+	return err_set(err, own.kind, "%s", own.text);
+}
+
 int docker_submit(struct engine *engine, const struct submission *submission, struct submitted *ret,
 		  struct err *err)
 {
@@ -177,7 +196,7 @@ int docker_submit(struct engine *engine, const struct submission *submission, st
 		return -1;
 	if ((!container.is_bound &&
 	     put_files(engine, &container, submission->job, NULL, err) < 0) ||
-	    docker_post(engine, container.id, "start", err) < 0) {
+	    start(engine, &container, err) < 0) {
 		/* The first error is the one to report; 'berth gc' finds what is left. */
 		if (docker_remove(engine, container.id, NULL) < 0)
 			log_debug("container %s is left over", container.id);

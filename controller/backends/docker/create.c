@@ -140,7 +140,8 @@ static int add_bound_dir(json_t *mounts, const char *option, const char *text, c
 
 	if (!text)
 		return 0;
-	if (container_parse_bound_dir(text, target, &mount, err) < 0)
+	if (container_parse_bound_dir(text, target, &mount, err) < 0 ||
+	    container_check_target(mount.target, err) < 0)
 		return err_wrap(err, "--%s", option);
 	mount.is_read_only = strcmp(option, "input-dir") == 0;
 	add_mount(mounts, &mount);
@@ -160,7 +161,8 @@ static int add_mounts(json_t *host, const struct spec *spec, const char *bundle,
 	for (size_t i = 0; i < spec->mounts.len; i++) {
 		cleanup(mount_finish) struct mount mount = { 0 };
 
-		if (mount_parse(spec->mounts.items[i], &mount, err) < 0)
+		if (mount_parse(spec->mounts.items[i], &mount, err) < 0 ||
+		    container_check_target(mount.target, err) < 0)
 			return err_wrap(err, "--mount");
 		add_mount(mounts, &mount);
 	}

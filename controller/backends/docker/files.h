@@ -9,9 +9,10 @@
  */
 
 #include "controller/backends/docker/engine.h"
+#include "controller/model/container.h"
 
-#define DOCKER_JOB_DIR "/berth-job"
-#define DOCKER_BUNDLE "/berth"
+#define DOCKER_JOB_DIR CONTAINER_JOB_DIR
+#define DOCKER_BUNDLE CONTAINER_BUNDLE
 #define DOCKER_FILE_MAX (1024 * 1024)
 #define DOCKER_FILES_MAX (32 * 1024 * 1024)
 
