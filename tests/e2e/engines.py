@@ -5,6 +5,7 @@
     engine.url                                  unix:/...
     engine.image("musl")                        as docker.Docker has them
     engine.call("ps", "--all").ok()             the engine's own client
+    engine.remove(name)                         a container, without asking it to end first
     engine.left()                               what is there of ours: containers and volumes
     engine.registries                           ports of 127.0.0.1 for registries without TLS
 """
@@ -26,6 +27,10 @@ LABELS = ("berth.uid", "berth.bundle")
 
 class Engine:
     """What both have."""
+    at_once = ()  # of `rm --force`: Docker kills, Podman gives a container time
+
+    def remove(self, *names: str) -> None:
+        self.call("rm", "--force", *self.at_once, "--volumes", *names)
 
     @functools.cached_property
     def registries(self) -> list:
@@ -58,6 +63,7 @@ class Podman(docker.Docker, Engine):
     """podman system service, rootful, with a store of its own; the client uses the same store."""
 
     name = "podman"
+    at_once = ("--time=0",)
 
     def __init__(self, dir: pathlib.Path):
         super().__init__(dir)

@@ -28,7 +28,7 @@ def container(here):
         return name
     yield start
     for name in made:
-        here.engine.call("rm", "--force", "--volumes", name)
+        here.engine.remove(name)
 
 
 def attach(here, name) -> str:
@@ -123,7 +123,7 @@ def test_what_cannot_be_adopted_is_told_in_a_line(here, container):
 
 
 def test_collecting_takes_out_what_was_copied_in(here, container):
-    name = container("glibc", "sleep", "1000")
+    name = container("busybox", "sleep", "1000")
     job = attach(here, name)
     uid = here.job(job)["uid"]
     assert inside(here, name, "ls", "-d", f"/.berth-{uid}").strip() == f"/.berth-{uid}"

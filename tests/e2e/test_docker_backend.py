@@ -48,7 +48,7 @@ def test_every_option_reaches_the_container(here, short_dir):
     job = here.wait(name, "SUCCEEDED", "FAILED")
     lines = here("logs", name).stdout.splitlines()
     seen = here.container(name)
-    here.engine.call("rm", "--force", f"berth-{job['uid']}").ok()
+    here.engine.remove(f"berth-{job['uid']}")
     here.engine.call("volume", "rm", f"berth-test-{os.getpid()}").ok()
     assert lines[:7] == ["2000", "3000", "/tmp", "b c", "given", "read-only", "8192"], here("logs", "--stderr", name)
     assert lines[-5:] == ["volume", "4096", "given", "odd", "read-only"] and (taken / "z").read_text() == "made\n"
@@ -169,7 +169,7 @@ def test_it_is_started_again_as_it_was_asked(here):
 
 def test_a_container_that_somebody_removed_is_not_known_any_more(here):
     name = here.start("busybox", "--", "sleep", "1000")
-    here.engine.call("rm", "--force", f"berth-{here.job(name)['uid']}").ok()
+    here.engine.remove(f"berth-{here.job(name)['uid']}")
     assert "removed" in here.wait(name, "UNKNOWN")["reason"]
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")

@@ -72,8 +72,8 @@ def test_who_came_in_through_the_engine_hears_how_it_ended(here, ssh):
     try:
         for client in inside:
             assert client.stdout.readline() == b"in\n"
-        for name, verb in zip(names, (["kill"], ["rm", "--force"])):
-            here.engine.call(*verb, here.container(name)["Id"]).ok()
+        here.engine.call("kill", here.container(names[0])["Id"]).ok()
+        here.engine.remove(here.container(names[1])["Id"])
         for client, how in zip(inside, ("it ended: FAILED, signal 9", "nothing is known of it any more: the engine has")):
             errors = client.communicate(timeout=60 * harness.PATIENCE)[1].decode()
             told = [line for line in errors.splitlines() if "berth" in line]

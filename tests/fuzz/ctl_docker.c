@@ -88,7 +88,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	cleanup(json_release) json_t *json = NULL;
 	struct span in = span_of(bytes, len);
 	const json_t *item;
-	struct err err;
 	size_t i;
 
 	if (len > 0 && strchr("ftp", bytes[0])) {
