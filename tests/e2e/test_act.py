@@ -192,7 +192,7 @@ def test_jobs_are_cancelled_by_what_they_have_in_common(here, crowd, waiting):
 @pytest.mark.parametrize("argv, words", [
     (("cancel",), "cancel which jobs? name them"), (("cancel", "jobs"), "cancel which jobs?"),
     (("cancel", "--state", "lost"), "lost"), (("cancel", "--all", "job-1"), "exclude each other"),
-    (("reprioritize", "jobs"), "usage: berth reprioritize"), (("reprioritize", "0", "--all"), "'0' is not a priority"),
+    (("reprioritize", "jobs"), "which priority? berth reprioritize jobs 9"), (("reprioritize", "0", "--all"), "'0' is not a priority"),
     (("hold",), "hold which jobs?"), (("signal", "USR1"), "signal which jobs?"),
 ])
 def test_which_jobs_has_to_be_said(berth, local_job, argv, words):
