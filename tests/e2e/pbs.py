@@ -28,6 +28,7 @@ class Job:
         head = re.match(r"(?:#.*\n|\n)*", script).group(0)
         self.lines = LINE.findall(head)
         self.letter, self.status, self.start, self.process = "Q", None, None, None
+        self.deleted = False
 
     def resources(self) -> dict:
         return dict(each.split("=", 1) for flag, value in self.lines if flag == "l" for each in [value])
@@ -60,12 +61,14 @@ class Queue:
 
     def follow(self, job) -> None:
         status = job.process.wait()
-        job.status, job.letter = status if status >= 0 else 256 - status, "F"
+        # Of one that was deleted while it ran, OpenPBS tells that it ended well.
+        job.status, job.letter = 0 if job.deleted else status if status >= 0 else 256 - status, "F"
 
     def delete(self, number) -> bool:
         job = self.jobs.get(number)
         if not job or job.letter == "F":
             return False
+        job.deleted = True
         if job.letter == "R":
             os.killpg(job.process.pid, signal.SIGTERM)
         else:

@@ -46,7 +46,7 @@ static void read_cluster(const json_t *answer)
 	cleanup_free char *home = firecrest_own_directory(machine, NULL, "me");
 	char text[64];
 
-	firecrest_read_nodes(answer, &nodes);
+	firecrest_read_nodes(answer, false, &nodes);
 	firecrest_read_queues(answer, &nodes, &queues);
 	for (size_t i = 0; i < queues.len; i++)
 		check_text(queues.items[i].node_list, SIZE_MAX);

@@ -88,6 +88,32 @@ static void a_job_of_pbs_that_never_began_did_not_succeed(void **state)
 	assert_int_equal(job.seen.exit_code, 126);
 }
 
+static void a_job_of_pbs_that_took_too_long_timed_out(void **state)
+{
+	cleanup(json_release) json_t *ended = parse("{\"jobId\":\"1\",\"status\":{\"state\":\"F\","
+						    "\"exitCode\":-29},\"time\":{\"start\":9}}");
+	struct firecrest_job job;
+
+	(void)state;
+	assert_true(firecrest_read_job(ended, &job));
+	assert_int_equal(job.seen.state, JOB_TIMEOUT);
+	assert_int_equal(job.seen.exit_code, JOB_NO_EXIT_CODE);
+	assert_string_equal(job.seen.native_state, "F");
+}
+
+static void memory_of_nodes_is_told_in_bytes_by_pbs(void **state)
+{
+	cleanup(json_release) json_t *answer =
+		parse("{\"nodes\":[{\"name\":\"n\",\"state\":[\"IDLE\"],\"cpus\":2,"
+		      "\"freeMemory\":24684084000,\"allocMemory\":204800000}]}");
+	cleanup(node_list_finish) struct node_list nodes = { 0 };
+
+	(void)state;
+	firecrest_read_nodes(answer, true, &nodes);
+	assert_int_equal(nodes.items[0].memory, 24684084000);
+	assert_int_equal(nodes.items[0].memory_used, 204800000);
+}
+
 static void the_end_of_a_job_is_told(void **state)
 {
 	cleanup(json_release) json_t *slurm = parse(
@@ -193,7 +219,7 @@ static void users_nodes_and_queues_are_described(void **state)
 	(void)state;
 	firecrest_read_user(user, text, sizeof(text));
 	assert_string_equal(text, "me, accounts a (default), b");
-	firecrest_read_nodes(nodes_json, &nodes);
+	firecrest_read_nodes(nodes_json, false, &nodes);
 	assert_int_equal(nodes.len, 2);
 	assert_string_equal(nodes.items[0].state, "idle+drain");
 	assert_string_equal(nodes.items[0].queues, "a,b");
@@ -210,6 +236,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_state_of_slurm_and_pbs_is_one_of_ours),
 		cmocka_unit_test(a_job_of_pbs_that_never_began_did_not_succeed),
+		cmocka_unit_test(a_job_of_pbs_that_took_too_long_timed_out),
+		cmocka_unit_test(memory_of_nodes_is_told_in_bytes_by_pbs),
 		cmocka_unit_test(the_end_of_a_job_is_told),
 		cmocka_unit_test(tasks_of_arrays_are_known_by_the_whole),
 		cmocka_unit_test(a_system_is_described),

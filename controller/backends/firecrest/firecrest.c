@@ -156,7 +156,7 @@ static int list_nodes(struct backend *backend, struct node_list *ret, struct err
 		answer = NULL;
 		return -1;
 	}
-	firecrest_read_nodes(answer, ret);
+	firecrest_read_nodes(answer, is_pbs(backend), ret);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ static int list_queues(struct backend *backend, struct queue_list *ret, struct e
 
 	if (get_status(backend, paths, ARRAY_LEN(paths), answers, err) < 0)
 		return -1;
-	firecrest_read_nodes(answers[1], &nodes);
+	firecrest_read_nodes(answers[1], is_pbs(backend), &nodes);
 	firecrest_read_queues(answers[0], &nodes, ret);
 	json_decref(answers[0]);
 	json_decref(answers[1]);

@@ -69,14 +69,31 @@ static int ask_singly(struct firecrest *fc, struct slurm_index *index, struct er
 	return result;
 }
 
-/* PBS tells of a job that qdel ended the signal alone. */
-static void tell_cancelled(const struct job *const *jobs, size_t len, struct observation *seen)
+/* By what it left itself, which is exact. */
+static bool has_succeeded(struct site *site, const struct job *job)
+{
+	struct observation left = { .state = JOB_UNKNOWN };
+
+	jobdir_observe(site, job, &left);
+	return left.state == JOB_SUCCEEDED;
+}
+
+/* PBS tells of a job that qdel ended the signal alone, or that it ended well. */
+static void tell_cancelled(struct site *site, const struct job *const *jobs, size_t len,
+			   struct observation *seen)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (jobs[i]->cancel_requested && seen[i].state == JOB_FAILED &&
-		    (seen[i].signal == SIGTERM || seen[i].signal == SIGKILL ||
-		     seen[i].exit_code == 128 + SIGTERM))
+		bool is_killed = seen[i].state == JOB_FAILED &&
+				 (seen[i].signal == SIGTERM || seen[i].signal == SIGKILL ||
+				  seen[i].exit_code == 128 + SIGTERM);
+
+		if (!jobs[i]->cancel_requested)
+			continue;
+		if (is_killed ||
+		    (seen[i].state == JOB_SUCCEEDED && !has_succeeded(site, jobs[i]))) {
 			seen[i].state = JOB_CANCELLED;
+			seen[i].exit_code = is_killed ? seen[i].exit_code : JOB_NO_EXIT_CODE;
+		}
 	}
 }
 
@@ -96,7 +113,7 @@ int firecrest_observe(struct backend *backend, const struct job *const *jobs, si
 		return -1;
 	slurm_index_add_status(&index, backend->site);
 	if (firecrest_is_pbs(fc))
-		tell_cancelled(jobs, len, ret);
+		tell_cancelled(backend->site, jobs, len, ret);
 	return 0;
 }
 

@@ -17,6 +17,9 @@
 #define NUMBER_MAX (UINT64_C(1) << 40)
 #define PBS_SIGNAL 256
 #define PBS_NOT_RUN 126 /* as a shell says it of what cannot be run */
+/* Of its statuses below 0: a limit on CPU time, or on time, was exceeded (JOB_EXEC_KILL_...). */
+#define PBS_CPU_TIME (-28)
+#define PBS_WALLTIME (-29)
 
 static void add_text(char *out, size_t size, const char *separator, const char *text)
 {
@@ -228,6 +231,7 @@ bool firecrest_read_job(const json_t *json, struct firecrest_job *ret)
 	const json_t *time = json_object_get(json, "time");
 	cleanup_free struct words *words = new_zero(struct words);
 	uint64_t exit_status = firecrest_number(status, "exitCode", UINT32_MAX);
+	json_int_t own = json_integer_value(json_object_get(status, "exitCode"));
 	struct slurm_facts facts = {
 		.state = words->state,
 		.reason = words->reason,
@@ -243,7 +247,7 @@ bool firecrest_read_job(const json_t *json, struct firecrest_job *ret)
 		json_is_integer(id) ? str_printf("%lld", json_integer_value(id)) : NULL;
 
 	/* Slurm has none below 0. */
-	if (json_integer_value(json_object_get(status, "exitCode")) < 0)
+	if (own < 0)
 		exit_status = facts.exit_code = PBS_NOT_RUN;
 	*ret = (struct firecrest_job){ 0 };
 	if (!set_id(number ? number : firecrest_text(json, "jobId"), ret))
@@ -253,6 +257,10 @@ bool firecrest_read_job(const json_t *json, struct firecrest_job *ret)
 		observe_pbs(&facts, exit_status, &ret->seen);
 	else
 		slurm_observe_facts(&facts, &ret->seen);
+	if (is_pbs(words->state) && (own == PBS_WALLTIME || own == PBS_CPU_TIME)) {
+		ret->seen.state = JOB_TIMEOUT;
+		ret->seen.exit_code = JOB_NO_EXIT_CODE;
+	}
 	return ret->seen.native_state[0] != '\0';
 }
 
@@ -272,13 +280,20 @@ static void lower(char *text)
 	}
 }
 
-void firecrest_read_nodes(const json_t *answer, struct node_list *ret)
+/* FirecREST hands on what the scheduler counts in: bytes of PBS, MiB of Slurm. */
+static uint64_t memory_of(const json_t *json, const char *key, bool is_pbs)
+{
+	return is_pbs ? firecrest_number(json, key, NUMBER_MAX * MEGABYTE)
+		      : firecrest_number(json, key, NUMBER_MAX) * MEGABYTE;
+}
+
+void firecrest_read_nodes(const json_t *answer, bool is_pbs, struct node_list *ret)
 {
 	const json_t *json;
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "nodes"), i, json) {
-		uint64_t used = firecrest_number(json, "allocMemory", NUMBER_MAX) * MEGABYTE;
+		uint64_t used = memory_of(json, "allocMemory", is_pbs);
 		struct node node = {
 			.name = take_text(json_object_get(json, "name"), ","),
 			.queues = take_text(json_object_get(json, "partitions"), ","),
@@ -288,8 +303,8 @@ void firecrest_read_nodes(const json_t *answer, struct node_list *ret)
 			.cpus = firecrest_number(json, "cpus", NUMBER_MAX),
 			.cpus_used = firecrest_number(json, "allocCpus", NUMBER_MAX),
 			.memory_used = used,
-			.memory =
-				used + firecrest_number(json, "freeMemory", NUMBER_MAX) * MEGABYTE,
+			/* What is free of PBS is what the node has. */
+			.memory = memory_of(json, "freeMemory", is_pbs) + (is_pbs ? 0 : used),
 		};
 
 		lower(node.state);

@@ -55,7 +55,7 @@ bool firecrest_read_job(const json_t *json, struct firecrest_job *ret);
 /* Letters of PBS: qstat(1B), job states; an exit status from 256 on is a signal. */
 enum job_state firecrest_pbs_state(const char *word, uint64_t exit_status);
 
-void firecrest_read_nodes(const json_t *answer, struct node_list *ret);
+void firecrest_read_nodes(const json_t *answer, bool is_pbs, struct node_list *ret);
 void firecrest_read_queues(const json_t *answer, const struct node_list *nodes,
 			   struct queue_list *ret);
 void firecrest_read_reservations(const json_t *answer, struct reservation_list *ret);
