@@ -67,6 +67,26 @@ def test_a_proxy_of_the_cluster_is_used(here, cluster, config, proxy):
     assert here("get", "queues").status == INVALID
 
 
+@stand_in_only
+def test_a_plugin_is_asked_again_when_what_it_gave_has_expired(here, cluster, config, tmp_path):
+    """Before the server is asked, which would refuse it."""
+    plugin, asked = tmp_path / "plugin", tmp_path / "asked"
+    given = {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",
+             "status": {"token": kube.TOKEN, "expirationTimestamp": "2020-01-01T00:00:00Z"}}
+    plugin.write_text(f"#!/bin/sh\necho >>{asked}\necho '{json.dumps(given)}'\n")
+    plugin.chmod(0o755)
+    path = config()
+    kept = path.read_text()
+    kube.write_kubeconfig(path, cluster.url, None, {"exec": {
+        "apiVersion": given["apiVersion"], "command": str(plugin), "interactiveMode": "Never"}})
+    cluster.seen.clear()
+    try:
+        here("get", "queues").ok()
+    finally:
+        path.write_text(kept)
+    assert asked.stat().st_size == len(cluster.seen) >= 2, cluster.seen
+
+
 def test_one_may_act_as_somebody_else(here, cluster, config):
     config(user={"as": "nobody-at-all", "as-groups": ["a group"], "as-uid": "7"})
     result = here("get", "queues")

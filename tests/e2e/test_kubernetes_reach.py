@@ -19,6 +19,7 @@ import kubelet
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 MAPS = "/api/v1/namespaces/default/configmaps"
+SERVICES = "/api/v1/namespaces/default/services"
 DENIED, UNSUPPORTED = 77, 69
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED", "UNKNOWN")
 
@@ -153,6 +154,7 @@ def test_ranks_of_tasks_are_entered_by_both(here, ssh, cluster):
         assert ssh(f"{name}_{task}.{rank}", "echo $SLURM_ARRAY_TASK_ID $SLURM_PROCID $BERTH_RANK").ok().stdout == f"{task} {rank} {whole}\n"
         log = harness.until(lambda task=task, rank=rank: here("logs", f"{name}_{task}.{rank}").ok().stdout, "the log")
         assert log == f"{task}.{rank} of 2, berth-{uid}-{first}.berth-{uid}\n"
+    assert f"berth-{uid}" in names(cluster, SERVICES)
     assert ssh(f"{name}_7.2", "true").status != 0
     # A task is what its ranks are together, and is cancelled with all of them.
     here("cancel", f"{name}_3").ok()

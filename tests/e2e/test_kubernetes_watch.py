@@ -101,10 +101,14 @@ def test_a_watch_that_breaks_goes_on_where_it_was(here, quiet):
 def test_a_version_that_is_too_old_is_followed_by_a_list(here, quiet):
     name, _, pod = started(here, quiet, "--", "work")
     with waiting(here, quiet, name) as process:
-        # In the stream, and in the place of one.
-        quiet.faults.append(kube_standin.Fault(410, {"kind": "Status", "message": "too old", "code": 410}, "watch=true"))
+        before = len([path for _, path, _ in quiet.seen if "limit=" in path and "events" not in path])
+        # In the stream, and in the place of one; both watches, of Jobs and of pods.
+        for _ in range(2):
+            quiet.faults.append(kube_standin.Fault(410, {"kind": "Status", "message": "too old", "code": 410}, "watch=true"))
         quiet.expire()
-        harness.until(lambda: not quiet.faults, "410 to be heard")
+        # Each is listed anew, for either reason.
+        lists = lambda: [path for _, path, _ in quiet.seen if "limit=" in path and "events" not in path]  # noqa: E731
+        harness.until(lambda: not quiet.faults and len(lists()) >= before + 4, "410 to be heard")
         finish(quiet, pod, 3)
         ends(process, 3)
 
@@ -182,16 +186,28 @@ def test_a_conflict_with_the_controller_is_tried_again(here, quiet):
 
 
 @stand_in_only
+def test_a_hold_goes_on_after_a_conflict_with_the_controller(here, quiet):
+    name, _, _ = started(here, quiet, "--", "work")
+    for verb in "hold", "release":
+        quiet.faults.append(kube_standin.Fault(409, {"kind": "Status", "message": "has been modified", "code": 409}, "/jobs/"))
+        here(verb, name).ok()
+        assert not quiet.faults
+    here("cancel", name).ok()
+
+
+@stand_in_only
 def test_a_log_is_followed_and_not_read_again_and_again(here, quiet):
     name, _, pod = started(here, quiet, "--", "work")
     quiet.bind(pod)
     quiet.say(pod, "Running", {"running": {"startedAt": kube.now()}})
     here.wait(name, "RUNNING")
-    quiet.logs[pod] = "line 0\n"
+    # More than comes at once: what was printed before a break is passed over, however many pieces it comes in.
+    quiet.logs[pod] = "line 0\n" + 300_000 * "." + "\n"
     process = subprocess.Popen([here.program, "logs", "-f", name], env=here.env(), text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)
     try:
         assert process.stdout.readline() == "line 0\n"
+        assert process.stdout.readline() == 300_000 * "." + "\n"
         follows = lambda: [path for _, path, _ in quiet.seen if "follow=true" in path]  # noqa: E731
         harness.until(follows, "a stream")
         for n in range(1, 30):

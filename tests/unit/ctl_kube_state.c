@@ -129,6 +129,28 @@ static void tasks_end_each_for_itself(void **state)
 	assert_string_equal(runs.items[4].reason, "Evicted: low");
 }
 
+static void a_task_has_ended_when_its_pod_says_so_before_the_job_does(void **state)
+{
+	cleanup(run_list_finish) struct run_list runs = { 0 };
+	char indices[] = "0-1";
+	const struct job record = { .tasks = 1, .array = indices };
+	struct observation seen = { .runs = &runs };
+	cleanup(json_release) json_t *job = json_loads(
+		"{\"spec\":{\"backoffLimitPerIndex\":0},\"status\":{\"completedIndexes\":"
+		"\"1\"}}",
+		0, NULL);
+	cleanup(json_release) json_t *pods =
+		json_loads("[" POD("0", "1", "\"status\":{\"phase\":\"Succeeded\"}") "," POD(
+				   "1", "1", RUNS) "]",
+			   0, NULL);
+
+	(void)state;
+	run_list_init(&runs, &record);
+	kube_read_job(&record, job, pods, &seen);
+	assert_int_equal(runs.items[0].state, JOB_SUCCEEDED);
+	assert_int_equal(runs.items[1].state, JOB_RUNNING);
+}
+
 static void a_task_is_what_its_ranks_are_together(void **state)
 {
 	cleanup(run_list_finish) struct run_list runs = { 0 };
@@ -184,6 +206,19 @@ static void of_ranks_the_first_that_failed_tells(void **state)
 	assert_string_equal(seen.node_list, "n1");
 }
 
+static void of_pods_with_one_number_the_last_that_was_made_counts(void **state)
+{
+	cleanup(json_release) json_t *pods =
+		json_loads("[" POD("0", "2", RUNS) "," POD("1", "4", RUNS) "," POD(
+				   "0", "3", RUNS) "," POD("0", "1", RUNS) "]",
+			   0, NULL);
+
+	(void)state;
+	assert_ptr_equal(kube_last_pod(pods, 0), json_array_get(pods, 2));
+	assert_ptr_equal(kube_last_pod(pods, 1), json_array_get(pods, 1));
+	assert_null(kube_last_pod(pods, 2));
+}
+
 static void events_say_why_nothing_happens(void **state)
 {
 	char uid[] = "u1";
@@ -219,8 +254,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tasks_that_a_deletion_ends_are_cancelled),
 		cmocka_unit_test(tasks_end_each_for_itself),
+		cmocka_unit_test(a_task_has_ended_when_its_pod_says_so_before_the_job_does),
 		cmocka_unit_test(a_task_is_what_its_ranks_are_together),
 		cmocka_unit_test(of_ranks_the_first_that_failed_tells),
+		cmocka_unit_test(of_pods_with_one_number_the_last_that_was_made_counts),
 		cmocka_unit_test(events_say_why_nothing_happens),
 		cmocka_unit_test(states_are_those_of_the_job_and_reasons_those_of_its_pod),
 		cmocka_unit_test(answers_of_odd_types_are_passed_over),

@@ -9,6 +9,7 @@
 #include "controller/backends/kube/foreign.h"
 #include "controller/backends/kube/indexed.h"
 #include "controller/backends/kube/job.h"
+#include "controller/backends/kube/job_state.h"
 #include "controller/backends/kube/pod_state.h"
 #include "controller/backends/kube/pod_init.h"
 #include "init/base/fs.h"
@@ -98,24 +99,6 @@ bool kube_format_endpoint(const json_t *pod, const struct job *job, unsigned int
 	return text && buf_printf(ret, "%s\n", text);
 }
 
-/* Of several pods of a rank the last that was made: the others were tried before. */
-static const json_t *find_pod(const json_t *pods, uint64_t index)
-{
-	const json_t *pod, *found = NULL;
-	const char *made = "";
-	size_t i;
-
-	json_array_foreach(pods, i, pod) {
-		const char *at = text_of(json_object_get(pod, "metadata"), "creationTimestamp");
-
-		if (kube_pod_index(pod) == index && (!found || strcmp(at, made) > 0)) {
-			found = pod;
-			made = at;
-		}
-	}
-	return found;
-}
-
 /* Release *ret_pods, which has *ret, and as whose tunnel it is found is in *text. */
 static int find_running(struct kube *kube, const struct job *job, unsigned int rank,
 			json_t **ret_pods, const json_t **ret, struct buf *text, struct err *err)
@@ -128,7 +111,7 @@ static int find_running(struct kube *kube, const struct job *job, unsigned int r
 		return err_set(err, ERR_NOT_FOUND, "there is no such rank");
 	if (kube_list(kube, path, selector, ret_pods, err) < 0)
 		return -1;
-	*ret = find_pod(*ret_pods, index);
+	*ret = kube_last_pod(*ret_pods, index);
 	return kube_format_endpoint(*ret, job, rank, text)
 		       ? 0
 		       : err_set(err, ERR_NOT_FOUND, "the pod does not run");
