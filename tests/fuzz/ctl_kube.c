@@ -19,13 +19,6 @@
 #include "controller/backends/kube/pod_state.h"
 #include "controller/backends/kube/watch.h"
 
-static void check_text(const char *text, size_t size)
-{
-	assert(strnlen(text, size) < size);
-	for (; *text; text++)
-		assert((unsigned char)*text >= 0x20 && *text != 0x7f);
-}
-
 static void observe(const json_t *answer)
 {
 	cleanup(json_release) json_t *pods = json_pack("[O?]", json_object_get(answer, "pod"));
@@ -35,9 +28,9 @@ static void observe(const json_t *answer)
 	json_array_extend(pods, json_object_get(answer, "pods"));
 	kube_read_job(&record, json_object_get(answer, "job"), pods, &seen);
 	kube_read_events(json_object_get(answer, "events"), &record, &seen);
-	check_text(seen.native_state, sizeof(seen.native_state));
-	check_text(seen.reason, sizeof(seen.reason));
-	check_text(seen.node_list, sizeof(seen.node_list));
+	fuzz_check_text(seen.native_state, sizeof(seen.native_state));
+	fuzz_check_text(seen.reason, sizeof(seen.reason));
+	fuzz_check_text(seen.node_list, sizeof(seen.node_list));
 	assert(seen.exit_code >= JOB_NO_EXIT_CODE && seen.exit_code <= 255);
 	assert(seen.signal >= 0 && seen.signal <= 64);
 }
@@ -54,7 +47,7 @@ static void observe_tasks(const json_t *answer)
 	kube_read_job(&record, json_object_get(answer, "job"), json_object_get(answer, "pods"),
 		      &seen);
 	for (size_t i = 0; i < runs.len; i++)
-		check_text(runs.items[i].reason, BACKEND_REASON_MAX);
+		fuzz_check_text(runs.items[i].reason, BACKEND_REASON_MAX);
 }
 
 static void list_nodes(const json_t *answer)
@@ -64,8 +57,8 @@ static void list_nodes(const json_t *answer)
 
 	kube_read_nodes(json_object_get(answer, "nodes"), json_object_get(answer, "pods"), &nodes);
 	for (size_t i = 0; i < nodes.len; i++) {
-		check_text(nodes.items[i].reason, SIZE_MAX);
-		check_text(nodes.items[i].features, SIZE_MAX);
+		fuzz_check_text(nodes.items[i].reason, SIZE_MAX);
+		fuzz_check_text(nodes.items[i].features, SIZE_MAX);
 	}
 	kube_read_queues(json_object_get(answer, "nodes"), json_object_get(answer, "quotas"),
 			 &nodes, &queues);
@@ -110,13 +103,13 @@ static void adopt(const json_t *answer)
 
 	kube_read_adopted(pod, kube_text(container, "name"), "u", &seen);
 	kube_read_adopted(pod, "main", "", &seen);
-	check_text(seen.reason, sizeof(seen.reason));
-	check_text(seen.native_state, sizeof(seen.native_state));
+	fuzz_check_text(seen.reason, sizeof(seen.reason));
+	fuzz_check_text(seen.native_state, sizeof(seen.native_state));
 	adopted_add_places(&adopted, container);
 	for (size_t i = 0; i < adopted.places_len; i++)
 		assert(adopted.places[i][0] == '/');
 	if (kube_read_courier(json_object_get(state, "terminated"), &said, &err) >= 0)
-		check_text(said, SIZE_MAX);
+		fuzz_check_text(said, SIZE_MAX);
 }
 
 static void call(const char *text)

@@ -17,13 +17,6 @@
 #include "controller/model/job_slurm.h"
 #include "controller/model/resources.h"
 
-static void check_text(const char *text, size_t size)
-{
-	assert(strnlen(text, size) < size);
-	for (; *text; text++)
-		assert((unsigned char)*text >= 0x20 && *text != 0x7f);
-}
-
 static void read_list(enum slurm_list list, struct span text)
 {
 	static struct slurm_line line;
@@ -39,12 +32,12 @@ static void read_list(enum slurm_list list, struct span text)
 		if (kind != 1)
 			continue;
 		seen = line.seen;
-		check_text(line.id, sizeof(line.id));
+		fuzz_check_text(line.id, sizeof(line.id));
 		assert(!line.tasks || indices_next(line.tasks, 0, &task));
-		check_text(seen.native_state, sizeof(seen.native_state));
-		check_text(seen.reason, sizeof(seen.reason));
-		check_text(seen.queue, sizeof(seen.queue));
-		check_text(seen.node_list, sizeof(seen.node_list));
+		fuzz_check_text(seen.native_state, sizeof(seen.native_state));
+		fuzz_check_text(seen.reason, sizeof(seen.reason));
+		fuzz_check_text(seen.queue, sizeof(seen.queue));
+		fuzz_check_text(seen.node_list, sizeof(seen.node_list));
 		assert(seen.state == job_slurm_state(seen.native_state) ||
 		       strlen(seen.native_state) == sizeof(seen.native_state) - 1 ||
 		       strchr(seen.native_state, '?'));
@@ -61,9 +54,9 @@ static void read_accounts(struct span text)
 
 	slurm_parse_runs(text, "7", &runs);
 	for (size_t i = 0; i < runs.len; i++) {
-		check_text(runs.items[i].native_state, BACKEND_REASON_MAX);
-		check_text(runs.items[i].reason, BACKEND_REASON_MAX);
-		check_text(runs.items[i].node_list, BACKEND_REASON_MAX);
+		fuzz_check_text(runs.items[i].native_state, BACKEND_REASON_MAX);
+		fuzz_check_text(runs.items[i].reason, BACKEND_REASON_MAX);
+		fuzz_check_text(runs.items[i].node_list, BACKEND_REASON_MAX);
 		assert(runs.items[i].exit_code >= JOB_NO_EXIT_CODE &&
 		       runs.items[i].exit_code < 256);
 	}
@@ -82,7 +75,7 @@ static void add_up(const struct node_list *nodes)
 		const struct gpus *gpus = &resources.items[i].gpus;
 
 		gpus_format(gpus, text);
-		check_text(text, sizeof(text));
+		fuzz_check_text(text, sizeof(text));
 		assert(gpus_sum(gpus, NULL).free <= gpus_sum(gpus, NULL).total);
 		assert(resources.items[i].cpus.free <= resources.items[i].cpus.total);
 	}
@@ -97,10 +90,10 @@ static void read_nodes(struct span text)
 	while ((kind = slurm_next_node(&text, &node)) >= 0) {
 		if (kind != 1)
 			continue;
-		check_text(node.name, SLURM_LINE_MAX);
-		check_text(node.reason, SLURM_LINE_MAX);
-		check_text(node.gres, SLURM_LINE_MAX);
-		check_text(node.features, SLURM_LINE_MAX);
+		fuzz_check_text(node.name, SLURM_LINE_MAX);
+		fuzz_check_text(node.reason, SLURM_LINE_MAX);
+		fuzz_check_text(node.gres, SLURM_LINE_MAX);
+		fuzz_check_text(node.features, SLURM_LINE_MAX);
 		node_list_take(&nodes, &node);
 	}
 	assert(text.len == 0);
@@ -116,8 +109,8 @@ static void read_partitions(struct span text)
 	while ((kind = slurm_next_partition(&text, &queue)) >= 0) {
 		if (kind != 1)
 			continue;
-		check_text(queue.name, SLURM_LINE_MAX);
-		check_text(queue.node_list, SLURM_LINE_MAX);
+		fuzz_check_text(queue.name, SLURM_LINE_MAX);
+		fuzz_check_text(queue.node_list, SLURM_LINE_MAX);
 		queue_list_take(&queues, &queue);
 	}
 	assert(text.len == 0);
@@ -131,8 +124,8 @@ static void read_reservations(struct span text)
 	while ((kind = slurm_next_reservation(&text, &reservation)) >= 0) {
 		if (kind != 1)
 			continue;
-		check_text(reservation.name, SLURM_LINE_MAX);
-		check_text(reservation.node_list, SLURM_LINE_MAX);
+		fuzz_check_text(reservation.name, SLURM_LINE_MAX);
+		fuzz_check_text(reservation.node_list, SLURM_LINE_MAX);
 		reservation_finish(&reservation);
 	}
 	assert(text.len == 0);
@@ -146,8 +139,8 @@ static void locate(struct span text)
 	for (size_t i = 0; i < jobs.len; i++) {
 		assert(job_is_uid(jobs.items[i].uid));
 		assert(jobs.items[i].directory[0] == '/');
-		check_text(jobs.items[i].native_id, SLURM_ID_MAX);
-		check_text(jobs.items[i].native_state, BACKEND_WORD_MAX);
+		fuzz_check_text(jobs.items[i].native_id, SLURM_ID_MAX);
+		fuzz_check_text(jobs.items[i].native_state, BACKEND_WORD_MAX);
 		for (size_t n = 0; n < i; n++)
 			assert(strcmp(jobs.items[n].directory, jobs.items[i].directory) != 0);
 	}
@@ -171,8 +164,8 @@ static void read_reports(struct span text)
 	while ((kind = slurm_next_queued(&text, &entry)) >= 0) {
 		if (kind != 1)
 			continue;
-		check_text(entry.reason, SLURM_LINE_MAX);
-		check_text(entry.dependency, SLURM_LINE_MAX);
+		fuzz_check_text(entry.reason, SLURM_LINE_MAX);
+		fuzz_check_text(entry.dependency, SLURM_LINE_MAX);
 		queued_list_take(&jobs, &entry);
 	}
 	if (jobs.len > 0)

@@ -10,14 +10,8 @@
 #include "controller/backends/slurmrest/call.h"
 #include "controller/backends/slurmrest/read.h"
 #include "controller/backends/slurmrest/report.h"
+#include "init/base/alloc.h"
 #include "init/base/indices.h"
-
-static void check_text(const char *text, size_t size)
-{
-	assert(strnlen(text, size) < size);
-	for (; *text; text++)
-		assert((unsigned char)*text >= 0x20 && *text != 0x7f);
-}
 
 static void read_jobs(const json_t *answer, bool (*read)(const json_t *, struct slurmrest_job *))
 {
@@ -28,13 +22,13 @@ static void read_jobs(const json_t *answer, bool (*read)(const json_t *, struct 
 	json_array_foreach(json_object_get(answer, "jobs"), i, json) {
 		if (!read(json, &job))
 			continue;
-		check_text(job.id, sizeof(job.id));
+		fuzz_check_text(job.id, sizeof(job.id));
 		assert(!job.tasks[0] || indices_are_valid(job.tasks) ||
 		       strspn(job.tasks, "0123456789") == strlen(job.tasks));
-		check_text(job.seen.native_state, sizeof(job.seen.native_state));
-		check_text(job.seen.reason, sizeof(job.seen.reason));
-		check_text(job.seen.queue, sizeof(job.seen.queue));
-		check_text(job.seen.node_list, sizeof(job.seen.node_list));
+		fuzz_check_text(job.seen.native_state, sizeof(job.seen.native_state));
+		fuzz_check_text(job.seen.reason, sizeof(job.seen.reason));
+		fuzz_check_text(job.seen.queue, sizeof(job.seen.queue));
+		fuzz_check_text(job.seen.node_list, sizeof(job.seen.node_list));
 		assert(job.seen.exit_code >= JOB_NO_EXIT_CODE && job.seen.exit_code <= 255);
 		assert(job.seen.signal >= 0 && job.seen.signal <= 127);
 	}
@@ -50,12 +44,12 @@ static void read_cluster(const json_t *answer)
 	slurmrest_read_queues(answer, &nodes, &queues);
 	slurmrest_read_reservations(answer, &reservations);
 	for (size_t i = 0; i < nodes.len; i++) {
-		check_text(nodes.items[i].name, SIZE_MAX);
-		check_text(nodes.items[i].state, SIZE_MAX);
-		check_text(nodes.items[i].reason, SIZE_MAX);
+		fuzz_check_text(nodes.items[i].name, SIZE_MAX);
+		fuzz_check_text(nodes.items[i].state, SIZE_MAX);
+		fuzz_check_text(nodes.items[i].reason, SIZE_MAX);
 	}
 	for (size_t i = 0; i < queues.len; i++)
-		check_text(queues.items[i].node_list, SIZE_MAX);
+		fuzz_check_text(queues.items[i].node_list, SIZE_MAX);
 }
 
 static void read_reports(const json_t *answer)
@@ -73,8 +67,8 @@ static void read_reports(const json_t *answer)
 			queued_list_take(&jobs, &entry);
 	}
 	for (i = 0; i < jobs.len; i++) {
-		check_text(jobs.items[i].reason, SIZE_MAX);
-		check_text(jobs.items[i].queues, SIZE_MAX);
+		fuzz_check_text(jobs.items[i].reason, SIZE_MAX);
+		fuzz_check_text(jobs.items[i].queues, SIZE_MAX);
 	}
 }
 
@@ -82,8 +76,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup(json_release) json_t *answer = NULL;
 	cleanup(job_list_finish) struct job_list located = { 0 };
+	cleanup_free char *text = str_dup_len((const char *)bytes, len);
 	char complaint[BACKEND_REASON_MAX], id[BACKEND_ID_MAX];
+	unsigned int version = slurmrest_parse_version(text);
 
+	assert(version == 0 || (version >= 38 && version <= 42));
 	if (json_parse(span_of(bytes, len), 1 << 20, &answer, NULL) < 0)
 		return 0;
 	read_jobs(answer, slurmrest_read_job);
@@ -96,6 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	for (size_t i = 0; i < located.len; i++)
 		assert(located.items[i].directory[0] == '/' && job_is_uid(located.items[i].uid));
 	slurmrest_complaint(answer, complaint, sizeof(complaint));
-	check_text(complaint, sizeof(complaint));
+	fuzz_check_text(complaint, sizeof(complaint));
 	return 0;
 }

@@ -8,13 +8,6 @@
 
 static char uid[] = "00000000-0000000000000001", empty[] = "";
 
-static void check_text(const char *text, size_t size)
-{
-	assert(strnlen(text, size) < size);
-	for (; *text; text++)
-		assert((unsigned char)*text >= 0x20 && *text != 0x7f);
-}
-
 static void check_task(const json_t *json, const struct job *job)
 {
 	cleanup(buf_finish) struct buf file = BUF_INIT(65536);
@@ -27,8 +20,8 @@ static void check_task(const json_t *json, const struct job *job)
 		return;
 	assert(task.id[0] && task.state[0] && task.slot > 0);
 	swarm_observe_task(&task, 0, false, &seen);
-	check_text(seen.reason, sizeof(seen.reason));
-	check_text(seen.native_state, sizeof(seen.native_state));
+	fuzz_check_text(seen.reason, sizeof(seen.reason));
+	fuzz_check_text(seen.native_state, sizeof(seen.native_state));
 	assert(seen.exit_code >= JOB_NO_EXIT_CODE && seen.exit_code <= 255);
 	assert(seen.signal >= 0 && seen.signal <= 64);
 }
@@ -58,8 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		assert(swarm_count_attempts(&tasks, last) <= tasks.len);
 	}
 	for (i = 0; i < nodes.len; i++) {
-		check_text(nodes.items[i].name, SIZE_MAX >> 1);
-		check_text(nodes.items[i].gres, SIZE_MAX >> 1);
+		fuzz_check_text(nodes.items[i].name, SIZE_MAX >> 1);
+		fuzz_check_text(nodes.items[i].gres, SIZE_MAX >> 1);
 	}
 	return 0;
 }
