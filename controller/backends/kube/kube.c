@@ -275,16 +275,6 @@ static const struct backend_ops kube_backend_ops = {
 	.close = close_backend,
 };
 
-/* "~/" is the user's home directory. */
-static char *expand(const char *path)
-{
-	const char *home = getenv("HOME");
-
-	if (!path)
-		return NULL;
-	return home && path[0] == '~' ? str_printf("%s%s", home, path + 1) : str_dup(path);
-}
-
 int kube_backend_open(const struct backend_settings *settings, struct site *site,
 		      struct backend **ret, struct err *err)
 {
@@ -297,7 +287,7 @@ int kube_backend_open(const struct backend_settings *settings, struct site *site
 			       "'kubeconfig' and 'kube_context' in place of 'url'");
 	own = new_zero(struct kube_backend);
 	own->base.ops = &kube_backend_ops;
-	own->kubeconfig = expand(settings->kubeconfig);
+	own->kubeconfig = settings->kubeconfig ? str_dup(settings->kubeconfig) : NULL;
 	own->context = settings->kube_context ? str_dup(settings->kube_context) : NULL;
 	own->namespace = settings->namespace ? str_dup(settings->namespace) : NULL;
 	own->bundle_image = settings->bundle_image ? str_dup(settings->bundle_image) : NULL;
