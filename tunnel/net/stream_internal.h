@@ -7,7 +7,7 @@
  *
  * Bytes go through layers, each of which may be absent:
  *
- *	socket -> stream_took() -> TLS -> heads of HTTP/1 -> WebSocket -> received()
+ *	socket -> took()        -> TLS -> heads of HTTP/1 -> WebSocket -> received()
  *	socket <- stream_put()  <- TLS <------------------- WebSocket <- stream_write()
  *
  * The end. Whatever goes wrong, stream_fail() notes it and stops reading; over() is called in a
