@@ -123,14 +123,6 @@ void job_set_member(struct job *job, char **member, const char *text)
 	*member = copy;
 }
 
-void job_set_text(char **member, const char *text)
-{
-	char *copy = str_dup(text);
-
-	free(*member);
-	*member = copy;
-}
-
 void job_list_finish(struct job_list *list)
 {
 	for (size_t i = 0; i < list->len; i++)

@@ -109,9 +109,6 @@ bool job_is_uid(const char *text);
 #define job_set(job, member, text) job_set_member((job), &(job)->member, (text))
 void job_set_member(struct job *job, char **member, const char *text);
 
-/* As job_set(), of a record that job_init() made. */
-void job_set_text(char **member, const char *text);
-
 /*
  * Strings of a record that are read together lie in one block, job->texts, which has
  * JOB_TEXT_SIZE(len) bytes for each of them. Puts the next one there, and moves *at behind it. What
