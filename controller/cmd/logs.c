@@ -192,12 +192,13 @@ static int copy_what_is_there(struct log *log, bool is_last, struct err *err)
 
 static int follow(struct log *log, struct err *err)
 {
+	struct job_list one = { .items = &log->job, .len = 1 };
 	unsigned int waited_ms = 0;
 
 	while (!job_state_is_ended(log->job.state)) {
 		if (waited_ms >= ops_poll_interval_ms(log->c, &log->job)) {
 			waited_ms = 0;
-			if (ops_refresh_job(log->c, &log->job, err) < 0)
+			if (ops_refresh_patiently(log->c, &one, err) < 0)
 				return -1;
 		}
 		if (copy_what_is_there(log, false, err) < 0)

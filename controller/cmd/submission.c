@@ -100,9 +100,9 @@ static bool is_waiting(const struct job *job)
 static int wait_until_it_runs(struct controller *c, struct job *job, struct err *err)
 {
 	while (is_waiting(job)) {
-		const struct job_list one = { .items = job, .len = 1 };
+		struct job_list one = { .items = job, .len = 1 };
 
-		if (ops_refresh_job(c, job, err) < 0)
+		if (ops_refresh_patiently(c, &one, err) < 0)
 			return err_wrap(err, "job-%" PRIu64 " is submitted, but", job->id);
 		if (is_waiting(job))
 			ops_await(c, &one, ops_poll_interval_ms(c, job));

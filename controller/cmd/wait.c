@@ -142,10 +142,12 @@ static unsigned int interval_ms(const struct wait *wait)
 static int wait_for_all(struct wait *wait, uint64_t timeout_ns, struct err *err)
 {
 	uint64_t start = monotonic_ns();
+	bool is_first = true;
 	size_t left;
 
-	for (;;) {
-		if (ops_refresh(wait->c, &wait->jobs, err) < 0)
+	for (;; is_first = false) {
+		/* Who asks about a cluster that cannot be asked hears it; later it may be busy. */
+		if ((is_first ? ops_refresh : ops_refresh_patiently)(wait->c, &wait->jobs, err) < 0)
 			return -1;
 		left = take_stock(wait);
 		if (left == 0)

@@ -30,6 +30,7 @@ static int by_number(uint64_t a, uint64_t b)
 	X(queue)    \
 	X(jobset)   \
 	X(user)     \
+	X(cluster)  \
 	X(backend)  \
 	X(attempts) \
 	X(created)  \
@@ -46,6 +47,7 @@ TEXT_KEY(name)
 TEXT_KEY(queue)
 TEXT_KEY(jobset)
 TEXT_KEY(user)
+TEXT_KEY(cluster)
 TEXT_KEY(backend)
 
 static const struct {

@@ -129,10 +129,13 @@ static int open_visit(struct controller *c, const struct ref *ref, struct visit 
 
 static int refresh(struct visit *v, uint64_t now, struct err *err)
 {
+	struct job_list one = { .items = &v->job, .len = 1 };
+	bool is_first = v->ask_at == 0;
+
 	if (now < v->ask_at)
 		return 0;
 	v->ask_at = now + ops_poll_interval_ms(v->c, &v->job) * NSEC_PER_MSEC;
-	return ops_refresh_job(v->c, &v->job, err);
+	return (is_first ? ops_refresh : ops_refresh_patiently)(v->c, &one, err);
 }
 
 static void say_waiting(struct visit *v)

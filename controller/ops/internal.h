@@ -143,3 +143,6 @@ int leftovers_remove_beside(struct controller *c, const struct job *job, struct 
 int leftovers_begin_removing(struct controller *c, const struct job *job, struct err *err)
 	attr_must_use;
 int leftovers_remove(struct controller *c, const struct job *job, struct err *err) attr_must_use;
+
+/* ERR_INVALID names the backends that there are. */
+int backend_check_name(const char *name, struct err *err) attr_must_use;

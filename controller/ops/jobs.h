@@ -40,6 +40,13 @@ int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *e
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
 int ops_refresh_job(struct controller *c, struct job *job, struct err *err) attr_must_use;
 
+/*
+ * For who has looked before and will again: a backend that does not answer now is no error, and is
+ * told about once (controller_choice.say) until it answers.
+ */
+int ops_refresh_patiently(struct controller *c, struct job_list *jobs, struct err *err)
+	attr_must_use;
+
 /* The same for who only looks: a cluster whose jobs were seen a moment ago is not asked (age.h). */
 int ops_refresh_aged(struct controller *c, struct job_list *jobs, struct err *err) attr_must_use;
 

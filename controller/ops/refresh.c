@@ -9,6 +9,7 @@
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
 #include "init/base/log.h"
+#include "init/base/text.h"
 
 /* What a backend tells about the place of a job; what it does not tell stays as it was. */
 static void apply_place(struct job *job, const struct observation *seen)
@@ -324,6 +325,27 @@ static int refresh(struct controller *c, struct job_list *jobs, bool may_be_aged
 int ops_refresh(struct controller *c, struct job_list *jobs, struct err *err)
 {
 	return refresh(c, jobs, false, err);
+}
+
+int ops_refresh_patiently(struct controller *c, struct job_list *jobs, struct err *err)
+{
+	static bool is_told; /* of this silence */
+	char line[ERR_TEXT_MAX + 64];
+	struct err own;
+
+	if (ops_refresh(c, jobs, &own) == 0) {
+		is_told = false;
+		return 0;
+	}
+	if (own.kind != ERR_UNAVAILABLE && own.kind != ERR_TIMEOUT)
+		return err_set(err, own.kind, "%s", own.text);
+	if (!is_told && controller_choice.say) {
+		snprintf(line, sizeof(line), "%s (it is asked again)", own.text);
+		text_make_printable(line);
+		controller_choice.say(line);
+	}
+	is_told = true;
+	return 0;
 }
 
 int ops_refresh_aged(struct controller *c, struct job_list *jobs, struct err *err)

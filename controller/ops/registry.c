@@ -11,6 +11,7 @@
 #include "controller/backends/slurm/slurm.h"
 #include "controller/backends/slurmrest/slurmrest.h"
 #include "controller/backends/swarm/swarm.h"
+#include "controller/ops/internal.h"
 
 static int open_local(const struct backend_settings *settings, struct site *site,
 		      struct backend **ret, struct err *err)
@@ -43,6 +44,18 @@ static const struct {
 	{ "swarm", swarm_backend_open, false },
 };
 
+int backend_check_name(const char *name, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+		if (strcmp(backends[i].name, name) == 0)
+			return 0;
+	}
+	return err_set(
+		err, ERR_INVALID,
+		"no backend '%.40s': there are docker, firecrest, kubernetes, local, slurm, slurmrest and swarm",
+		name);
+}
+
 int backend_open(const char *name, const struct backend_settings *settings, struct site *site,
 		 struct backend **ret, struct err *err)
 {
@@ -55,8 +68,5 @@ int backend_open(const char *name, const struct backend_settings *settings, stru
 				       name);
 		return backends[i].open(settings, site, ret, err);
 	}
-	return err_set(
-		err, ERR_INVALID,
-		"no backend '%.40s': there are docker, firecrest, kubernetes, local, slurm, slurmrest and swarm",
-		name);
+	return backend_check_name(name, err);
 }

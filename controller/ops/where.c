@@ -2,10 +2,13 @@
 /* Which cluster, and the configuration that says so; see where.h. */
 #include "where.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "controller/ops/internal.h"
@@ -101,20 +104,55 @@ int ops_choose(struct controller *c, const char *name, struct where *ret, struct
 	return describe(config, cluster, ret);
 }
 
+/* What a file may say and nobody could use. */
+static int check_change(const struct config_edit *change, const char *file, const struct buf *after,
+			struct err *err)
+{
+	cleanup(config_free) struct config *config = config_new();
+	const size_t backend_len = strlen(".backend"), len = strlen(change->key);
+	const struct config_context *context;
+	const struct config_cluster *cluster;
+
+	if (change->change != CONFIG_SET || change->len != 1)
+		return 0;
+	if (len > backend_len && strcmp(change->key + len - backend_len, ".backend") == 0)
+		return backend_check_name(change->values[0], err);
+	if (strcmp(change->key, "context") != 0)
+		return 0;
+	if (config_parse(config, file, buf_span(after), false, err) < 0)
+		return -1;
+	return config_choose(config, &(struct config_choice){ .context = change->values[0] },
+			     &context, &cluster, err);
+}
+
+/* Two that change it at once would each lose what the other one wrote. */
+static int lock(const char *dir, int *ret, struct err *err)
+{
+	cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return err_set_errno(err, errno, "lock %s", dir);
+	*ret = take_fd(fd);
+	return 0;
+}
+
 int ops_config_change(struct controller *c, const struct config_edit *change, struct err *err)
 {
 	cleanup(buf_finish) struct buf before = BUF_INIT(CONFIG_FILE_MAX);
 	cleanup(buf_finish) struct buf after = BUF_INIT(CONFIG_FILE_MAX);
 	cleanup_free char *target = realpath(c->paths.config_file, NULL);
 	const char *file = target ? target : c->paths.config_file;
+	cleanup_close int locked = -1;
 	struct err own;
 
+	if (fs_make_dirs(c->paths.config_dir, 0700, err) < 0 ||
+	    lock(c->paths.config_dir, &locked, err) < 0)
+		return -1;
 	if (fs_read_file(file, CONFIG_FILE_MAX, &before, &own) < 0 && own.kind != ERR_NOT_FOUND)
 		return err_set(err, own.kind, "%s", own.text);
-	if (config_edit(file, buf_span(&before), change, &after, err) < 0)
+	if (config_edit(file, buf_span(&before), change, &after, err) < 0 ||
+	    check_change(change, file, &after, err) < 0)
 		return err_wrap(err, "nothing was changed");
-	if (fs_make_dirs(c->paths.config_dir, 0700, err) < 0)
-		return -1;
 	return fs_write_file(file, buf_span(&after), 0600, err);
 }
 

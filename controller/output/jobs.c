@@ -15,7 +15,8 @@
 static const struct column columns[] = {
 	{ "JOB" },
 	{ "NAME", .may_be_cut = true },
-	{ "BACKEND" },
+	{ "CLUSTER" },
+	{ "BACKEND", .wide_only = true },
 	{ "QUEUE", .wide_only = true },
 	{ "JOBSET", .wide_only = true },
 	{ "STATE", .is_state = true },
@@ -69,6 +70,7 @@ static void add_job(struct table *table, const struct job *job, uint64_t now_ns)
 	job_label(job, label);
 	table_add_text(table, label);
 	table_add_text(table, job->name);
+	table_add_text(table, job->cluster);
 	table_add_text(table, job->backend);
 	table_add_text(table, job->queue);
 	table_add_text(table, job->jobset);

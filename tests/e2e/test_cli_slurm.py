@@ -2,7 +2,10 @@
 """What `berth` does with jobs on a real Slurm."""
 
 import json
+import os
+import shutil
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -120,6 +123,31 @@ def test_without_an_answer_the_last_known_state_is_shown_and_nothing_collected(h
     assert (here.home.ssh_dir / "berth" / f"{name}.conf").exists() and (here.job_dir(name) / "tunnel.json").exists()
     here("cancel", name).ok()
     here.wait(name, "CANCELLED")
+
+
+def test_who_waits_goes_on_waiting_while_slurm_is_busy(here, short_dir):
+    """Every site's slurmctld lets a question time out now and then."""
+    name = here.run("w", "--", "sh", "-c", "echo begun; exec sleep 1000")
+    here.wait(name, "RUNNING")
+    program, busy, asked = short_dir / "squeue", short_dir / "busy", short_dir / "asked"
+    program.write_text(f"#!/bin/sh\necho >>{asked}\n[ -e {busy} ] || exec {shutil.which('squeue')} \"$@\"\n"
+                       "echo 'slurm_load_jobs error: Socket timed out on send/recv operation' >&2\nexit 1\n")
+    program.chmod(0o755)
+    env = here.env(PATH=f"{short_dir}:{os.environ['PATH']}")
+    errors = {verb: short_dir / f"errors.{verb[0]}" for verb in (("wait",), ("logs", "-f"))}
+    waiting = [subprocess.Popen([here.program, *verb, name], env=env, stdout=subprocess.PIPE, text=True, stderr=path.open("w"))
+               for verb, path in errors.items()]
+    harness.until(lambda: asked.exists() and asked.read_text().count("\n") >= 4, "two looks of each")
+    busy.touch()
+    harness.until(lambda: all("asked again" in path.read_text() for path in errors.values()), "a word about it")
+    refused = here("wait", name, env={"PATH": f"{short_dir}:{os.environ['PATH']}"})
+    assert refused.status == UNAVAILABLE and "timed out" in refused.stderr, "who begins to wait hears it"
+    busy.unlink()
+    here("cancel", name).ok()
+    outputs = [process.communicate(timeout=60)[0] for process in waiting]
+    assert [process.returncode for process in waiting] == [143, 0]
+    assert outputs[0].startswith(f"{name} CANCELLED") and outputs[1] == "begun\n"
+    assert all(len(path.read_text().splitlines()) == 1 for path in errors.values())
 
 
 def test_nodes_queues_and_places_of_jobs_are_told(here, slurm):

@@ -2,6 +2,7 @@
 """The configuration as a user meets it: verbs, files, flags, environment."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -141,6 +142,32 @@ def test_a_broken_configuration_is_said_and_local_jobs_go_on(alone):
     assert broken.status == 64 and "config.yaml:" in broken.stderr and "'colour'" in broken.stderr
     assert alone("get", "jobs", "-o", "name").ok().stdout.strip() == name
     alone("cancel", name).ok()
+
+
+def test_what_nobody_could_use_is_not_written(alone):
+    alone("config", "set", "clusters.hpc.backend", "slurm").ok()
+    for key, value, words in (("clusters.hpc.backend", "slrum", "there are docker,"), ("context", "hpx", "did you mean 'hpc'")):
+        result = alone("config", "set", key, value)
+        assert result.status != 0 and "nothing was changed" in result.stderr and words in result.stderr
+    alone("config", "set", "context", "hpc").ok()
+    assert current(alone) == "hpc"
+
+
+def test_a_context_that_is_none_does_not_hide_what_there_is(alone, short_dir):
+    (short_dir / "berth.yaml").write_text("context: nowhere\n")
+    result = alone("get", "clusters", "-o", "json", cwd=short_dir).ok()
+    assert "no context 'nowhere'" in result.stderr
+    assert {cluster["current"] for cluster in json.loads(result.stdout)} == {False}
+    assert alone("get", "clusters", "--cluster", "nowhere").status == 66
+    assert alone("run", "--", "true", cwd=short_dir).status == 66
+
+
+def test_who_changes_the_configuration_at_once_loses_nothing(alone):
+    changes = [subprocess.Popen([alone.program, "config", "set", f"clusters.c{i}.login", "me@there"], env=alone.env())
+               for i in range(20)]
+    assert [change.wait(60) for change in changes] == [0] * 20
+    names = alone("get", "clusters", "-o", "name").ok().stdout.split()
+    assert {f"c{i}" for i in range(20)} <= set(names)
 
 
 def test_examples_are_configurations(alone):

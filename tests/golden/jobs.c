@@ -24,6 +24,7 @@ static void add(struct job_list *list, const char *name, enum job_state state, c
 	job.created_ns = ago(90000);
 	job_set(&job, uid, "6ab13f80-0123456789abcdef");
 	job_set(&job, name, name);
+	job_set(&job, cluster, "hpc");
 	job_set(&job, backend, "slurm");
 	job_set(&job, native_id, "4711");
 	job_set(&job, directory, "/h/me/.berth/jobs/6ab13f80-0123456789abcdef");

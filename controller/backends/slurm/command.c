@@ -15,6 +15,9 @@ static const struct {
 	const char *advice; /* or NULL */
 } complaints[] = {
 	{ "unable to contact", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "timed out on send/recv", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "zero bytes were transmitted", ERR_UNAVAILABLE, NO_CONTROLLER },
+	{ "communication connection", ERR_UNAVAILABLE, NO_CONTROLLER },
 	{ "connection refused", ERR_UNAVAILABLE, NO_CONTROLLER },
 	{ "slurm.conf", ERR_UNAVAILABLE, NO_CONTROLLER },
 	{ "s_p_parse_file", ERR_UNAVAILABLE, NO_CONTROLLER },
