@@ -95,7 +95,7 @@ packages_e2e=(python3 python3-pytest python3-jsonschema python3-yaml python3-kub
 	slurmrestd slurm-wlm-jwt-plugin mariadb-server slurmdbd docker.io busybox-static tini dumb-init catatonit
 	mmdebstrap sshfs rsync git tmux zsh fish ansible-core lftp python3-paramiko chromium
 	dbus gnome-keyring libsecret-1-0 glewlwyd docker-registry golang-docker-credential-helpers pass skopeo
-	rootlesskit slirp4netns uidmap file)
+	rootlesskit slirp4netns uidmap)
 # Since Debian 13 the client is a package of its own.
 [ "$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)" = 12 ] || packages_e2e+=(docker-cli)
 

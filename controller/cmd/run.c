@@ -21,18 +21,22 @@ static const struct opt opts[] = {
 	OPT_END,
 };
 
-/* Operands are "[NAME] -- COMMAND [ARG...]"; the dashes tell a name from a command. */
+/*
+ * Operands are "[NAME] -- COMMAND [ARG...]"; the dashes tell a name from a command. Without a
+ * command the image's own may be meant: with --image here, or with dashes and one in the
+ * configuration.
+ */
 static int split_operands(int argc, char **argv, struct spec *spec, struct err *err)
 {
 	int dashes = 0;
 
 	while (dashes < argc && strcmp(argv[dashes], "--") != 0)
 		dashes++;
-	if (dashes > 1 || dashes + 1 >= argc)
+	if (dashes > 1 || (dashes == argc && !spec->image))
 		return err_set(err, ERR_INVALID,
 			       "put the command after '--': berth run [NAME] [options] -- COMMAND");
 	spec->name = dashes == 1 ? argv[0] : NULL;
-	spec->command = (const char *const *)argv + dashes + 1;
+	spec->command = (const char *const *)argv + MIN(dashes + 1, argc);
 	return 0;
 }
 
@@ -54,7 +58,7 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 
 const struct verb cmd_run = {
 	.name = "run",
-	.operands = "[NAME] -- COMMAND [ARG...]",
+	.operands = "[NAME] [-- COMMAND [ARG...]]",
 	.summary = "run a command as a job",
 	.details =
 		"The job has the environment and the working directory of this command. It runs on\n"

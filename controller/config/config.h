@@ -88,6 +88,7 @@ struct config_cluster {
 	char *machine, *platform;
 	struct config_job job;
 	char *launcher;
+	char *image_entrypoint;
 	char *template;
 	struct config_relays relays;
 	struct config_texts paths;
@@ -241,27 +242,28 @@ int config_edit(const char *file, struct span text, const struct config_edit *ch
 		struct buf *ret, struct err *err) attr_must_use;
 
 /* The table's checks, and of a cluster's or context's name. */
-#define CONFIG_CHECKS(X) \
-	X(name)          \
-	X(login)         \
-	X(ssh_option)    \
-	X(home)          \
-	X(path_kind)     \
-	X(port)          \
-	X(age)           \
-	X(scheduler)     \
-	X(architecture)  \
-	X(allow)         \
-	X(url)           \
-	X(server)        \
-	X(version)       \
-	X(issuer)        \
-	X(scope)         \
-	X(grant)         \
-	X(key)           \
-	X(file)          \
-	X(size)          \
-	X(count)         \
+#define CONFIG_CHECKS(X)    \
+	X(name)             \
+	X(login)            \
+	X(ssh_option)       \
+	X(home)             \
+	X(path_kind)        \
+	X(port)             \
+	X(age)              \
+	X(scheduler)        \
+	X(architecture)     \
+	X(image_entrypoint) \
+	X(allow)            \
+	X(url)              \
+	X(server)           \
+	X(version)          \
+	X(issuer)           \
+	X(scope)            \
+	X(grant)            \
+	X(key)              \
+	X(file)             \
+	X(size)             \
+	X(count)            \
 	X(word)
 #define X(check) int config_check_##check(const char *value, struct err *err) attr_must_use;
 CONFIG_CHECKS(X)

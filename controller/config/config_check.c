@@ -219,6 +219,13 @@ int config_check_architecture(const char *value, struct err *err)
 	return 0;
 }
 
+int config_check_image_entrypoint(const char *value, struct err *err)
+{
+	if (strcmp(value, "alone") != 0 && strcmp(value, "always") != 0)
+		return err_set(err, ERR_INVALID, "'%.40s' is none of alone, always", value);
+	return 0;
+}
+
 int config_check_key(const char *value, struct err *err)
 {
 	uint8_t bytes[KEY_LEN];

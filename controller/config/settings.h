@@ -58,6 +58,7 @@
 	X(CLUSTER, TEXT, "api", api, version, true, "the newest that it offers", "version of its interface, v0.0.38 to v0.0.42") \
 	X(CLUSTER, JOB, "job", job, none, true, NULL, "options of jobs") \
 	X(CLUSTER, TEXT, "launcher", launcher, name, true, "told by the image", "what starts containers") \
+	X(CLUSTER, TEXT, "image_entrypoint", image_entrypoint, image_entrypoint, true, "alone", "when launchers run it: alone (without a command of the job), or always") \
 	X(CLUSTER, TEXT, "template", template, file, false, "berth's own", "a file of yours that batch scripts, or pods, are made of") \
 	X(CLUSTER, RELAYS, "relays", relays, none, true, NULL, "relays that lead to jobs") \
 	X(CLUSTER, LIST, "paths", paths, path_kind, true, "all", "kinds of paths: direct, relay, relay-tcp, login") \

@@ -17,26 +17,15 @@ static const struct {
 	unsigned int machine;	   /* elf(5) */
 	unsigned int class;
 	unsigned int order;
-	const char *described; /* by file(1), before a comma or the end */
 } architectures[ARCHITECTURES_MAX] = {
-	{ "amd64", { "x86_64", "x86-64", "x64" }, EM_X86_64, ELFCLASS64, ELFDATA2LSB, "x86-64" },
-	{ "arm64",
-	  { "aarch64", "armv8", "arm64v8" },
-	  EM_AARCH64,
-	  ELFCLASS64,
-	  ELFDATA2LSB,
-	  "ARM aarch64" },
-	{ "arm", { "armv7l", "armhf", "armv7" }, EM_ARM, ELFCLASS32, ELFDATA2LSB, "ARM" },
-	{ "386", { "i686", "i386", "x86" }, EM_386, ELFCLASS32, ELFDATA2LSB, "Intel 80386" },
-	{ "ppc64le",
-	  { "ppc64el" },
-	  EM_PPC64,
-	  ELFCLASS64,
-	  ELFDATA2LSB,
-	  "64-bit PowerPC or cisco 7500" },
-	{ "riscv64", { NULL }, EM_RISCV, ELFCLASS64, ELFDATA2LSB, "UCB RISC-V" },
-	{ "s390x", { NULL }, EM_S390, ELFCLASS64, ELFDATA2MSB, "IBM S/390" },
-	{ "loong64", { "loongarch64" }, 258, ELFCLASS64, ELFDATA2LSB, "LoongArch" },
+	{ "amd64", { "x86_64", "x86-64", "x64" }, EM_X86_64, ELFCLASS64, ELFDATA2LSB },
+	{ "arm64", { "aarch64", "armv8", "arm64v8" }, EM_AARCH64, ELFCLASS64, ELFDATA2LSB },
+	{ "arm", { "armv7l", "armhf", "armv7" }, EM_ARM, ELFCLASS32, ELFDATA2LSB },
+	{ "386", { "i686", "i386", "x86" }, EM_386, ELFCLASS32, ELFDATA2LSB },
+	{ "ppc64le", { "ppc64el" }, EM_PPC64, ELFCLASS64, ELFDATA2LSB },
+	{ "riscv64", { NULL }, EM_RISCV, ELFCLASS64, ELFDATA2LSB },
+	{ "s390x", { NULL }, EM_S390, ELFCLASS64, ELFDATA2MSB },
+	{ "loong64", { "loongarch64" }, 258, ELFCLASS64, ELFDATA2LSB },
 };
 
 const char *architecture_name(const char *word)
@@ -74,24 +63,6 @@ const char *architecture_of_program(struct span head)
 		if (architectures[i].machine == machine && architectures[i].class == p[EI_CLASS] &&
 		    architectures[i].order == p[EI_DATA])
 			return architectures[i].name;
-	}
-	return NULL;
-}
-
-const char *architecture_of_description(const char *text)
-{
-	const char *part = strstr(text, "ELF ");
-
-	for (part = part ? strchr(part, ',') : NULL; part; part = strchr(part, ',')) {
-		size_t len;
-
-		part += 1 + strspn(part + 1, " ");
-		len = strcspn(part, ",\n");
-		for (size_t i = 0; i < ARRAY_LEN(architectures); i++) {
-			if (strlen(architectures[i].described) == len &&
-			    strncmp(part, architectures[i].described, len) == 0)
-				return architectures[i].name;
-		}
 	}
 	return NULL;
 }

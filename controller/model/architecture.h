@@ -3,8 +3,8 @@
 
 /*
  * Architectures of machines, programs and images. There is one name for each, Go's, which images
- * and Kubernetes use ("amd64", "arm64"); what others call it is understood: uname, Slurm, file(1),
- * and the header of a program. Pure, no I/O; what is read is foreign.
+ * and Kubernetes use ("amd64", "arm64"); what others call it is understood: uname, Slurm, and the
+ * header of a program. Pure, no I/O; what is read is foreign.
  *
  *	architecture_name("x86_64")	"amd64"
  *	architecture_name("vax")	NULL
@@ -28,9 +28,6 @@ const char *architecture_here(void);
 
 /* Of a program, by the first bytes of its file (elf(5)); NULL: it is none, or of no known kind. */
 const char *architecture_of_program(struct span head);
-
-/* Of a program, by what file(1) says of it: "ELF 64-bit LSB pie executable, x86-64, version 1". */
-const char *architecture_of_description(const char *text);
 
 /* All names, separated by commas, for messages. */
 #define ARCHITECTURE_NAMES "amd64, arm64, arm, 386, ppc64le, riscv64, s390x and loong64"

@@ -62,7 +62,9 @@ static void explain_exit(int code, char *out, size_t size)
 	if (code == SHELL_NOT_FOUND)
 		snprintf(out, size, "exit status 127: a command was not found in the job");
 	else if (code == SHELL_NOT_EXECUTABLE)
-		snprintf(out, size, "exit status 126: a command could not be executed");
+		snprintf(out, size,
+			 "exit status 126: a command could not be executed: is it a program, and "
+			 "for machines like its node?");
 	else
 		snprintf(out, size, "the command ended with exit status %d", code);
 }

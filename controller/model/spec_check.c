@@ -226,7 +226,7 @@ int spec_check(const struct spec *spec, struct err *err)
 	if (spec->name && ref_check_name(spec->name, err) < 0)
 		return -1;
 	if (!spec->command || !spec->command[0] || spec->command[0][0] == '\0')
-		return err_set(err, ERR_INVALID, "a job needs a command");
+		return err_set(err, ERR_INVALID, "a job needs a command: put one after '--'");
 	/* What a script says is for sbatch to judge. */
 	for (const struct spec_option *option = spec_options; !spec->script && option->name;
 	     option++) {

@@ -4,15 +4,17 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
+#include <time.h>
 
 #include "controller/http/http.h"
 #include "controller/http/url.h"
+#include "controller/model/architecture.h"
 #include "controller/model/digest.h"
 #include "controller/model/json.h"
 #include "controller/oci/credentials.h"
 #include "controller/oci/manifest.h"
 #include "init/base/alloc.h"
+#include "init/base/log.h"
 #include "init/base/text.h"
 
 #define TIMEOUT_MS 30000
@@ -28,23 +30,41 @@ struct registry {
 	char *server; /* with its scheme; NULL: not spoken to yet */
 	struct http *http;
 	struct credentials credentials;
-	char *authorization; /* a header; NULL: none is wanted */
-};
-
-static const struct {
-	const char *machine, *go;
-} machines[] = {
-	{ "x86_64", "amd64" }, { "aarch64", "arm64" }, { "armv7l", "arm" },
-	{ "i686", "386" },     { "i386", "386" },
+	char *authorization;  /* a header; NULL: none is wanted */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	unsigned int requests;
 };
 
 const char *oci_arch(const char *word)
 {
-	for (size_t i = 0; i < ARRAY_LEN(machines); i++) {
-		if (strcmp(word, machines[i].machine) == 0)
-			return machines[i].go;
-	}
-	return word;
+	const char *name = architecture_name(word);
+
+	return name ? name : word;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/* Every request is counted, and has what is left of the time. */
+static int send_request(struct registry *registry, struct http *http, struct http_request *request,
+			struct http_response *ret, struct err *err)
+{
+	uint64_t now = registry->deadline_ns ? now_ns() : 0;
+
+	if (registry->deadline_ns && now + NSEC_PER_MSEC > registry->deadline_ns)
+		return err_set(err, ERR_TIMEOUT, "registry %s takes too long",
+			       registry->reference->registry);
+	request->timeout_ms = TIMEOUT_MS;
+	if (registry->deadline_ns)
+		request->timeout_ms = (unsigned int)MIN(
+			(registry->deadline_ns - now) / NSEC_PER_MSEC, (uint64_t)TIMEOUT_MS);
+	registry->requests++;
+	return http_send(http, request, ret, err);
 }
 
 static void forget_authorization(struct registry *registry)
@@ -90,9 +110,8 @@ static int get_once(struct registry *registry, struct http_request *request,
 	const char *headers[] = { "Accept: " MANIFEST_ACCEPT, registry->authorization, NULL };
 
 	request->headers = headers;
-	request->timeout_ms = TIMEOUT_MS;
 	request->body_max = MANIFEST_MAX;
-	return http_send(registry->http, request, ret, err);
+	return send_request(registry, registry->http, request, ret, err);
 }
 
 static int send_first(struct registry *registry, struct http_request *request,
@@ -164,9 +183,7 @@ static int ask_token(struct registry *registry, const struct challenge *challeng
 	cleanup_free char *query = NULL;
 	cleanup_free char *basic = NULL;
 	const char *headers[] = { NULL, NULL };
-	struct http_request request = { .timeout_ms = TIMEOUT_MS,
-					.body_max = TOKEN_ANSWER_MAX,
-					.may_repeat = true };
+	struct http_request request = { .body_max = TOKEN_ANSWER_MAX, .may_repeat = true };
 	int result;
 
 	url_split(challenge->realm, &server, &path);
@@ -190,7 +207,7 @@ static int ask_token(struct registry *registry, const struct challenge *challeng
 	}
 	if (http_open(server, &http, err) < 0)
 		return -1;
-	result = http_send(http, &request, ret, err);
+	result = send_request(registry, http, &request, ret, err);
 	if (basic)
 		explicit_bzero(basic, strlen(basic));
 	return result;
@@ -259,7 +276,7 @@ static int explain(const struct registry *registry, int status, struct err *err)
 }
 
 /* Where a redirect leads: to the same server, or to another without any of our credentials. */
-static int follow(const struct registry *registry, const char *location, struct http_response *ret,
+static int follow(struct registry *registry, const char *location, struct http_response *ret,
 		  struct err *err)
 {
 	cleanup(http_close) struct http *http = NULL;
@@ -268,9 +285,7 @@ static int follow(const struct registry *registry, const char *location, struct 
 	bool is_ours = strncmp(full, registry->server, strlen(registry->server)) == 0 &&
 		       full[strlen(registry->server)] == '/';
 	const char *const headers[] = { is_ours ? registry->authorization : NULL, NULL };
-	struct http_request request = { .headers = headers,
-					.timeout_ms = TIMEOUT_MS,
-					.body_max = MANIFEST_MAX };
+	struct http_request request = { .headers = headers, .body_max = MANIFEST_MAX };
 	cleanup_free char *server = NULL;
 	cleanup_free char *path = NULL;
 
@@ -282,7 +297,7 @@ static int follow(const struct registry *registry, const char *location, struct 
 	request.path = path;
 	if (http_open(server, &http, err) < 0)
 		return -1;
-	return http_send(http, &request, ret, err);
+	return send_request(registry, http, &request, ret, err);
 }
 
 static bool is_redirect(int status)
@@ -330,7 +345,7 @@ static void add_word(struct oci_words *words, const char *word)
 	words->items[words->len++] = str_dup(word);
 }
 
-static int refuse_arch(const struct oci_words *platforms, const char *arch, struct err *err)
+int oci_refuse(const struct oci_words *platforms, const char *arch, struct err *err)
 {
 	cleanup(buf_finish) struct buf list = BUF_INIT(ERR_TEXT_MAX);
 
@@ -345,14 +360,13 @@ static int refuse_arch(const struct oci_words *platforms, const char *arch, stru
 /* The machine that asks, where the image has something for it. */
 static const struct manifest_platform *choose_any(const struct manifest *index)
 {
-	const struct manifest_platform *found;
-	struct utsname here;
+	const char *here = architecture_here();
+	const struct manifest_platform *found = here ? manifest_find(index, here) : NULL;
 
-	found = uname(&here) == 0 ? manifest_find(index, oci_arch(here.machine)) : NULL;
 	return found ? found : &index->platforms[0];
 }
 
-/* The manifest of an image for one machine; *ret_digest is its own. */
+/* The manifest of an image for one machine. 1: there is none. */
 static int choose(struct registry *registry, const char *arch, struct manifest *manifest,
 		  struct oci_image *image, struct err *err)
 {
@@ -366,7 +380,7 @@ static int choose(struct registry *registry, const char *arch, struct manifest *
 		add_word(&image->platforms, index.platforms[i].name);
 	found = arch ? manifest_find(&index, arch) : choose_any(&index);
 	if (!found)
-		return refuse_arch(&image->platforms, arch, err);
+		return 1;
 	if (get(registry, "manifests", found->digest, found->digest, &response, err) < 0 ||
 	    manifest_parse(buf_span(&response.body), manifest, err) < 0)
 		return -1;
@@ -386,6 +400,7 @@ static bool is_for(const struct oci_image *image, const char *arch)
 	       (image->platform[len] == '\0' || image->platform[len] == '/');
 }
 
+/* 1: it is not for this architecture, and image->platforms tells for which it is. */
 static int inspect(struct registry *registry, const char *arch, struct oci_image *image,
 		   struct err *err)
 {
@@ -401,30 +416,59 @@ static int inspect(struct registry *registry, const char *arch, struct oci_image
 		return -1;
 	digest_sha256_hex(buf_span(&response.body), digest);
 	image->digest = str_printf("sha256:%s", digest);
-	if (manifest.is_index && choose(registry, arch, &manifest, image, err) < 0)
-		return -1;
+	if (manifest.is_index) {
+		int chosen = choose(registry, arch, &manifest, image, err);
+
+		if (chosen != 0)
+			return chosen;
+	}
 	if (get(registry, "blobs", manifest.config, manifest.config, &config, err) < 0 ||
 	    manifest_parse_config(buf_span(&config.body), image, err) < 0)
 		return -1;
 	if (image->platforms.len == 0)
 		add_word(&image->platforms, image->platform);
-	if (arch && !is_for(image, arch))
-		return refuse_arch(&image->platforms, arch, err);
-	return 0;
+	return arch && !is_for(image, arch) ? 1 : 0;
 }
 
-int oci_inspect(const char *reference, const char *arch, struct oci_image *ret, struct err *err)
+static int ask(const char *text, const char *arch, unsigned int limit_ms, struct oci_image *ret,
+	       struct err *err)
 {
 	cleanup(oci_reference_finish) struct oci_reference parsed = { 0 };
 	cleanup(oci_image_finish) struct oci_image image = { 0 };
 	cleanup(registry_finish) struct registry registry = { .reference = &parsed };
+	int result;
 
-	if (oci_reference_parse(reference, &parsed, err) < 0)
+	if (oci_reference_parse(text, &parsed, err) < 0)
 		return -1;
 	registry.host = oci_reference_host(&parsed);
+	registry.deadline_ns = limit_ms ? now_ns() + (uint64_t)limit_ms * NSEC_PER_MSEC : 0;
 	image.name = oci_reference_text(&parsed);
-	if (inspect(&registry, arch ? oci_arch(arch) : NULL, &image, err) < 0)
+	result = inspect(&registry, arch, &image, err);
+	log_info("image %s: %u requests to its registry", image.name, registry.requests);
+	if (result < 0)
 		return err_wrap(err, "image '%s'", image.name);
+	*ret = image;
+	image = (struct oci_image){ 0 };
+	return result;
+}
+
+int oci_ask(const struct oci_question *question, struct oci_image *ret, struct err *err)
+{
+	return ask(question->reference, oci_arch(question->arch), question->limit_ms, ret, err);
+}
+
+int oci_inspect(const char *reference, const char *arch, struct oci_image *ret, struct err *err)
+{
+	cleanup(oci_image_finish) struct oci_image image = { 0 };
+	const char *name = arch ? oci_arch(arch) : NULL;
+	int result = ask(reference, name, 0, &image, err);
+
+	if (result < 0)
+		return -1;
+	if (result == 1) {
+		oci_refuse(&image.platforms, name, err);
+		return err_wrap(err, "image '%s'", image.name);
+	}
 	*ret = image;
 	image = (struct oci_image){ 0 };
 	return 0;

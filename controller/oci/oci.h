@@ -24,5 +24,22 @@
 int oci_inspect(const char *reference, const char *arch, struct oci_image *ret, struct err *err)
 	attr_must_use;
 
+/* What is asked before a job is handed over: nobody waits long for it. */
+struct oci_question {
+	const char *reference;
+	const char *arch;      /* as above, but never NULL */
+	unsigned int limit_ms; /* of all requests together */
+};
+
+/*
+ * The same in a limited time. 1: the image is not there for this architecture, and of *ret only its
+ * name and its platforms are set. How many requests it took is told to the log (info).
+ */
+int oci_ask(const struct oci_question *question, struct oci_image *ret, struct err *err)
+	attr_must_use;
+
+/* Says, as ERR_UNSUPPORTED, for which machines it is instead; returns -1. */
+int oci_refuse(const struct oci_words *platforms, const char *arch, struct err *err);
+
 /* "amd64" for "x86_64"; what is not known stays as it is. */
 const char *oci_arch(const char *word);

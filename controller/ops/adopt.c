@@ -67,7 +67,7 @@ static int open_adopting(struct adopting *a, struct err *err)
 {
 	if (controller_backend(a->c, a->where->cluster, &a->backend, err) < 0 ||
 	    bundle_find(a->c->paths.program, &a->here, err) < 0 ||
-	    architecture_bundle(a->c, a->where, a->backend, NULL, &a->bundle, err) < 0 ||
+	    architecture_find_bundle(a->c, a->where, a->backend, &a->bundle, err) < 0 ||
 	    place_find(a->c, a->where, NULL, &a->place, err) < 0 ||
 	    place_install_bundle(a->c, a->where, NULL, &a->place, &a->bundle, &a->installed, err) <
 		    0)

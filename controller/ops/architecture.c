@@ -95,6 +95,9 @@ int architecture_find(struct controller *c, const struct where *where, struct ba
 		*ret = (struct architecture){ .name = architecture_name(set) };
 		return 0;
 	}
+	/* Of several queues nobody knows which it will be. */
+	if (queue && strchr(queue, ','))
+		queue = NULL;
 	if (strcmp(where->backend, "local") != 0 &&
 	    ask(c, where, backend, queue, &found.all, err) < 0)
 		return -1;
@@ -116,21 +119,28 @@ int architecture_find(struct controller *c, const struct where *where, struct ba
 	return 0;
 }
 
-int architecture_bundle(struct controller *c, const struct where *where, struct backend *backend,
-			const char *queue, struct bundle *ret, struct err *err)
+int architecture_bundle(struct controller *c, const struct where *where,
+			const struct architecture *found, struct bundle *ret, struct err *err)
 {
 	const char *named = setting(c, where, "bundle");
 	cleanup_free char *path = NULL;
-	struct architecture found;
 
-	if (architecture_find(c, where, backend, queue, &found, err) < 0)
-		return -1;
-	path = named && named[0] == '~' ? str_printf("%s%s", c->paths.home, named + 1)
-	       : named			? str_dup(named)
-					: NULL;
-	if (bundle_find_for(c->paths.program, found.name, path, ret, err) < 0)
+	if (named)
+		path = named[0] == '~' ? str_printf("%s%s", c->paths.home, named + 1)
+				       : str_dup(named);
+	if (bundle_find_for(c->paths.program, found->name, path, ret, err) < 0)
 		return err_wrap(err, "cluster '%s'", where->cluster);
 	return 0;
+}
+
+int architecture_find_bundle(struct controller *c, const struct where *where,
+			     struct backend *backend, struct bundle *ret, struct err *err)
+{
+	struct architecture found;
+
+	if (architecture_find(c, where, backend, NULL, &found, err) < 0)
+		return -1;
+	return architecture_bundle(c, where, &found, ret, err);
 }
 
 void architecture_describe(const struct architecture *found, char ret[OPS_ARCHITECTURE_MAX])

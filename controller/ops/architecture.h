@@ -34,8 +34,14 @@ int architecture_find(struct controller *c, const struct where *where, struct ba
 		      const char *queue, struct architecture *ret, struct err *err) attr_must_use;
 
 /* The bundle for it, as the setting `bundle` and bundle_find_for() have it. */
-int architecture_bundle(struct controller *c, const struct where *where, struct backend *backend,
-			const char *queue, struct bundle *ret, struct err *err) attr_must_use;
+int architecture_bundle(struct controller *c, const struct where *where,
+			const struct architecture *found, struct bundle *ret, struct err *err)
+	attr_must_use;
+
+/* Both. */
+int architecture_find_bundle(struct controller *c, const struct where *where,
+			     struct backend *backend, struct bundle *ret, struct err *err)
+	attr_must_use;
 
 /* In words: "arm64, as configured". */
 void architecture_describe(const struct architecture *found, char ret[OPS_ARCHITECTURE_MAX]);

@@ -64,7 +64,7 @@ static void look_at_programs(struct doctor_check *check, struct controller *c,
 
 	if (ops_choose(c, check->cluster, &where, &err) < 0 ||
 	    architecture_find(c, &where, backend, NULL, &found, &err) < 0 ||
-	    architecture_bundle(c, &where, backend, NULL, &bundle, &err) < 0) {
+	    architecture_bundle(c, &where, &found, &bundle, &err) < 0) {
 		doctor_say(check, "architecture", FINDING_FAILURE, "%s: %s", check->cluster,
 			   err.text);
 		return;

@@ -354,7 +354,7 @@ static int bring_server(struct controller *c, const struct where *where, struct 
 	cleanup_free char *dir = NULL;
 
 	if (place_find(c, where, site, &place, err) < 0 ||
-	    architecture_bundle(c, where, NULL, NULL, &bundle, err) < 0)
+	    architecture_find_bundle(c, where, NULL, &bundle, err) < 0)
 		return -1;
 	return place_install_bundle(c, where, site, &place, &bundle, &dir, err);
 }

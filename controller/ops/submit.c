@@ -10,6 +10,7 @@
 #include "controller/ops/architecture.h"
 #include "controller/ops/depend.h"
 #include "controller/ops/fetch.h"
+#include "controller/ops/image.h"
 #include "controller/ops/internal.h"
 #include "controller/ops/place.h"
 #include "init/base/fs.h"
@@ -112,6 +113,8 @@ struct way {
 	struct site *site;
 	struct place place;
 	struct bundle here, bundle; /* for this machine, and for the nodes */
+	struct architecture architecture;
+	struct image_words words; /* of the image */
 	char *installed;
 	char *template;	      /* or NULL */
 	char *edf, *edf_here; /* where a file of this machine goes, and which; or NULL */
@@ -121,6 +124,7 @@ struct way {
 static void way_finish(struct way *way)
 {
 	place_finish(&way->place);
+	image_words_finish(&way->words);
 	bundle_finish(&way->here);
 	bundle_finish(&way->bundle);
 	free(way->installed);
@@ -276,14 +280,20 @@ static int open_way(struct controller *c, struct way *way, struct job *job, stru
 	return place_find(c, &way->where, way->site, &way->place, err);
 }
 
-/* What the nodes are, and berth's programs for them: before anything is made or brought there. */
-static int find_programs(struct controller *c, const struct spec *spec, struct way *way,
-			 struct err *err)
+/*
+ * What the nodes are, and whether the image and berth's programs are for them: before anything is
+ * made or brought there.
+ */
+static int find_programs(struct controller *c, struct spec *spec, bool wants_command,
+			 struct way *way, struct notes *notes, struct err *err)
 {
-	if (bundle_find(c->paths.program, &way->here, err) < 0)
+	if (bundle_find(c->paths.program, &way->here, err) < 0 ||
+	    architecture_find(c, &way->where, way->backend, spec->partition, &way->architecture,
+			      err) < 0 ||
+	    image_look_at(c, &way->where, way->architecture.name, wants_command, spec, &way->words,
+			  notes, err) < 0)
 		return -1;
-	return architecture_bundle(c, &way->where, way->backend, spec->partition, &way->bundle,
-				   err);
+	return architecture_bundle(c, &way->where, &way->architecture, &way->bundle, err);
 }
 
 /* Finds or makes all else that does not belong to one job. */
@@ -337,7 +347,7 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 	struct spec own = *asked, *spec = &own;
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup(way_finish) struct way way = { 0 };
-	bool at_home;
+	bool at_home, wants_command;
 
 	job_init(&job);
 	if (complete(c, cluster, spec, &way.where, err) < 0 ||
@@ -345,9 +355,10 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 	    read_template(c, &way.where, &way.template, err) < 0)
 		return -1;
 	at_home = wants_home(&way.where, spec, "/");
+	wants_command = image_stands_in(&way.where, spec);
 	if (spec_check(spec, err) < 0 || open_way(c, &way, &job, err) < 0)
 		return -1;
-	if (find_programs(c, spec, &way, err) < 0)
+	if (find_programs(c, spec, wants_command, &way, notes, err) < 0)
 		return -1;
 	if (at_home)
 		spec->workdir = way.place.user_home;
@@ -375,7 +386,10 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 	struct submission submission = {
 		.spec = spec, .job = &job, .bundle = "/BUNDLE", .has_squashfs = true
 	};
+	cleanup(image_words_finish) struct image_words words = { 0 };
+	struct architecture nodes;
 	struct backend *known;
+	bool wants_command;
 
 	job_init(&job);
 	job_set(&job, directory, dir);
@@ -385,7 +399,13 @@ int ops_render(struct controller *c, const char *cluster, const struct spec *ask
 		return -1;
 	submission.template = template;
 	(void)wants_home(&where, spec, "/HOME");
+	wants_command = image_stands_in(&where, spec);
 	if (spec_check(spec, err) < 0 || controller_backend(c, where.cluster, &known, err) < 0)
+		return -1;
+	/* The cluster is asked nothing; a registry only for what cannot be shown without it. */
+	if (wants_command &&
+	    (architecture_find(c, &where, NULL, spec->partition, &nodes, err) < 0 ||
+	     image_look_at(c, &where, nodes.name, true, spec, &words, NULL, err) < 0))
 		return -1;
 	job_set(&job, backend, backend_name(known));
 	return backend_render(known, &submission, ret, err);

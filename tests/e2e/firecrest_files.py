@@ -75,7 +75,7 @@ class Files:
         return 200, {"output": dict(zip(keys, [int(fields[0], 16)] + [int(field) for field in fields[1:]]))}
 
     def get_filesystem_ops_file(self, names, query, body):
-        return 200, {"output": self.text(f"file -b -- '{query['path']}'").rstrip("\n")}
+        return 200, {"output": "directory" if os.path.isdir(query["path"]) else "data"}
 
     def get_filesystem_ops_checksum(self, names, query, body):
         text = self.text(f"sha256sum -- '{query['path']}'")

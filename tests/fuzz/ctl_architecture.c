@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The beginning of a program, what file(1) says, and what Slurm says of its nodes: whatever they
+ * The beginning of a program, and what Slurm says of its nodes: whatever they
  * are, what comes out is a name of the table.
  */
 #include "tests/fuzz/fuzz.h"
@@ -33,7 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	cleanup_free char *text = str_dup_len((const char *)bytes, len);
 
 	check(architecture_of_program(span_of(bytes, len)));
-	check(architecture_of_description(text));
 	check(architecture_name(text));
 	read_nodes(span_of(bytes, len), NULL);
 	read_nodes(span_of(bytes, len), "gpu");

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "controller/oci/cache.h"
 #include "controller/oci/credentials.h"
 #include "controller/oci/manifest.h"
 #include "init/base/alloc.h"
@@ -70,6 +71,19 @@ static void read_credentials(struct span bytes)
 		assert(!of_helper.user == !of_helper.password);
 }
 
+/* What was kept, and perhaps damaged since. */
+static void read_cache(struct span bytes)
+{
+	const struct oci_cached answer = { "x:1", "arm64", OCI_SILENT, NULL };
+	cleanup(oci_image_finish) struct oci_image image = { 0 }, again = { 0 };
+	cleanup_free char *made = NULL;
+
+	(void)oci_cache_find(bytes, "x:1", "arm64", 1000, &image);
+	made = oci_cache_put(bytes, &answer, 1000);
+	assert(!made ||
+	       oci_cache_find(span_of_str(made), "x:1", "arm64", 1000, &again) == OCI_SILENT);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
 	cleanup_free char *text = str_dup_len((const char *)bytes, len);
@@ -77,5 +91,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 	read_name(text);
 	read_answers(span_of(bytes, len), text);
 	read_credentials(span_of(bytes, len));
+	read_cache(span_of(bytes, len));
 	return 0;
 }

@@ -69,24 +69,6 @@ static void a_program_tells_what_it_is_for(void **state)
 	assert_null(architecture_of_program(span_of(damaged, sizeof(damaged))));
 }
 
-static void what_file_says_tells_it_too(void **state)
-{
-	(void)state;
-	assert_string_equal(
-		architecture_of_description("ELF 64-bit LSB pie executable, x86-64, version 1 "
-					    "(SYSV), dynamically linked"),
-		"amd64");
-	assert_string_equal(
-		architecture_of_description("/usr/bin/env: ELF 64-bit LSB executable, ARM aarch64"),
-		"arm64");
-	assert_string_equal(
-		architecture_of_description("ELF 32-bit LSB executable, ARM, EABI5 version 1\n"),
-		"arm");
-	assert_null(architecture_of_description("symbolic link to busybox, x86-64"));
-	assert_null(architecture_of_description("ELF 64-bit LSB executable, VAX"));
-	assert_null(architecture_of_description("ELF "));
-}
-
 static void a_list_has_each_once(void **state)
 {
 	struct architectures list = { 0 };
@@ -206,7 +188,6 @@ int main(void)
 		cmocka_unit_test(an_architecture_has_one_name),
 		cmocka_unit_test(the_names_in_messages_are_those_of_the_table),
 		cmocka_unit_test(a_program_tells_what_it_is_for),
-		cmocka_unit_test(what_file_says_tells_it_too),
 		cmocka_unit_test(a_list_has_each_once),
 		cmocka_unit_test(slurm_tells_it_of_each_queue),
 		cmocka_unit_test(a_bundle_is_found_by_its_architecture),

@@ -373,6 +373,27 @@ static void every_word_and_value_reaches_the_launcher_as_it_is(void **state)
 	run_with("oci", "/x", "srun", value, 2);
 }
 
+static bool pulls(const char *name, const char *image)
+{
+	const struct spec spec = { .image = image, .launcher = name };
+	const struct launcher *launcher;
+
+	assert_int_equal(launcher_choose(&spec, &launcher, NULL), 0);
+	return launcher_pulls(launcher, image);
+}
+
+static void what_a_launcher_fetches_from_a_registry_is_told(void **state)
+{
+	(void)state;
+	assert_true(pulls("pyxis", "nvcr.io#nvidia/pytorch:24.01-py3"));
+	assert_true(pulls("edf", "ubuntu"));
+	assert_true(pulls("podman", "registry.example.org/team/alpine"));
+	assert_true(pulls(NULL, "docker://alpine"));
+	assert_false(pulls(NULL, "oras://ghcr.io/me/x.sif"));
+	assert_false(pulls("apptainer", "alpine"));
+	assert_false(pulls("oci", "/srv/root"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +406,7 @@ int main(void)
 		cmocka_unit_test(without_the_squashfs_the_tree_is_mounted),
 		cmocka_unit_test(an_oci_bundle_names_the_root_and_mounts_both_directories),
 		cmocka_unit_test(every_word_and_value_reaches_the_launcher_as_it_is),
+		cmocka_unit_test(what_a_launcher_fetches_from_a_registry_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

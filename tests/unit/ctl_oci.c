@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "controller/oci/cache.h"
 #include "controller/oci/credentials.h"
 #include "controller/oci/manifest.h"
 #include "controller/oci/oci.h"
@@ -288,6 +289,77 @@ static void enroots_file_is_read_but_not_run(void **state)
 	assert_int_equal(err.kind, ERR_UNSUPPORTED);
 }
 
+static void put(char **text, const char *name, enum oci_known known, const struct oci_image *image,
+		uint64_t now_s)
+{
+	const struct oci_cached answer = { name, "arm64", known, image };
+	char *made = oci_cache_put(span_of_str(*text), &answer, now_s);
+
+	assert_non_null(made);
+	free(*text);
+	*text = made;
+}
+
+static void an_answer_is_kept_for_a_while(void **state)
+{
+	static const char text[] = "{\"os\":\"linux\",\"architecture\":\"arm64\",\"config\":{"
+				   "\"Entrypoint\":[\"/e\",\"a b\"],\"Cmd\":[\"c\"],"
+				   "\"WorkingDir\":\"/w\"}}";
+	static const char by_digest[] = "x@" DIGEST;
+	cleanup(oci_image_finish) struct oci_image image = { 0 }, found = { 0 };
+	cleanup_free char *kept = str_dup("");
+
+	(void)state;
+	assert_int_equal(manifest_parse_config(span_of_str(text), &image, NULL), 0);
+	put(&kept, "x:1", OCI_FITS, &image, 1000);
+	put(&kept, by_digest, OCI_OTHER, NULL, 1000);
+	put(&kept, "gone", OCI_SILENT, NULL, 1000);
+	assert_int_equal(oci_cache_find(span_of_str(kept), "x:1", "arm64", 1599, &found), OCI_FITS);
+	assert_int_equal(found.entrypoint.len, 2);
+	assert_string_equal(found.entrypoint.items[1], "a b");
+	assert_string_equal(found.command.items[0], "c");
+	assert_string_equal(found.directory, "/w");
+	oci_image_finish(&found);
+	/* Too old, before it was asked, for another machine, another name. */
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(oci_cache_find(span_of_str(kept), i == 3 ? "x:2" : "x:1",
+						i == 2 ? "amd64" : "arm64",
+						i == 0	 ? 1600
+						: i == 1 ? 999
+							 : 1001,
+						&found),
+				 OCI_NOTHING);
+		oci_image_finish(&found);
+	}
+	assert_int_equal(oci_cache_find(span_of_str(kept), by_digest, "arm64", 999999, &found),
+			 OCI_OTHER);
+	oci_image_finish(&found);
+	assert_int_equal(oci_cache_find(span_of_str(kept), "gone", "arm64", 1001, &found),
+			 OCI_SILENT);
+	oci_image_finish(&found);
+	put(&kept, "gone", OCI_FITS, &image, 1002);
+	assert_int_equal(oci_cache_find(span_of_str(kept), "gone", "arm64", 1003, &found),
+			 OCI_FITS);
+}
+
+static void answers_that_are_too_many_or_damaged_are_forgotten(void **state)
+{
+	cleanup_free char *kept = str_dup("[7, {\"name\": \"x\"}, null]");
+	cleanup(oci_image_finish) struct oci_image found = { 0 };
+
+	(void)state;
+	assert_int_equal(oci_cache_find(span_of_str("{"), "x", "arm64", 5, &found), OCI_NOTHING);
+	assert_int_equal(oci_cache_find(span_of_str(kept), "x", "", 5, &found), OCI_NOTHING);
+	for (unsigned int i = 0; i <= OCI_CACHE_MAX; i++) {
+		cleanup_free char *name = str_printf("x:%u", i);
+
+		put(&kept, name, OCI_SILENT, NULL, 5);
+	}
+	assert_int_equal(oci_cache_find(span_of_str(kept), "x:0", "arm64", 5, &found), OCI_NOTHING);
+	oci_image_finish(&found);
+	assert_int_equal(oci_cache_find(span_of_str(kept), "x:1", "arm64", 5, &found), OCI_SILENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +372,8 @@ int main(void)
 		cmocka_unit_test(credentials_are_those_of_the_registry),
 		cmocka_unit_test(helpers_are_named_and_answer),
 		cmocka_unit_test(enroots_file_is_read_but_not_run),
+		cmocka_unit_test(an_answer_is_kept_for_a_while),
+		cmocka_unit_test(answers_that_are_too_many_or_damaged_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,16 +166,16 @@ static int add_pyxis(const struct launcher *launcher, const struct submission *s
 }
 
 static const struct launcher launchers[] = {
-	{ "apptainer", "apptainer", true, add_apptainer, NULL, NULL },
-	{ "apptainer-tree", "apptainer", false, add_apptainer, NULL, NULL },
-	{ "singularity", "singularity", true, add_apptainer, NULL, NULL },
-	{ "singularity-tree", "singularity", false, add_apptainer, NULL, NULL },
-	{ "pyxis", NULL, false, add_pyxis, NULL, NULL },
-	{ "edf", NULL, true, launcher_edf_add, "environment.toml", launcher_edf_render },
-	{ "edf-tree", NULL, false, launcher_edf_add, "environment.toml", launcher_edf_render },
-	{ "skybox", NULL, false, launcher_edf_add, "environment.toml", launcher_edf_render },
-	{ "oci", NULL, false, launcher_oci_add, "container.json", launcher_oci_render },
-	{ "podman", "podman", false, launcher_podman_add, NULL, NULL },
+	{ "apptainer", "apptainer", true, "docker://", add_apptainer, NULL, NULL },
+	{ "apptainer-tree", "apptainer", false, "docker://", add_apptainer, NULL, NULL },
+	{ "singularity", "singularity", true, "docker://", add_apptainer, NULL, NULL },
+	{ "singularity-tree", "singularity", false, "docker://", add_apptainer, NULL, NULL },
+	{ "pyxis", NULL, false, "", add_pyxis, NULL, NULL },
+	{ "edf", NULL, true, "", launcher_edf_add, "environment.toml", launcher_edf_render },
+	{ "edf-tree", NULL, false, "", launcher_edf_add, "environment.toml", launcher_edf_render },
+	{ "skybox", NULL, false, "", launcher_edf_add, "environment.toml", launcher_edf_render },
+	{ "oci", NULL, false, NULL, launcher_oci_add, "container.json", launcher_oci_render },
+	{ "podman", "podman", false, "", launcher_podman_add, NULL, NULL },
 };
 #define NAMES                                                                                    \
 	"none, apptainer, apptainer-tree, singularity, singularity-tree, pyxis, edf, edf-tree, " \
@@ -268,6 +268,11 @@ int launcher_choose(const struct spec *spec, const struct launcher **ret, struct
 	if (!spec->image && !spec->edf)
 		return err_set(err, ERR_INVALID, "--launcher=%s needs --image", name);
 	return 0;
+}
+
+bool launcher_pulls(const struct launcher *launcher, const char *image)
+{
+	return launcher->pulls && strncmp(image, launcher->pulls, strlen(launcher->pulls)) == 0;
 }
 
 int launcher_words(const struct launcher *launcher, const struct submission *submission,

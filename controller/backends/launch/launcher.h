@@ -41,6 +41,8 @@ struct launcher {
 	const char *name;
 	const char *program; /* of those that are programs; NULL: options of srun */
 	bool has_squashfs;   /* takes the image of the bundle instead of its unpacked tree */
+	/* Beginning of names that it fetches from registries: "" for any; NULL: it fetches none. */
+	const char *pulls;
 	/* Mandatory. Refuses what it could not pass on unchanged. */
 	int (*add)(const struct launcher *launcher, const struct submission *submission,
 		   struct launch_words *ret, struct err *err);
@@ -63,6 +65,9 @@ static inline bool launcher_is_step(const struct launcher *launcher)
 {
 	return launcher && !launcher->program;
 }
+
+/* Whether it would fetch an image of this name from a registry of containers. */
+bool launcher_pulls(const struct launcher *launcher, const char *image) attr_must_use;
 
 int launcher_words(const struct launcher *launcher, const struct submission *submission,
 		   struct launch_words *ret, struct err *err) attr_must_use;
