@@ -185,11 +185,13 @@ def test_a_process_that_reads_no_more_stops_the_sender(loop):
         assert loop("loop", "head -c 3", stdin=endless, timeout=20).ok().output == b"\0\0\0"
 
 
-def test_a_reader_that_goes_away_stops_the_process(loop):
-    with started(loop.argv("loop", "yes; echo $? > status"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ssh:
+def test_a_reader_that_goes_away_stops_the_process(loop, short_dir):
+    status = short_dir / "status"
+    with started(loop.argv("loop", f"yes; echo $? >{status}"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ssh:
         assert ssh.stdout.readline() == b"y\n"
         ssh.stdout.close()
         ssh.wait(20 * harness.PATIENCE)
+    assert harness.until(lambda: status.exists() and status.read_text(), "the end of the process") != "0\n"
 
 
 def test_environment_is_passed_on(loop):
