@@ -40,9 +40,9 @@ def idle_sessions(job, count: int) -> list:
     return clients
 
 
-def at_rest(pid: int) -> int:
+def at_rest(pid: int, seconds: float) -> int:
     """The smallest that is seen while nothing happens: at rest a tunnel gives memory back."""
-    end, smallest = time.monotonic() + REST, resident(pid)
+    end, smallest = time.monotonic() + seconds, resident(pid)
     while time.monotonic() < end:
         time.sleep(0.5)
         smallest = min(smallest, resident(pid))
@@ -51,14 +51,14 @@ def at_rest(pid: int) -> int:
 
 def memory(bench) -> list:
     job, count = bench.fresh_job(), bench.size(SESSIONS)
-    pid, clients = serve_pid(job.dir), []
-    alone = at_rest(pid)
+    pid, clients, rest = serve_pid(job.dir), [], bench.seconds(REST)
+    alone = at_rest(pid, rest)
     try:
         # The first sessions grow what all share.
         clients = idle_sessions(job, 2)
-        before = at_rest(pid)
+        before = at_rest(pid, rest)
         clients += idle_sessions(job, count)
-        each = (at_rest(pid) - before) / count
+        each = (at_rest(pid, rest) - before) / count
     finally:
         for client in clients:
             harness.stop(client)
