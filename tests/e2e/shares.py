@@ -13,8 +13,10 @@ import pathlib
 
 # What takes longest, as ci/count prints it. One that is missing here, or should not be here, costs time and nothing else.
 LONGEST = (
-    "test_paths_darkness", "test_package", "test_paths", "test_bench", "test_docker_adopt", "test_docker_backend",
-    "test_slurm_states", "test_kubernetes_adopt", "test_swarm", "test_docker_daemon", "test_accounting",
+    "test_paths_darkness", "test_package", "test_docker_backend", "test_paths", "test_docker_adopt", "test_bench",
+    "test_firecrest", "test_files_firecrest", "test_swarm", "test_matrix", "test_kubernetes_adopt", "test_files_resume",
+    "test_kubernetes_reach", "test_accounting", "test_job", "test_slurm_states", "test_sftp", "test_kubernetes_crash",
+    "test_vscode", "test_docker_daemon", "test_firecrest_ways", "test_init_docker", "test_docker_exec", "test_cli",
 )
 
 

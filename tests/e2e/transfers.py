@@ -40,7 +40,7 @@ class Echo:
         while chunk := self.process.stderr.read1(65536):
             self.errors += chunk
 
-    def until_received(self, count: int, limit=60) -> None:
+    def until_received(self, count: int, limit=180) -> None:
         def received():
             assert self.process.poll() is None or self.received >= count, self
             return self.received >= count
