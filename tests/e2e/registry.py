@@ -21,6 +21,9 @@ import harness
 from ports import free_ports
 
 OCI = "application/vnd.oci.image"
+USER, PASSWORD = "berth", "se-cret"
+# htpasswd -Bbn -C 4 berth se-cret
+HTPASSWD = "berth:$2y$04$DbvGMabzA9DAoaF0LvHUgeWDP9ZPMFlg0OJMDxaUlkcfjiepJFKGK\n"
 
 
 def digest_of(blob: bytes) -> str:
@@ -152,10 +155,12 @@ class Unavailable(Exception):
 class Real:
     """docker-registry of Debian, with its files in a directory. users: lines of htpasswd(1); None lets everybody in."""
 
-    def __init__(self, path: pathlib.Path, users=None, port=None):
+    prefix = ()  # words that run it in another network than ours
+
+    def __init__(self, path: pathlib.Path, users=None, host=None):
         if not shutil.which("docker-registry"):
             raise Unavailable("no docker-registry: apt-get install docker-registry")
-        self.host = f"127.0.0.1:{port or free_ports(1)[0]}"
+        self.host = host or f"127.0.0.1:{free_ports(1)[0]}"
         self.guarded = users is not None
         self.settings = path / "config.yml"
         self.settings.write_text(f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '{self.host}'}}\n"
@@ -166,7 +171,7 @@ class Real:
                 more.write(f"auth: {{htpasswd: {{realm: tests, path: '{path}/users'}}}}\n")
 
     def __enter__(self):
-        self.process = subprocess.Popen(["docker-registry", "serve", self.settings], stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*self.prefix, "docker-registry", "serve", self.settings], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         harness.until(self.answers, "docker-registry")
         return self
@@ -183,6 +188,27 @@ class Real:
             return error.code == 401 and self.guarded
         except OSError:
             return False
+
+    def auths(self, password=PASSWORD) -> str:
+        """What a client keeps that has logged in."""
+        auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
+        return json.dumps({"auths": {self.host: {"auth": auth}}})
+
+    def credentials(self, dir: pathlib.Path, password=PASSWORD) -> dict:
+        """Variables of one who has."""
+        path = dir / "auth.json"
+        path.write_text(self.auths(password))
+        path.chmod(0o600)
+        return {"REGISTRY_AUTH_FILE": path}
+
+    def push_from(self, docker, name: str) -> None:
+        """What a dockerd (docker.Docker) has by this name, and has no more then."""
+        client = docker.dir / "client" / "config.json"
+        client.parent.mkdir(exist_ok=True)
+        client.write_text(self.auths() if self.guarded else "{}")
+        docker.call("push", "--quiet", name, timeout=120).ok()
+        client.unlink()
+        docker.call("rmi", name).ok()
 
     def put(self, url: str, body: bytes, kind="application/octet-stream"):
         request = urllib.request.Request(url, body, {"Content-Type": kind}, method="PUT")

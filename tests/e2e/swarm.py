@@ -7,6 +7,7 @@
     swarm.manager.image("busybox")          as docker.Docker has them
     swarm.inspect("service", name)          what `docker inspect` says
     swarm.left()                            what is there of ours: services, secrets, configs, containers, volumes
+    swarm.unnamed_volumes()
     swarm.run("ssh", "job-1", env=...)      a program in the network of the first node
 """
 
@@ -16,6 +17,7 @@ import pathlib
 import docker
 import harness
 import netns
+import registry
 from docker import Unavailable
 
 LABELS = ("berth.uid", "berth.bundle")
@@ -24,8 +26,8 @@ NET = "10.88.0"
 
 
 class Node(docker.Docker):
-    """A dockerd with Docker's own network, in a namespace."""
-    network = ()
+    """A dockerd with Docker's own network, in a namespace; registries on the wire need no TLS."""
+    network = (f"--insecure-registry={NET}.0/24",)
 
     def __init__(self, dir: pathlib.Path, name: str, address: str):
         super().__init__(dir)
@@ -36,6 +38,19 @@ class Node(docker.Docker):
     def stop(self) -> None:
         super().stop()
         self.net.stop()
+
+
+class Registry(registry.Real):
+    """On the wire, in the network of a node."""
+
+    def __init__(self, node: Node, path: pathlib.Path, users: str):
+        super().__init__(path, users, host=f"{node.address}:5000")
+        self.prefix = node.net.prefix
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None
+        connect = f"exec 3<>/dev/tcp/{self.host.replace(':', '/')}"
+        return harness.run([*self.prefix, "bash", "-c", connect]).status == 0
 
 
 class Swarm:
@@ -110,6 +125,13 @@ class Swarm:
             for node in self.nodes:
                 found += node.call("ps", "--all", chosen, "--format={{.Names}}").ok().stdout.split()
                 found += node.call("volume", "ls", chosen, "--format={{.Name}}").ok().stdout.split()
+        return found
+
+    def unnamed_volumes(self) -> list:
+        """Which have no label: tasks have memory by them."""
+        found = []
+        for node in self.nodes:
+            found += [name for name in node.call("volume", "ls", "--quiet").ok().stdout.split() if len(name) == 64]
         return found
 
 

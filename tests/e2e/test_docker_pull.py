@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Images from a registry: Debian's docker-registry, with and without a password, and what is said when it has none."""
 
-import base64
 import json
 import os
 
@@ -13,14 +12,6 @@ import terminal
 from engine_user import here  # noqa: F401
 
 DENIED, NOT_FOUND, UNAVAILABLE = 77, 66, 69
-USER, PASSWORD = "berth", "se-cret"
-# htpasswd -Bbn -C 4 berth se-cret
-HTPASSWD = "berth:$2y$04$DbvGMabzA9DAoaF0LvHUgeWDP9ZPMFlg0OJMDxaUlkcfjiepJFKGK\n"
-
-
-def auths(images, password: str) -> str:
-    auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
-    return json.dumps({"auths": {images.host: {"auth": auth}}})
 
 
 @pytest.fixture(scope="module", params=["open", "guarded"])
@@ -30,23 +21,14 @@ def images(request, docker, engine, session_dir):
     path.mkdir()
     guarded = request.param == "guarded"
     try:
-        server = registry.Real(path, HTPASSWD if guarded else None, engine.registries[guarded])
+        server = registry.Real(path, registry.HTPASSWD if guarded else None, f"127.0.0.1:{engine.registries[guarded]}")
     except registry.Unavailable as reason:
         pytest.skip(str(reason))
     with server:
         server.name = f"{server.host}/some/where:1.0"
         docker.call("tag", docker.image("busybox"), server.name).ok()
-        push(docker, server, server.name)
+        server.push_from(docker, server.name)
         yield server
-
-
-def push(docker, server, name: str) -> None:
-    client = docker.dir / "client" / "config.json"
-    client.parent.mkdir(exist_ok=True)
-    client.write_text(auths(server, PASSWORD) if server.guarded else "{}")
-    docker.call("push", "--quiet", name, timeout=120).ok()
-    client.unlink()
-    docker.call("rmi", name).ok()
 
 
 @pytest.fixture
@@ -54,13 +36,6 @@ def absent(engine, images):
     engine.call("rmi", "--force", images.name)
     yield images
     engine.call("rmi", "--force", images.name)
-
-
-def credentials(images, short_dir, password: str) -> dict:
-    path = short_dir / "auth.json"
-    path.write_text(auths(images, password))
-    path.chmod(0o600)
-    return {"REGISTRY_AUTH_FILE": path}
 
 
 def run(here, image, *options, **env):
@@ -74,7 +49,7 @@ def check(here, result) -> None:
 
 
 def test_an_image_is_fetched_when_it_is_not_there(here, absent, short_dir):
-    env = credentials(absent, short_dir, PASSWORD) if absent.guarded else {}
+    env = absent.credentials(short_dir) if absent.guarded else {}
     never = run(here, absent.name, "--pull", "never", **env)
     assert never.status == NOT_FOUND and "--pull=never" in never.stderr, f"{never}"
     check(here, run(here, absent.name, **env))
@@ -83,7 +58,7 @@ def test_an_image_is_fetched_when_it_is_not_there(here, absent, short_dir):
 
 
 def test_what_the_registry_does_not_have_is_told_in_a_line(here, absent, short_dir):
-    env = credentials(absent, short_dir, PASSWORD) if absent.guarded else {}
+    env = absent.credentials(short_dir) if absent.guarded else {}
     for image in f"{absent.host}/some/where:2.0", f"{absent.host}/none/such":
         result = run(here, image, **env)
         assert result.status == NOT_FOUND and len(result.stderr.splitlines()) == 1, f"{result}"
@@ -93,7 +68,7 @@ def test_what_the_registry_does_not_have_is_told_in_a_line(here, absent, short_d
 def test_who_has_no_password_or_a_wrong_one_is_told_so(here, absent, short_dir):
     if not absent.guarded:
         pytest.skip("this registry is open to everybody")
-    for env in {}, credentials(absent, short_dir, "wrong"):
+    for env in {}, absent.credentials(short_dir, "wrong"):
         result = run(here, absent.name, **env)
         assert result.status == DENIED and len(result.stderr.splitlines()) == 1, f"{result}"
         assert absent.name in result.stderr, f"{result}"
@@ -107,7 +82,7 @@ def test_a_registry_that_does_not_answer_is_told(here, engine):
 def helper(images, short_dir) -> dict:
     """A password that a program of the user's knows (docker-credential-*)."""
     program = short_dir / "docker-credential-tests"
-    answer = json.dumps({"ServerURL": images.host, "Username": USER, "Secret": PASSWORD})
+    answer = json.dumps({"ServerURL": images.host, "Username": registry.USER, "Secret": registry.PASSWORD})
     program.write_text(f"#!/bin/sh\nread -r server\n[ \"$1 $server\" = 'get {images.host}' ] && echo '{answer}'\n")
     program.chmod(0o755)
     (short_dir / "config.json").write_text(json.dumps({"credHelpers": {images.host: "tests"}}))
@@ -131,7 +106,7 @@ def large(docker, engine, images):
         docker._busybox(tree)
         name = f"{images.host}/large:1"
         docker.call("import", "-", name, input=tree.close(), timeout=120).ok()
-        push(docker, images, name)
+        images.push_from(docker, name)
         slow.name = f"{slow.host}/large:1"
         yield slow
         engine.call("rmi", "--force", slow.name)

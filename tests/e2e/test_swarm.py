@@ -9,11 +9,12 @@ import pytest
 
 import harness
 import netns
+import registry
 import swarm as swarm_module
 import test_crash
 from conftest import Berth, Ssh, enter_home, leave_home
 
-INVALID, UNSUPPORTED = 64, 69
+INVALID, UNSUPPORTED, DENIED = 64, 69, 77
 CONFIG = """context: site
 clusters:
   site:
@@ -128,6 +129,15 @@ def test_every_option_reaches_the_task(here, swarm, short_dir):
     assert job["node_list"] == "first"
 
 
+def test_a_script_runs_as_whoever_it_is_to(here, short_dir):
+    script = short_dir / "job"
+    script.write_text("#!/bin/sh\nid -u\n")
+    said = here("submit", "--image", "berth-busybox", "--user", "1000", script).ok().stdout
+    name = next(word for word in said.split() if word.startswith("job-"))
+    here.wait(name, "SUCCEEDED")
+    assert here("logs", name).stdout == "1000\n"
+
+
 # ---- how it ends
 
 
@@ -195,11 +205,14 @@ def test_a_key_is_changed_while_it_runs_and_a_hold_ends(here, ssh):
 # ---- several tasks
 
 
-def test_ranks_and_tasks_of_arrays_know_which_they_are(here, ssh):
+def test_ranks_and_tasks_of_arrays_know_which_they_are(here, ssh, swarm):
     say = "echo $SLURM_PROCID of $SLURM_NTASKS; while ! [ -e /tmp/go ]; do sleep 0.1; done; exit $SLURM_PROCID"
-    ranks = here.start("-n", "3", "--", "sh", "-c", say)
+    swarm.call("network", "create", "--driver=overlay", "--attachable", "among-ranks").ok()
+    ranks = here.start("-n", "3", "--network", "among-ranks", "--", "sh", "-c", say)
     array = here.run("--array", "3-9:3,20", "--", "sh", "-c",
                      "echo $SLURM_ARRAY_TASK_ID $SLURM_ARRAY_TASK_MAX; exit $((SLURM_ARRAY_TASK_ID == 6))")
+    found = f"nslookup tasks.berth-{here.job(ranks)['uid']} 127.0.0.11 | grep -c '^Address.*: 10\\.'"
+    harness.until(lambda: ssh(f"{ranks}.1", found).stdout == "3\n", "the addresses of all ranks")
     for rank in range(3):
         harness.until(lambda rank=rank: here("logs", f"{ranks}.{rank}").stdout == f"{rank} of 3\n", f"rank {rank}")
         assert ssh(f"{ranks}.{rank}", "echo $SLURM_PROCID").stdout == f"{rank}\n"
@@ -240,7 +253,12 @@ def test_after_collecting_nothing_is_left(here, swarm):
 
     def empty():
         here("gc", "--retention", "0s", timeout=180).ok()
-        return swarm.left() == []
+        for node in swarm.nodes[1:]:  # where only its own engine can take away what a Swarm makes
+            names = node.call("volume", "ls", "--quiet", "--filter=label=berth.uid").ok().stdout.split()
+            assert all(name.startswith("berth-") for name in names)
+            if names:
+                node.call("volume", "rm", *names)
+        return swarm.left() == [] and not swarm.unnamed_volumes()
     harness.until(empty, "nothing", 60)
     assert swarm.inspect("secret", "others")
     assert not list((here.home.berth_home / "jobs").iterdir())
@@ -250,15 +268,21 @@ def test_after_collecting_nothing_is_left(here, swarm):
 
 
 def test_programs_come_by_configs_where_nodes_share_nothing(here, ssh, swarm, short_dir):
-    second = swarm.join()
+    swarm.join()
     harness.until(lambda: [line for line in here("get", "nodes", "-o", "csv").stdout.splitlines()
                            if line.startswith("second,up")], "the second node")
-    # A Swarm fetches images from registries; this one has none.
-    second.image("busybox")
-    far = here.run("--nodelist", "second", "--user", "1000", "--", "sh", "-c", f"trap 'echo told; exit 0' TERM; {SPIN}")
     near = here.run("--nodelist", "first", "--", "sh", "-c", SPIN)
-    for name in far, near:
-        here.wait(name, "RUNNING")
+    # Each node fetches the image itself, with the password that whoever submits has.
+    with swarm_module.Registry(swarm.manager, short_dir, registry.HTPASSWD) as images:
+        image = f"{images.host}/some/where:1.0"
+        swarm.call("tag", swarm.manager.image("busybox"), image).ok()
+        images.push_from(swarm.manager, image)
+        command = "--nodelist", "second", "--user", "1000", "--image", image, "--"
+        denied = here("run", *command, "true")
+        assert denied.status == DENIED and image in denied.stderr, f"{denied}"
+        far = here.run(*command, "sh", "-c", f"trap 'echo told; exit 0' TERM; {SPIN}", env=images.credentials(short_dir))
+        for name in far, near:
+            here.wait(name, "RUNNING")
     assert ssh(far, "hostname >/tmp/x; id -u; /berth/busybox echo there").stdout == "1000\nthere\n"
     assert ssh(near, "id -u").stdout == "0\n"
     assert here.job(far)["node_list"] == "second"

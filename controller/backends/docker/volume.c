@@ -186,31 +186,66 @@ int docker_fill_volume(struct engine *engine, const char *bundle, const char *im
 	return 0;
 }
 
-int docker_collect_volumes(struct engine *engine, struct err *err)
+static int list_volumes(struct engine *engine, const char *label, json_t **ret, struct err *err)
 {
-	const struct engine_call call = {
-		.path = "/volumes?filters=%7B%22label%22%3A%5B%22" DOCKER_LABEL_BUNDLE "%22%5D%7D"
-	};
+	cleanup_free char *path =
+		str_printf("/volumes?filters=%%7B%%22label%%22%%3A%%5B%%22%s%%22%%5D%%7D", label);
+	const struct engine_call call = { .path = path };
 	cleanup(json_release) json_t *answer = NULL;
-	const json_t *volume;
-	size_t i;
 
 	if (engine_call(engine, &call, &answer, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(answer, "Volumes"), i, volume) {
+	*ret = json_incref(json_object_get(answer, "Volumes"));
+	return 0;
+}
+
+/* One that is in use is refused, and stays. */
+static int remove_unused(struct engine *engine, const char *name, struct err *err)
+{
+	cleanup_free char *path = str_printf("/volumes/%s", name);
+	struct err own;
+
+	if (ask(engine, "DELETE", path, &own) == 0 || own.kind == ERR_EXISTS ||
+	    own.kind == ERR_NOT_FOUND)
+		return 0;
+	return err_set(err, own.kind, "%s", own.text);
+}
+
+int docker_collect_volumes(struct engine *engine, struct err *err)
+{
+	cleanup(json_release) json_t *volumes = NULL;
+	const json_t *volume;
+	size_t i;
+
+	if (list_volumes(engine, DOCKER_LABEL_BUNDLE, &volumes, err) < 0)
+		return -1;
+	json_array_foreach(volumes, i, volume) {
 		const char *name = json_string_value(json_object_get(volume, "Name"));
-		cleanup_free char *path = name ? str_printf("/volumes/%s", name) : NULL;
 		cleanup_free char *filler = name ? str_printf("%s-filling", name) : NULL;
-		struct err own;
 
 		if (!name || strncmp(name, "berth-bundle-", 13) != 0)
 			continue;
-		/* One that is in use is refused. */
-		if (remove_container(engine, filler, err) < 0)
+		if (remove_container(engine, filler, err) < 0 ||
+		    remove_unused(engine, name, err) < 0)
 			return -1;
-		if (ask(engine, "DELETE", path, &own) < 0 && own.kind != ERR_EXISTS &&
-		    own.kind != ERR_NOT_FOUND)
-			return err_set(err, own.kind, "%s", own.text);
+	}
+	return 0;
+}
+
+int docker_collect_memory(struct engine *engine, struct err *err)
+{
+	cleanup(json_release) json_t *volumes = NULL;
+	const json_t *volume;
+	size_t i;
+
+	if (list_volumes(engine, DOCKER_LABEL_UID, &volumes, err) < 0)
+		return -1;
+	json_array_foreach(volumes, i, volume) {
+		const char *name = json_string_value(json_object_get(volume, "Name"));
+
+		if (name && strncmp(name, "berth-", 6) == 0 && !strchr(name, '/') &&
+		    remove_unused(engine, name, err) < 0)
+			return -1;
 	}
 	return 0;
 }

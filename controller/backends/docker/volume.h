@@ -21,3 +21,6 @@ int docker_fill_volume(struct engine *engine, const char *bundle, const char *im
 
 /* Removes those that no container uses. */
 int docker_collect_volumes(struct engine *engine, struct err *err) attr_must_use;
+
+/* The same of volumes that are memory of a job's, which a Swarm makes and leaves. */
+int docker_collect_memory(struct engine *engine, struct err *err) attr_must_use;

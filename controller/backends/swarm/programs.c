@@ -200,5 +200,7 @@ int swarm_collect_programs(struct swarm *swarm, struct err *err)
 		    own.kind != ERR_INVALID && own.kind != ERR_EXISTS)
 			return err_set(err, own.kind, "%s", own.text);
 	}
-	return docker_collect_volumes(swarm->engine, err);
+	return docker_collect_memory(swarm->engine, err) < 0
+		       ? -1
+		       : docker_collect_volumes(swarm->engine, err);
 }

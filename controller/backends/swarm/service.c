@@ -182,13 +182,29 @@ static void add_configs(json_t *container, const json_t *configs)
 		json_decref(all);
 }
 
-/* Anybody may write there; gone with the container. */
-static json_t *make_memory(const char *target)
+/*
+ * Anybody may write there; its content is gone with the container. From a tmpfs of an engine's no
+ * program can be run, but from a volume that is one. A Swarm makes such a volume on the node and
+ * leaves it, without a name if it is given none: this one is a task's, and collected by its label.
+ */
+static json_t *make_memory(const char *target, const struct job *job)
 {
-	return json_pack("{s:s, s:s, s:{s:b, s:{s:s, s:{s:s, s:s, s:s}}}}", "Type", "volume",
-			 "Target", target, "VolumeOptions", "NoCopy", 1, "DriverConfig", "Name",
-			 "local", "Options", "type", "tmpfs", "device", "tmpfs", "o",
+	cleanup_free char *name = str_printf("berth-%s%s-{{.Task.Slot}}", job->uid,
+					     strcmp(target, DOCKER_BUNDLE) == 0 ? "-bundle" : "");
+
+	return json_pack("{s:s, s:s, s:s, s:{s:b, s:{s:s}, s:{s:s, s:{s:s, s:s, s:s}}}}", "Type",
+			 "volume", "Source", name, "Target", target, "VolumeOptions", "NoCopy", 1,
+			 "Labels", DOCKER_LABEL_UID, job->uid, "DriverConfig", "Name", "local",
+			 "Options", "type", "tmpfs", "device", "tmpfs", "o",
 			 "mode=1777,nosuid,nodev");
+}
+
+/* What is only read needs no volume. */
+static json_t *make_job_memory(const struct spec *spec, const struct job *job)
+{
+	if (spec->script)
+		return make_memory(SWARM_JOB_MOUNT, job);
+	return json_pack("{s:s, s:s}", "Type", "tmpfs", "Target", SWARM_JOB_MOUNT);
 }
 
 static bool is_root(const char *user)
@@ -198,9 +214,10 @@ static bool is_root(const char *user)
 	return docker_read_owner(user, &owner) && owner.uid == 0;
 }
 
-static void add_mounts(json_t *container, const json_t *body, const struct spec *spec,
+static void add_mounts(json_t *container, const json_t *body, const struct submission *submission,
 		       const struct swarm_parts *parts, const char *user)
 {
+	const struct spec *spec = submission->spec;
 	json_t *mounts =
 		json_deep_copy(json_object_get(json_object_get(body, "HostConfig"), "Mounts"));
 	json_t *mount;
@@ -220,9 +237,9 @@ static void add_mounts(json_t *container, const json_t *body, const struct spec 
 		json_object_set_new(mount, "Target", json_string(to));
 	}
 	if (!is_root(user)) {
-		json_array_append_new(mounts, make_memory(SWARM_JOB_MOUNT));
+		json_array_append_new(mounts, make_job_memory(spec, submission->job));
 		if (!parts->mount)
-			json_array_append_new(mounts, make_memory(DOCKER_BUNDLE));
+			json_array_append_new(mounts, make_memory(DOCKER_BUNDLE, submission->job));
 	}
 	if (spec->shm_size)
 		json_array_append_new(mounts, json_pack("{s:s, s:s, s:{s:I}}", "Type", "tmpfs",
@@ -288,7 +305,7 @@ static json_t *make_container(const struct submission *submission, const json_t 
 	json_object_set_new(container, "Init", json_false());
 	json_object_set_new(container, "StopGracePeriod",
 			    json_integer((json_int_t)STOP_GRACE_S * (json_int_t)NSEC_PER_SEC));
-	add_mounts(container, body, spec, parts, user ? user : "");
+	add_mounts(container, body, submission, parts, user ? user : "");
 	add_secrets(container, submission, parts, user ? user : "");
 	if (!parts->mount)
 		add_configs(container, parts->configs);
