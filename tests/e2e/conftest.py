@@ -253,7 +253,7 @@ def with_rest(path, **more):
 
 @pytest.fixture(scope="session")
 def slurmrest(session_dir):
-    yield from with_rest(session_dir / "slurmrest", memory=True)
+    yield from with_rest(session_dir / "slurmrest", memory=True, accounting=slurm_module.rest_needs_accounting())
 
 
 @pytest.fixture(scope="session")

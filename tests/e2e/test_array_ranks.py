@@ -109,8 +109,10 @@ def told(here, name):
 
 
 @pytest.mark.parametrize("backend", ["slurm", "api"])
-def test_a_signal_reaches_tasks_that_run_once_though_others_wait(here, backend):
+def test_a_signal_reaches_tasks_that_run_once_though_others_wait(here, ledger, backend):
     """Of one process, and of two."""
+    if backend == "api" and (23, 2) <= ledger.version < (24, 11):
+        pytest.skip("slurmrestd of this Slurm takes a task for its array")
     one, two = (here.submit("-b", backend, "--array", "3-6%2", *options, "--", "sh", "-c", WAITS)
                 for options in ((), ("-n", "2")))
     harness.until(lambda: len(told(here, one)) == 2 and len(told(here, two)) == 4, "all that run")

@@ -41,6 +41,30 @@ static int send_to(struct slurmrest *rest, const struct request *request, const 
 	return err_set(err, own.kind, "%s", own.text);
 }
 
+/*
+ * From v0.0.39 on, until Slurm 24.11, a DELETE of 7_3 is one of 7, with all its tasks. (The release
+ * is told with every answer; who has not heard any asks.)
+ */
+static int check_task(struct slurmrest *rest, const struct job *job, struct err *err)
+{
+	const struct slurmrest_call ping = { .method = "GET", .path = "/ping", .may_repeat = true };
+	cleanup(json_release) json_t *answer = NULL;
+
+	if (slurmrest_find_version(rest, err) < 0)
+		return -1;
+	if (rest->version < FLAGS_SINCE)
+		return 0;
+	if (!rest->release && slurmrest_call(rest, &ping, &answer, err) < 0)
+		return -1;
+	if (!rest->release || rest->release >= SLURMREST_TELLS_TASKS)
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "slurmrestd of Slurm %u.%02u would take a task for its whole array: say "
+		       "job-%" PRIu64 " for all of it, or run scancel %s_%s there",
+		       rest->release / 100, rest->release % 100, job->id, job->native_id,
+		       job->only);
+}
+
 /* A call is about one job: tasks of an array are calls of their own. */
 static int send_job(struct slurmrest *rest, const struct request *request, const struct job *job,
 		    struct err *err)
@@ -49,6 +73,8 @@ static int send_job(struct slurmrest *rest, const struct request *request, const
 
 	if (!job->only || !job->only[0])
 		return send_to(rest, request, job->native_id, err);
+	if (!request->body && check_task(rest, job, err) < 0)
+		return -1;
 	for (uint64_t task = 0; indices_next(job->only, task, &task); task++) {
 		cleanup_free char *id = str_printf("%s_%" PRIu64, job->native_id, task);
 

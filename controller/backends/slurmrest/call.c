@@ -11,6 +11,7 @@
 #include "init/base/text.h"
 
 #define VERSION_PREFIX "v0.0."
+#define NO_DATABASE "connect to database"
 
 unsigned int slurmrest_parse_version(const char *text)
 {
@@ -50,17 +51,18 @@ static int send_once(struct slurmrest *rest, const struct http_request *request,
 
 /*
  * v0.0.38 says 500 when the token is not right: that it cannot load its configuration, or nothing
- * at all.
+ * at all. v0.0.39 says then that there is no database, as where there is none.
  */
 static bool is_about_token(const struct http_response *response, const char *complaint)
 {
 	return response->status == 401 || response->status == 403 ||
 	       (response->status == 500 && !complaint[0]) ||
 	       strcasestr(complaint, "authentication") ||
-	       strcasestr(complaint, "config is unable to load");
+	       strcasestr(complaint, "config is unable to load") ||
+	       strcasestr(complaint, NO_DATABASE);
 }
 
-static int refuse_token(const struct slurmrest *rest, struct err *err)
+static int refuse_token(const struct slurmrest *rest, const char *complaint, struct err *err)
 {
 	uint64_t end = rest->tokens ? token_end(rest->tokens) : 0;
 	uint64_t now = (uint64_t)time(NULL);
@@ -79,15 +81,19 @@ static int refuse_token(const struct slurmrest *rest, struct err *err)
 	}
 	return err_set(err, ERR_DENIED,
 		       "slurmrestd does not take the token of user %s: is it of this cluster and "
-		       "of this user, and does slurmctld run?",
-		       rest->user);
+		       "of this user, and does slurmctld run?%s",
+		       rest->user,
+		       strcasestr(complaint, NO_DATABASE)
+			       ? " (v0.0.39 wants accounting, too: else set 'api' of the cluster "
+				 "to another version that it has)"
+			       : "");
 }
 
 static int explain(const struct slurmrest *rest, const struct http_response *response,
 		   const char *complaint, struct err *err)
 {
 	if (is_about_token(response, complaint))
-		return refuse_token(rest, err);
+		return refuse_token(rest, complaint, err);
 	if (!complaint[0])
 		return http_refuse(response->status, err);
 	return slurm_explain(complaint, err);
@@ -95,12 +101,12 @@ static int explain(const struct slurmrest *rest, const struct http_response *res
 
 /*
  * A complaint beside what was asked for is a warning: v0.0.38 tells so of a job that it took and
- * that is held.
+ * that is held, and v0.0.39, with status 500, that there is no accounting.
  */
 static bool is_refusal(const struct http_response *response, const json_t *answer,
 		       const char *complaint)
 {
-	return response->status >= 400 || (complaint[0] && !json_object_get(answer, "job_id"));
+	return !json_object_get(answer, "job_id") && (response->status >= 400 || complaint[0]);
 }
 
 static int read_answer(struct http_response *response, json_t **ret, struct err *err)
@@ -115,6 +121,19 @@ static int read_answer(struct http_response *response, json_t **ret, struct err 
 		return err_wrap(err, "slurmrestd's answer");
 	}
 	return 0;
+}
+
+/* {"meta": {"slurm": {"version": {"major": "24", "minor": "11"}}}}; v0.0.39 writes "Slurm". */
+static void note_release(struct slurmrest *rest, const json_t *answer)
+{
+	const json_t *meta = json_object_get(answer, "meta");
+	const json_t *slurm = json_object_get(meta, "slurm"), *version;
+	uint64_t major, minor;
+
+	version = json_object_get(slurm ? slurm : json_object_get(meta, "Slurm"), "version");
+	if (slurmrest_number(json_object_get(version, "major"), &major) && major < 100 &&
+	    slurmrest_number(json_object_get(version, "minor"), &minor) && minor < 100)
+		rest->release = (unsigned int)(major * 100 + minor);
 }
 
 static int send_request(struct slurmrest *rest, const struct http_request *request, json_t **ret,
@@ -132,6 +151,7 @@ static int send_request(struct slurmrest *rest, const struct http_request *reque
 		if (read_answer(&response, &answer, response.status < 400 ? err : NULL) < 0 &&
 		    response.status < 400)
 			return -1;
+		note_release(rest, answer);
 		slurmrest_complaint(answer, complaint, sizeof(complaint));
 		if (!is_refusal(&response, answer, complaint)) {
 			*ret = take_ptr(answer);
@@ -158,7 +178,7 @@ int slurmrest_find_version(struct slurmrest *rest, struct err *err)
 		if (send_once(rest, &request, false, &response, err) < 0)
 			return -1;
 		if (response.status == 401)
-			return refuse_token(rest, err);
+			return refuse_token(rest, "", err);
 		if (response.status != 404)
 			rest->version = version;
 	}

@@ -26,6 +26,7 @@ struct slurmrest {
 	char *user;
 	struct token_source *tokens; /* borrowed; NULL: none is sent */
 	unsigned int version;	     /* 0: not asked for yet */
+	unsigned int release;	     /* of Slurm itself, 2311 for 23.11; 0: it has not said yet */
 };
 
 static inline struct slurmrest *slurmrest_of(struct backend *backend)
@@ -43,6 +44,9 @@ struct slurmrest_call {
 
 /* Which version is spoken, asked for when it is not known yet. */
 int slurmrest_find_version(struct slurmrest *rest, struct err *err) attr_must_use;
+
+/* The first Slurm that takes a task of an array, after v0.0.38, for more than its array. */
+#define SLURMREST_TELLS_TASKS 2411
 
 /*
  * The answer, to be released. ERR_NOT_FOUND: no such job, or no such call in this version.
