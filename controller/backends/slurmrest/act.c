@@ -9,6 +9,7 @@
 #include "init/base/indices.h"
 
 #define FLAGS_SINCE 39
+#define NEEDS_ENVIRONMENT 39
 
 struct request {
 	const char *method;
@@ -134,13 +135,25 @@ static int send_signal(struct slurmrest *rest, int signal, const struct job *con
 	return result;
 }
 
+/*
+ * v0.0.39 misses an environment in every description of a job, also in one that changes a job,
+ * where slurmctld does not look at it.
+ */
+static void add_environment(const struct slurmrest *rest, json_t *body)
+{
+	if (rest->version == NEEDS_ENVIRONMENT)
+		json_object_set_new(body, "environment", json_pack("[s]", "PATH=/usr/bin:/bin"));
+}
+
 static int make_body(struct slurmrest *rest, const struct act *act, json_t **ret, struct err *err)
 {
 	if (slurmrest_find_version(rest, err) < 0)
 		return -1;
-	if (act->kind == ACT_UPDATE)
-		return slurmrest_make_change(&act->change, rest->version, ret, err);
-	*ret = json_pack("{sb}", "hold", act->kind == ACT_HOLD);
+	if (act->kind != ACT_UPDATE)
+		*ret = json_pack("{sb}", "hold", act->kind == ACT_HOLD);
+	else if (slurmrest_make_change(&act->change, rest->version, ret, err) < 0)
+		return -1;
+	add_environment(rest, *ret);
 	return 0;
 }
 
