@@ -7,6 +7,7 @@
 #include "controller/cmd/cmd.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/where.h"
+#include "controller/output/output.h"
 
 /* Words that stand for themselves among the operands: "jobs" in "jobs [JOB...]". */
 static void print_words(const char *operands)
@@ -22,10 +23,40 @@ static void print_words(const char *operands)
 	}
 }
 
+/* Whether one of the operands is called so: "SOURCE" and not "RESOURCE". */
+static bool has_operand(const struct verb *verb, const char *name)
+{
+	const char *at = strstr(verb->operands, name);
+
+	return at && (at == verb->operands || !isupper((unsigned char)at[-1]));
+}
+
 static bool takes_jobs(const struct verb *verb)
 {
-	return strstr(verb->operands, "JOB") || strstr(verb->operands, "SOURCE");
+	return has_operand(verb, "JOB") || has_operand(verb, "SOURCE");
 }
+
+/* Contexts and clusters; those of describe follow a word of their own. */
+static bool takes_places(const struct verb *verb)
+{
+	return !takes_jobs(verb) && (has_operand(verb, "CONTEXT") || has_operand(verb, "CLUSTER"));
+}
+
+/* What can stand behind options that are the same everywhere, by what they call their value. */
+static const struct {
+	const char *value_name, *words;
+} values[] = {
+	{ "FORMAT", ""
+#define X(name, word) " " word
+	  OUTPUT_FORMATS(X)
+#undef X
+	},
+	{ "STATE", " open ended"
+#define X(name, is_ended) " " #name
+	  JOB_STATES(X)
+#undef X
+	},
+};
 
 static bool takes_value(const struct opt *opt)
 {
@@ -47,6 +78,23 @@ static void print_options(const struct verb *verb, bool with_value)
 	}
 }
 
+/* "--state | -s) offered=' RUNNING ...' ;;", for the word before the one that is completed. */
+static void print_values(const struct verb *verb)
+{
+	printf("\t\tcase $prev in\n\t\t--context | --cluster | --backend | -b) places=1 ;;\n");
+	for (const struct opt *o = verb->opts; o && o->type != OPT_TYPE_END; o++) {
+		for (size_t i = 0; o->help && takes_value(o) && i < ARRAY_LEN(values); i++) {
+			if (strcmp(o->value_name, values[i].value_name) != 0)
+				continue;
+			printf("\t\t--%s", o->name);
+			if (o->short_name)
+				printf(" | -%c", o->short_name);
+			printf(") offered='%s' ;;\n", values[i].words);
+		}
+	}
+	printf("\t\tesac\n");
+}
+
 /* One line of a case statement, the same for bash and zsh. */
 static void print_case(const struct verb *verb)
 {
@@ -56,7 +104,9 @@ static void print_case(const struct verb *verb)
 	print_options(verb, true);
 	printf("'\n\t\tnames='");
 	print_words(verb->operands);
-	printf("'\n\t\tjobs=%d\n\t\t;;\n", takes_jobs(verb));
+	printf("'\n\t\tjobs=%d\n\t\tplaces=%d\n", takes_jobs(verb), takes_places(verb));
+	print_values(verb);
+	printf("\t\t;;\n");
 }
 
 static void print_cases(void)
@@ -82,7 +132,7 @@ static void print_bash(void)
 	printf("# bash completion of berth: source <(berth completion bash)\n"
 	       "_berth()\n{\n"
 	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-	       "\tlocal verb='' options='' valued='' names='' jobs=0 i\n\n"
+	       "\tlocal verb='' options='' valued='' names='' offered='' jobs=0 places=0 i\n\n"
 	       "\tCOMPREPLY=()\n"
 	       "\tif ((COMP_CWORD > 1)); then\n\t\tverb=${COMP_WORDS[1]}\n\tfi\n"
 	       "\tfor ((i = 2; i < COMP_CWORD; i++)); do\n"
@@ -93,7 +143,13 @@ static void print_bash(void)
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	print_verbs();
 	printf(" --help --version' -- \"$cur\")\n"
-	       "\telif [[ $prev == --context || $prev == --cluster ]]; then\n"
+	       "\telif [[ $verb == help ]]; then\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W '");
+	print_verbs();
+	printf("' -- \"$cur\")\n"
+	       "\telif [[ -n $offered ]]; then\n"
+	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$offered\" -- \"$cur\")\n"
+	       "\telif ((places)) && [[ $cur != -* ]]; then\n"
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$(\"${COMP_WORDS[0]}\" complete-places "
 	       "2>/dev/null)\" -- \"$cur\")\n"
 	       "\telif [[ \" $valued \" == *\" $prev \"* ]]; then\n"
@@ -102,6 +158,7 @@ static void print_bash(void)
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$cur\")\n"
 	       "\telse\n"
 	       "\t\t((COMP_CWORD == 2)) || names=''\n"
+	       "\t\t[[ $verb != describe || ${COMP_WORDS[2]} == job* ]] || jobs=0\n"
 	       "\t\t((jobs)) && names+=\" $(\"${COMP_WORDS[0]}\" complete-jobs 2>/dev/null)\"\n"
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W \"$names\" -- \"$cur\")\n"
 	       "\t\t[[ $verb == cp ]] && compopt -o default\n"
@@ -113,8 +170,8 @@ static void print_zsh(void)
 	printf("#compdef berth\n# zsh completion of berth: source <(berth completion zsh)\n"
 	       "_berth()\n{\n"
 	       "\tlocal cur=${words[CURRENT]} prev=${words[CURRENT-1]} program=${words[1]}\n"
-	       "\tlocal verb='' options='' valued='' names='' jobs=0 at=$CURRENT\n"
-	       "\tlocal -a line=(\"${words[@]}\")\n\n"
+	       "\tlocal -a line=(\"${words[@]}\")\n"
+	       "\tlocal verb='' options='' valued='' names='' offered='' jobs=0 places=0 at=$CURRENT\n\n"
 	       "\tif ((at > 2)); then\n\t\tverb=${line[2]}\n\tfi\n"
 	       "\tif ((${line[(I)--]} > 0 && ${line[(I)--]} < at)); then\n"
 	       "\t\t_default\n\t\treturn\n\tfi\n");
@@ -122,7 +179,11 @@ static void print_zsh(void)
 	printf("\tif [[ -z $verb ]]; then\n\t\tcompadd -- ");
 	print_verbs();
 	printf(" --help --version\n"
-	       "\telif [[ $prev == --context || $prev == --cluster ]]; then\n"
+	       "\telif [[ $verb == help ]]; then\n\t\tcompadd --");
+	print_verbs();
+	printf("\n\telif [[ -n $offered ]]; then\n"
+	       "\t\tcompadd -- ${=offered}\n"
+	       "\telif ((places)) && [[ $cur != -* ]]; then\n"
 	       "\t\tcompadd -- ${=:-$($program complete-places 2>/dev/null)}\n"
 	       "\telif [[ \" $valued \" == *\" $prev \"* ]]; then\n"
 	       "\t\t_default\n"
@@ -130,6 +191,7 @@ static void print_zsh(void)
 	       "\t\tcompadd -- ${=options}\n"
 	       "\telse\n"
 	       "\t\t((at == 3)) || names=''\n"
+	       "\t\t[[ $verb != describe || ${line[3]} == job* ]] || jobs=0\n"
 	       "\t\t((jobs)) && names+=\" $($program complete-jobs 2>/dev/null)\"\n"
 	       "\t\tcompadd -- ${=names}\n"
 	       "\t\t[[ $verb == cp ]] && _default\n"
@@ -151,6 +213,23 @@ static void print_fish_text(const char *text)
 	putchar('\'');
 }
 
+static void print_fish_value(const struct opt *o)
+{
+	if (!takes_value(o))
+		return;
+	if (strcmp(o->name, "backend") == 0) {
+		printf(" -x -a '(berth complete-places 2>/dev/null)'");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		if (strcmp(o->value_name, values[i].value_name) == 0) {
+			printf(" -x -a '%s'", values[i].words + 1);
+			return;
+		}
+	}
+	printf(" -r");
+}
+
 static void print_fish_verb(const struct verb *verb)
 {
 	printf("complete -c berth -n __fish_use_subcommand -f -a %s -d ", verb->name);
@@ -163,13 +242,16 @@ static void print_fish_verb(const struct verb *verb)
 		       o->name);
 		if (o->short_name)
 			printf(" -s %c", o->short_name);
-		printf("%s -d ", takes_value(o) ? " -r" : "");
+		print_fish_value(o);
+		printf(" -d ");
 		print_fish_text(o->help);
 		putchar('\n');
 	}
 	printf("complete -c berth -n '__fish_seen_subcommand_from %s'%s -a '", verb->name,
 	       takes_jobs(verb) && strcmp(verb->name, "cp") != 0 ? " -f" : "");
 	print_words(verb->operands);
+	if (takes_places(verb))
+		printf(" (berth complete-places 2>/dev/null)");
 	printf("%s'\n", takes_jobs(verb) ? " (berth complete-jobs 2>/dev/null)" : "");
 }
 

@@ -63,6 +63,16 @@ def test_bash_offers_contexts_and_clusters(press):
     assert press("logs", "--cluster", "sl") == {"slurm"}
 
 
+def test_bash_offers_what_an_option_or_operand_can_be(press, train):
+    assert press("get", "jobs", "--state", "RUN") == {"RUNNING"} == press("wait", "--for", "R")
+    assert press("get", "jobs", "-o", "") == {"table", "wide", "json", "yaml", "csv", "name"}
+    assert press("run", "--output", "x") == {"compopt -o default"}, "that one is a file"
+    assert press("run", "-b", "") == press("use", "") == press("logout", "") == {"docker", "local", "slurm"}
+    assert press("help", "log") == {"login", "logout", "logs"}
+    assert press("describe", "job", "") == {train, "train"} and press("describe", "node", "") == set()
+    assert press("schema", "") == set()
+
+
 def test_bash_leaves_values_and_commands_to_files(press):
     assert press("run", "--workdir", "x") == {"compopt -o default"}
     assert press("run", "--", "l") == {"compopt -o default"}
@@ -103,6 +113,8 @@ def test_fish_offers_verbs_options_and_jobs(berth, train):
                            env=env).ok().stdout
     assert "logs\t" in press("berth lo")
     assert "--stderr\t" in press("berth logs --st")
+    assert "RUNNING" in press("berth get jobs --state R") and "json" in press("berth get jobs -o j")
+    assert "slurm" in press("berth use s")
     assert "train" in press("berth logs tr") and train in press("berth logs job-")
 
 
@@ -127,5 +139,7 @@ def test_zsh_offers_verbs_options_and_jobs(berth, train):
     assert {"logs", "cancel", "--version"} <= set(press(""))
     assert "--stderr" in press("logs", "--") and "--partition" not in press("logs", "--")
     assert press("logs", "") == [train, "train"]
+    assert "RUNNING" in press("get", "jobs", "--state", "") and "json" in press("get", "jobs", "-o", "")
+    assert "slurm" in press("use", "") and "logs" in press("help", "")
     assert {"list", "rotate", "revoke"} <= set(press("keys", ""))
     assert press("run", "--", "l") == ["default"] and press("run", "--workdir", "") == ["default"]
