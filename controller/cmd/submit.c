@@ -29,7 +29,7 @@ static const struct opt opts[] = {
 	OPT_FLAG(0, "dry-run", struct args, dry_run, "only show what Slurm would be handed"),
 	OPT_FLAG(0, "wait", struct args, wait, "return when the jobs run"),
 	OPT_FLAG('q', "quiet", struct args, quiet, "print only the names of the jobs"),
-	OPT_STR('J', "name", struct args, spec.name, "NAME", "the name of the job"),
+	OPT_STR(0, "name", struct args, spec.name, "NAME", "the name of the job"),
 	SUBMISSION_OPTS OPT_END,
 };
 

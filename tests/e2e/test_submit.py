@@ -112,7 +112,7 @@ def test_options_of_the_command_line_win_over_script_and_variables_as_under_sbat
 def test_a_script_says_itself_what_sbatch_has_no_option_for(berth, short_dir):
     path = short_dir / "job.sh"
     path.write_text("#!/bin/sh\n#SBATCH -J theirs\n#BERTH --env GREETING='good day'\necho $GREETING, $NAME\n")
-    name, = submit(berth, path, "-b", "local", "-e", "NAME=you", "-J", "ours")
+    name, = submit(berth, path, "-b", "local", "-e", "NAME=you", "--name", "ours")
     assert berth.wait(name, "SUCCEEDED")["name"] == "ours"
     assert berth("logs", name).ok().stdout == "good day, you\n"
     path.write_text("name: x\ncommand: echo $A $B\nenv: {A: 1, B: 2}\n")
