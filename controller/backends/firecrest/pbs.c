@@ -26,6 +26,18 @@ static bool is_known(const char *sbatch)
 	return false;
 }
 
+/* Before any command of a user's script. */
+static bool has_lines_for_slurm(const char *script)
+{
+	while (script && (*script == '#' || *script == '\n')) {
+		if (strncmp(script, "#SBATCH", 7) == 0)
+			return true;
+		script += strcspn(script, "\n");
+		script += *script == '\n';
+	}
+	return false;
+}
+
 int pbs_check(const struct spec *spec, struct err *err)
 {
 	if (spec->array)
@@ -38,7 +50,7 @@ int pbs_check(const struct spec *spec, struct err *err)
 			err, ERR_UNSUPPORTED,
 			"--nodes, --tasks: a job of PBS has one rank here: start more of them "
 			"in it, as with mpiexec");
-	if (spec->script && spec->script_lines && spec->script_lines[0])
+	if (has_lines_for_slurm(spec->script))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "#SBATCH lines: the scheduler is PBS: write them as #PBS lines");
 	for (const struct spec_option *option = spec_options; option->name; option++) {
@@ -119,10 +131,15 @@ static bool add_files(struct buf *b, const struct submission *submission)
 int pbs_write_script(const struct submission *submission, struct buf *ret, struct err *err)
 {
 	cleanup(buf_finish) struct buf plain = BUF_INIT(SLURM_SCRIPT_MAX);
+	/* Lines of the user's script come behind ours. */
+	struct spec own = *submission->spec;
+	struct submission without = *submission;
 	struct span rest;
 	bool ok;
 
-	if (pbs_check(submission->spec, err) < 0 || slurm_write_script(submission, &plain, err) < 0)
+	own.script_lines = NULL;
+	without.spec = &own;
+	if (pbs_check(&own, err) < 0 || slurm_write_script(&without, &plain, err) < 0)
 		return -1;
 	rest = buf_span(&plain);
 	ok = buf_append_span(ret, span_cut(&rest, firecrest_head_len(rest))) &&
