@@ -107,8 +107,18 @@ class Real(Cluster):
         (self.dir / "tokens.csv").write_text(f'{TOKEN},tests,1,"system:masters"\n')
 
     def spawn(self, program, *argv) -> None:
-        log = open(self.dir / f"{pathlib.Path(program).name}.log", "wb")
+        log = open(self.dir / f"{pathlib.Path(program).name}.log", "ab")
         self.running.append(subprocess.Popen([program, *argv], cwd=self.dir, stdout=log, stderr=log))
+
+    def restart_server(self) -> None:
+        """The API server dies, with every stream through it, and another one is started in its place."""
+        at = next(i for i, child in enumerate(self.running) if pathlib.Path(child.args[0]).name == "kube-apiserver")
+        self.running[at].kill()
+        self.running[at].wait(30)
+        program, *argv = self.running[at].args
+        with open(self.dir / "kube-apiserver.log", "ab") as log:
+            self.running[at] = subprocess.Popen([program, *argv], cwd=self.dir, stdout=log, stderr=log)
+        harness.until(self.answers, "kube-apiserver again", 120)
 
     def answers(self):
         if any(child.poll() is not None for child in self.running):

@@ -100,12 +100,14 @@ class Node(kube.Real):
 
     def schedule(self) -> None:
         while not self.is_stopped:
-            for pod in self.request("GET", kube.PODS)["items"]:
-                if not pod["spec"].get("nodeName"):
-                    try:
+            try:
+                for pod in self.request("GET", kube.PODS)["items"]:
+                    if not pod["spec"].get("nodeName"):
                         self.bind(pod["metadata"]["name"])
-                    except urllib.error.HTTPError as error:  # it is gone, or was bound meanwhile
-                        assert error.code in (404, 409), error
+            except urllib.error.HTTPError as error:  # it is gone, or was bound meanwhile
+                assert error.code in (404, 409) or error.code >= 500, error
+            except OSError:  # the server is being started again
+                pass
             time.sleep(0.2)
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import subprocess
 
 import pytest
 
@@ -22,8 +23,14 @@ clusters:
     backend: kubernetes
     kubeconfig: {path}
     bundle_image: localhost/berth:1
+  volumes:
+    backend: kubernetes
+    kubeconfig: {path}
+    bundle_volume: localhost/berth:1
+    job: {{entrypoint: "", pull: never}}
 """
 TEMPLATE = "spec: {hostNetwork: true, tolerations: [{operator: Exists}]}\n"
+UNSUPPORTED = 69
 SECRETS = "/api/v1/namespaces/default/secrets"
 
 
@@ -141,12 +148,55 @@ def test_tasks_are_called_by_their_indices(here, ssh):
     here.wait(name, "CANCELLED", limit=120)
 
 
+def test_ranks_of_tasks_are_entered_by_both(here, ssh):
+    name = here.submit("--image", "localhost/busybox:1", "--array", "3,7", "-n", "2", "--", "sh", "-c",
+                       "echo $SLURM_ARRAY_TASK_ID.$SLURM_PROCID; sleep 1000")
+    for task, rank in ("3", "0"), ("7", "1"):
+        harness.until(lambda task=task, rank=rank: here("logs", f"{name}_{task}.{rank}").stdout == f"{task}.{rank}\n", "its log", 120, 0.5)
+        assert ssh(f"{name}_{task}.{rank}", "echo $SLURM_ARRAY_TASK_ID.$SLURM_PROCID").ok().stdout == f"{task}.{rank}\n"
+    here("cancel", name).ok()
+    here.wait(name, "CANCELLED", limit=120)
+
+
+def test_a_server_without_volumes_that_are_images_is_told(here):
+    """Not a feature that is there unless somebody asks for it, in this release."""
+    result = here("run", "--cluster", "volumes", "--image", "localhost/busybox:1", "--", "true")
+    assert result.status == UNSUPPORTED and "bundle_image" in result.stderr, result
+
+
 def test_files_go_by_the_server(job, here, short_dir):
     content = os.urandom(3_000_000)
     (short_dir / "file").write_bytes(content)
     here("cp", short_dir / "file", f"{job}:/tmp/there").ok()
     here("cp", "--verify", f"{job}:/tmp/there", short_dir / "back").ok()
     assert (short_dir / "back").read_bytes() == content
+
+
+def test_a_session_and_a_log_outlive_the_api_server(here, ssh, home, node):
+    name = here.submit("--image", "localhost/busybox:1", "--", "sh", "-c", "n=0; while :; do echo line $n; n=$((n+1)); sleep 0.2; done")
+    here.wait(name, "RUNNING", limit=120)
+    session = subprocess.Popen([here.program, "ssh", "--path", "login", name, "--", "cat"], env=here.env(), stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
+    log = subprocess.Popen([here.program, "logs", "-f", name], env=here.env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        def echo(text):
+            session.stdin.write(text)
+            session.stdin.flush()
+            assert session.stdout.readline() == text
+        echo(b"before\n")
+        assert log.stdout.readline() == b"line 0\n"
+        node.restart_server()
+        echo(b"after\n")
+        # Not a line twice, and none left out.
+        for n in range(1, 40):
+            assert log.stdout.readline() == b"line %d\n" % n
+        session.stdin.close()
+        assert session.wait(60) == 0
+        here("cancel", name).ok()
+        assert here.wait(name, "CANCELLED", limit=120)
+    finally:
+        harness.stop(session)
+        harness.stop(log)
 
 
 def test_what_is_collected_leaves_nothing(job, here, node):

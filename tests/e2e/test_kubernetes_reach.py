@@ -370,6 +370,18 @@ def test_other_keys_reach_a_pod_that_runs(here, cluster, ssh):
     assert [what for what, *_ in cluster.kubelet.streams].count("exec") >= 1
 
 
+def test_a_server_without_volumes_that_are_images_is_told(here, cluster):
+    """It takes the Job, and leaves the field out."""
+    made = {"metadata": {"name": "job", "uid": "uid"},
+            "spec": {"template": {"spec": {"volumes": [{"name": "berth-bundle", "emptyDir": {}}]}}}}
+    cluster.before = lambda method, path: cluster.faults.append(kube_standin.Fault(201, made, "/jobs")) is None \
+        if method == "POST" and path.endswith("/jobs") else True
+    result = here("run", "--cluster", "volume", "--image", "busybox", "--", "true")
+    cluster.before = None
+    assert result.status == UNSUPPORTED and "bundle_image" in result.stderr, result
+    assert f"DELETE {kube.JOBS}/berth-" in "".join(cluster.asked[-3:]), cluster.asked[-3:]
+
+
 def test_what_the_server_refuses_is_told_and_leaves_nothing(here, cluster):
     end_all(here, cluster)
     for match, words in (("secrets", "secrets is forbidden"), ("configmaps", "bundle_image")):

@@ -139,6 +139,19 @@ int kube_complete(struct kube *kube, const struct job *job, const struct kube_im
 	return complete(kube, job, dir, images, made, err);
 }
 
+/*
+ * A server without the feature leaves the field out and says nothing: the volume would be an empty
+ * directory, and the pod would fail for want of berth-init.
+ */
+static int check_volume(const struct kube_images *images, const json_t *made, struct err *err)
+{
+	if (!images->bundle_volume || kube_has_image_volume(made))
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "this server has no volumes that are images (its feature ImageVolume): set "
+		       "'bundle_image' of the cluster in place of 'bundle_volume'");
+}
+
 int kube_hand_over(struct kube *kube, const struct submission *submission,
 		   const struct kube_images *images, struct err *err)
 {
@@ -152,7 +165,8 @@ int kube_hand_over(struct kube *kube, const struct submission *submission,
 	call.body = body;
 	if (kube_call(kube, &call, &made, err) < 0)
 		return -1;
-	if (complete(kube, submission->job, submission->bundle, images, made, err) == 0)
+	if (check_volume(images, made, err) == 0 &&
+	    complete(kube, submission->job, submission->bundle, images, made, err) == 0)
 		return 0;
 	/* The first error is the one to report; 'berth gc' finds what is left. */
 	if (kube_delete_job(kube, submission->job, "Background", NULL) < 0)

@@ -204,6 +204,15 @@ static void set_command(json_t *container, const struct submission *submission,
 	json_object_set_new(container, "args", args);
 }
 
+bool kube_has_image_volume(const json_t *job)
+{
+	const json_t *spec = json_object_get(job, "spec");
+	const json_t *pod = json_object_get(json_object_get(spec, "template"), "spec");
+	const json_t *volume = kube_item_with(json_object_get(pod, "volumes"), "name", BUNDLE);
+
+	return json_object_get(volume, "image");
+}
+
 void kube_add_init(json_t *pod, json_t *container, const struct submission *submission,
 		   const struct kube_bundle *bundle, const struct oci_image *image,
 		   const char *rank)

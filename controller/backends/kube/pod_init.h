@@ -31,3 +31,6 @@ void kube_add_init(json_t *pod, json_t *container, const struct submission *subm
 
 /* The UDP and TCP port that the tunnel of a job listens on in its pod. */
 uint16_t kube_port(const struct job *job);
+
+/* Whether the Job, as the server made it, mounts the image that has berth's programs. */
+bool kube_has_image_volume(const json_t *job);
