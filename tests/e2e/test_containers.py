@@ -11,6 +11,7 @@ import pytest
 
 import containers
 import harness
+import processes
 import slurm
 from test_slurm_options import PIECES
 
@@ -187,12 +188,20 @@ def test_containers_hear_of_their_end_and_go_though_podman_is_slow(podman, short
     slow.unlink()  # from here on, for whoever still waits for the end of a shell
 
 
+def of_job(directory):
+    """The processes that name its directory: its shells, and what watches them."""
+    return [pid for pid in processes.all_pids() if any(word.startswith(str(directory)) for word in processes.argv(pid))]
+
+
 def test_containers_that_hear_nothing_end_with_their_job(podman):
     name = podman.run("-n", "2", "--", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done")
     harness.until(lambda: podman("logs", name).stdout == "up\n" * 2, "output")
+    directory = podman.job_dir(name)
+    assert of_job(directory)
     podman("cancel", name).ok()
     podman.wait(name, "CANCELLED")
     harness.until(lambda: podman.left() == "", "no container left")
+    harness.until(lambda: of_job(directory) == [], "nobody who watches")
 
 
 def test_what_a_killed_node_left_goes_with_the_next_job_there(podman):

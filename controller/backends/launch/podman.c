@@ -22,6 +22,8 @@
  * What is said before the container has a process is kept until it has one. `wait` ends early when
  * a signal comes, and a shell that has collected its child meanwhile remembers its status. With
  * crun the container stays in the job's control group; other runtimes insist on one of their own.
+ * The watcher closes its end for writing by exec: beside a command of its own, a shell would keep
+ * a copy of it to have it back afterwards, and no end would ever come.
  * Without root, the user is who they are outside.
  */
 static const char podman_run[] =
@@ -41,6 +43,7 @@ static const char podman_run[] =
 	"\ttrap \"told=\\\"\\${told}$s \\\" rough=yes; tell\" $s\n"
 	"done\n"
 	"watch() {\n"
+	"\texec <\"$alive\" >/dev/null 2>&1 9>&-\n"
 	"\trm -f \"$alive\"\n"
 	"\ttrap '' HUP INT QUIT TERM USR1 USR2 ALRM URG\n"
 	"\t[ \"${SLURM_LOCALID:-0}\" != 0 ] ||\n"
@@ -54,7 +57,7 @@ static const char podman_run[] =
 	"}\n"
 	"mkfifo \"$alive\" || exit 125\n"
 	"exec 9<>\"$alive\"\n"
-	"(watch <\"$alive\" >/dev/null 2>&1 9>&- &)\n"
+	"(watch &)\n"
 	"[ \"$(id -u)\" = 0 ] || export PODMAN_USERNS=keep-id\n"
 	"cgroups=disabled\n"
 	"[ \"$(podman info --format '{{.Host.OCIRuntime.Name}}' 9>&-)\" = crun ] || cgroups=enabled\n"
