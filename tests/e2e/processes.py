@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 
 
 def read(pid: int, name: str) -> bytes:
@@ -46,3 +47,12 @@ def remove_cgroup(path: pathlib.Path) -> None:
             inner.rmdir()
     with contextlib.suppress(OSError):
         path.rmdir()
+
+
+def end_tree(pid: int) -> None:
+    """Kills a process and all below it, which it could not start anew: it is stopped before they are looked for."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+        for child in read(pid, f"task/{pid}/children").split():
+            end_tree(int(child))
+        os.kill(pid, signal.SIGKILL)

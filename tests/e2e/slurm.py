@@ -211,18 +211,30 @@ class Slurm:
             self.run("scontrol", "delete", f"ReservationName={name}").ok()
 
     def stop(self) -> None:
-        if self.is_up:
-            self.run("scancel", "--user=root", timeout=20)
-            harness.until(lambda: not self.run("squeue", "--noheader").stdout.strip(),
-                          "empty queue after scancel", limit=40)
-        self.is_up = False
-        for process in reversed(self.processes):
-            harness.stop(process)
-        self.processes.clear()
-        for node in self.nodes:
-            for pattern in f"*/slurm_{node}", f"system.slice/{node}_slurmstepd.scope":
-                for path in pathlib.Path("/sys/fs/cgroup").glob(pattern):
-                    processes.remove_cgroup(path)
+        """Jobs are cancelled first; everything of it is ended by pid, also when they do not end, which is told then."""
+        try:
+            if self.is_up:
+                self.run("scancel", "--user=root", timeout=20)
+                harness.until(lambda: not self.run("squeue", "--noheader").stdout.strip(),
+                              "empty queue after scancel", limit=40)
+        finally:
+            self.is_up = False
+            for process in reversed(self.processes):
+                harness.stop(process)
+            self.processes.clear()
+            self._end_steps()
+            for node in self.nodes:
+                for pattern in f"*/slurm_{node}", f"system.slice/{node}_slurmstepd.scope":
+                    for path in pathlib.Path("/sys/fs/cgroup").glob(pattern):
+                        processes.remove_cgroup(path)
+
+    def _end_steps(self) -> None:
+        """slurmd leaves slurmstepd behind on purpose, and with that its job; what is of this Slurm has its configuration
+        in its environment."""
+        ours = f"SLURM_CONF={self.config}".encode()
+        for pid in processes.all_pids():
+            if processes.read(pid, "comm").startswith(b"slurmstepd") and ours in processes.read(pid, "environ").split(b"\0"):
+                processes.end_tree(pid)
 
     def run(self, *argv, timeout=30) -> harness.Result:
         return harness.run(argv, env=self.env(), timeout=timeout)
