@@ -36,7 +36,7 @@ static int describe_job(struct controller *c, const struct get_args *args,
 	struct err stale;
 	int refreshed;
 
-	if (ops_find_text(c, name, &job, err) < 0)
+	if (ops_find_to_show(c, name, &job, err) < 0)
 		return -1;
 	refreshed = args->refresh ? ops_refresh_job(c, &job, &stale)
 				  : ops_refresh_aged(c, &one, &stale);
@@ -170,7 +170,8 @@ const struct verb cmd_describe = {
 	.operands =
 		"job JOB... | node NODE... | queue QUEUE... | cluster CLUSTER... | image IMAGE...",
 	.summary = "tell everything about a job, a node, a queue, a cluster or an image",
-	.details = "A JOB is job-7, 7, or the job's name (the newest with that name).",
+	.details = "A JOB is job-7, 7, or the job's name (the newest with that name);\n"
+		   "job-7.3 is its rank 3, and job-7_3.1 rank 1 of task 3 of an array.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct get_args),

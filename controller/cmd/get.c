@@ -190,7 +190,8 @@ const struct verb cmd_get = {
 		"       resources | scheduling-report | queue-report | job-report | connections "
 		"[NAME...]",
 	.summary = "list jobs, their errors, clusters and what they have, reports, connections",
-	.details = "A job is named job-7, 7, or by its name (the newest with that name).",
+	.details = "A job is named job-7, 7, or by its name (the newest with that name);\n"
+		   "job-7.3 is its rank 3, and job-7_3.1 rank 1 of task 3 of an array.",
 	.opts = opts,
 	.mode = OPT_PERMUTE,
 	.args_size = sizeof(struct get_args),

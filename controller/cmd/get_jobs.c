@@ -34,7 +34,12 @@ static int list(struct controller *c, const struct get_args *args, int argc, cha
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 	struct filter filter;
-	struct selection selection = { argv, (size_t)argc, args->all, &filter, !args->refresh };
+	const struct selection selection = { .jobs = argv,
+					     .len = (size_t)argc,
+					     .all = args->all,
+					     .filter = &filter,
+					     .may_be_aged = !args->refresh,
+					     .is_to_show = true };
 	int result;
 
 	if (filter_parse(&args->filter, &filter, err) < 0)

@@ -180,6 +180,10 @@ void job_label(const struct job *job, char out[JOB_LABEL_SIZE])
 {
 	size_t len = strlen("job-");
 
+	if (job->of_rank) {
+		job_rank_label(job, job->rank, out);
+		return;
+	}
 	memcpy(out, "job-", len);
 	len += text_format_uint(job->id, out + len);
 	if (!is_part(job))
@@ -237,6 +241,8 @@ bool job_has_rank(const struct job *job, uint64_t rank)
 
 uint64_t job_count_ranks(const struct job *job)
 {
+	if (job->of_rank)
+		return 1;
 	if (!job_is_array(job))
 		return job->tasks;
 	return width(job) * indices_count(is_part(job) ? job->only : job->array);
@@ -244,6 +250,8 @@ uint64_t job_count_ranks(const struct job *job)
 
 bool job_means_rank(const struct job *job, uint64_t rank)
 {
+	if (job->of_rank)
+		return rank == job->rank;
 	return !is_part(job) || indices_have(job->only, job_task_of_rank(job, rank));
 }
 

@@ -69,7 +69,9 @@ struct job {
 	char *node_list; /* where it runs or ran, as hostlist.h reads it, or "" */
 	char *array;	 /* indices of its tasks, as indices.h reads them, or "": one job */
 	char *only;	 /* tasks of the array that alone are meant, or ""; never recorded */
-	char *origin;	 /* how it came here: "" submitted, or one of JOB_ATTACHED, ... */
+	bool of_rank;	 /* one rank alone is meant, to be looked at; never recorded */
+	unsigned int rank;
+	char *origin; /* how it came here: "" submitted, or one of JOB_ATTACHED, ... */
 	enum job_state state;
 	char *native_state; /* the scheduler's own word, or "" */
 	char *reason;	    /* why it waits or how it ended, or "" */
@@ -166,7 +168,10 @@ bool job_means_rank(const struct job *job, uint64_t rank);
 int job_check_rank(const struct job *job, uint64_t rank, struct err *err) attr_must_use;
 int job_check_task(const struct job *job, uint64_t task, struct err *err) attr_must_use;
 
-/* "job-7", or "job-7_3" or "job-7_[0-4]" when only tasks are meant, in a buffer of JOB_LABEL_SIZE. */
+/*
+ * "job-7", or "job-7_3" or "job-7_[0-4]" when only tasks are meant, or as job_rank_label() when one
+ * rank is, in a buffer of JOB_LABEL_SIZE.
+ */
 #define JOB_LABEL_SIZE 64
 void job_label(const struct job *job, char out[JOB_LABEL_SIZE]);
 

@@ -52,6 +52,19 @@ struct run *run_list_add(struct run_list *list, uint64_t task)
 	return run;
 }
 
+void run_of_record(const struct job *job, struct run *run)
+{
+	run->attempt = job->attempts ? job->attempts : job->started_ns != 0;
+	run->state = job->state;
+	run->exit_code = job->exit_code;
+	run->signal = job->signal;
+	run->started_ns = job->started_ns;
+	run->ended_ns = job->ended_ns;
+	run_set_text(&run->native_state, job->native_state);
+	run_set_text(&run->reason, job->reason);
+	run_set_text(&run->node_list, job->node_list);
+}
+
 struct run *run_list_find(const struct run_list *list, uint64_t task)
 {
 	size_t low = 0, high = list->len;

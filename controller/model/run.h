@@ -46,6 +46,9 @@ DEFINE_CLEANUP_VALUE(struct run_list, run_list_finish)
  */
 struct run *run_list_add(struct run_list *list, uint64_t task);
 
+/* The attempt that the record is about; what it used is not known there. */
+void run_of_record(const struct job *job, struct run *run);
+
 /* By index, in a list that is ordered by it; NULL when there is none. */
 struct run *run_list_find(const struct run_list *list, uint64_t task);
 

@@ -31,7 +31,7 @@ bool age_is_allowed(struct controller *c, const char *cluster)
 bool job_wants_observing(const struct job *job)
 {
 	return job->state != JOB_DEFINED && !job_state_is_ended(job->state) &&
-	       job->only[0] == '\0' && !job_is_imported(job);
+	       job->only[0] == '\0' && !job->of_rank && !job_is_imported(job);
 }
 
 bool age_is_young(struct controller *c, const char *cluster, const struct job_list *jobs)

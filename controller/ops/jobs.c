@@ -151,7 +151,20 @@ static int refuse_rank(const char *text, struct err *err)
 		       (int)MIN(strrchr(text, '.') - text, 80), text);
 }
 
-int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
+/* The tasks that are meant, or the rank. */
+static int choose_part(struct job *job, const struct ref *ref, const char *tasks, bool may_be_rank,
+		       struct err *err)
+{
+	if (!may_be_rank || !ref->has_rank || (job_is_array(job) && !ref->has_inner))
+		return tasks ? choose_tasks(job, tasks, err) : 0;
+	if (ref_choose_rank(ref, job, &job->rank, err) < 0)
+		return -1;
+	job->of_rank = true;
+	return job_is_array(job) ? choose_tasks(job, tasks, err) : 0;
+}
+
+static int find_text(struct controller *c, const char *text, bool may_be_rank, struct job *ret,
+		     struct err *err)
 {
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup_free char *before = NULL, *tasks = NULL;
@@ -160,7 +173,7 @@ int ops_find_text(struct controller *c, const char *text, struct job *ret, struc
 	if (!split_tasks(text, &before, &tasks)) {
 		if (ref_parse(text, &ref, err) < 0)
 			return -1;
-		if (ref.has_inner)
+		if (ref.has_inner && !may_be_rank)
 			return refuse_rank(text, err);
 		if (ref.has_rank)
 			tasks = str_printf("%u", ref.rank);
@@ -170,11 +183,21 @@ int ops_find_text(struct controller *c, const char *text, struct job *ret, struc
 	} else if (ref_parse(before, &ref, err) < 0) {
 		return -1;
 	}
-	if (find(c, &ref, &job, err) < 0 || (tasks && choose_tasks(&job, tasks, err) < 0))
+	if (find(c, &ref, &job, err) < 0 || choose_part(&job, &ref, tasks, may_be_rank, err) < 0)
 		return -1;
 	*ret = job;
 	job = (struct job){ 0 };
 	return 0;
+}
+
+int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
+{
+	return find_text(c, text, false, ret, err);
+}
+
+int ops_find_to_show(struct controller *c, const char *text, struct job *ret, struct err *err)
+{
+	return find_text(c, text, true, ret, err);
 }
 
 int ops_list(struct controller *c, bool all, struct job_list *ret, struct err *err)
@@ -208,25 +231,28 @@ static int list_and_expect(struct controller *c, const struct selection *selecti
 	return store_end_reading(c->store, result == 0 ? err : NULL) < 0 ? -1 : result;
 }
 
-/* The same job, or the same tasks of one array. */
+/* The same job, the same tasks of one array, or the same rank. */
 static bool is_listed(const struct job_list *jobs, const struct job *job)
 {
 	for (size_t i = 0; i < jobs->len; i++) {
-		if (jobs->items[i].id == job->id && strcmp(jobs->items[i].only, job->only) == 0)
+		const struct job *listed = &jobs->items[i];
+
+		if (listed->id == job->id && strcmp(listed->only, job->only) == 0 &&
+		    listed->of_rank == job->of_rank && listed->rank == job->rank)
 			return true;
 	}
 	return false;
 }
 
-int ops_find_named(struct controller *c, char *const *names, size_t len, struct job_list *ret,
-		   struct err *err)
+static int find_named(struct controller *c, char *const *names, size_t len, bool may_be_rank,
+		      struct job_list *ret, struct err *err)
 {
 	cleanup(job_list_finish) struct job_list jobs = { 0 };
 
 	for (size_t i = 0; i < len; i++) {
 		cleanup(job_finish) struct job job = { 0 };
 
-		if (ops_find_text(c, names[i], &job, err) < 0)
+		if (find_text(c, names[i], may_be_rank, &job, err) < 0)
 			return -1;
 		if (!is_listed(&jobs, &job))
 			job_list_take(&jobs, &job);
@@ -236,11 +262,18 @@ int ops_find_named(struct controller *c, char *const *names, size_t len, struct 
 	return 0;
 }
 
+int ops_find_named(struct controller *c, char *const *names, size_t len, struct job_list *ret,
+		   struct err *err)
+{
+	return find_named(c, names, len, false, ret, err);
+}
+
 static int find_selected(struct controller *c, const struct selection *selection,
 			 struct job_list *ret, struct err *err)
 {
 	return selection->len == 0 ? list_and_expect(c, selection, ret, err)
-				   : ops_find_named(c, selection->jobs, selection->len, ret, err);
+				   : find_named(c, selection->jobs, selection->len,
+						selection->is_to_show, ret, err);
 }
 
 int ops_select(struct controller *c, const struct selection *selection, struct job_list *ret,

@@ -19,13 +19,20 @@ int ops_find(struct controller *c, const struct ref *ref, struct job *ret, struc
 	attr_must_use;
 
 /*
- * The same for a JOB argument as the user wrote it, which may also be "job-7_[0-4,9]". A rank of a
- * job that is no array is refused: nothing can be done to it alone.
+ * The same for a JOB argument as the user wrote it, which may also be "job-7_[0-4,9]". One rank of
+ * several is refused: nothing can be done to it alone.
  */
 int ops_find_text(struct controller *c, const char *text, struct job *ret, struct err *err)
 	attr_must_use;
 
-/* The jobs of several such arguments, each once however often it was named. */
+/*
+ * The same for who only looks: a rank may be meant, too, and then the record's `of_rank` says so.
+ * Once it was refreshed, it tells what is known of that rank.
+ */
+int ops_find_to_show(struct controller *c, const char *text, struct job *ret, struct err *err)
+	attr_must_use;
+
+/* The jobs of several arguments of ops_find_text(), each once however often it was named. */
 int ops_find_named(struct controller *c, char *const *names, size_t len, struct job_list *ret,
 		   struct err *err) attr_must_use;
 
@@ -57,6 +64,7 @@ struct selection {
 	bool all;		     /* without operands: also those that ended long ago */
 	const struct filter *filter; /* or NULL; goes for named jobs too */
 	bool may_be_aged;	     /* see ops_refresh_aged() */
+	bool is_to_show;	     /* see ops_find_to_show() */
 };
 
 /*

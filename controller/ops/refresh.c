@@ -8,6 +8,7 @@
 #include "controller/ops/internal.h"
 #include "controller/ops/jobs.h"
 #include "controller/ops/place.h"
+#include "controller/ops/rank.h"
 #include "init/base/log.h"
 #include "init/base/text.h"
 
@@ -260,7 +261,23 @@ static void show_part(struct job *job, const struct run_list *runs)
 	job_set(job, node_list, part.len > 0 ? items[0].node_list : "");
 }
 
-/* Tasks of arrays: each array is asked about once, when its tasks stand together. */
+/* The same for a rank of a job that is no array, before it is told from the others. */
+static void show_whole(struct job *job, const struct job *whole)
+{
+	job->state = whole->state;
+	job->exit_code = whole->exit_code;
+	job->signal = whole->signal;
+	job->started_ns = whole->started_ns;
+	job->ended_ns = whole->ended_ns;
+	job->attempts = whole->attempts;
+	job->collected = whole->collected;
+	job_set(job, reason, whole->reason);
+	job_set(job, native_state, whole->native_state);
+	job_set(job, node_list, whole->node_list);
+	job_set(job, queue, whole->queue);
+}
+
+/* Tasks of arrays, and ranks: each job is asked about once, when its parts stand together. */
 static int refresh_parts(struct controller *c, struct job_list *jobs, bool may_be_aged,
 			 struct err *err)
 {
@@ -271,7 +288,7 @@ static int refresh_parts(struct controller *c, struct job_list *jobs, bool may_b
 	for (size_t i = 0; i < jobs->len; i++) {
 		struct job *job = &jobs->items[i];
 
-		if (job->only[0] == '\0')
+		if (job->only[0] == '\0' && !job->of_rank)
 			continue;
 		if (whole.id != job->id) {
 			job_finish(&whole);
@@ -285,8 +302,12 @@ static int refresh_parts(struct controller *c, struct job_list *jobs, bool may_b
 					    result == 0 ? err : NULL) < 0)
 				return -1;
 		}
-		if (runs.len > 0)
+		if (job->only[0] == '\0')
+			show_whole(job, &whole);
+		else if (runs.len > 0)
 			show_part(job, &runs);
+		if (job->of_rank)
+			rank_show(c, job);
 	}
 	return result;
 }

@@ -7,6 +7,7 @@
 #include "controller/backends/jobdir.h"
 #include "init/base/indices.h"
 #include "controller/ops/internal.h"
+#include "controller/ops/rank.h"
 #include "init/base/log.h"
 
 /* What several ranks left comes in one question. */
@@ -28,15 +29,7 @@ static void add_newest(struct site *site, const struct job *job, struct run_list
 	struct run left = { .reason = str_dup("") };
 	struct run *run = run_list_add(runs, 0);
 
-	run->attempt = job->attempts ? job->attempts : job->started_ns != 0;
-	run->state = job->state;
-	run->exit_code = job->exit_code;
-	run->signal = job->signal;
-	run->started_ns = job->started_ns;
-	run->ended_ns = job->ended_ns;
-	run_set_text(&run->native_state, job->native_state);
-	run_set_text(&run->reason, job->reason);
-	run_set_text(&run->node_list, job->node_list);
+	run_of_record(job, run);
 	fetch_status(site, job);
 	if (jobdir_observe_run(site, job, &left)) {
 		run->max_rss = left.max_rss;
@@ -124,6 +117,10 @@ int ops_list_runs(struct controller *c, const struct job *job, struct run_list *
 	struct backend *backend;
 	struct err why;
 
+	if (job->of_rank) {
+		rank_add_run(c, job, ret);
+		return 0;
+	}
 	if (store_list_runs(c->store, job->id, false, ret, err) < 0 ||
 	    controller_backend(c, job->cluster, &backend, err) < 0)
 		return -1;

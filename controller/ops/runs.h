@@ -12,7 +12,7 @@
 /*
  * Of a job that ops_select() gave: of an array its tasks (those that are meant alone, if some are),
  * of another job each attempt, the one that the record is about being the last. What accounting
- * knows of them is added, where there is some and it answers.
+ * knows of them is added, where there is some and it answers. Of one rank its newest attempt alone.
  */
 int ops_list_runs(struct controller *c, const struct job *job, struct run_list *ret,
 		  struct err *err) attr_must_use;

@@ -99,7 +99,7 @@ static void line_ranks(const struct job *job, const struct output *output)
 {
 	uint64_t ranks = job_count_ranks(job);
 
-	if (job_is_array(job) && job->tasks > 1)
+	if (job_is_array(job) && job->tasks > 1 && !job->of_rank)
 		output_line(output, "Ranks:", "%" PRIu64 ", %" PRIu64 " in each task", ranks,
 			    job->tasks);
 	else

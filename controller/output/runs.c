@@ -37,10 +37,12 @@ void output_format_size(uint64_t bytes, char *out, size_t size)
 	snprintf(out, size, "%.*f%c", value < 10 ? 1 : 0, value, units[unit]);
 }
 
-/* "job-7_3" of an array, else "job-7". */
+/* "job-7_3" of an array, else "job-7"; of the rank that is meant "job-7.3" or "job-7_3.1". */
 static void format_name(const struct job *job, const struct run *run, char out[JOB_LABEL_SIZE])
 {
-	if (job_is_array(job))
+	if (job->of_rank)
+		job_label(job, out);
+	else if (job_is_array(job))
 		snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64 "_%" PRIu64, job->id, run->task);
 	else
 		snprintf(out, JOB_LABEL_SIZE, "job-%" PRIu64, job->id);

@@ -125,10 +125,16 @@ def test_a_script_with_an_array_is_taken_as_it_is(here, short_dir):
 def test_a_rank_of_a_job_that_is_no_array_cannot_be_touched_alone(here):
     name = here.run("-n", "2", "--", "sh", "-c", "echo rank $SLURM_PROCID")
     assert here("cancel", f"{name}.1").status == INVALID
-    assert "its ranks start and end together" in here("describe", "job", f"{name}.0").stderr
+    refused = here("signal", "USR1", f"{name}.0")
+    assert refused.status == INVALID and "its ranks start and end together" in refused.stderr
+    assert f"{name}.1\n" in here("describe", "job", f"{name}.1").ok().stdout
     here("wait", name, "--timeout", "60s").ok()
     assert here("logs", f"{name}.1").ok().stdout == "rank 1\n"
     assert here("logs", name).ok().stdout == "rank 0\nrank 1\n"
+    (run,) = json.loads(here("get", "job-runs", f"{name}.1", "-o", "json").ok().stdout)
+    assert (run["id"], run["state"], run["exit_code"], run["task"]) == (f"{name}.1", "SUCCEEDED", 0, None) and run["max_rss"]
+    assert here("get", "jobs", f"{name}.1", name, "-o", "name").ok().stdout == f"{name}.1\n{name}\n"
+    assert "its ranks are 0 to 1" in here("get", "jobs", f"{name}.2").stderr
 
 
 def test_what_cannot_be_an_array_is_refused(here):

@@ -68,6 +68,8 @@ def test_each_rank_of_each_task_is_entered_where_it_is(here, enter, running, led
     assert here("ssh", "grid_3.1", WHERE).status == NOT_FOUND  # that would be a name
     assert "CPU" in here("stat", f"{running}_3.1").ok().stdout
     assert "in each task" in here("describe", "job", running).ok().stdout
+    told = here("describe", "job", f"{running}_3.1").ok().stdout
+    assert f"{running}_3.1\n" in told and f"ssh {running}_3.1" in told and "in each task" not in told
     assert "ssh" in here("doctor", f"{running}_3.1").stdout
 
 
@@ -78,7 +80,7 @@ def test_what_is_no_rank_is_refused_with_those_there_are(here, enter, running):
             refused = here(*argv)
             assert refused.status == NOT_FOUND and words in refused.stderr, refused
         assert words in enter(name, "true").stderr
-    for verb in ("cancel",), ("describe", "job"), ("signal", "USR1"):
+    for verb in ("cancel",), ("signal", "USR1"):
         refused = here(*verb, f"{running}_3.1")
         assert refused.status == INVALID and f"say {running}_3" in refused.stderr, refused
 
@@ -137,5 +139,8 @@ def test_a_task_ends_as_its_worst_rank(here, backend):
     assert all(run["max_rss"] for run in tasks.values())
     assert here("wait", f"{name}_2").status == 2
     assert here("logs", "--stderr", f"{name}_2.1").ok().stdout == "why 2\n"
+    ranks = [json.loads(here("get", "job-runs", f"{name}_2.{rank}", "-o", "json").ok().stdout) for rank in range(3)]
+    assert [[(run["state"], run["exit_code"]) for run in rank] for rank in ranks] == [
+        [("SUCCEEDED", 0)], [("FAILED", 2)], [("SUCCEEDED", 0)]]
     errors = here("get", "error", f"{name}_1").ok().stdout
     assert "exit" in errors, errors
