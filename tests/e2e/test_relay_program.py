@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 
@@ -198,6 +199,25 @@ def test_sigterm_waits_for_those_that_are_there(own):
 def test_a_relay_without_anybody_ends_at_once(own):
     own.start().process.terminate()
     assert own.process.wait(10 * harness.PATIENCE) == 0
+
+
+# Of the two ports that the kernel has for it one is taken, for TCP.
+CROWDED = """import socket, subprocess, sys
+taken = socket.create_server(("127.0.0.1", 40000))
+with subprocess.Popen(sys.argv[1:], stderr=subprocess.PIPE) as relay:
+    print(relay.stderr.readline().decode())
+    relay.kill()
+"""
+
+
+@pytest.mark.skipif(not harness.IS_ROOT, reason="only root has networks of its own")
+def test_a_port_that_it_was_given_and_that_is_taken_for_tcp_is_given_back(own):
+    narrow = "ip link set lo up && echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$@\""
+    for _ in range(4):
+        made = harness.run(["unshare", "--net", "sh", "-c", narrow, "sh", sys.executable, "-c", CROWDED,
+                            own.program, "relay", "--key", own.dir / "key.json", "--tokens", own.dir / "tokens",
+                            "--listen", "127.0.0.1:0"]).ok()
+        assert "listens on 127.0.0.1:40001 " in made.stdout
 
 
 def test_a_relay_that_was_killed_comes_back_as_the_same(own):

@@ -15,6 +15,7 @@
 
 #define DRAIN_DEFAULT_NS (30 * NSEC_PER_SEC)
 #define LISTEN_DEFAULT "[::]:443"
+#define PORT_TRIES_MAX 32
 
 static const struct opt opts[] = {
 	OPT_STR(0, "listen", struct relay_args, listen, "ADDRESS:PORT",
@@ -122,6 +123,18 @@ static void say_where(const struct relay *relay, const struct relay_keys *keys)
 	log_info("relay: metrics on %s", at);
 }
 
+/* A port that the kernel has chosen is free for UDP, and may be taken for TCP: another one then. */
+static struct relay *start(const struct relay_config *config, struct err *err)
+{
+	struct relay *relay = relay_new(config, err);
+
+	for (int i = 1; !relay && addr_port(&config->listen) == 0 && err->kind == ERR_EXISTS &&
+			i < PORT_TRIES_MAX;
+	     i++)
+		relay = relay_new(config, err);
+	return relay;
+}
+
 static int serve(const struct relay_args *args, struct err *err)
 {
 	static struct program_state state;
@@ -138,7 +151,7 @@ static int serve(const struct relay_args *args, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&state.loop);
 	/* After a failure the process ends, and with it whatever had been opened. */
-	state.relay = relay_new(&config, err);
+	state.relay = start(&config, err);
 	if (!state.relay)
 		return -1;
 	watch(&state, &state.term, SIGTERM);
