@@ -35,7 +35,7 @@ struct site;
 /* A part of a file that is going to be read. */
 struct site_part {
 	const char *path;
-	uint64_t offset;
+	uint64_t offset; /* LOG_END: its last max bytes, without notes */
 	size_t max;
 	/*
 	 * Not 0: PATH.times is going to be read as well (log_times.h), and the part that begins

@@ -16,8 +16,9 @@
 #define HEAD_MAX 96
 
 /*
- * p INDEX PATH OFFSET MAX SECOND. The notes are words of whoever may write there: what is no number
- * that every shell understands ends them. A file that shrinks while it is printed is filled up.
+ * p INDEX PATH OFFSET MAX SECOND; the offset is "end" for LOG_END. The notes are words of whoever
+ * may write there: what is no number that every shell understands ends them. A file that shrinks
+ * while it is printed is filled up.
  */
 static const char script_head[] =
 	"LC_ALL=C\n"
@@ -32,7 +33,9 @@ static const char script_head[] =
 	"printf '%%s n 0 %%s\\n%%s' $1 ${#t} \"$t\"\n"
 	"else echo $1 n; fi; fi\n"
 	"[ -e \"$f\" ] || { echo $1 p; return; }\n"
-	"[ -r \"$f\" ] && n=$(wc -c <\"$f\") && n=$((n - o)) || return\n"
+	"[ -r \"$f\" ] && n=$(wc -c <\"$f\") || return\n"
+	"[ $o != end ] || { o=$((n - $4)); [ $o -ge 0 ] || o=0; }\n"
+	"n=$((n - o))\n"
 	"[ $n -gt 0 ] || n=0; [ $n -le $4 ] || n=$4\n"
 	"echo $1 p $o $n; [ $n -eq 0 ] || {\n"
 	"tail -c +$((o + 1)) \"$f\" | head -c $n; head -c $n /dev/zero; } | head -c $n; }\n";
@@ -46,10 +49,14 @@ bool site_parts_write(const struct site_part *parts, size_t len, struct buf *scr
 {
 	bool ok = buf_printf(script, script_head, LOG_TIMES_TEXT_MAX);
 
-	for (size_t i = 0; i < len && ok; i++)
+	for (size_t i = 0; i < len && ok; i++) {
 		ok = buf_printf(script, "p %zu ", i) && remote_quote(script, parts[i].path) &&
-		     buf_printf(script, " %" PRIu64 " %zu %" PRIu64 "\n", parts[i].offset,
-				max_of(&parts[i], len), parts[i].since);
+		     (parts[i].offset == LOG_END
+			      ? buf_printf(script, " end")
+			      : buf_printf(script, " %" PRIu64, parts[i].offset)) &&
+		     buf_printf(script, " %zu %" PRIu64 "\n", max_of(&parts[i], len),
+				parts[i].since);
+	}
 	return ok;
 }
 
@@ -125,7 +132,7 @@ static void add(struct site_parts *parts, const struct site_part *part, const st
 	item = &parts->items[parts->len++];
 	*item = (struct site_parts_item){
 		.path = str_printf("%s%s", part->path, head->is_notes ? ".times" : ""),
-		.offset = head->offset,
+		.offset = part->offset == LOG_END ? LOG_END : head->offset,
 		.max = head->is_notes ? LOG_TIMES_TEXT_MAX : max,
 		.is_missing = head->is_missing,
 		.bytes = BUF_INIT(BYTES_MAX),

@@ -18,6 +18,9 @@
 #define POLL_DEAR_MS 3000
 #define CHUNK_REMOTE (1024 * 1024)
 #define TAIL_MAX 1000000
+/* How much of the end of a log is fetched for --tail before all of it is. */
+#define TAIL_CHUNK_MIN ((size_t)64 * 1024)
+#define TAIL_LINE_USUAL 128
 
 struct args {
 	bool follow;
@@ -48,6 +51,7 @@ struct log {
 	size_t len;
 	size_t chunk; /* how much is read at once */
 	unsigned int poll_ms;
+	bool is_remote;
 	bool is_expected; /* the next look was announced */
 };
 
@@ -177,6 +181,54 @@ static int expect(struct log *log, uint64_t since_ns, struct err *err)
 	return ops_expect_logs(log->c, &log->job, parts, log->len, since_ns, err);
 }
 
+/*
+ * Cuts off what is before the last lines; false when there may be too few: these bytes are not the
+ * whole log, and begin with what may be part of a line.
+ */
+static bool cut_to_tail(struct span *text, uint64_t lines, bool is_whole)
+{
+	uint64_t seen = 0;
+
+	for (size_t i = text->len; i > 1 && seen < lines; i--) {
+		if (text->ptr[i - 2] == '\n' && ++seen == lines)
+			span_cut(text, i - 1);
+	}
+	return is_whole || seen == lines;
+}
+
+/* Where reading costs a request: the end of each log, all in one; more only where that is short. */
+static int copy_tails(struct log *log, uint64_t lines, struct err *err)
+{
+	size_t max = MIN(MAX(TAIL_CHUNK_MIN, lines * TAIL_LINE_USUAL), log->chunk);
+
+	for (size_t i = 0; i < log->len; i++) {
+		log->sources[i].part.offset = LOG_END;
+		log->sources[i].part.max = max;
+	}
+	if (expect(log, 0, err) < 0)
+		return -1;
+	for (size_t i = 0; i < log->len; i++) {
+		cleanup(buf_finish) struct buf chunk = BUF_INIT(max);
+		struct source *source = &log->sources[i];
+		struct span text;
+
+		if (ops_read_log(log->c, &log->job, &source->part, &chunk, err) < 0)
+			return -1;
+		text = buf_span(&chunk);
+		if (cut_to_tail(&text, lines, text.len < max)) {
+			if (fd_write_all(STDOUT_FILENO, text, err) < 0)
+				return err_wrap(err, "standard output");
+			continue;
+		}
+		source->is_open = false;
+		source->part.offset = 0;
+		source->part.max = log->chunk;
+		if (skip_to_tail(log, source, lines, err) < 0 || copy_source(log, source, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int copy_what_is_there(struct log *log, bool is_last, struct err *err)
 {
 	if (!log->is_expected && expect(log, 0, err) < 0)
@@ -265,6 +317,8 @@ static int copy(struct log *log, const struct args *args, const struct from *fro
 
 	if (before != 0)
 		return before < 0 ? -1 : 0;
+	if (args->tail && log->is_remote && !args->since && !args->follow && from->lines > 0)
+		return copy_tails(log, from->lines, err);
 	for (size_t i = 0; args->tail && i < log->len; i++) {
 		if (skip_to_tail(log, &log->sources[i], from->lines, err) < 0)
 			return -1;
@@ -280,15 +334,14 @@ static int run(void *opaque, int argc, char **argv, struct err *err)
 	cleanup(log_finish) struct log log = { 0 };
 	struct from from = { 0 };
 	struct ref ref;
-	bool is_remote;
 
 	(void)argc;
 	if (parse(args, &from, err) < 0 || ref_parse(argv[0], &ref, err) < 0 ||
 	    controller_open(&c, err) < 0 || ops_find(c, &ref, &log.job, err) < 0)
 		return -1;
-	is_remote = ops_job_is_remote(c, &log.job);
-	log.chunk = is_remote ? CHUNK_REMOTE : CHUNK;
-	log.poll_ms = is_remote ? POLL_REMOTE_MS : POLL_MS;
+	log.is_remote = ops_job_is_remote(c, &log.job);
+	log.chunk = log.is_remote ? CHUNK_REMOTE : CHUNK;
+	log.poll_ms = log.is_remote ? POLL_REMOTE_MS : POLL_MS;
 	if (ops_job_is_dear(c, &log.job))
 		log.poll_ms = POLL_DEAR_MS;
 	log.c = c;

@@ -99,6 +99,19 @@ def test_logs_are_followed_to_the_end(remote):
     assert remote.wait(name, "FAILED")["exit_code"] == 3
 
 
+def test_the_last_lines_come_from_the_end_in_one_round_trip(remote, node):
+    """But where lines are longer than usual; their number is right then, too."""
+    name = remote.submit("--", "sh", "-c", "seq 30000; head -c 100000 /dev/zero | tr '\\0' x >&2; echo >&2; echo end >&2")
+    remote.wait(name, "SUCCEEDED")
+    for lines, first in ("2", 29999), ("20000", 10001), ("40000", 1):
+        node.calls()
+        said = remote("logs", "-n", lines, name).ok().stdout
+        assert said == "".join(f"{n}\n" for n in range(first, 30001)) and node.calls() == 1, lines
+    assert remote("logs", "-n0", name).ok().stdout == ""
+    assert remote("logs", "-n1", "--stderr", name).ok().stdout == "end\n"
+    assert remote("logs", "-n2", "--stderr", name).ok().stdout == "x" * 100000 + "\nend\n"
+
+
 def test_logs_of_many_tasks_and_since_a_moment_are_one_round_trip(remote, node):
     """Of an array, whose tasks print into files of their own."""
     go = node.dir / "go"
@@ -115,7 +128,8 @@ def test_logs_of_many_tasks_and_since_a_moment_are_one_round_trip(remote, node):
     remote.wait(name, "RUNNING")
     go.touch()
     harness.until(lambda: sizes() == [["6", "11"]] * 3, "notes of what was printed late", limit=60)
-    for options, expected in ((), "early\nlate\n" * 3), (since, "late\n" * 3), (("--since", "1h"), "early\nlate\n" * 3):
+    for options, expected in ((), "early\nlate\n" * 3), (since, "late\n" * 3), (("--since", "1h"), "early\nlate\n" * 3), \
+            (("--tail", "1"), "late\n" * 3), (("--tail", "9"), "early\nlate\n" * 3):
         node.calls()
         assert remote("logs", *options, name).ok().stdout == expected and node.calls() == 1, options
     node.calls()

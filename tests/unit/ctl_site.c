@@ -372,6 +372,7 @@ static void parts_of_many_files_are_one_question(void **state)
 	const struct site_part parts[] = {
 		{ .path = out, .max = 6, .since = 150 },
 		{ .path = bytes, .offset = 1, .max = 100 },
+		{ .path = bytes, .offset = LOG_END, .max = 2 },
 		{ .path = missing, .max = 100, .since = 150 },
 	};
 	cleanup(buf_finish) struct buf text = BUF_INIT(256);
@@ -386,8 +387,8 @@ static void parts_of_many_files_are_one_question(void **state)
 	read_part(times, 0, 65536, "100 6\n200 11\n250");
 	read_part(out, 6, 6, "late\n");
 	assert_int_equal(site_read(site, bytes, 1, 100, &text, NULL), 0);
-	assert_int_equal(buf_len(&text), 4);
-	assert_memory_equal(buf_str(&text), "\0b\n\n", 4);
+	assert_memory_equal(buf_str(&text), "\0b\n\n", 5);
+	read_part(bytes, LOG_END, 2, "\n\n");
 	assert_int_equal(site_read(site, missing, 0, 100, &text, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
 	assert_int_equal(site_read(site, no_times, 0, 100, &text, &err), -1);
