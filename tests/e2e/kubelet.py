@@ -282,8 +282,7 @@ class Pod:
     def enter(self) -> list:
         flags = ["--user", "--preserve-credentials"] if os.readlink(f"/proc/{self.pid}/ns/user") != os.readlink(
             "/proc/self/ns/user") else []
-        return ["nsenter", "--target", str(self.pid), *flags, "--mount", "--pid", "--net", "--ipc", "--uts", "--root",
-                "--wd=/"]
+        return ["nsenter", "--target", str(self.pid), *flags, "--mount", "--pid", "--net", "--ipc", "--uts", "--root", "--wd"]
 
 
 class Kubelet:

@@ -8,7 +8,9 @@ import os
 import pytest
 
 import harness
+import vscode
 from engine_user import here, ssh  # noqa: F401
+from vscode import chromium, server  # noqa: F401
 
 UNAVAILABLE, NOT_FOUND = 69, 66
 
@@ -78,6 +80,26 @@ def test_files_ports_and_keys_work_there(here, ssh, container, short_dir):
     assert ssh(job, "echo in").stdout == "in\n"
     # Once more is the same job.
     assert attach(here, name) == job and ssh(job, "echo in").stdout == "in\n"
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)  # a browser takes its time
+def test_an_editor_opens_a_window_there_and_leaves_nothing(here, ssh, container, server, chromium, build_dir, tmp_path):
+    """VS Code's own server, as somebody who is not root, where only the engine leads."""
+    shared = [f"--volume={path}:{path}:ro" for path in (server.node, server.folder, *server.libraries())]
+    name = container("glibc", "sleep", "1000", network="none", options=["--user=1000:1000", *shared])
+    job = attach(here, name)
+    ssh(job, f"mkdir /tmp/work && touch /tmp/work/{vscode.FILE}").ok()
+    with vscode.Remote(ssh, job, server, tmp_path / "log") as remote:
+        assert remote.said["exitCode"] == "0" and here.job(job)["uid"] in remote.said["agentFolder"], remote.said
+        with remote.browser(tmp_path / "profile") as window:
+            vscode.look_at(window, f"http://127.0.0.1:{remote.port}", "/tmp/work",
+                           build_dir / "results" / f"vscode-{here.engine.name}.png")
+        assert "server-main.js" in here.engine.call("top", name).ok().stdout
+        here("cancel", job).ok()
+        assert remote.client.wait(30 * harness.PATIENCE) != 0
+    left = here.engine.call("top", name).ok().stdout
+    assert server.node not in left and "berth" not in left and "sleep" in left, left
+    assert inside(here, name, "sh", "-c", "find / -xdev -name '.berth-*' 2>/dev/null; ls -A /tmp") == "work\n"
 
 
 def test_it_follows_the_container(here, ssh, container):

@@ -4,6 +4,7 @@
 import itertools
 import json
 import os
+import pathlib
 import subprocess
 import threading
 
@@ -13,7 +14,9 @@ import containers
 import harness
 import kube
 import kubelet
+import vscode
 from test_kubernetes_reach import make_old
+from vscode import server  # noqa: F401
 
 UNAVAILABLE, NOT_FOUND, UNSUPPORTED = 69, 66, 69
 
@@ -31,11 +34,20 @@ clusters:
 numbers = itertools.count(1)
 
 
+def machine_root(dir: pathlib.Path) -> pathlib.Path:
+    """With the machine's /usr, which a volume is to bring, it has bash and node."""
+    containers.root(dir)
+    for name in "lib", "lib64":
+        (dir / name).symlink_to(f"usr/{name}")
+    return dir
+
+
 @pytest.fixture(scope="module")
 def cluster(session_dir, build_dir):
     it = kubelet.StandIn()
     try:
-        images = {"busybox": kubelet.Image(containers.root(session_dir / "adopt-busybox")),
+        images = {"machine": kubelet.Image(machine_root(session_dir / "adopt-machine")),
+                  "busybox": kubelet.Image(containers.root(session_dir / "adopt-busybox")),
                   "berth": kubelet.Image(containers.bundle_root(build_dir, session_dir / "adopt-berth")),
                   "scratch": kubelet.Image(containers.bare_root(session_dir / "adopt-scratch"))}
         nodes = kubelet.Kubelet(it, session_dir / "adopt-kubelet", images)
@@ -62,17 +74,20 @@ def pod(cluster):
     """pod("busybox", "sleep", "1000", security={}, mounts={"/tmp": {}}) -> its name; removed at the end."""
     made = []
 
-    def start(image, *command, security=None, mounts=(), **spec):
+    def start(image, *command, security=None, mounts=(), shared=(), **spec):
         name = f"foreign-{next(numbers)}"
         made.append(name)
         container = {"name": "app", "image": image, "command": list(command), "env": [{"name": "OF", "value": "pod"}],
                      "volumeMounts": [{"name": f"v{i}", "mountPath": path} for i, path in enumerate(mounts)]}
+        volumes = [{"name": f"v{i}", "emptyDir": {}} for i, _ in enumerate(mounts)]
+        for i, path in enumerate(shared):  # the machine's own, at the same place
+            container["volumeMounts"].append({"name": f"s{i}", "mountPath": str(path), "readOnly": True})
+            volumes.append({"name": f"s{i}", "hostPath": {"path": str(path)}})
         if security:
             container["securityContext"] = security
         cluster.request("POST", kube.PODS, {
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-            "spec": {"containers": [container], "volumes": [{"name": f"v{i}", "emptyDir": {}} for i, _ in enumerate(mounts)],
-                     **spec}})
+            "spec": {"containers": [container], "volumes": volumes, **spec}})
         harness.until(lambda: phase(cluster, name) == "Running", f"{name} runs", 30)
         return name
     yield start
@@ -141,6 +156,21 @@ def test_files_ports_keys_and_programs_work_there(here, ssh, cluster, pod, short
     inside(cluster, name, "sh", "-c", "kill -9 $(cat /.berth-*/job/pid)")
     assert harness.until(lambda: ssh(job, "echo woken").stdout, "another tunnel", 60) == "woken\n"
     here("cancel", job).ok()
+
+
+def test_an_editors_server_is_started_and_reached_there(here, ssh, cluster, pod, server, tmp_path):
+    """VS Code's own, by the API server's streams; it goes with the tunnel."""
+    name = pod("machine", "sleep", "1000", shared=["/usr", server.node, server.folder])
+    job = here("attach", f"k8s:{name}").ok().stdout.strip()
+    with vscode.Remote(ssh, job, server, tmp_path / "log") as remote:
+        assert remote.said["exitCode"] == "0" and here.job(job)["uid"] in remote.said["agentFolder"], remote.said
+        assert remote.ask_version().startswith(b"HTTP/1.1 200 OK")
+        assert server.node in inside(cluster, name, "sh", "-c", "cat /proc/[0-9]*/cmdline")
+        here("cancel", job).ok()
+        assert remote.client.wait(30 * harness.PATIENCE) != 0
+    left = inside(cluster, name, "ls", "-A", "/", "/tmp")
+    left += inside(cluster, name, "sh", "-c", "cat /proc/[0-9]*/cmdline")
+    assert "berth" not in left and server.node not in left, left
 
 
 def test_it_follows_the_pod(here, ssh, cluster, pod):
