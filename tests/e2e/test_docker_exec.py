@@ -2,13 +2,12 @@
 """berth exec where a container has no tunnel: the engine itself runs the program."""
 
 import os
-import subprocess
 
 import pytest
 
-import harness
 import terminal
 from engine_user import here, ssh  # noqa: F401
+from sessions import last_words
 
 
 @pytest.fixture(scope="module")
@@ -64,20 +63,8 @@ def test_a_terminal_has_keys_and_sizes_and_is_given_back(here, job):
 def test_who_came_in_through_the_engine_hears_how_it_ended(here, ssh):
     """Who is killed takes the way in along, and says nothing."""
     options = "-b", "docker", "--network", "none", "--image", here.engine.image("busybox"), "--", "sleep", "1000"
-    names = [here.submit(*options) for _ in range(2)]
-    inside = []
-    for name in names:
-        inside.append(subprocess.Popen(ssh.argv(name, "echo in; exec sleep 1000"), env=ssh.env(), start_new_session=True,
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
-    try:
-        for client in inside:
-            assert client.stdout.readline() == b"in\n"
-        here.engine.call("kill", here.container(names[0])["Id"]).ok()
-        here.engine.remove(here.container(names[1])["Id"])
-        for client, how in zip(inside, ("it ended: FAILED, signal 9", "nothing is known of it any more: the engine has")):
-            errors = client.communicate(timeout=60 * harness.PATIENCE)[1].decode()
-            told = [line for line in errors.splitlines() if "berth" in line]
-            assert client.returncode == 255 and len(told) == 1 and how in told[0], errors
-    finally:
-        for client in inside:
-            harness.kill_session(client)
+    killed, removed = (here.submit(*options) for _ in range(2))
+    words = last_words(ssh, {killed: lambda: here.engine.call("kill", here.container(killed)["Id"]).ok(),
+                             removed: lambda: here.engine.remove(here.container(removed)["Id"])})
+    assert "it ended: FAILED, signal 9" in words[0], words
+    assert "nothing is known of it any more: the engine has" in words[1], words

@@ -5,6 +5,7 @@ what the API server itself starts there; and that nothing is left of a job, when
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -16,6 +17,7 @@ import harness
 import kube
 import kube_standin
 import kubelet
+from sessions import last_words
 
 SECRETS = "/api/v1/namespaces/default/secrets"
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -215,6 +217,27 @@ def test_a_session_outlives_the_stream_that_it_goes_by(job, here, home, ssh, clu
         cluster.token = kube.TOKEN
         token.write_text(kube.TOKEN + "\n")
         harness.stop(session)
+
+
+def test_who_came_in_through_the_server_hears_how_it_ended(here, ssh, cluster):
+    """Who is killed takes the way in along, and says nothing."""
+    killed, removed = (run(here, "--", "sleep", "1000") for _ in range(2))
+    uids = {name: here.job(name)["uid"] for name in (killed, removed)}
+
+    def kill(name):
+        pod = cluster.items(kube.PODS, uids[name])[0]["metadata"]["name"]
+        os.kill(cluster.kubelet.pods[pod].pid, signal.SIGKILL)
+
+    def remove():
+        gone = threading.Event()
+        cluster.before = lambda method, path: gone.wait(20)  # nobody asks in between
+        kill(removed)
+        cluster.request("DELETE", f"{kube.JOBS}/berth-{uids[removed]}")
+        cluster.before = None
+        gone.set()
+    words = last_words(ssh, {killed: lambda: kill(killed), removed: remove})
+    assert "it ended: FAILED, signal 9" in words[0], words
+    assert "nothing is known of it any more" in words[1], words
 
 
 def test_programs_come_by_an_image_too(here, ssh, cluster):

@@ -13,6 +13,7 @@ import registry
 import swarm as swarm_module
 import test_crash
 from conftest import Berth, Ssh, enter_home, leave_home
+from sessions import last_words
 
 INVALID, UNSUPPORTED, DENIED = 64, 69, 77
 CONFIG = """context: site
@@ -97,6 +98,21 @@ def test_ssh_leads_into_a_task_whoever_it_runs_as_and_whatever_network_it_has(he
     here("cancel", *names).ok()
     for name in names:
         here.wait(name, "CANCELLED")
+
+
+def test_who_came_in_through_the_engine_hears_how_it_ended(here, ssh, swarm):
+    """Here no address leads to a task; who is killed takes the way in along, and says nothing."""
+    killed, removed = (here.start("--", "sh", "-c", "trap '' TERM; exec sleep 1000") for _ in range(2))
+    services = {name: f"berth-{here.job(name)['uid']}" for name in (killed, removed)}
+    chosen = "--filter=label=com.docker.swarm.service.name="
+    tasks = {name: swarm.call("ps", "--quiet", chosen + service).ok().stdout.strip() for name, service in services.items()}
+
+    def remove():
+        swarm.call("service", "rm", services[removed]).ok()
+        swarm.call("kill", tasks[removed]).ok()
+    words = last_words(Ssh(here.home, here.extra), {killed: lambda: swarm.call("kill", tasks[killed]).ok(), removed: remove})
+    assert "it ended: FAILED, signal 9" in words[0], words
+    assert "nothing is known of it any more" in words[1], words
 
 
 def test_every_option_reaches_the_task(here, swarm, short_dir):
