@@ -149,6 +149,7 @@ static int acked_stream_data(ngtcp2_conn *tp, int64_t stream, uint64_t offset, u
 	(void)tp;
 	(void)offset;
 	(void)stream_user;
+	quic_mtu_note_acked(conn, len);
 	return is_live(conn) ? verdict(conn->ops->acked(conn->app, stream, len)) : 0;
 }
 

@@ -362,7 +362,7 @@ void quic_conn_stats(const struct quic_conn *conn, struct quic_stats *ret)
 		.packets_sent = info.pkt_sent,
 		.packets_received = info.pkt_recv,
 		.packets_lost = info.pkt_lost,
-		.datagram = ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->tp),
+		.datagram = quic_mtu_size(conn),
 	};
 }
 

@@ -31,6 +31,17 @@ enum quic_state { QUIC_HANDSHAKE, QUIC_READY, QUIC_CLOSING, QUIC_OVER };
 
 struct quic_route;
 
+/* What is known of the largest packets that arrive; see mtu.c. A run: bytes of one stream. */
+struct quic_mtu {
+	size_t ceiling;	      /* no packet is larger; 0: as ngtcp2 says */
+	bool is_watching;     /* large packets are under way, without a sign of them since then */
+	bool has_sign;	      /* one was acknowledged by the packet at hand */
+	uint64_t since, lost; /* lost: how many packets were lost by then */
+	size_t plain_run;     /* the longest in a packet below the ceiling */
+	size_t trial, trial_run;
+	uint64_t trial_at; /* when the next packet may be larger than the ceiling */
+};
+
 struct quic_conn {
 	ngtcp2_conn *tp;
 	struct ssl_st *ssl; /* NULL once a server's handshake is complete */
@@ -66,6 +77,7 @@ struct quic_conn {
 	unsigned int unanswered; /* packets that came since the last write */
 	uint64_t rest_until;
 	struct tls_tickets tickets;
+	struct quic_mtu mtu;
 	/* A server's, see path.c: packets in a row from elsewhere, and the port they came to. */
 	unsigned int strays;
 	in_port_t port;
@@ -119,6 +131,17 @@ int quic_recv_crypto_data(ngtcp2_conn *tp, ngtcp2_encryption_level level, uint64
 
 /* write.c: a packet came, perhaps with a mark of congestion. */
 void quic_conn_note_packet(struct quic_conn *conn, uint8_t ecn, uint64_t now);
+
+/*
+ * mtu.c: how large the next packet may be; one was written, with its longest run of a stream; a run
+ * was acknowledged; and a packet came.
+ */
+size_t quic_mtu_limit(struct quic_conn *conn, uint64_t now);
+void quic_mtu_note_sent(struct quic_conn *conn, size_t len, size_t run, uint64_t now);
+void quic_mtu_note_acked(struct quic_conn *conn, uint64_t run);
+void quic_mtu_note_packet(struct quic_conn *conn, const ngtcp2_conn_info *info, uint64_t now);
+/* The largest packet that is known to arrive. */
+size_t quic_mtu_size(const struct quic_conn *conn);
 
 /* home.c: the client's path was validated; and a packet came, by whichever path. */
 void quic_conn_note_home(struct quic_conn *conn, const struct quic_path *path);

@@ -36,8 +36,10 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_
 				 uint8_t *dest, size_t size, ngtcp2_tstamp now, void *user)
 {
 	struct quic_conn *conn = user;
-	size_t full = ngtcp2_conn_get_path_max_tx_udp_payload_size(tp), offered = PACKET_HEADS_MAX;
+	size_t limit = quic_mtu_limit(conn, now), offered = PACKET_HEADS_MAX, run = 0;
+	size_t full = MIN(limit, ngtcp2_conn_get_path_max_tx_udp_payload_size(tp));
 
+	size = MIN(size, limit);
 	for (;;) {
 		struct quic_send send = { .stream = -1 };
 		ngtcp2_vec vec[QUIC_SEND_VECS];
@@ -73,8 +75,12 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *tp, ngtcp2_path *path, ngtcp2_pkt_
 		}
 		if (taken >= 0 && conn->ops->sent(conn->app, send.stream, (size_t)taken) < 0)
 			return NGTCP2_ERR_CALLBACK_FAILURE;
-		if (len != NGTCP2_ERR_WRITE_MORE)
-			return len;
+		run = MAX(run, taken > 0 ? (size_t)taken : 0);
+		if (len == NGTCP2_ERR_WRITE_MORE)
+			continue;
+		if (len > 0)
+			quic_mtu_note_sent(conn, (size_t)len, run, now);
+		return len;
 	}
 }
 
@@ -120,6 +126,7 @@ void quic_conn_note_packet(struct quic_conn *conn, uint8_t ecn, uint64_t now)
 	if (info.pkt_lost != conn->packets_lost || (ecn & NGTCP2_ECN_MASK) == NGTCP2_ECN_CE)
 		conn->is_urgent = true;
 	conn->packets_lost = info.pkt_lost;
+	quic_mtu_note_packet(conn, &info, now);
 	conn->unanswered++;
 	if (now >= conn->rest_until)
 		conn->rest_until = now + REST_NS;
