@@ -40,6 +40,7 @@ struct quic_mtu {
 	size_t plain_run;     /* the longest in a packet below the ceiling */
 	size_t trial, trial_run;
 	uint64_t trial_at; /* when the next packet may be larger than the ceiling */
+	uint64_t rest;	   /* how long after the last one that was not acknowledged */
 };
 
 struct quic_conn {

@@ -27,8 +27,9 @@
 /* What a peer may wait before it acknowledges (RFC 9000 section 18.2); a part of the timeout. */
 #define ACK_DELAY_NS (25 * NSEC_PER_MSEC)
 
-/* Until a size is tried that was not carried. */
-#define TRIAL_NS (10 * NSEC_PER_SEC)
+/* Until a size is tried that was not carried: soon, since it may be a mistake, then less often. */
+#define TRIAL_MIN_NS NSEC_PER_SEC
+#define TRIAL_MAX_NS (10 * NSEC_PER_SEC)
 
 /* What is tried on the way up: IPv6's least, what tunnels leave of Ethernet, Ethernet, jumbo. */
 static const size_t steps[] = { 1280, 1392, 1452, 8952 };
@@ -68,7 +69,9 @@ size_t quic_mtu_limit(struct quic_conn *conn, uint64_t now)
 	if (full <= BASE) {
 		*mtu = (struct quic_mtu){ 0 }; /* a fresh path */
 	} else if (is_black_hole(conn, now)) {
-		*mtu = (struct quic_mtu){ .ceiling = BASE, .trial_at = now + TRIAL_NS };
+		*mtu = (struct quic_mtu){ .ceiling = BASE,
+					  .trial_at = now + TRIAL_MIN_NS,
+					  .rest = TRIAL_MIN_NS };
 	} else if (mtu->ceiling >= full) {
 		mtu->ceiling = 0;
 	}
@@ -92,7 +95,8 @@ void quic_mtu_note_sent(struct quic_conn *conn, size_t len, size_t run, uint64_t
 	if (mtu->ceiling && len > mtu->ceiling) {
 		mtu->trial = len;
 		mtu->trial_run = run > mtu->plain_run ? run : 0;
-		mtu->trial_at = now + TRIAL_NS;
+		mtu->rest = MIN(2 * mtu->rest, TRIAL_MAX_NS);
+		mtu->trial_at = now + mtu->rest;
 		return;
 	}
 	mtu->plain_run = MAX(mtu->plain_run, run);
