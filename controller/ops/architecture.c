@@ -122,12 +122,8 @@ int architecture_find(struct controller *c, const struct where *where, struct ba
 int architecture_bundle(struct controller *c, const struct where *where,
 			const struct architecture *found, struct bundle *ret, struct err *err)
 {
-	const char *named = setting(c, where, "bundle");
-	cleanup_free char *path = NULL;
+	cleanup_free char *path = paths_expand(&c->paths, setting(c, where, "bundle"));
 
-	if (named)
-		path = named[0] == '~' ? str_printf("%s%s", c->paths.home, named + 1)
-				       : str_dup(named);
 	if (bundle_find_for(c->paths.program, found->name, path, ret, err) < 0)
 		return err_wrap(err, "cluster '%s'", where->cluster);
 	return 0;
