@@ -100,15 +100,15 @@ def test_credentials_are_those_of_the_desktops_keyring(tools, stand, keyring):  
     env, within = keyring
     full = {**tools.env(), **env}
     full.pop("DBUS_SESSION_BUS_ADDRESS", None)
-    stand.users = {"me": "secret"}
-    (tools.dir / "secret").write_text(json.dumps({"ServerURL": stand.host, "Username": "me", "Secret": "secret"}))
+    stand.users = {"me": "pass-5f7a2c"}
+    (tools.dir / "secret").write_text(json.dumps({"ServerURL": stand.host, "Username": "me", "Secret": "pass-5f7a2c"}))
     (tools.dir / ".docker").mkdir()
     (tools.dir / ".docker" / "config.json").write_text(json.dumps({"credsStore": "secretservice"}))
     look = f"{tools.program} describe image {stand.host}/team/tool:1.0 -o json"
     forget = f"printf {stand.host} | {helper} erase"
     result = harness.run(within(f"{helper} store < {tools.dir}/secret && {look} && {forget} && {look}"), env=full)
     assert json.loads(result.stdout)[0]["user"] == "7:7" and "docker login" in result.stderr, result
-    assert result.status == NOT_FOUND and "secret" not in result.stdout + result.stderr
+    assert result.status == NOT_FOUND and "pass-5f7a2c" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("where", ["docker", "podman", "runtime", "variable", "enroot", "helper", "identity", "basic"])
