@@ -282,7 +282,7 @@ static int open_way(struct controller *c, struct way *way, struct job *job, stru
 
 /*
  * What the nodes are, and whether the image and berth's programs are for them: before anything is
- * made or brought there.
+ * brought there.
  */
 static int find_programs(struct controller *c, struct spec *spec, bool wants_command,
 			 struct way *way, struct notes *notes, struct err *err)
@@ -347,7 +347,7 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 	struct spec own = *asked, *spec = &own;
 	cleanup(job_finish) struct job job = { 0 };
 	cleanup(way_finish) struct way way = { 0 };
-	bool at_home, wants_command;
+	bool at_home, wants_command, is_early;
 
 	job_init(&job);
 	if (complete(c, cluster, spec, &way.where, err) < 0 ||
@@ -358,14 +358,17 @@ int ops_submit(struct controller *c, const char *cluster, const struct spec *ask
 	wants_command = image_stands_in(&way.where, spec);
 	if (spec_check(spec, err) < 0 || open_way(c, &way, &job, err) < 0)
 		return -1;
-	if (find_programs(c, spec, wants_command, &way, notes, err) < 0)
+	/* An image may change what is run; all else is looked for beside what begins early. */
+	is_early = backend_prepares(way.backend) && !spec->image;
+	if (!is_early && find_programs(c, spec, wants_command, &way, notes, err) < 0)
 		return -1;
 	if (at_home)
 		spec->workdir = way.place.user_home;
 	if (define(way.where.cluster, &way.place, spec, &job, err) < 0)
 		return -1;
-	if (begin(spec, &way, &job, err) < 0 || prepare_way(c, &way, err) < 0 ||
-	    store_add_job(c->store, &job, err) < 0)
+	if (begin(spec, &way, &job, err) < 0 ||
+	    (is_early && find_programs(c, spec, wants_command, &way, notes, err) < 0) ||
+	    prepare_way(c, &way, err) < 0 || store_add_job(c->store, &job, err) < 0)
 		return undo(c, &way, &job, err);
 	choose_edf(&way, spec, &job);
 	if (prepare_and_submit(c, spec, &way, &job, notes, err) < 0)
